@@ -1,0 +1,167 @@
+"""A checkpoint is a folder: weights, configuration, where it comes from, what it scored.
+
+    model.safetensors   every tensor, under our names
+    config.json         what rebuilds the model
+    provenance.json     commit, dirty flag, data hash, seed, world size, library versions
+    metrics.json        scores with their protocol; absent until there are some
+
+It loads without the training data and without a GPU, and nothing in it is executed.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from skyreid.config_json import Json
+from skyreid.errors import CheckpointError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint folder, read."""
+
+    weights: dict[str, Tensor]
+    config: dict[str, Json]
+    provenance: dict[str, Json]
+
+
+def write_checkpoint(
+    folder: Path,
+    *,
+    weights: Mapping[str, Tensor],
+    config: Mapping[str, Json],
+    provenance: Mapping[str, Json],
+    metrics: Mapping[str, Json] | None = None,
+) -> None:
+    """Write the folder whole or not at all; an older checkpoint of that name is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        save_file(
+            {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()},
+            staging / "model.safetensors",
+        )
+        (staging / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        (staging / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
+        if metrics is not None:
+            (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        for file in staging.iterdir():
+            _flush(file)
+        staging.chmod(0o755)
+        _replace_folder(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint folder onto the CPU.
+
+    Raises:
+        CheckpointError: a file is missing, cut or not what its name says.
+    """
+    expected = ("model.safetensors", "config.json", "provenance.json")
+    if absent := [name for name in expected if not (folder / name).is_file()]:
+        raise CheckpointError(
+            f"{folder} is not a checkpoint: {', '.join(absent)} missing "
+            "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
+        )
+    try:
+        weights = load_file(folder / "model.safetensors")
+        config, provenance = (json.loads((folder / name).read_text()) for name in expected[1:])
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{folder}: cannot be read: {error}") from error
+    return Checkpoint(weights=weights, config=config, provenance=provenance)
+
+
+def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    """Copy `weights` into `module`; every key must be there, none may be left over.
+
+    Raises:
+        CheckpointError: lists the missing, the unexpected and the mis-shaped keys.
+    """
+    own = module.state_dict()
+    problems = [f"missing {key}" for key in sorted(own.keys() - weights.keys())]
+    problems += [f"unexpected {key}" for key in sorted(weights.keys() - own.keys())]
+    problems += [
+        f"{key} has shape {list(weights[key].shape)}, the model wants {list(own[key].shape)}"
+        for key in sorted(own.keys() & weights.keys())
+        if weights[key].shape != own[key].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:10]) + (f"; and {len(problems) - 10} more" if len(problems) > 10 else "")
+        raise CheckpointError(f"{origin}: weights do not fit the model: {shown}")
+    module.load_state_dict(dict(weights))
+
+
+def provenance_of_this_run(*, seed: int, world_size: int, data_sha256: str | None) -> dict[str, Json]:
+    """Say what made a result: code, data, seed, machine and library versions."""
+    return {
+        "skyreid": version("skyreid"),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if (status := _git("status", "--porcelain")) is None else bool(status),
+        "data_sha256": data_sha256,
+        "seed": seed,
+        "world_size": world_size,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+    }
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and on the disk before its name appears."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, staging = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(staging).replace(path)
+    finally:
+        Path(staging).unlink(missing_ok=True)
+
+
+def _git(*arguments: str) -> str | None:
+    """Ask git about the checkout that this code stands in; None outside of one."""
+    try:
+        answer = subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _replace_folder(staging: Path, folder: Path) -> None:
+    """Swap a finished folder in. POSIX cannot rename onto a full folder: the old one steps aside first."""
+    if not folder.exists():
+        staging.replace(folder)
+        return
+    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.replace(retired / folder.name)
+    staging.replace(folder)
+    shutil.rmtree(retired)

@@ -1,0 +1,88 @@
+"""Frozen config dataclasses to JSON and back, strictly: no field unread, none invented.
+
+A field that may hold one of several dataclasses carries the class name as "kind".
+"""
+
+import dataclasses
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from skyreid.errors import CheckpointError
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+Config = TypeVar("Config")
+
+
+def to_json(value: object) -> Json:
+    """Turn a config dataclass (nested) into what the json module writes."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a config holds dataclasses, tuples, paths and plain values; got {type(value).__name__}")
+
+
+def from_json(config_type: type[Config], data: Json, *, where: str = "config") -> Config:
+    """Rebuild a config dataclass.
+
+    Raises:
+        CheckpointError: a field is missing, unknown, or of another type; the message names it.
+    """
+    if not isinstance(data, dict) or data.get("kind") != config_type.__name__:
+        raise CheckpointError(f"{where}: expected a {config_type.__name__}; got {data!r:.80}")
+    hints = typing.get_type_hints(config_type)
+    given = {key: value for key, value in data.items() if key != "kind"}
+    if unknown := sorted(given.keys() - hints.keys()):
+        raise CheckpointError(f"{where}: {config_type.__name__} has no field {', '.join(unknown)}")
+    if missing := sorted(hints.keys() - given.keys()):
+        raise CheckpointError(f"{where}: {config_type.__name__} lacks {', '.join(missing)}")
+    return config_type(**{key: _read(hints[key], value, f"{where}.{key}") for key, value in given.items()})
+
+
+def _read(hint: Any, value: Json, where: str) -> object:
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _read_union(typing.get_args(hint), value, where)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise CheckpointError(
+                f"{where}: must be one of {', '.join(map(str, typing.get_args(hint)))}; got {value!r}"
+            )
+        return value
+    if origin is tuple and isinstance(value, list):
+        items = typing.get_args(hint)
+        types_of_items = [items[0]] * len(value) if items[-1] is Ellipsis else list(items)
+        if len(types_of_items) != len(value):
+            raise CheckpointError(f"{where}: expected {len(types_of_items)} values; got {len(value)}")
+        return tuple(_read(t, v, where) for t, v in zip(types_of_items, value, strict=True))
+    if dataclasses.is_dataclass(hint):
+        return from_json(typing.cast(type, hint), value, where=where)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is hint:
+        return value
+    raise CheckpointError(f"{where}: expected {getattr(hint, '__name__', hint)}; got {value!r:.80}")
+
+
+def _read_union(choices: tuple[Any, ...], value: Json, where: str) -> object:
+    if value is None and types.NoneType in choices:
+        return None
+    if isinstance(value, dict):
+        for choice in choices:
+            if dataclasses.is_dataclass(choice) and getattr(choice, "__name__", None) == value.get("kind"):
+                return _read(choice, value, where)
+    else:
+        for choice in choices:
+            if choice is not types.NoneType and not dataclasses.is_dataclass(choice):
+                return _read(choice, value, where)
+    names = ", ".join(getattr(choice, "__name__", str(choice)) for choice in choices)
+    raise CheckpointError(f"{where}: expected one of {names}; got {value!r:.80}")

@@ -1,0 +1,73 @@
+"""What is known about a published benchmark: how to read it, what must be in it, and on which terms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.survey import Survey
+from skyreid.errors import DatasetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Numbers of things in a benchmark; None where nobody has published, or nothing was found."""
+
+    identities: int | None = None
+    """Distinct people: neither junk nor the distractors of a test set."""
+    tracklets: int | None = None
+    """All that the distribution lists, junk and people outside the split included."""
+    images: int | None = None
+    """Listed frames that are there."""
+    train_identities: int | None = None
+    test_identities: int | None = None
+    train_tracklets: int | None = None
+    query_tracklets: int | None = None
+    gallery_tracklets: int | None = None
+    """Without junk, and without the queries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperRow:
+    """A benchmark's column in Table 1 of the paper; it counts the collection, not always what one downloads."""
+
+    identities: int
+    tracklets: int
+    images: int
+    average_duration_s: float
+    camera_views: int
+    camera_working_mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkFormat:
+    """One readable benchmark."""
+
+    read: Callable[[Path, int], Benchmark]
+    """From the root folder and the number of the split; raises DatasetError."""
+    survey: Callable[[Path, int], Survey]
+    """The same parsing, with all findings instead of the first."""
+    published: Counts
+    """What an intact copy must hold; only numbers that somebody has published."""
+    paper_row: PaperRow | None = None
+    num_splits: int
+    cameras: int | None
+    """Camera views; None where the data decide."""
+    seconds_per_frame: float | None = None
+    """Time from one frame of a tracklet to the next; None where it is not known."""
+    terms: str
+    """Licence or way of access, in one sentence."""
+    source: str
+    """Citation."""
+    layout: str
+    """The files expected under the root."""
+
+
+def check_split(name: str, split: int, num_splits: int) -> None:
+    """Refuse a split number that the benchmark does not have.
+
+    Raises:
+        DatasetError: naming the numbers it has.
+    """
+    if not 0 <= split < num_splits:
+        raise DatasetError(f"{name}: split must be from 0 to {num_splits - 1}; got {split}")

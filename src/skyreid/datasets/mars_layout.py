@@ -1,0 +1,173 @@
+"""The folder layout that MARS introduced and G2A-VReID took over: its names, and a writer.
+
+    info/train_name.txt         one crop name per line
+    info/test_name.txt
+    info/tracks_train_info.mat  track_train_info: rows (start, end, pid, camera), 1-based, inclusive
+    info/tracks_test_info.mat   track_test_info: the same for the test names
+    info/query_IDX.mat          query_IDX: 1-based rows of the test table that ask
+    bbox_train/0001/0001C1T0001F001.jpg
+    bbox_test/...
+
+In a crop name `C` is the camera, `T` the tracklet counted per identity, `F` the frame counted per
+tracklet; all from 1. The reader is `mars_reader.py`.
+
+Source: METHOD section 8; the MARS distribution's own description.
+"""
+
+import io
+import re
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32
+from scipy.io import savemat
+
+from skyreid.errors import DatasetError, MissingFrameError
+from skyreid.progress import Progress, silent
+from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Tracklet
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarsTable:
+    """Where one half of the layout keeps its crops, its names and its tracklets."""
+
+    image_dir: str
+    name_file: str
+    table_file: str
+    table_key: str
+
+
+TRAIN = MarsTable(
+    image_dir="bbox_train",
+    name_file="info/train_name.txt",
+    table_file="info/tracks_train_info.mat",
+    table_key="track_train_info",
+)
+TEST = MarsTable(
+    image_dir="bbox_test",
+    name_file="info/test_name.txt",
+    table_file="info/tracks_test_info.mat",
+    table_key="track_test_info",
+)
+QUERY_FILE = "info/query_IDX.mat"
+QUERY_KEY = "query_IDX"
+
+JUNK_FOLDER = "00-1"
+"""MARS writes the junk identity -1 as these four characters."""
+FOLDER_CHARACTERS = 4
+"""A crop lies in the folder named by the first four characters of its name."""
+CROP_NAME = re.compile(r"(?P<pid>\d{4}|00-1)C(?P<camera>[1-9])T(?P<tracklet>\d{4,})F(?P<frame>\d{3,})\.jpg")
+
+_MAX_PID = 9999
+_MAX_CAMID = 8
+_MAT_TEXT_BYTES = 116
+"""Length of the free text at the start of a .mat v5 file."""
+
+
+def write_mars_layout(
+    root: Path,
+    *,
+    train: Sequence[Tracklet],
+    query: Sequence[Tracklet],
+    gallery: Sequence[Tracklet],
+    progress: Progress = silent,
+) -> None:
+    """Write tracklets as a G2A-VReID / MARS folder that any program of the field can read.
+
+    The crops are copied. The folder appears under its name only when it is complete, and the same
+    tracklets give the same bytes. The test table lists the queries first, then the gallery.
+
+    Raises:
+        DatasetError: `root` is there already, or the layout cannot hold a tracklet: a pid that does not fit
+            four digits, a camid above 8, a crop that is not a JPEG file, a training identity that is
+            tested too or is junk.
+        MissingFrameError: a crop to copy is not there.
+    """
+    if root.exists():
+        raise DatasetError(
+            f"{root} must not exist yet: the layout is written as one new folder; remove or rename it"
+        )
+    _refuse_what_does_not_fit(train, (*query, *gallery))
+    partial = root.with_name(f".{root.name}.{uuid.uuid4().hex}.partial")
+    try:
+        (partial / "info").mkdir(parents=True)
+        total = sum(len(tracklet.frames) for tracklet in (*train, *query, *gallery))
+        done = _write_half(partial, TRAIN, train, progress, done=0, total=total)
+        _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
+        _write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
+        partial.rename(root)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _refuse_what_does_not_fit(train: Sequence[Tracklet], test: Sequence[Tracklet]) -> None:
+    for tracklet in (*train, *test):
+        if not JUNK_PID <= tracklet.pid <= _MAX_PID:
+            raise DatasetError(
+                f"tracklet {tracklet.tracklet_id!r}: a MARS crop name holds pids from 0 to {_MAX_PID} "
+                f"(and -1 for junk); got {tracklet.pid}"
+            )
+        if not 0 <= tracklet.camid <= _MAX_CAMID:
+            raise DatasetError(
+                f"tracklet {tracklet.tracklet_id!r}: a MARS crop name holds camids from 0 to {_MAX_CAMID}; "
+                f"got {tracklet.camid}"
+            )
+        for frame in tracklet.frames:
+            if Path(frame.path).suffix.lower() not in (".jpg", ".jpeg"):
+                raise DatasetError(
+                    f"tracklet {tracklet.tracklet_id!r}: MARS crops are .jpg files; got {frame.path!r}; "
+                    "save the crops as JPEG first"
+                )
+    for tracklet in train:
+        if tracklet.pid in (JUNK_PID, DISTRACTOR_PID):
+            raise DatasetError(
+                f"tracklet {tracklet.tracklet_id!r}: a training identity has a pid from 1; got {tracklet.pid}"
+            )
+    shared = sorted({t.pid for t in train} & {t.pid for t in test})
+    if shared:
+        raise DatasetError(f"train and test identities must be disjoint; both have {shared[:5]}")
+
+
+def _write_half(
+    root: Path, table: MarsTable, tracklets: Sequence[Tracklet], progress: Progress, *, done: int, total: int
+) -> int:
+    """Copy the crops of one half and write its names and its table; returns the crops done so far."""
+    names: list[str] = []
+    rows = np.zeros((len(tracklets), 4), dtype=np.int32)
+    numbers: Counter[int] = Counter()
+    (root / table.image_dir).mkdir()
+    for row, tracklet in enumerate(tracklets):
+        pid = JUNK_FOLDER if tracklet.pid == JUNK_PID else f"{tracklet.pid:04d}"
+        numbers[tracklet.pid] += 1
+        folder = root / table.image_dir / pid
+        folder.mkdir(exist_ok=True)
+        start = len(names) + 1
+        for number, frame in enumerate(tracklet.frames, start=1):
+            name = f"{pid}C{tracklet.camid + 1}T{numbers[tracklet.pid]:04d}F{number:03d}.jpg"
+            try:
+                shutil.copyfile(frame.path, folder / name)
+            except FileNotFoundError as error:
+                raise MissingFrameError(
+                    f"tracklet {tracklet.tracklet_id!r}: {frame.path!r} is not there"
+                ) from error
+            names.append(name)
+        rows[row] = start, len(names), tracklet.pid, tracklet.camid + 1
+        progress("copy crops", done + len(names), total, tracklet.tracklet_id)
+    (root / table.name_file).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
+    _write_matrix(root / table.table_file, table.table_key, rows)
+    return done + len(names)
+
+
+def _write_matrix(path: Path, key: str, matrix: Int32[np.ndarray, "row column"]) -> None:
+    """Write one .mat v5 matrix, without the time of writing that scipy puts into the free text."""
+    buffer = io.BytesIO()
+    savemat(buffer, {key: matrix})
+    buffer.seek(0)
+    buffer.write(b"MATLAB 5.0 MAT-file, written by skyreid".ljust(_MAT_TEXT_BYTES))
+    path.write_bytes(buffer.getvalue())

@@ -1,0 +1,56 @@
+"""Everything that skyreid raises on purpose.
+
+    SkyreidError
+    ├── DatasetError         a benchmark on disk is not what its format says
+    │   └── MissingFrameError    a frame that a tracklet lists is not there
+    ├── ManifestError        a manifest is cut, edited or points outside its folder
+    ├── TableError           an embedding table lacks an array, or its arrays disagree
+    ├── ProtocolError        an evaluation that cannot mean anything
+    ├── CheckpointError      keys, shapes or files of weights do not add up
+    │   └── UnsafeFileError      a weights file that would run code or exhaust memory
+    ├── VideoError           footage that cannot be decoded within its limits
+    └── SourceError          footage that cannot be turned into tracklets with what was given
+
+All of them are `ValueError`s: the caller gave something that cannot be used. A message names
+the thing, the rule, what came and, where there is one, the remedy.
+"""
+
+
+class SkyreidError(ValueError):
+    """The root: `except SkyreidError` catches what a user can cause and mend."""
+
+
+class DatasetError(SkyreidError):
+    """A benchmark on disk is not what its format says."""
+
+
+class MissingFrameError(DatasetError):
+    """A frame that a tracklet lists is not there or cannot be read."""
+
+
+class ManifestError(SkyreidError):
+    """A manifest is cut, edited, or points outside its folder."""
+
+
+class TableError(SkyreidError):
+    """An embedding table lacks an array, or its arrays disagree."""
+
+
+class ProtocolError(SkyreidError):
+    """An evaluation that cannot mean anything, such as one without a single match."""
+
+
+class CheckpointError(SkyreidError):
+    """Keys, shapes or files of weights do not add up."""
+
+
+class UnsafeFileError(CheckpointError):
+    """A weights file that would run code or exhaust memory; nothing of it was used."""
+
+
+class VideoError(SkyreidError):
+    """Footage that cannot be decoded within its limits."""
+
+
+class SourceError(SkyreidError):
+    """Footage that cannot be turned into tracklets with what was given."""

@@ -1,0 +1,57 @@
+"""Multi-head self-attention as CLIP has it, with room for extra keys and values."""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SelfAttention(nn.Module):
+    """Tokens attend to themselves, or to `context` when it is given.
+
+    The platform-bridge prompt and the class-token-only last block are both "fewer queries than
+    keys", so queries have a projection of their own; the release packs all three into one.
+
+    Args:
+        dim: channels of the tokens.
+        heads: attention heads; must divide `dim`.
+
+    Raises:
+        ValueError: `heads` does not divide `dim`.
+    """
+
+    def __init__(self, dim: int, *, heads: int) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"heads must divide dim; got dim={dim}, heads={heads}")
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+        # torch.nn.MultiheadAttention's start: Xavier over the packed weight, biases zero.
+        packed = nn.init.xavier_uniform_(torch.empty(3 * dim, dim))
+        with torch.no_grad():
+            self.query.weight.copy_(packed[:dim])
+            self.key_value.weight.copy_(packed[dim:])
+        for linear in (self.query, self.key_value, self.out):
+            nn.init.zeros_(linear.bias)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch token dim"],
+        context: Float[Tensor, "batch source dim"] | None = None,
+        *,
+        causal: bool = False,
+    ) -> Float[Tensor, "batch token dim"]:
+        query = rearrange(
+            self.query(tokens), "batch token (head inner) -> batch head token inner", head=self.heads
+        )
+        key, value = rearrange(
+            self.key_value(tokens if context is None else context),
+            "batch source (two head inner) -> two batch head source inner",
+            two=2,
+            head=self.heads,
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        return self.out(rearrange(mixed, "batch head token inner -> batch token (head inner)"))

@@ -1,0 +1,54 @@
+"""A pretrained CLIP pair: image tower, text tower and token embedding, before any adaptation."""
+
+import torch
+from torch import nn
+
+from skyreid.models.identity_prompt import SENTENCES
+from skyreid.models.image_tower import AdapterConfig
+from skyreid.models.text_tower import TextTower
+from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
+
+BARE = AdapterConfig(intra_frame=None, cross_frame=None)
+
+
+class ClipPair(nn.Module):
+    """What stage 1 and stage 2 start from.
+
+    Raises:
+        ValueError: `config` has adapters or a platform prompt; a pretrained pair has none.
+    """
+
+    def __init__(self, config: VslaClipConfig, *, vocabulary: int) -> None:
+        super().__init__()
+        adapters = config.image.adapters
+        if adapters.intra_frame or adapters.cross_frame or config.platform_prompt:
+            raise ValueError("a pretrained pair has no adapters and no platform prompt")
+        self.config = config
+        self.encoder = VideoEncoder(config)
+        self.text_tower = TextTower(config.text, embed_dim=config.embed_dim)
+        self.token_embedding = nn.Embedding(vocabulary, config.text.width)
+
+
+def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
+    """Copy the pretrained towers and the words of the sentence into a fresh model.
+
+    What the pair does not have (adapters, prompts, heads) keeps its initialisation.
+
+    Raises:
+        ValueError: the towers differ in size.
+    """
+    for name in ("width", "layers", "patch_size", "stride", "image_size"):
+        ours, theirs = getattr(model.config.image, name), getattr(pair.config.image, name)
+        if ours != theirs:
+            raise ValueError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
+    for name in ("text", "embed_dim"):
+        ours, theirs = getattr(model.config, name), getattr(pair.config, name)
+        if ours != theirs:
+            raise ValueError(f"{name} differs from the pretrained one: {ours} and {theirs}")
+    tower = model.encoder.tower
+    tower.load_state_dict({**tower.state_dict(), **pair.encoder.tower.state_dict()})
+    model.text_tower.load_state_dict(pair.text_tower.state_dict())
+    before, after = SENTENCES[model.config.identity_prompt.sentence]
+    with torch.no_grad():
+        model.identity_prompt.get_buffer("fixed_before").copy_(pair.token_embedding.weight[list(before)])
+        model.identity_prompt.get_buffer("fixed_after").copy_(pair.token_embedding.weight[list(after)])

@@ -1,0 +1,106 @@
+"""VSLA-CLIP and FT-CLIP, whole: image tower, platform prompt, heads, text tower, identity prompt.
+
+- FT-CLIP and every row of the paper's Tables 3, 4 and 5 are configurations of these same parts;
+- the platform prompt and the adapters change the image tower only;
+- the text side exists for training: embeddings never touch it.
+
+Source: paper section 4; METHOD sections 2 and 3.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from skyreid.models.identity_head import IdentityHead
+from skyreid.models.identity_prompt import IdentityPrompt, IdentityPromptConfig
+from skyreid.models.image_tower import ClipFeatures, ImageBlock, ImageTower, ImageTowerConfig
+from skyreid.models.platform_prompt import PlatformPrompt, PlatformPromptConfig
+from skyreid.models.text_tower import TextTower, TextTowerConfig
+
+TunedPart = Literal["adapters", "image-tower"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VslaClipConfig:
+    image: ImageTowerConfig = field(default_factory=ImageTowerConfig)
+    text: TextTowerConfig = field(default_factory=TextTowerConfig)
+    embed_dim: int = 512
+    """Width of the space that image and text share."""
+    platform_prompt: PlatformPromptConfig | None = None
+    """None = the tower is not told the platform."""
+    identity_prompt: IdentityPromptConfig = field(default_factory=IdentityPromptConfig)
+
+
+class VideoEncoder(nn.Module):
+    """The part that is used after training: image tower and platform prompt."""
+
+    def __init__(self, config: VslaClipConfig) -> None:
+        super().__init__()
+        self.image_size = config.image.image_size
+        self.embed_dim = config.image.width + config.embed_dim
+        self.tower = ImageTower(config.image, embed_dim=config.embed_dim)
+        prompt = config.platform_prompt
+        self.platform_prompt = (
+            PlatformPrompt(config.image.width, depth=prompt.depth, length=prompt.length) if prompt else None
+        )
+
+    def forward(
+        self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"]
+    ) -> ClipFeatures:
+        prompts = self.platform_prompt(platforms) if self.platform_prompt is not None else None
+        return self.tower(frames, prompts)
+
+    def bare_features(
+        self, frames: Float[Tensor, "clip frame channel height width"]
+    ) -> Float[Tensor, "clip embed"]:
+        """Joint features of the CLIP tower without adapters and prompts: what stage 1 aligns text with."""
+        return self.tower(frames, adapt=False).joint
+
+    def embed(
+        self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"]
+    ) -> Float[Tensor, "clip embed"]:
+        """Un-normalised concat(final, joint): 768 + 512 in the paper's model."""
+        features = self(frames, platforms)
+        return torch.cat([features.final, features.joint], dim=1)
+
+
+class VslaClip(nn.Module):
+    """The whole model of both stages."""
+
+    def __init__(self, config: VslaClipConfig, *, num_identities: int) -> None:
+        super().__init__()
+        self.config = config
+        self.num_identities = num_identities
+        self.encoder = VideoEncoder(config)
+        self.head_final = IdentityHead(config.image.width, num_identities=num_identities)
+        self.head_joint = IdentityHead(config.embed_dim, num_identities=num_identities)
+        self.identity_prompt = IdentityPrompt(
+            config.identity_prompt, num_identities=num_identities, dim=config.text.width
+        )
+        self.text_tower = TextTower(config.text, embed_dim=config.embed_dim)
+
+    def text_features(self, labels: Int[Tensor, " sentence"]) -> Float[Tensor, "sentence embed"]:
+        """Text features of training labels, not normalised."""
+        return self.text_tower(self.identity_prompt(labels))
+
+    def stage1_modules(self) -> tuple[nn.Module, ...]:
+        """The parts that stage 1 trains."""
+        return (self.identity_prompt,)
+
+    def stage2_modules(self, tuned: TunedPart) -> tuple[nn.Module, ...]:
+        """The parts that stage 2 trains: always the heads and the platform prompt, and what is `tuned`."""
+        image_parts = tuple(self._adapters()) if tuned == "adapters" else (self.encoder.tower,)
+        prompt = self.encoder.platform_prompt
+        return (*image_parts, *((prompt,) if prompt is not None else ()), self.head_final, self.head_joint)
+
+    def _adapters(self) -> Iterator[nn.Module]:
+        for block in self.encoder.tower.blocks:
+            assert isinstance(block, ImageBlock)
+            if block.intra_frame is not None:
+                yield block.intra_frame
+            if block.cross_frame is not None:
+                yield block.cross_frame

@@ -1,0 +1,140 @@
+"""What stands around a person: the ground, a strip beside the way, a wall behind; no objects yet."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from skyreid.simulation.camera import Camera
+from skyreid.simulation.paint import Colour
+
+Grid = Float[np.ndarray, " point"]
+GROUND, WALL, SKY = 0, 1, 2
+
+_GRAIN_M = 0.06
+_JOINT_M = 0.012
+_KERB_M = 0.07
+_KERB: Colour = (0.42, 0.41, 0.39)
+_FARTHEST_M = 500.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A flat material that may be patchy, grainy and laid in slabs."""
+
+    colour: Colour
+    patch: Colour
+    """What the colour drifts to in patches."""
+    patch_m: float
+    grain: float
+    """Contrast of the fine grain, as a share of the colour."""
+    slab_m: tuple[float, float] | None = None
+    """Distance of the joints in both directions; None = none."""
+    seed: int
+
+    def colour_at(self, x: Grid, y: Grid, footprint: Grid) -> Float[np.ndarray, "3 point"]:
+        """The colour at places in metres; what is finer than `footprint` metres is averaged away."""
+        patches = _noise(x / self.patch_m, y / self.patch_m, self.seed)
+        fine = _noise(x / _GRAIN_M, y / _GRAIN_M, self.seed + 1) - 0.5
+        level = 1 + self.grain * fine * _kept(_GRAIN_M, footprint)
+        if self.slab_m is not None:
+            for place, spacing in ((x, self.slab_m[0]), (y, self.slab_m[1])):
+                offset = place / spacing
+                joint = np.abs(offset - np.round(offset)) * spacing < _JOINT_M
+                level = level * (1 - 0.35 * joint * _kept(_JOINT_M * 3, footprint))
+            tone = _hash(np.floor(x / self.slab_m[0]), np.floor(y / self.slab_m[1]), self.seed + 2) - 0.5
+            level = level * (1 + 0.12 * tone * _kept(min(self.slab_m), footprint))
+        one, other = np.array(self.colour, x.dtype)[:, None], np.array(self.patch, x.dtype)[:, None]
+        return (one + (other - one) * patches) * level
+
+
+
+
+def _kept(size: float, footprint: Grid) -> Grid:
+    """How much of a detail of `size` metres survives pixels of `footprint` metres."""
+    return 1 / (1 + (footprint / size) ** 2)
+
+
+def _hash(column: Grid, row: Grid, seed: int) -> Grid:
+    """A fixed number in 0-1 for every lattice place."""
+    mixed = column.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1)
+    mixed ^= row.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA77)
+    mixed ^= np.uint32(seed * 0xC2B2AE3D & 0xFFFFFFFF)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x2C1B3C6D)
+    mixed ^= mixed >> np.uint32(13)
+    return (mixed >> np.uint32(8)).astype(column.dtype) * column.dtype.type(2.0**-24)
+
+
+def _noise(x: Grid, y: Grid, seed: int) -> Grid:
+    """Smooth noise in 0-1 with bumps about one unit apart."""
+    column, row = np.floor(x), np.floor(y)
+    u, v = x - column, y - row
+    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
+    upper = _hash(column, row, seed) * (1 - u) + _hash(column + 1, row, seed) * u
+    lower = _hash(column, row + 1, seed) * (1 - u) + _hash(column + 1, row + 1, seed) * u
+    return upper * (1 - v) + lower * v
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The ground at z = 0 and what bounds it."""
+
+    ground: Surface
+    verge: Surface
+    verge_azimuth_rad: float
+    """Direction in which the verge lies."""
+    verge_distance_m: float
+    """From the origin to the kerb."""
+    wall: Surface | None = None
+    wall_azimuth_rad: float = 0.0
+    wall_distance_m: float = math.inf
+    wall_height_m: float = 0.0
+
+    def meet(
+        self, camera: Camera, directions: Float[np.ndarray, "3 point"]
+    ) -> tuple[Float[np.ndarray, "3 point"], Float[np.ndarray, "3 point"], Int[np.ndarray, " point"]]:
+        """Where rays from a camera end if no person is in their way: points, their colour, what they hit.
+
+        What they hit is one of `GROUND`, `WALL` and `SKY`; a sky point has no meaning and no colour.
+        """
+        x, y, z = (float(value) for value in camera.position)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_ground = np.where(directions[2] < 0, -z / directions[2], np.inf)
+            to_wall = self._wall_depth(x, y, z, directions)
+        depth = np.minimum(to_ground, to_wall)
+        hit = np.where(np.isinf(depth), SKY, np.where(to_wall < to_ground, WALL, GROUND))
+        depth = np.minimum(depth, _FARTHEST_M).astype(directions.dtype)
+        points = np.stack([x + depth * directions[0], y + depth * directions[1], z + depth * directions[2]])
+        footprint = depth / camera.focal_px
+        colour = np.zeros_like(points)
+        on_ground = hit == GROUND
+        # A pixel is stretched where it meets the ground at a low angle; its side of equal area counts.
+        stretched = footprint[on_ground] / np.sqrt(-directions[2, on_ground])
+        colour[:, on_ground] = self._ground_colour(points[0, on_ground], points[1, on_ground], stretched)
+        on_wall = hit == WALL
+        if self.wall is not None and on_wall.any():
+            along = math.cos(self.wall_azimuth_rad) * points[1] - math.sin(self.wall_azimuth_rad) * points[0]
+            colour[:, on_wall] = self.wall.colour_at(along[on_wall], points[2, on_wall], footprint[on_wall])
+        return points, colour, hit
+
+    def _ground_colour(self, x: Grid, y: Grid, footprint: Grid) -> Float[np.ndarray, "3 point"]:
+        beyond = (
+            math.cos(self.verge_azimuth_rad) * x + math.sin(self.verge_azimuth_rad) * y - self.verge_distance_m
+        )
+        is_verge, is_kerb = beyond > _KERB_M, np.abs(beyond) <= _KERB_M
+        colour = np.empty((3, x.size), x.dtype)
+        colour[:] = np.array(_KERB, x.dtype)[:, None]
+        for material, chosen in ((self.verge, is_verge), (self.ground, ~is_verge & ~is_kerb)):
+            if chosen.any():
+                colour[:, chosen] = material.colour_at(x[chosen], y[chosen], footprint[chosen])
+        return colour
+
+    def _wall_depth(self, x: float, y: float, z: float, directions: Float[np.ndarray, "3 point"]) -> Grid:
+        cos, sin = math.cos(self.wall_azimuth_rad), math.sin(self.wall_azimuth_rad)
+        away = cos * directions[0] + sin * directions[1]
+        depth = (self.wall_distance_m - cos * x - sin * y) / away
+        height = z + depth * directions[2]
+        is_hit = (away > 0) & (depth > 0) & (height > 0) & (height < self.wall_height_m)
+        return np.where(is_hit, depth, np.inf)

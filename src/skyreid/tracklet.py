@@ -1,0 +1,65 @@
+"""The vocabulary: platform, frame, tracklet. Imports nothing of ours but the error tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+JUNK_PID = -1
+"""Boxes that the annotators call neither a person nor a distractor; never ranked."""
+DISTRACTOR_PID = 0
+"""People that no query asks for (MARS); they stay in the gallery."""
+
+
+class Platform(StrEnum):
+    """Where the camera is. A platform is never stored as a camera number."""
+
+    GROUND = "ground"
+    AERIAL = "aerial"
+
+    @property
+    def number(self) -> int:
+        """Position of this platform in arrays and prompt sets: 0 ground, 1 aerial."""
+        return PLATFORMS.index(self)
+
+
+PLATFORMS: tuple[Platform, ...] = (Platform.GROUND, Platform.AERIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One crop of one person at one time, as a file."""
+
+    path: str
+    """Absolute or relative to the working directory. A `str`, since a benchmark has millions."""
+    index: int | None = None
+    """Frame number in the source video, from 0; None where the benchmark does not tell."""
+    time_s: float | None = None
+    """Presentation time in the source video, in seconds."""
+    box: tuple[float, float, float, float] | None = None
+    """xyxy in pixels of the source frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracklet:
+    """All frames of one person in one camera, uninterrupted, in time order."""
+
+    tracklet_id: str
+    """Unique within its benchmark; ties in a ranking are broken by it."""
+    frames: tuple[Frame, ...]
+    pid: int
+    """Identity number of the dataset; JUNK_PID and DISTRACTOR_PID as above."""
+    camid: int
+    """Camera number from 0."""
+    platform: Platform
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise ValueError(f"a tracklet has at least one frame; {self.tracklet_id!r} has none")
+
+
+def training_labels(tracklets: Sequence[Tracklet]) -> dict[int, int]:
+    """Map each pid to its contiguous training index 0…C-1, in sorted pid order.
+
+    Deviation: the release numbers them in `set` order (METHOD section 8), which is not stable.
+    """
+    return {pid: label for label, pid in enumerate(sorted({tracklet.pid for tracklet in tracklets}))}

@@ -1,0 +1,27 @@
+"""Where the tests find what is not in the repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _folder_from_environment(variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if folder is None:
+        pytest.skip(f"{variable} is not set")
+    if not Path(folder).is_dir():
+        pytest.fail(f"{variable} must name a folder; got {folder!r}")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def footage_dir() -> Path:
+    """Real video, under licences that let us test with it but not ship it."""
+    return _folder_from_environment("SKYREID_FOOTAGE")
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """The large stored outputs of the authors' program; the small ones are in tests/reference."""
+    return _folder_from_environment("SKYREID_REFERENCE")
