@@ -43,7 +43,7 @@ def write_checkpoint(
     weights: Mapping[str, Tensor],
     config: Mapping[str, Json],
     provenance: Mapping[str, Json],
-    metrics: Mapping[str, Json] | None = None,
+    metrics: Mapping[str, object] | None = None,
 ) -> None:
     """Write the folder whole or not at all; an older checkpoint of that name is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)

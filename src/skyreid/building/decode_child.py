@@ -7,11 +7,18 @@ ours and no numpy, so that its address space is the decoder's alone.
 """
 
 import json
+import re
 import resource
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.error import FFmpegError
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 CONTAINERS = "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mxf,ogg"
 """Formats that hold their own pictures. Playlists (hls, concat, dash, sdp) would open further files."""
@@ -20,6 +27,8 @@ SHORTFALL_S = 0.5
 
 
 class Request(TypedDict):
+    """What the caller asks for, as JSON on the command line."""
+
     path: str
     first_only: bool
     """Stop after the first frame."""
@@ -32,24 +41,28 @@ class Request(TypedDict):
     cpu_s: int
 
 
-class Refusal(Exception):
+Message = tuple[str, dict[str, object], bytes | memoryview]
+
+
+class RefusedError(Exception):
     """What the caller reads after the file's name."""
 
 
 def main() -> None:
+    """Serve one request and leave."""
     request: Request = json.loads(sys.argv[1])
     pipe = sys.stdout.buffer
     try:
         _lower_rights(request)
-        for kind, fields, pixels in _messages(request):
-            _send(pipe, kind, fields, pixels)
+        for message in _messages(request):
+            _send(pipe, *message)
     except BrokenPipeError:
-        sys.stdout = None  # the caller went away; nothing is left to flush to
+        sys.stderr.close()  # the caller went away: no complaint about the unflushed rest
+    except RefusedError as refusal:
+        _send(pipe, "error", {"message": str(refusal)})
     except MemoryError:
         mib = request["memory_bytes"] // 2**20
         _send(pipe, "error", {"message": f"decoding needs more than {mib} MiB (DecodeLimits.memory_bytes)"})
-    except Refusal as refusal:
-        _send(pipe, "error", {"message": str(refusal)})
     except Exception as error:  # whatever a hostile file provokes: the caller gets a sentence, not a silence
         _send(pipe, "error", {"message": f"the decoder failed: {type(error).__name__}: {error}"})
 
@@ -75,79 +88,156 @@ def _send(pipe: BinaryIO, kind: str, fields: dict[str, object], pixels: bytes | 
     pipe.flush()
 
 
-def _messages(request: Request) -> Iterator[tuple[str, dict[str, object], bytes | memoryview]]:
-    import av  # after the limits, so that they also hold for what the library does when it loads
+def _messages(request: Request) -> Iterator[Message]:
+    container, stream = _open(request)
+    with container:
+        promised_s = _promised_s(container, stream)
+        interval = None if request["interval"] is None else Fraction(request["interval"])
+        last_tick = -1
+        shown_s = step_s = Fraction(0)
+        index = -1
+        for index, time_s, frame in _decoded(container, stream):
+            step_s, shown_s = time_s - shown_s, time_s
+            if index == 0:
+                _check_pixels(frame.width, frame.height, request["max_pixels"])
+                yield "facts", _facts(stream, frame, promised_s), b""
+                if request["first_only"]:
+                    return
+            tick = index if interval is None else int(time_s / interval)
+            if tick == last_tick:
+                yield "beat", {}, b""  # still alive; the caller watches the clock
+                continue
+            last_tick = tick
+            yield _picture(index, time_s, frame, request["max_side"])
+    if index < 0:
+        raise RefusedError("holds a video stream without a single frame")
+    shown_s += step_s
+    if promised_s is not None and shown_s + Fraction(SHORTFALL_S) < promised_s:
+        raise RefusedError(
+            f"is cut: its header promises {float(promised_s):.2f} s, its pictures end after {float(shown_s):.2f} s; "
+            "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
+        )
+    yield "end", {"frames": index + 1}, b""
+
+
+def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
+    # Here, after the limits, so that they also hold for what the library does when it loads.
+    import av
     from av.error import FFmpegError
+    from av.stream import Disposition
 
     try:
         container = av.open(
             f"file:{request['path']}",
             options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
+            metadata_errors="ignore",  # titles that are not UTF-8 are no reason to refuse the pictures
         )
     except FFmpegError as error:
         raise _refusal("is not a video that can be decoded", error) from error
-    with container:
-        pictures = [s for s in container.streams.video if "attached_pic" not in s.disposition.name.lower()]
-        if not pictures:
-            raise Refusal("holds no video stream")
-        stream = pictures[0]
-        # One thread: its memory does not depend on the machine, and sources run beside each other anyway.
-        stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(request["max_pixels"])}
-        _check_pixels(stream.codec_context.width, stream.codec_context.height, request["max_pixels"])
-        rate = stream.average_rate or stream.guessed_rate
-        promised_s = _promised_s(stream.duration, stream.time_base, container.duration, len(container.streams))
-        interval = None if request["interval"] is None else Fraction(request["interval"])
-        size: tuple[int, int] | None = None
-        first_s = last_s = step_s = Fraction(0)
-        last_tick = -1
-        index = -1
-        try:
-            for index, frame in enumerate(container.decode(stream)):
-                if frame.is_corrupt:
-                    raise Refusal(f"is damaged at frame {index}; re-encode it (ffmpeg -i IN OUT) to accept the damage")
-                time_s = _time(frame.pts, frame.time_base, index, rate)
-                if index == 0:
-                    size, first_s, last_s = (frame.width, frame.height), time_s, time_s
-                    _check_pixels(*size, request["max_pixels"])
-                    yield "facts", _facts(stream.codec_context.name, frame, promised_s, rate, stream.frames), b""
-                    if request["first_only"]:
-                        return
-                if (frame.width, frame.height) != size:
-                    raise Refusal(
-                        f"changes its frame size from {size} to {(frame.width, frame.height)} at frame {index}; "
-                        "cut it there"
-                    )
-                if time_s < last_s:
-                    raise Refusal(
-                        f"goes back in time at frame {index}, from {float(last_s):.3f} s to {float(time_s):.3f} s; "
-                        "re-encode it (ffmpeg -i IN OUT)"
-                    )
-                step_s, last_s = time_s - last_s, time_s
-                tick = index if interval is None else (time_s - first_s) // interval
-                if tick == last_tick:
-                    yield "beat", {}, b""  # still alive; the caller watches the clock
-                    continue
-                last_tick = tick
-                picture = frame.reformat(
-                    *_scaled(frame.width, frame.height, request["max_side"]), format="rgb24", interpolation="AREA"
-                )
-                fields = {
-                    "index": index,
-                    "time_s": float(time_s - first_s),
-                    "width": picture.width,
-                    "height": picture.height,
-                    "turn": frame.rotation,
-                }
-                yield "frame", fields, _packed(picture.planes[0], picture.width, picture.height)
-        except FFmpegError as error:
-            raise _refusal(f"is damaged or cut after {index + 1} frames", error) from error
-    if index < 0:
-        raise Refusal("holds a video stream without a single frame")
-    shown_s = last_s - first_s + step_s
-    if promised_s is not None and shown_s + SHORTFALL_S < promised_s:
-        raise Refusal(
-            f"is cut: its header promises {float(promised_s):.2f} s, the pictures end after {float(shown_s):.2f} s; "
-            "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        raise RefusedError(
+            "holds no video stream (a recording that broke off before its index was written looks so too)"
         )
-    yield "end", {"frames": index + 1}, b""
+    context = streams[0].codec_context
+    if context is None:
+        raise RefusedError("holds a video stream of a kind that cannot be decoded here")
+    _check_pixels(context.width, context.height, request["max_pixels"])
+    context.options = {"max_pixels": str(request["max_pixels"])}
+    # One thread: its memory then does not depend on the machine, and sources run beside each other anyway.
+    context.thread_count = 1
+    return container, streams[0]
+
+
+def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[tuple[int, Fraction, VideoFrame]]":
+    """Every frame with its number and its time after the first, in presentation order."""
+    from av.error import FFmpegError
+
+    size = (0, 0)
+    first_s = last_s = step_s = Fraction(0)
+    index = -1
+    try:
+        for index, frame in enumerate(container.decode(stream)):
+            if frame.is_corrupt:
+                raise RefusedError(f"is damaged at frame {index}; re-encode it (ffmpeg -i IN OUT) to accept that")
+            if frame.rotation % 90:
+                raise RefusedError(f"asks to be shown turned by {frame.rotation} degrees; only quarter turns are done")
+            # AVI stores the order of decoding only, and what stands in pts there is wrong for B-frames.
+            ticks = frame.dts if container.format.name == "avi" else frame.pts
+            if ticks is not None and frame.time_base is not None:
+                time_s = ticks * frame.time_base
+            elif stream.average_rate:
+                time_s = last_s + (step_s or 1 / Fraction(stream.average_rate))
+            else:
+                raise RefusedError("has neither times nor a frame rate; re-mux it (ffmpeg -r RATE -i IN -c copy OUT)")
+            if index == 0:
+                size, first_s, last_s = (frame.width, frame.height), time_s, time_s
+            if (frame.width, frame.height) != size:
+                now = (frame.width, frame.height)
+                raise RefusedError(f"changes its frame size from {size} to {now} at frame {index}; cut it there")
+            step_s, last_s = time_s - last_s, time_s
+            if step_s < 0:
+                raise RefusedError(
+                    f"goes back in time by {-float(step_s):.3f} s at frame {index}; re-encode it (ffmpeg -i IN OUT)"
+                )
+            yield index, time_s - first_s, frame
+    except FFmpegError as error:
+        raise _refusal(f"is damaged or cut after {index + 1} frames", error) from error
+
+
+def _refusal(what: str, error: "FFmpegError") -> Exception:
+    if isinstance(error, MemoryError):
+        return MemoryError()
+    return RefusedError(f"{what} ({error.strerror})")
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise RefusedError(
+            f"has frames of {width}x{height} = {width * height} pixels; "
+            f"at most {max_pixels} are decoded (DecodeLimits.max_pixels)"
+        )
+
+
+def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction | None:
+    """How long the pictures last by the header, where it tells of the pictures and not of the sound."""
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    # Matroska tells the end instead: of each stream in a tag, of the longest one in the header.
+    start_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))
+    if tag := re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", "")):
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3]) - start_s
+    if container.duration and len(container.streams) == 1:
+        return Fraction(container.duration, 1_000_000) - start_s
+    return None
+
+
+def _facts(stream: "VideoStream", frame: "VideoFrame", promised_s: Fraction | None) -> dict[str, object]:
+    return {
+        "codec": stream.codec_context.name,
+        "width": frame.width,
+        "height": frame.height,
+        "turn": frame.rotation,
+        "duration_s": None if promised_s is None else float(promised_s),
+        "frame_rate": None if not stream.average_rate else float(stream.average_rate),
+        "num_frames": stream.frames or None,
+    }
+
+
+def _picture(index: int, time_s: Fraction, frame: "VideoFrame", max_side: int | None) -> Message:
+    width, height = frame.width, frame.height
+    if max_side is not None and max(width, height) > max_side:
+        scale = max_side / max(width, height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = frame.reformat(width, height, format="rgb24", interpolation="AREA")
+    plane = picture.planes[0]
+    pixels = memoryview(plane)
+    row = width * 3
+    if plane.line_size != row:  # the scaler pads its rows
+        pixels = b"".join(pixels[start : start + row] for start in range(0, height * plane.line_size, plane.line_size))
+    fields = {"index": index, "time_s": float(time_s), "width": width, "height": height, "turn": frame.rotation}
+    return "frame", fields, pixels
+
+
+if __name__ == "__main__":
+    main()

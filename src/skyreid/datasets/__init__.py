@@ -1,0 +1,56 @@
+"""Someone's benchmark on disk → `Benchmark(train, query, gallery, protocol)`; verification; statistics."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from skyreid.datasets import (
+    g2a_vreid,
+    g2a_vreid_v2,
+    ilids_vid,
+    ls_vid,
+    manifest_benchmark,
+    mars,
+    mevid,
+    prid_2011,
+)
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.benchmark_format import BenchmarkFormat
+from skyreid.errors import DatasetError
+
+__all__ = ["BENCHMARKS", "Benchmark", "BenchmarkFormat", "find_format", "read_benchmark"]
+
+BENCHMARKS: dict[str, BenchmarkFormat] = {
+    "g2a-vreid": g2a_vreid.FORMAT,
+    "g2a-vreid-v2": g2a_vreid_v2.FORMAT,
+    "mars": mars.FORMAT,
+    "ls-vid": ls_vid.FORMAT,
+    "ls-vid-48": ls_vid.FORMAT_48,
+    "ilids-vid": ilids_vid.FORMAT,
+    "prid-2011": prid_2011.FORMAT,
+    "mevid": mevid.FORMAT,
+    "manifest": manifest_benchmark.FORMAT,
+}
+
+
+def find_format(name: str) -> BenchmarkFormat:
+    """Look up a benchmark's format.
+
+    Raises:
+        DatasetError: there is no benchmark of this name; the message suggests one.
+    """
+    if name not in BENCHMARKS:
+        close = get_close_matches(name, BENCHMARKS, n=1, cutoff=0.4)
+        suggestion = f"; did you mean {close[0]!r}?" if close else ""
+        raise DatasetError(f"no benchmark is called {name!r}{suggestion} Known: {', '.join(BENCHMARKS)}")
+    return BENCHMARKS[name]
+
+
+def read_benchmark(name: str, root: Path, split: int = 0) -> Benchmark:
+    """Read a benchmark by its name in `BENCHMARKS`.
+
+    Raises:
+        DatasetError: no such benchmark or split, or the folder is not what the format says
+            (MissingFrameError: frames are missing).
+        ManifestError: `manifest` only: the manifest is damaged.
+    """
+    return find_format(name).read(root, split)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.survey import Survey
+from skyreid.datasets.parsing.survey import Survey
 from skyreid.errors import DatasetError
 
 

@@ -9,13 +9,11 @@
     bbox_test/...
 
 In a crop name `C` is the camera, `T` the tracklet counted per identity, `F` the frame counted per
-tracklet; all from 1. The reader is `mars_reader.py`.
+tracklet; all from 1. The reader is `parsing/mars_reader.py`.
 
 Source: METHOD section 8; the MARS distribution's own description.
 """
 
-import io
-import re
 import shutil
 import uuid
 from collections import Counter
@@ -24,16 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32
-from scipy.io import savemat
 
+from skyreid.datasets.parsing.mat_file import write_matrix
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Tracklet
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarsTable:
+class MarsHalf:
     """Where one half of the layout keeps its crops, its names and its tracklets."""
 
     image_dir: str
@@ -42,13 +39,13 @@ class MarsTable:
     table_key: str
 
 
-TRAIN = MarsTable(
+TRAIN = MarsHalf(
     image_dir="bbox_train",
     name_file="info/train_name.txt",
     table_file="info/tracks_train_info.mat",
     table_key="track_train_info",
 )
-TEST = MarsTable(
+TEST = MarsHalf(
     image_dir="bbox_test",
     name_file="info/test_name.txt",
     table_file="info/tracks_test_info.mat",
@@ -59,14 +56,9 @@ QUERY_KEY = "query_IDX"
 
 JUNK_FOLDER = "00-1"
 """MARS writes the junk identity -1 as these four characters."""
-FOLDER_CHARACTERS = 4
-"""A crop lies in the folder named by the first four characters of its name."""
-CROP_NAME = re.compile(r"(?P<pid>\d{4}|00-1)C(?P<camera>[1-9])T(?P<tracklet>\d{4,})F(?P<frame>\d{3,})\.jpg")
 
 _MAX_PID = 9999
 _MAX_CAMID = 8
-_MAT_TEXT_BYTES = 116
-"""Length of the free text at the start of a .mat v5 file."""
 
 
 def write_mars_layout(
@@ -89,9 +81,7 @@ def write_mars_layout(
         MissingFrameError: a crop to copy is not there.
     """
     if root.exists():
-        raise DatasetError(
-            f"{root} must not exist yet: the layout is written as one new folder; remove or rename it"
-        )
+        raise DatasetError(f"{root} must not exist yet: the layout is written as one new folder; remove or rename it")
     _refuse_what_does_not_fit(train, (*query, *gallery))
     partial = root.with_name(f".{root.name}.{uuid.uuid4().hex}.partial")
     try:
@@ -99,7 +89,7 @@ def write_mars_layout(
         total = sum(len(tracklet.frames) for tracklet in (*train, *query, *gallery))
         done = _write_half(partial, TRAIN, train, progress, done=0, total=total)
         _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
-        _write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
+        write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
         partial.rename(root)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -135,17 +125,17 @@ def _refuse_what_does_not_fit(train: Sequence[Tracklet], test: Sequence[Tracklet
 
 
 def _write_half(
-    root: Path, table: MarsTable, tracklets: Sequence[Tracklet], progress: Progress, *, done: int, total: int
+    root: Path, half: MarsHalf, tracklets: Sequence[Tracklet], progress: Progress, *, done: int, total: int
 ) -> int:
     """Copy the crops of one half and write its names and its table; returns the crops done so far."""
     names: list[str] = []
     rows = np.zeros((len(tracklets), 4), dtype=np.int32)
     numbers: Counter[int] = Counter()
-    (root / table.image_dir).mkdir()
+    (root / half.image_dir).mkdir()
     for row, tracklet in enumerate(tracklets):
         pid = JUNK_FOLDER if tracklet.pid == JUNK_PID else f"{tracklet.pid:04d}"
         numbers[tracklet.pid] += 1
-        folder = root / table.image_dir / pid
+        folder = root / half.image_dir / pid
         folder.mkdir(exist_ok=True)
         start = len(names) + 1
         for number, frame in enumerate(tracklet.frames, start=1):
@@ -153,21 +143,10 @@ def _write_half(
             try:
                 shutil.copyfile(frame.path, folder / name)
             except FileNotFoundError as error:
-                raise MissingFrameError(
-                    f"tracklet {tracklet.tracklet_id!r}: {frame.path!r} is not there"
-                ) from error
+                raise MissingFrameError(f"tracklet {tracklet.tracklet_id!r}: {frame.path!r} is not there") from error
             names.append(name)
         rows[row] = start, len(names), tracklet.pid, tracklet.camid + 1
         progress("copy crops", done + len(names), total, tracklet.tracklet_id)
-    (root / table.name_file).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
-    _write_matrix(root / table.table_file, table.table_key, rows)
+    (root / half.name_file).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
+    write_matrix(root / half.table_file, half.table_key, rows)
     return done + len(names)
-
-
-def _write_matrix(path: Path, key: str, matrix: Int32[np.ndarray, "row column"]) -> None:
-    """Write one .mat v5 matrix, without the time of writing that scipy puts into the free text."""
-    buffer = io.BytesIO()
-    savemat(buffer, {key: matrix})
-    buffer.seek(0)
-    buffer.write(b"MATLAB 5.0 MAT-file, written by skyreid".ljust(_MAT_TEXT_BYTES))
-    path.write_bytes(buffer.getvalue())

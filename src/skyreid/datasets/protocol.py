@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from skyreid.errors import ProtocolError
 from skyreid.tracklet import Platform
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationProtocol:
     """Which queries are compared with which gallery entries.
+
+    Raises:
+        ProtocolError: every query would find itself.
 
     Source: paper section 5.1; METHOD section 9.
     """
@@ -17,17 +21,36 @@ class EvaluationProtocol:
     """Only queries of this platform ask; None = all of them."""
     gallery_platform: Platform | None = None
     """Only gallery entries of this platform are ranked; None = all of them."""
+    other_platform_only: bool = False
+    """For one query, only gallery entries of the platform that is not its own are ranked."""
     gallery_includes_queries: bool = False
     """Put the queries in front of the gallery (MARS; else 140 of its queries have no match)."""
     junk_same_camera: bool = True
     """For one query, ignore gallery entries with its pid and its camera."""
 
+    def __post_init__(self) -> None:
+        if self.gallery_includes_queries and not self.junk_same_camera:
+            raise ProtocolError(
+                f"{self.name}: a gallery that includes the queries needs junk_same_camera=True; "
+                "without it every query finds itself first"
+            )
+
 
 CROSS_CAMERA = EvaluationProtocol(name="cross-camera")
 MARS = EvaluationProtocol(name="mars", gallery_includes_queries=True)
+CROSS_PLATFORM = EvaluationProtocol(name="cross-platform", other_platform_only=True)
 GROUND_TO_AERIAL = EvaluationProtocol(
     name="ground-to-aerial", query_platform=Platform.GROUND, gallery_platform=Platform.AERIAL
 )
 AERIAL_TO_GROUND = EvaluationProtocol(
     name="aerial-to-ground", query_platform=Platform.AERIAL, gallery_platform=Platform.GROUND
 )
+
+PROTOCOLS: dict[str, EvaluationProtocol] = {
+    "cross-camera": CROSS_CAMERA,
+    "mars": MARS,
+    "cross-platform": CROSS_PLATFORM,
+    "ground-to-aerial": GROUND_TO_AERIAL,
+    "aerial-to-ground": AERIAL_TO_GROUND,
+}
+"""Every protocol that a user can ask for by name."""

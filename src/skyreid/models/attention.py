@@ -44,9 +44,7 @@ class SelfAttention(nn.Module):
         *,
         causal: bool = False,
     ) -> Float[Tensor, "batch token dim"]:
-        query = rearrange(
-            self.query(tokens), "batch token (head inner) -> batch head token inner", head=self.heads
-        )
+        query = rearrange(self.query(tokens), "batch token (head inner) -> batch head token inner", head=self.heads)
         key, value = rearrange(
             self.key_value(tokens if context is None else context),
             "batch source (two head inner) -> two batch head source inner",

@@ -57,9 +57,7 @@ class ImageTowerConfig:
                 f"the image tower needs at least 2 blocks (the loss reads the last two); got {self.layers}"
             )
         if min(self.image_size) < self.patch_size:
-            raise ValueError(
-                f"a frame must hold one patch of {self.patch_size} px; got image_size={self.image_size}"
-            )
+            raise ValueError(f"a frame must hold one patch of {self.patch_size} px; got image_size={self.image_size}")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -117,9 +115,7 @@ class ImageBlock(nn.Module):
         normed = self.norm_attention(tokens)
         context = normed
         if prompt is not None:
-            context = torch.cat(
-                [normed, repeat(prompt, "clip length dim -> clip frame length dim", frame=frames)], 2
-            )
+            context = torch.cat([normed, repeat(prompt, "clip length dim -> clip frame length dim", frame=frames)], 2)
         attended = self.attention(
             rearrange(normed[:, :, :keep], "clip frame token dim -> (clip frame) token dim"),
             rearrange(context, "clip frame token dim -> (clip frame) token dim"),

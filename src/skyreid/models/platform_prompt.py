@@ -24,9 +24,7 @@ class PlatformPromptConfig:
 
     def __post_init__(self) -> None:
         if self.depth < 1 or self.length < 1:
-            raise ValueError(
-                f"platform prompt depth and length must be at least 1; got {self.depth} x {self.length}"
-            )
+            raise ValueError(f"platform prompt depth and length must be at least 1; got {self.depth} x {self.length}")
 
 
 class PlatformPrompt(nn.Module):

@@ -7,7 +7,7 @@
 Source: paper section 4; METHOD sections 2 and 3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,9 +54,7 @@ class VideoEncoder(nn.Module):
         prompts = self.platform_prompt(platforms) if self.platform_prompt is not None else None
         return self.tower(frames, prompts)
 
-    def bare_features(
-        self, frames: Float[Tensor, "clip frame channel height width"]
-    ) -> Float[Tensor, "clip embed"]:
+    def bare_features(self, frames: Float[Tensor, "clip frame channel height width"]) -> Float[Tensor, "clip embed"]:
         """Joint features of the CLIP tower without adapters and prompts: what stage 1 aligns text with."""
         return self.tower(frames, adapt=False).joint
 
@@ -87,15 +85,21 @@ class VslaClip(nn.Module):
         """Text features of training labels, not normalised."""
         return self.text_tower(self.identity_prompt(labels))
 
-    def stage1_modules(self) -> tuple[nn.Module, ...]:
-        """The parts that stage 1 trains."""
-        return (self.identity_prompt,)
+    def train_in_stage1(self) -> None:
+        """Let gradients flow into the identity prompt and nothing else."""
+        self.requires_grad_(False)
+        self.identity_prompt.requires_grad_(True)
 
-    def stage2_modules(self, tuned: TunedPart) -> tuple[nn.Module, ...]:
-        """The parts that stage 2 trains: always the heads and the platform prompt, and what is `tuned`."""
-        image_parts = tuple(self._adapters()) if tuned == "adapters" else (self.encoder.tower,)
-        prompt = self.encoder.platform_prompt
-        return (*image_parts, *((prompt,) if prompt is not None else ()), self.head_final, self.head_joint)
+    def train_in_stage2(self, tuned: TunedPart, heads: Sequence[IdentityHead]) -> None:
+        """Let gradients flow into what is `tuned`, the platform prompt and `heads`, and nothing else."""
+        self.requires_grad_(False)
+        parts: list[nn.Module] = [*self._adapters()] if tuned == "adapters" else [self.encoder.tower]
+        if self.encoder.platform_prompt is not None:
+            parts.append(self.encoder.platform_prompt)
+        for part in (*parts, *heads):
+            part.requires_grad_(True)
+        for head in heads:
+            head.norm.bias.requires_grad_(False)  # stays 0, so that the features stay centred
 
     def _adapters(self) -> Iterator[nn.Module]:
         for block in self.encoder.tower.blocks:

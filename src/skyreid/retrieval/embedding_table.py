@@ -1,12 +1,23 @@
 """Embeddings with what is needed to rank and score them, in memory and as one .npz file."""
 
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Bool, Float32, Int64, Shaped
 
+from skyreid.checkpoint import write_atomically
 from skyreid.errors import TableError
+from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
+from skyreid.tracklet import PLATFORMS, Platform
+
+ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
+"""What every table file holds, one array each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -14,7 +25,8 @@ class EmbeddingTable:
     """One row per tracklet, in manifest order.
 
     Raises:
-        TableError: arrays of different length, a repeated tracklet id, or a value that is not finite.
+        TableError: arrays of different length or of another type, a repeated tracklet id, a platform
+            that is neither 0 nor 1, a value that is not finite, or a row without a direction.
     """
 
     embeddings: Float32[np.ndarray, "tracklet embed"]
@@ -25,3 +37,196 @@ class EmbeddingTable:
     """0 ground, 1 aerial."""
     tracklet_ids: Shaped[np.ndarray, " tracklet"]
     """Strings or integers, unique."""
+    manifest: str | None = None
+    """Path of the manifest that lists the frames of these tracklets; None = there are no pictures."""
+
+    def __post_init__(self) -> None:
+        self._check_types()
+        self._check_lengths()
+        self._check_embeddings()
+        self._check_platforms()
+        self._check_tracklet_ids()
+
+    def __len__(self) -> int:
+        return len(self.pids)
+
+    @cached_property
+    def unit_embeddings(self) -> Float32[np.ndarray, "tracklet embed"]:
+        """The embeddings scaled to length 1; made at the first comparison and kept."""
+        return unit_rows(self.embeddings)
+
+    def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
+        """Keep the rows where `mask` is true, in their order."""
+        return EmbeddingTable(**{name: getattr(self, name)[mask] for name in ARRAYS}, manifest=self.manifest)
+
+    def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
+        """Put the rows of `other` behind the rows of this table.
+
+        Raises:
+            TableError: the tables differ in embedding size, in the kind of their ids or in their
+                manifest, or share a tracklet id.
+        """
+        require_same_embed(self, other)
+        if self.tracklet_ids.dtype.kind != other.tracklet_ids.dtype.kind:
+            raise TableError(
+                "tracklet_ids of two tables must be of one kind to be put together; "
+                f"got {self.tracklet_ids.dtype} and {other.tracklet_ids.dtype}"
+            )
+        if self.manifest != other.manifest:
+            raise TableError(
+                "a table points at one manifest; "
+                f"got {self.manifest!r} and {other.manifest!r} (extract both from one manifest, or set both to None)"
+            )
+        return EmbeddingTable(
+            **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS},
+            manifest=self.manifest,
+        )
+
+    def _check_types(self) -> None:
+        if self.embeddings.dtype != np.float32:
+            raise TableError(f"embeddings must be float32; got {self.embeddings.dtype}")
+        for name in ("pids", "camids", "platforms"):
+            if getattr(self, name).dtype != np.int64:
+                raise TableError(f"{name} must be int64; got {getattr(self, name).dtype}")
+        if self.tracklet_ids.dtype.kind not in "Uiu":
+            raise TableError(f"tracklet_ids must be strings or integers; got {self.tracklet_ids.dtype}")
+
+    def _check_lengths(self) -> None:
+        if self.embeddings.ndim != 2 or self.embeddings.shape[1] == 0:
+            raise TableError(f"embeddings must have the shape (tracklets, embedding size); got {self.embeddings.shape}")
+        for name in ARRAYS[1:]:
+            if getattr(self, name).shape != self.embeddings.shape[:1]:
+                raise TableError(
+                    f"{name} must hold one value per row of embeddings ({len(self.embeddings)}); "
+                    f"got the shape {getattr(self, name).shape}"
+                )
+
+    def _check_embeddings(self) -> None:
+        unusable = np.flatnonzero(~has_direction(self.embeddings))
+        if unusable.size == 0:
+            return
+        row = int(unusable[0])
+        where = f"embeddings, row {row} (tracklet {self.tracklet_ids[row]})"
+        others = f"; {unusable.size} such rows" if unusable.size > 1 else ""
+        if not np.isfinite(self.embeddings[row]).all():
+            raise TableError(f"{where}: every value must be finite; got NaN or infinity{others}")
+        raise TableError(
+            f"{where}: the length of a row must be between {LEAST_NORM:g} and 1.8e19, else its cosine is "
+            f"undefined; got {np.linalg.norm(self.embeddings[row].astype(np.float64)):g}{others}"
+        )
+
+    def _check_platforms(self) -> None:
+        wrong = np.flatnonzero((self.platforms < 0) | (self.platforms >= len(PLATFORMS)))
+        if wrong.size:
+            row = int(wrong[0])
+            raise TableError(f"platforms, row {row}: must be 0 (ground) or 1 (aerial); got {self.platforms[row]}")
+
+    def _check_tracklet_ids(self) -> None:
+        order = np.argsort(self.tracklet_ids, kind="stable")
+        in_order = self.tracklet_ids[order]
+        repeated = np.flatnonzero(in_order[1:] == in_order[:-1])
+        if repeated.size:
+            first, second = int(order[repeated[0]]), int(order[repeated[0] + 1])
+            raise TableError(
+                f"tracklet_ids must be unique; rows {first} and {second} are both {self.tracklet_ids[first]}"
+            )
+
+
+def require_same_embed(query: EmbeddingTable, gallery: EmbeddingTable) -> None:
+    """Refuse two tables that no cosine can compare.
+
+    Raises:
+        TableError: the embedding sizes differ.
+    """
+    sizes = query.embeddings.shape[1], gallery.embeddings.shape[1]
+    if sizes[0] != sizes[1]:
+        raise TableError(
+            f"embeddings of two tables must have one size; got {sizes[0]} and {sizes[1]} "
+            "(extract both with the same model)"
+        )
+
+
+def platform_counts(table: EmbeddingTable) -> str:
+    """Say how many tracklets each platform has, for a message."""
+    return ", ".join(f"{np.count_nonzero(table.platforms == p.number)} {p}" for p in Platform)
+
+
+def save_table(path: Path, table: EmbeddingTable) -> None:
+    """Write a table as one uncompressed .npz, whole or not at all."""
+    arrays = {name: getattr(table, name) for name in ARRAYS}
+    if table.manifest is not None:
+        arrays["manifest"] = np.array(table.manifest)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_table(path: Path) -> EmbeddingTable:
+    """Read a table that `save_table` or any other program wrote.
+
+    Embeddings may come in any float type, numbers in any integer type; both are converted. Nothing
+    in the file is ever executed: an array of Python objects is refused.
+
+    Raises:
+        TableError: not an .npz file, an array missing, unknown or of the wrong kind, or what
+            `EmbeddingTable` refuses.
+    """
+    arrays = _read_arrays(path)
+    missing = [name for name in ARRAYS if name not in arrays]
+    unknown = sorted(arrays.keys() - {*ARRAYS, "manifest"})
+    if missing or unknown:
+        raise TableError(
+            f"{path}: a table holds the arrays {', '.join(ARRAYS)} and may hold manifest; "
+            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+        )
+    try:
+        return EmbeddingTable(
+            embeddings=_as_float32(arrays["embeddings"]),
+            pids=_as_int64("pids", arrays["pids"]),
+            camids=_as_int64("camids", arrays["camids"]),
+            platforms=_as_int64("platforms", arrays["platforms"]),
+            tracklet_ids=arrays["tracklet_ids"],
+            manifest=_as_manifest(arrays),
+        )
+    except TableError as refusal:
+        raise TableError(f"{path}: {refusal}") from None
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as stream:  # numpy leaves a broken file open when it opens it itself
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise TableError(f"{path}: a table is an .npz file of several arrays; this holds a single one")
+            with file:
+                return {name: file[name] for name in file.files}
+    except TableError:
+        raise
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such table") from None
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as reason:
+        raise TableError(f"{path}: not a readable .npz table: {reason}") from None
+
+
+def _as_float32(array: np.ndarray) -> Float32[np.ndarray, "..."]:
+    if array.dtype.kind != "f":
+        raise TableError(f"embeddings must be floating point; got {array.dtype}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused by row
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _as_int64(name: str, array: np.ndarray) -> Int64[np.ndarray, "..."]:
+    if array.dtype.kind not in "iu":
+        raise TableError(f"{name} must be integers; got {array.dtype}")
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise TableError(f"{name} must be below 2**63; got {array.max()}")
+    return array.astype(np.int64)
+
+
+def _as_manifest(arrays: Mapping[str, np.ndarray]) -> str | None:
+    if "manifest" not in arrays:
+        return None
+    manifest = arrays["manifest"]
+    if manifest.dtype.kind != "U" or manifest.ndim != 0:
+        raise TableError(f"manifest must be one string; got {manifest.dtype} of the shape {manifest.shape}")
+    return str(manifest)

@@ -18,6 +18,7 @@ from skyreid.simulation.paint import Paint
 
 Point = tuple[float, float, float]
 NO_CUT = -math.inf
+_CUT_TOLERANCE_M = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,11 @@ class Capsule:
     """Thickness along `flat_axis` as a share of the thickness across it."""
     cut_height: float = NO_CUT
     """Nothing of the part is below this height."""
+    pattern_axis: tuple[Point, Point] | None = None
+    """From where and to where the paint's pattern counts; None = from `start` to `end`.
+
+    Parts that share one garment share it, so that stripes run on.
+    """
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,6 +63,9 @@ class Capsules:
     """Growth of the cone's radius along the axis."""
     cone_radius: Float[np.ndarray, " part"]
     """Of the cone at the start's centre."""
+    pattern_start: Float[np.ndarray, "part 3"]
+    pattern_frame: Float[np.ndarray, "part 3 3"]
+    """Rows: the front of the pattern's axis, its left, the axis itself."""
     contact: Float[np.ndarray, "part 2"]
     """Axis positions between which the cone is the surface; empty if one sphere holds the other."""
 
@@ -78,10 +87,13 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
 
     outer = flat_axis[:, :, None] * flat_axis[:, None, :]
     unflatten = np.eye(3) + (1 / flatness - 1)[:, None, None] * outer
-    axis = _apply(unflatten, end - start)
+    axis = (unflatten * (end - start)[:, None, :]).sum(axis=2)
     length = np.sqrt((axis**2).sum(axis=1))
-    rotation = _rotations(axis, length, forward=np.array([cos, sin, 0.0]))
-    to_frame = (rotation[:, :, :, None] * unflatten[:, None, :, :]).sum(axis=2)
+    front = np.array([cos, sin, 0.0])
+    to_frame = (_frames(axis, front)[:, :, :, None] * unflatten[:, None, :, :]).sum(axis=2)
+    pattern_axes = [part.pattern_axis or (part.start, part.end) for part in parts]
+    pattern_start = turned([axis[0] for axis in pattern_axes]) + (x, y, 0.0)
+    pattern_end = turned([axis[1] for axis in pattern_axes]) + (x, y, 0.0)
 
     sine = (start_radius - end_radius) / np.maximum(length, 1e-9)
     is_cone = np.abs(sine) < 1
@@ -99,6 +111,8 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
         flattening=np.eye(3) + (flatness - 1)[:, None, None] * outer,
         cut_height=np.array([part.cut_height for part in parts]),
         to_frame=to_frame,
+        pattern_start=pattern_start,
+        pattern_frame=_frames(pattern_end - pattern_start, front),
         length=length,
         slope=-sine / cosine,
         cone_radius=start_radius / cosine,
@@ -106,18 +120,15 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
     )
 
 
-def _apply(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    return (matrices * vectors[:, None, :]).sum(axis=2)
-
-
-def _rotations(axis: np.ndarray, length: np.ndarray, *, forward: np.ndarray) -> np.ndarray:
-    """Rows: the body's forward made square to the axis (patterns count from there), its left, the axis."""
-    along = np.where(length[:, None] > 1e-9, axis / np.maximum(length, 1e-9)[:, None], (0.0, 0.0, 1.0))
-    # A part that points forward itself (a foot) counts from the top instead.
-    points_forward = np.abs((along * forward).sum(axis=1)) > 0.9
-    reference = np.where(points_forward[:, None], (0.0, 0.0, 1.0), forward)
-    first = reference - (reference * along).sum(axis=1)[:, None] * along
-    first /= np.sqrt((first**2).sum(axis=1))[:, None]
+def _frames(axis: Float[np.ndarray, "part 3"], front: Float[np.ndarray, "3"]) -> Float[np.ndarray, "part 3 3"]:
+    """Right-handed frames; rows: the body's front made square to the axis, the left, the axis."""
+    length = np.sqrt((axis**2).sum(axis=1, keepdims=True))
+    along = np.where(length > 1e-9, axis / np.maximum(length, 1e-9), (0.0, 0.0, 1.0))
+    # A part that points to the front itself (a foot) has its front on top.
+    points_forward = np.abs((along * front).sum(axis=1, keepdims=True)) > 0.9
+    reference = np.where(points_forward, (0.0, 0.0, 1.0), front)
+    first = reference - (reference * along).sum(axis=1, keepdims=True) * along
+    first /= np.sqrt((first**2).sum(axis=1, keepdims=True))
     return np.stack([first, np.cross(along, first), along], axis=1)
 
 
@@ -151,7 +162,7 @@ def image_boxes(body: Capsules, camera: Camera) -> Float[np.ndarray, "part 4"]:
     )
 
 
-def shadow_boxes(body: Capsules, across: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "part 4"]:
+def parallel_boxes(body: Capsules, across: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "part 4"]:
     """The exact xyxy box of every part seen from infinity, along two unit vectors square to the view."""
     low, high = [], []
     for centre, radius in ((body.start, body.start_radius), (body.end, body.end_radius)):
@@ -229,21 +240,26 @@ def entries(
 def surface(
     body: Capsules, part: Int[np.ndarray, " point"], points: Float[np.ndarray, "3 point"]
 ) -> tuple[Float[np.ndarray, "3 point"], Float[np.ndarray, "2 point"]]:
-    """Unit normals of points on parts, and their place for a pattern: (azimuth in radians, metres along).
+    """Unit normals of points on parts, and their place in a pattern: (azimuth in radians, metres along).
 
     The azimuth is 0 at the body's front and grows to its left.
     """
-    matrix = body.to_frame.astype(points.dtype)[part]  # [point, row, axis]
-    local = points - body.start.astype(points.dtype)[part].T
-    x, y, z = (sum(matrix[:, row, axis] * local[axis] for axis in range(3)) for row in range(3))
+    frame = body.to_frame.astype(points.dtype)[part]
+    x, y, z = _inside(frame, points - body.start.astype(points.dtype)[part].T)
     first, last = body.contact.astype(points.dtype)[part].T
-    slope = body.slope.astype(points.dtype)[part]
-    length = body.length.astype(points.dtype)[part]
-    radius = np.sqrt(x * x + y * y)
-    nz = np.where(z < first, z, np.where(z > last, z - length, -slope * radius))
-    normal = np.stack([matrix[:, 0, axis] * x + matrix[:, 1, axis] * y + matrix[:, 2, axis] * nz for axis in range(3)])
-    on_cut = points[2] - body.cut_height.astype(points.dtype)[part] < 1e-5
-    normal[:2, on_cut] = 0.0
-    normal[2, on_cut] = -1.0
+    slope, length = body.slope.astype(points.dtype)[part], body.length.astype(points.dtype)[part]
+    rise = np.where(z < first, z, np.where(z > last, z - length, -slope * np.sqrt(x * x + y * y)))
+    normal = np.stack(
+        [frame[:, 0, axis] * x + frame[:, 1, axis] * y + frame[:, 2, axis] * rise for axis in range(3)]
+    )
+    is_cut = points[2] - body.cut_height.astype(points.dtype)[part] < _CUT_TOLERANCE_M
+    normal[:, is_cut] = np.array([[0], [0], [-1]], points.dtype)
     normal /= np.sqrt((normal**2).sum(axis=0))
-    return normal, np.stack([np.arctan2(y, x), z])
+
+    frame = body.pattern_frame.astype(points.dtype)[part]
+    front, left, along = _inside(frame, points - body.pattern_start.astype(points.dtype)[part].T)
+    return normal, np.stack([np.arctan2(left, front), along])
+
+
+def _inside(frames: Float[np.ndarray, "point 3 3"], offsets: Float[np.ndarray, "3 point"]) -> list[np.ndarray]:
+    return [sum(frames[:, row, axis] * offsets[axis] for axis in range(3)) for row in range(3)]

@@ -67,9 +67,9 @@ def reflectance(
             np.zeros_like(along),
             stripe,
             check,
-            along > 0.2,
-            front < 0.42,
-            (front < 0.75) & (along > 0.08) & (along < 0.26),
+            along > 0.27,
+            front < 0.40,
+            (front < 0.8) & (along > 0.14) & (along < 0.34),
         ],
     ).astype(along.dtype)
     colours = np.array([paint.colour for paint in paints], dtype=along.dtype).T[:, part]

@@ -1,46 +1,22 @@
-"""Draw one crop of one person: rays, sun and sky light, shadows.
+"""Draw one crop of one person: rays, surfaces, sun and sky light, shadows.
 
 Pairs of a ray and a part that it can meet are found from the exact boxes of the parts' outlines; all
 pairs are then solved at once. That makes the cost follow the area that the parts cover.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from skyreid.simulation.camera import Camera, Window
-from skyreid.simulation.capsules import Capsules, entries, image_boxes, shadow_boxes, surface
+from skyreid.simulation.capsules import Capsules, entries, image_boxes, surface
+from skyreid.simulation.light import Light, sky_share, sunlit
 from skyreid.simulation.paint import fold_tilt, reflectance
 from skyreid.simulation.surroundings import GROUND, SKY, Surroundings
 
-_SHADOW_OFFSET_M = 2e-3
-"""Shadow rays start this far off their surface, or rounding would let it shade itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Light:
-    """Sun and sky; a white level surface under both together has a radiance of about 1."""
-
-    sun_azimuth_rad: float
-    sun_elevation_rad: float
-    sun: tuple[float, float, float]
-    """Radiance of a white surface that faces the sun."""
-    sky: tuple[float, float, float]
-    """Radiance of a white surface that sees the whole sky."""
-
-    @property
-    def direction(self) -> Float[np.ndarray, "3"]:
-        """Unit vector towards the sun."""
-        level = math.cos(self.sun_elevation_rad)
-        return np.array(
-            [
-                level * math.cos(self.sun_azimuth_rad),
-                level * math.sin(self.sun_azimuth_rad),
-                math.sin(self.sun_elevation_rad),
-            ]
-        )
+_FROM_GROUND = 0.25
+"""Light from below, off the ground, as a share of the light from the whole sky."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,33 +35,84 @@ def draw(
     """Draw a crop with `samples` x `samples` rays a pixel. The same arguments give the same bytes."""
     columns, rows = camera.sample_grid(window, samples)
     directions = camera.directions(columns, rows).reshape(3, -1).astype(np.float32)
-    part, depth = _nearest_part(camera, columns, rows, directions, body)
+    points, normals, colour, hit = surroundings.meet(camera, directions)
+    part, depth = _nearest_parts(camera, columns, rows, directions, body)
 
-    on_person = part >= 0
-    points, colour, hit = surroundings.meet(camera, directions)
-    normals = np.zeros_like(points)
-    normals[2, hit == GROUND] = 1.0
-    normals[:2, hit != GROUND] = -directions[:2, hit != GROUND]
+    person = np.flatnonzero(part >= 0)
+    parts = part[person]
+    points[:, person] = camera.position[:, None] + depth[person] * directions[:, person]
+    normals[:, person], place = surface(body, parts, points[:, person])
+    colour[:, person] = reflectance(body.paints, parts, place)
 
-    parts = part[on_person]
-    origin = camera.position.astype(np.float64)[:, None]
-    person_points = (origin + depth[on_person] * directions[:, on_person].astype(np.float64)).astype(np.float32)
-    person_normals, place = surface(body, parts, person_points)
-    points[:, on_person] = person_points
-    normals[:, on_person] = person_normals
-    colour[:, on_person] = reflectance(body.paints, parts, place)
+    # Walls stand outside the reach of the body's shadow: only their own turn to the sun counts.
+    sun = np.ones(directions.shape[1], bool)
+    shaded = np.flatnonzero((part >= 0) | (hit == GROUND))
+    sun[shaded] = sunlit(light, body, points[:, shaded], normals[:, shaded])
+    sky = np.ones(directions.shape[1], np.float32)
+    ground = np.flatnonzero((part < 0) & (hit == GROUND))
+    sky[ground] = sky_share(body, points[:, ground])
 
-    sun = light.direction.astype(np.float32)
-    facing = (normals * sun[:, None]).sum(axis=0)
-    is_lit = (facing > 0) & (on_person | (hit == GROUND))
-    starts = points[:, is_lit] + _SHADOW_OFFSET_M * normals[:, is_lit]
-    sunlit = is_lit | (~on_person & (hit != GROUND))
-    sunlit[is_lit] = ~shadowed(body, starts, light.direction)
-
-    radiance = _shade(normals, facing * sunlit, colour, light)
-    is_sky = ~on_person & (hit == SKY)
+    normals[:, person] = _tilted(normals[:, person], fold_tilt(body.paints, parts, place))
+    towards_sun = light.direction.astype(np.float32)[:, None]
+    sun_level = sun * np.maximum((normals * towards_sun).sum(axis=0), 0)
+    sky_level = sky * (_FROM_GROUND + (1 - _FROM_GROUND) * (0.5 + 0.5 * normals[2]))
+    radiance = colour * (
+        sun_level * np.array(light.sun, np.float32)[:, None] + sky_level * np.array(light.sky, np.float32)[:, None]
+    )
+    is_sky = (part < 0) & (hit == SKY)
     radiance[:, is_sky] = np.array(light.sky, np.float32)[:, None]
     return Picture(
-        _mean_of_samples(radiance, window, samples).transpose(1, 2, 0),
-        _mean_of_samples(on_person[None].astype(np.float32), window, samples)[0],
+        np.stack([_pixel_means(channel, window, samples) for channel in radiance], axis=2),
+        _pixel_means((part >= 0).astype(np.float32), window, samples),
     )
+
+
+def _nearest_parts(
+    camera: Camera,
+    columns: Float[np.ndarray, " column"],
+    rows: Float[np.ndarray, " row"],
+    directions: Float[np.ndarray, "3 ray"],
+    body: Capsules,
+) -> tuple[Int[np.ndarray, " ray"], Float[np.ndarray, " ray"]]:
+    """The part that each ray meets first (-1 for none) and the depth there (inf for none)."""
+    part, ray = _candidates(image_boxes(body, camera), columns, rows)
+    # Rays start near the body: single precision then resolves less than a tenth of a millimetre.
+    near = float(camera.to_camera(body.start)[:, 2].min()) - 1.0
+    starts = (camera.position[:, None] + near * directions).astype(np.float32)
+    distance = entries(body, part, starts[:, ray], directions[:, ray])
+    nearest = np.full(directions.shape[1], np.inf, np.float32)
+    np.minimum.at(nearest, ray, distance)
+    is_nearest = (distance == nearest[ray]) & (distance < np.inf)
+    first = np.full(directions.shape[1], -1)
+    first[ray[is_nearest]] = part[is_nearest]
+    return first, near + nearest.astype(np.float64)
+
+
+def _candidates(
+    boxes: Float[np.ndarray, "part 4"], columns: Float[np.ndarray, " column"], rows: Float[np.ndarray, " row"]
+) -> tuple[Int[np.ndarray, " pair"], Int[np.ndarray, " pair"]]:
+    """All pairs of a part and a ray inside its box."""
+    left, right = np.searchsorted(columns, boxes[:, 0]), np.searchsorted(columns, boxes[:, 2])
+    top, bottom = np.searchsorted(rows, boxes[:, 1]), np.searchsorted(rows, boxes[:, 3])
+    rays = [
+        (np.arange(first_row, last_row)[:, None] * columns.size + np.arange(first, last)).ravel()
+        for first, first_row, last, last_row in zip(left, top, right, bottom, strict=True)
+    ]
+    return np.repeat(np.arange(len(rays)), [inside.size for inside in rays]), np.concatenate(rays)
+
+
+def _tilted(
+    normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]
+) -> Float[np.ndarray, "3 point"]:
+    """Normals of creased cloth; `tilt` is (around the upright axis, upwards)."""
+    x, y, z = normals
+    tilted = np.stack([x - tilt[0] * y, y + tilt[0] * x, z + tilt[1]])
+    return tilted / np.sqrt((tilted**2).sum(axis=0))
+
+
+def _pixel_means(
+    values: Float[np.ndarray, " ray"], window: Window, samples: int
+) -> Float[np.ndarray, "height width"]:
+    grid = values.reshape(window.height, samples, window.width, samples)
+    total = sum(grid[:, row, :, column] for row in range(samples) for column in range(samples))
+    return total / np.float32(samples**2)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from skyreid.simulation.camera import Camera
-from skyreid.simulation.paint import Colour
+from skyreid.simulation.paint import Colour, from_srgb
 
 Grid = Float[np.ndarray, " point"]
 GROUND, WALL, SKY = 0, 1, 2
@@ -15,7 +15,7 @@ GROUND, WALL, SKY = 0, 1, 2
 _GRAIN_M = 0.06
 _JOINT_M = 0.012
 _KERB_M = 0.07
-_KERB: Colour = (0.42, 0.41, 0.39)
+_KERB: Colour = (0.30, 0.29, 0.27)
 _FARTHEST_M = 500.0
 
 
@@ -56,27 +56,6 @@ def _kept(size: float, footprint: Grid) -> Grid:
     return 1 / (1 + (footprint / size) ** 2)
 
 
-def _hash(column: Grid, row: Grid, seed: int) -> Grid:
-    """A fixed number in 0-1 for every lattice place."""
-    mixed = column.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1)
-    mixed ^= row.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA77)
-    mixed ^= np.uint32(seed * 0xC2B2AE3D & 0xFFFFFFFF)
-    mixed ^= mixed >> np.uint32(15)
-    mixed *= np.uint32(0x2C1B3C6D)
-    mixed ^= mixed >> np.uint32(13)
-    return (mixed >> np.uint32(8)).astype(column.dtype) * column.dtype.type(2.0**-24)
-
-
-def _noise(x: Grid, y: Grid, seed: int) -> Grid:
-    """Smooth noise in 0-1 with bumps about one unit apart."""
-    column, row = np.floor(x), np.floor(y)
-    u, v = x - column, y - row
-    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
-    upper = _hash(column, row, seed) * (1 - u) + _hash(column + 1, row, seed) * u
-    lower = _hash(column, row + 1, seed) * (1 - u) + _hash(column + 1, row + 1, seed) * u
-    return upper * (1 - v) + lower * v
-
-
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """The ground at z = 0 and what bounds it."""
@@ -113,11 +92,15 @@ class Surroundings:
         # A pixel is stretched where it meets the ground at a low angle; its side of equal area counts.
         stretched = footprint[on_ground] / np.sqrt(-directions[2, on_ground])
         colour[:, on_ground] = self._ground_colour(points[0, on_ground], points[1, on_ground], stretched)
+        normals = np.zeros_like(points)
+        normals[2, on_ground] = 1
         on_wall = hit == WALL
+        normals[0, on_wall] = -math.cos(self.wall_azimuth_rad)
+        normals[1, on_wall] = -math.sin(self.wall_azimuth_rad)
         if self.wall is not None and on_wall.any():
             along = math.cos(self.wall_azimuth_rad) * points[1] - math.sin(self.wall_azimuth_rad) * points[0]
             colour[:, on_wall] = self.wall.colour_at(along[on_wall], points[2, on_wall], footprint[on_wall])
-        return points, colour, hit
+        return points, normals, colour, hit
 
     def _ground_colour(self, x: Grid, y: Grid, footprint: Grid) -> Float[np.ndarray, "3 point"]:
         beyond = (
@@ -138,3 +121,76 @@ class Surroundings:
         height = z + depth * directions[2]
         is_hit = (away > 0) & (depth > 0) & (height > 0) & (height < self.wall_height_m)
         return np.where(is_hit, depth, np.inf)
+
+
+def draw_surroundings(rng: np.random.Generator, camera: Camera) -> Surroundings:
+    """A random place around the origin; a wall stands behind it as a low camera sees it."""
+    ground, verge = (_material(rng, _GROUNDS) for _ in range(2))
+    is_low = camera.position[2] < _WALL_SEEN_BELOW_M
+    view_azimuth = math.atan2(camera.axes[2, 1], camera.axes[2, 0])
+    return Surroundings(
+        ground=ground,
+        verge=verge,
+        verge_azimuth_rad=float(rng.uniform(0, 2 * math.pi)),
+        verge_distance_m=float(rng.uniform(0.6, 5.0)),
+        wall=_material(rng, _WALLS) if is_low else None,
+        wall_azimuth_rad=view_azimuth + float(rng.uniform(-0.5, 0.5)),
+        wall_distance_m=float(rng.uniform(5.0, 22.0)),
+        wall_height_m=float(rng.uniform(2.5, 9.0)),
+    )
+
+
+_WALL_SEEN_BELOW_M = 5.0
+
+Material = tuple[int, int, float, float, tuple[float, float] | None]
+"""sRGB of the colour and of its patches, size of a patch in metres, grain, slabs."""
+
+_GROUNDS: tuple[Material, ...] = (
+    (0x6A6B6B, 0x5C5D5E, 1.8, 0.30, None),  # asphalt
+    (0x86847E, 0x7A7872, 1.4, 0.16, (0.5, 0.5)),  # concrete slabs
+    (0x9A9388, 0x8A8378, 0.9, 0.16, (0.3, 0.6)),  # light paving
+    (0x7D5E50, 0x6E5348, 0.8, 0.20, (0.21, 0.105)),  # brick paving
+    (0x59683F, 0x49562F, 0.35, 0.55, None),  # grass
+    (0x9C8F78, 0x8B7F69, 0.5, 0.40, None),  # gravel
+    (0x545759, 0x4A4C4F, 2.5, 0.25, None),  # wet asphalt
+)
+_WALLS: tuple[Material, ...] = (
+    (0x7A5D50, 0x6B5046, 2.0, 0.15, (0.25, 0.08)),  # brick
+    (0xA8A296, 0x98938A, 3.0, 0.06, None),  # plaster
+    (0x3B4A31, 0x26331F, 0.30, 0.60, None),  # hedge
+    (0x4A545C, 0x6A747A, 2.2, 0.05, (1.5, 1.2)),  # glass front
+    (0x8A8D8E, 0x7D8081, 1.5, 0.10, (2.4, 1.2)),  # concrete panels
+)
+
+
+def _material(rng: np.random.Generator, materials: tuple[Material, ...]) -> Surface:
+    colour, patch, patch_m, grain, slab_m = materials[int(rng.integers(len(materials)))]
+    return Surface(
+        colour=from_srgb(colour),
+        patch=from_srgb(patch),
+        patch_m=patch_m,
+        grain=grain,
+        slab_m=slab_m,
+        seed=int(rng.integers(1 << 16)),
+    )
+
+
+def _hash(column: Grid, row: Grid, seed: int) -> Grid:
+    """A fixed number in 0-1 for every lattice place."""
+    mixed = column.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1)
+    mixed ^= row.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA77)
+    mixed ^= np.uint32(seed * 0xC2B2AE3D & 0xFFFFFFFF)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x2C1B3C6D)
+    mixed ^= mixed >> np.uint32(13)
+    return (mixed >> np.uint32(8)).astype(column.dtype) * column.dtype.type(2.0**-24)
+
+
+def _noise(x: Grid, y: Grid, seed: int) -> Grid:
+    """Smooth noise in 0-1 with bumps about one unit apart."""
+    column, row = np.floor(x), np.floor(y)
+    u, v = x - column, y - row
+    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
+    upper = _hash(column, row, seed) * (1 - u) + _hash(column + 1, row, seed) * u
+    lower = _hash(column, row + 1, seed) * (1 - u) + _hash(column + 1, row + 1, seed) * u
+    return upper * (1 - v) + lower * v

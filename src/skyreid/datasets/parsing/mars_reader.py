@@ -1,17 +1,15 @@
-"""Reading the folder layout that MARS and G2A-VReID share; `mars_layout.py` describes and writes it."""
+"""Reading the folder layout that MARS and G2A-VReID share; `datasets/mars_layout.py` describes and writes it."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Int64
-from scipy.io import loadmat
 
 from skyreid.datasets.mars_layout import JUNK_FOLDER, QUERY_FILE, QUERY_KEY, TEST, TRAIN, MarsHalf
-from skyreid.datasets.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
+from skyreid.datasets.parsing.mat_file import read_matrix
+from skyreid.datasets.parsing.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
+from skyreid.datasets.parsing.survey import Survey, require_files
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.datasets.survey import Survey, require_files
 from skyreid.errors import DatasetError
 from skyreid.tracklet import JUNK_PID, Platform
 
@@ -59,36 +57,10 @@ def survey_mars_layout(
     return survey
 
 
-def read_matrix(path: Path, key: str) -> Int64[np.ndarray, "row column"]:
-    """Read one integer matrix of a .mat v5 file.
-
-    Raises:
-        DatasetError: the file is not a .mat v5 file, has no such matrix, or the matrix is not of integers.
-    """
-    with path.open("rb") as file:
-        matrix = _load(file, path, key)
-    values = np.asarray(matrix)
-    if values.ndim != 2 or values.dtype.kind not in "iuf" or not (values == np.trunc(values)).all():
-        raise DatasetError(f"{path}: {key} must be a matrix of integers; got {values.dtype} {values.shape}")
-    return values.astype(np.int64)
-
-
-def _load(file: BinaryIO, path: Path, key: str) -> object:
-    try:
-        content = loadmat(file, variable_names=[key])
-    except Exception as error:  # scipy raises whatever its parser meets in a damaged file
-        raise DatasetError(f"{path} must be a .mat v5 file; it cannot be parsed: {error}") from error
-    if key not in content:
-        raise DatasetError(f"{path} must hold the matrix {key}; it does not")
-    return content[key]
-
-
 def _read_half(root: Path, label: str, half: MarsHalf) -> NameTable:
     rows = read_matrix(root / half.table_file, half.table_key)
     if rows.shape[1] != 4:
-        raise DatasetError(
-            f"{root / half.table_file}: rows are (start, end, pid, camera); got {rows.shape[1]} columns"
-        )
+        raise DatasetError(f"{root / half.table_file}: rows are (start, end, pid, camera); got {rows.shape[1]} columns")
     return NameTable(
         half=label,
         image_dir=half.image_dir,

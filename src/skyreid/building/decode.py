@@ -1,0 +1,246 @@
+"""Video to frames, decoded in a child process that a hostile file may kill without harm to the caller.
+
+Decoders are large C libraries that read files from strangers. So none of them runs here: every call
+starts one child (`decode_child.py`) with limits on memory, processor time, open files and silence, and
+reads RGB from a pipe. The child is a program of its own, not a `multiprocessing` spawn: it needs nothing
+of the caller (no second import of its main module, no inherited locks), and a pipe, unlike shared memory,
+leaves nothing behind when either side is killed. What it says is checked like the file itself.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from skyreid.errors import VideoError
+
+PIPE_BYTES = 2**20
+"""A frame is megabytes; the usual pipe of 64 KiB would switch processes a hundred times for each."""
+MAX_MESSAGE_BYTES = 2**16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeLimits:
+    """What one decoding process may use; beyond it, the file is refused with a VideoError."""
+
+    max_pixels: int = 8192 * 4320
+    """Pixels of one frame."""
+    memory_bytes: int = 2 * 2**30
+    """Address space of the process (RLIMIT_AS)."""
+    cpu_s: int = 4 * 3600
+    """Processor seconds for one pass over the file (RLIMIT_CPU)."""
+    idle_s: float = 60.0
+    """Wall seconds without one more decoded frame."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value <= 0:
+                raise ValueError(f"DecodeLimits.{name} must be positive; got {value}")
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFacts:
+    """What is known of a video once its first frame is decoded."""
+
+    codec: str
+    width: int
+    height: int
+    """Pixels as shown, that is after the turn that the file asks for."""
+    duration_s: float | None
+    """As the header promises; None where it does not."""
+    frame_rate: float | None
+    """Frames a second on average, as the header says."""
+    num_frames: int | None
+    """As the header says; None where it does not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One decoded frame."""
+
+    index: int
+    """Its number among all decoded frames, from 0."""
+    time_s: float
+    """Presentation time after the first frame."""
+    pixels: UInt8[np.ndarray, "height width 3"]
+    """RGB, upright."""
+
+
+def probe(path: Path, *, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoFacts:
+    """Decode the first frame and tell what the file holds.
+
+    Raises:
+        VideoError: the file is missing, empty, no video, or beyond the limits.
+    """
+    with closing(_parts(path, limits, first_only=True)) as parts:
+        for part in parts:
+            if isinstance(part, VideoFacts):
+                return part
+    raise VideoError(f"{path}: the decoding process did not tell what it saw")
+
+
+def frames(
+    path: Path,
+    *,
+    interval_s: float | Fraction | None = None,
+    max_side: int | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+) -> Generator[VideoFrame]:
+    """Decode every frame and hand over those that are asked for, in presentation order.
+
+    A file that is damaged, or ends before its header promises, gives the frames before that point and
+    then raises; formats without a promise (MPEG transport streams) cannot tell. Leaving the loop early
+    ends the child.
+
+    Args:
+        path: a local file.
+        interval_s: hand over the first frame at or after each multiple of this many seconds; None = all.
+            Times count from the first frame, so a variable rate is sampled evenly. Exact for decimal
+            numbers and fractions: the frames of 0.5 are among those of 0.1.
+        max_side: scale the longer side down to this many pixels; None = as it is.
+        limits: for the child.
+
+    Raises:
+        VideoError: the file is missing, empty, no video, damaged, cut, or beyond the limits.
+
+    Source: paper section 3.1 (one frame every 0.5 seconds).
+    """
+    interval = None if interval_s is None else Fraction(str(interval_s))
+    if interval is not None and interval <= 0:
+        raise ValueError(f"interval_s must be positive; got {interval_s}")
+    with closing(_parts(path, limits, interval=interval, max_side=max_side)) as parts:
+        for part in parts:
+            if isinstance(part, VideoFrame):
+                yield part
+
+
+def _parts(
+    path: Path,
+    limits: DecodeLimits,
+    *,
+    first_only: bool = False,
+    interval: Fraction | None = None,
+    max_side: int | None = None,
+) -> Generator[VideoFacts | VideoFrame]:
+    """Run one child and hand over what it tells; whatever happens, nothing of it is left afterwards."""
+    if not path.is_file():
+        raise VideoError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: is empty (0 bytes)")
+    request = {
+        "path": str(path.resolve()),
+        "first_only": first_only,
+        "interval": None if interval is None else str(interval),
+        "max_side": max_side,
+        "max_pixels": limits.max_pixels,
+        "memory_bytes": limits.memory_bytes,
+        "cpu_s": limits.cpu_s,
+    }
+    process = subprocess.Popen(
+        # -P: no module is taken from the folder that the caller happens to stand in.
+        [sys.executable, "-P", "-m", "skyreid.building.decode_child", json.dumps(request)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        pipesize=PIPE_BYTES,
+    )
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    try:
+        while True:
+            size = int.from_bytes(_read(pipe, 4, limits.idle_s), "big")
+            if size > MAX_MESSAGE_BYTES:
+                raise LookupError(f"a message of {size} bytes")
+            message = json.loads(_read(pipe, size, limits.idle_s))
+            match message["kind"]:
+                case "facts":
+                    yield _facts(message)
+                case "frame":
+                    yield _frame(message, pipe, limits)
+                case "error":
+                    raise VideoError(f"{path}: {message['message']}")
+                case "end":
+                    return
+                case "beat":
+                    pass
+                case other:
+                    raise LookupError(f"a message of kind {other!r}")
+    except VideoError:
+        raise
+    except EOFError:
+        raise VideoError(f"{path}: {_death(process, limits)}") from None
+    except TimeoutError:
+        raise VideoError(f"{path}: gave no frame for {limits.idle_s:g} s (DecodeLimits.idle_s)") from None
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise VideoError(f"{path}: the decoding process talks nonsense: {error!r}") from error
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _read(pipe: int, size: int, idle_s: float) -> bytearray:
+    buffer = bytearray(size)
+    filled = 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while filled < size:
+            if not selector.select(idle_s):
+                raise TimeoutError
+            received = os.readv(pipe, [memoryview(buffer)[filled:]])
+            if received == 0:
+                raise EOFError
+            filled += received
+    return buffer
+
+
+def _facts(message: dict[str, Any]) -> VideoFacts:
+    width, height = int(message["width"]), int(message["height"])
+    if int(message["turn"]) % 180:
+        width, height = height, width
+    return VideoFacts(
+        codec=str(message["codec"]),
+        width=width,
+        height=height,
+        duration_s=None if message["duration_s"] is None else float(message["duration_s"]),
+        frame_rate=None if message["frame_rate"] is None else float(message["frame_rate"]),
+        num_frames=None if message["num_frames"] is None else int(message["num_frames"]),
+    )
+
+
+def _frame(message: dict[str, Any], pipe: int, limits: DecodeLimits) -> VideoFrame:
+    width, height = int(message["width"]), int(message["height"])
+    if min(width, height) < 1 or width * height > limits.max_pixels:
+        raise LookupError(f"a frame of {width}x{height}")
+    pixels = np.frombuffer(_read(pipe, height * width * 3, limits.idle_s), np.uint8)
+    # Counter-clockwise; phones ask for it instead of turning the pixels.
+    upright = np.rot90(pixels.reshape(height, width, 3), int(message["turn"]) // 90)
+    return VideoFrame(int(message["index"]), float(message["time_s"]), np.ascontiguousarray(upright))
+
+
+def _death(process: subprocess.Popen[bytes], limits: DecodeLimits) -> str:
+    """Why a child went without a word."""
+    try:
+        status = process.wait(limits.idle_s)
+    except subprocess.TimeoutExpired:
+        return "the decoding process closed its pipe and stayed"
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"took more than {limits.cpu_s} processor seconds (DecodeLimits.cpu_s)"
+    if status < 0:
+        return f"crashed the decoder ({signal.Signals(-status).name})"
+    return f"the decoding process left with status {status}"

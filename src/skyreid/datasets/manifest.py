@@ -1,0 +1,218 @@
+"""The manifest: tracklets as one file of JSON lines with a hash, which jobs and programs pass to each other.
+
+The first line is a header: format, version, number of tracklets, sha256 of all bytes after the header, and
+`info`, a free object. Every further line is a tracklet; the paths of its frames are relative to the
+manifest's folder, with forward slashes, and never leave it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from os.path import commonpath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from skyreid.datasets.atomic_file import write_atomically
+from skyreid.datasets.parsing.folder_guard import FolderGuard
+from skyreid.errors import ManifestError
+from skyreid.tracklet import Frame, Platform, Tracklet
+
+FORMAT_NAME = "skyreid manifest"
+FORMAT_VERSION = 1
+_HEADER_KEYS = {"format", "version", "num_tracklets", "sha256", "info"}
+_TRACKLET_KEYS = {"tracklet_id", "pid", "camid", "platform", "frames"}
+_FRAME_KEYS = {"path", "index", "time_s", "box"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest, read and checked."""
+
+    tracklets: tuple[Tracklet, ...]
+    sha256: str
+    """Of the tracklets as the file has them: independent of the file's place and of `info`."""
+    info: Mapping[str, object]
+
+
+def write_manifest(path: Path, tracklets: Sequence[Tracklet], info: Mapping[str, object] | None = None) -> str:
+    """Write a manifest next to its frames, atomically; returns its hash.
+
+    Raises:
+        ManifestError: a frame lies outside the manifest's folder, an id stands twice, or `info` or a number
+            cannot be written as JSON.
+    """
+    guard = FolderGuard(path.parent)
+    lines = []
+    seen: set[str] = set()
+    for tracklet in tracklets:
+        if tracklet.tracklet_id in seen:
+            raise ManifestError(f"{path}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
+        seen.add(tracklet.tracklet_id)
+        lines.append(_line(_record(tracklet, guard.relative)))
+    sha256 = hashlib.sha256(b"".join(lines)).hexdigest()
+    header = {
+        "format": FORMAT_NAME,
+        "version": FORMAT_VERSION,
+        "num_tracklets": len(lines),
+        "sha256": sha256,
+        "info": dict(info or {}),
+    }
+    write_atomically(path, [_line(header), *lines])
+    return sha256
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest, all of it or nothing. Whether the frames are there is not checked.
+
+    Raises:
+        ManifestError: the file is missing, cut, edited, counted wrong or of another format, or a frame's path
+            is absolute, not in POSIX form, or leaves the manifest's folder (by `..` or by a link).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{path} must be a manifest; it cannot be read: {error.strerror}") from error
+    first, newline, body = content.partition(b"\n")
+    header = _parse(first, f"{path}: header")
+    if (header.get("format"), header.get("version")) != (FORMAT_NAME, FORMAT_VERSION):
+        raise ManifestError(f"{path} must be of format {FORMAT_NAME!r}, version {FORMAT_VERSION}")
+    info = header.get("info")
+    if set(header) != _HEADER_KEYS or not newline or not isinstance(info, dict):
+        raise ManifestError(f"{path}: header must have the keys {sorted(_HEADER_KEYS)}; got {sorted(header)}")
+    sha256 = hashlib.sha256(body).hexdigest()
+    if header["sha256"] != sha256:
+        raise ManifestError(
+            f"{path} was cut or edited: its tracklets have the sha256 {sha256}, its header says {header['sha256']}"
+        )
+    lines = body.splitlines()
+    if header["num_tracklets"] != len(lines):
+        raise ManifestError(
+            f"{path} was counted wrong: it holds {len(lines)} tracklets, its header says {header['num_tracklets']}"
+        )
+    guard = FolderGuard(path.parent)
+    tracklets = tuple(
+        _tracklet(_parse(line, f"{path}: line {number}"), guard, f"{path}: line {number}")
+        for number, line in enumerate(lines, start=2)
+    )
+    ids: set[str] = set()
+    for tracklet in tracklets:
+        if tracklet.tracklet_id in ids:
+            raise ManifestError(f"{path}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
+        ids.add(tracklet.tracklet_id)
+    return Manifest(tracklets=tracklets, sha256=sha256, info=info)
+
+
+def tracklets_sha256(tracklets: Sequence[Tracklet]) -> str:
+    """Hash tracklets, their order and their frames' names, wherever their folder lies (for provenance).
+
+    Paths count from the deepest folder that holds all frames. What is in the images is not hashed.
+    """
+    folders = {_folder(frame.path) for tracklet in tracklets for frame in tracklet.frames}
+    absolute = {folder: Path(folder).absolute().as_posix() for folder in folders}
+    root = commonpath(absolute.values()) if absolute else ""
+    below = {folder: PurePosixPath(path).relative_to(root).as_posix() for folder, path in absolute.items()}
+    digest = hashlib.sha256()
+    for tracklet in tracklets:
+        digest.update(_line(_record(tracklet, lambda path: f"{below[_folder(path)]}/{Path(path).name}")))
+    return digest.hexdigest()
+
+
+def _folder(path: str) -> str:
+    return str(Path(path).parent)
+
+
+def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, object]:
+    frames = []
+    for frame in tracklet.frames:
+        path = relative(frame.path)
+        if not _is_clean(path):
+            raise ManifestError(f"a frame's name must be plain on every system; got {frame.path!r}")
+        record: dict[str, object] = {"path": path}
+        for key, value in (("index", frame.index), ("time_s", frame.time_s), ("box", frame.box)):
+            if value is not None:
+                record[key] = value
+        frames.append(record)
+    return {
+        "tracklet_id": tracklet.tracklet_id,
+        "pid": tracklet.pid,
+        "camid": tracklet.camid,
+        "platform": tracklet.platform.value,
+        "frames": frames,
+    }
+
+
+def _line(record: Mapping[str, object]) -> bytes:
+    try:
+        # ASCII, so that no other program splits a line at a Unicode line separator.
+        return json.dumps(record, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+    except (TypeError, ValueError) as error:
+        raise ManifestError(f"a manifest holds JSON only; {error} in {str(record)[:200]}") from error
+
+
+def _parse(line: bytes, where: str) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise ManifestError(f"{where} must be a JSON object; {error}") from error
+    if not isinstance(record, dict):
+        raise ManifestError(f"{where} must be a JSON object; got {line[:80]!r}")
+    return record
+
+
+def _tracklet(record: Mapping[str, object], guard: FolderGuard, where: str) -> Tracklet:
+    if set(record) != _TRACKLET_KEYS:
+        raise ManifestError(f"{where}: a tracklet has the keys {sorted(_TRACKLET_KEYS)}; got {sorted(record)}")
+    tracklet_id, pid, camid, platform, frames = (
+        record[key] for key in ("tracklet_id", "pid", "camid", "platform", "frames")
+    )
+    if not isinstance(tracklet_id, str) or type(pid) is not int or type(camid) is not int:
+        raise ManifestError(f"{where}: tracklet_id is a text, pid and camid are whole numbers")
+    if platform not in tuple(Platform):
+        raise ManifestError(f"{where}: platform is one of {[p.value for p in Platform]}; got {platform!r}")
+    if not isinstance(frames, list) or not frames:
+        raise ManifestError(f"{where}: a tracklet has at least one frame")
+    return Tracklet(
+        tracklet_id=tracklet_id,
+        frames=tuple(_frame(frame, guard, where) for frame in frames),
+        pid=pid,
+        camid=camid,
+        platform=Platform(platform),
+    )
+
+
+def _frame(record: object, guard: FolderGuard, where: str) -> Frame:
+    if not isinstance(record, dict) or "path" not in record or not set(record) <= _FRAME_KEYS:
+        raise ManifestError(f"{where}: a frame has a path and may have index, time_s and box; got {record!r}")
+    path, index, time_s, box = (record.get(key) for key in ("path", "index", "time_s", "box"))
+    if not isinstance(path, str) or not _is_clean(path):
+        raise ManifestError(
+            f"{where}: a frame's path is relative to the manifest's folder, with forward slashes and without "
+            f"'..'; got {path!r}"
+        )
+    if index is not None and type(index) is not int:
+        raise ManifestError(f"{where}: a frame's index is a whole number; got {index!r}")
+    if time_s is not None and not _is_number(time_s):
+        raise ManifestError(f"{where}: a frame's time_s is a number; got {time_s!r}")
+    if box is not None and not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+        raise ManifestError(f"{where}: a frame's box is four numbers; got {box!r}")
+    return Frame(
+        guard.inside(path, where),
+        index=index,
+        time_s=None if time_s is None else float(time_s),
+        box=None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_clean(path: str) -> bool:
+    """Say whether a path is relative, in POSIX form, and made of plain names on every system."""
+    return (
+        "\\" not in path
+        and "\0" not in path
+        and not PureWindowsPath(path).drive
+        and all(part not in ("", ".", "..") for part in path.split("/"))
+    )

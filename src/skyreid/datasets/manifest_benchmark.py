@@ -1,0 +1,55 @@
+"""A manifest as a benchmark: what was built from one's own footage can be measured, verified and searched."""
+
+from pathlib import Path
+
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
+from skyreid.datasets.manifest import read_manifest
+from skyreid.datasets.parsing.survey import Survey, require_files
+from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL
+from skyreid.tracklet import PLATFORMS, Platform
+
+MANIFEST_FILE = "manifest.jsonl"
+
+
+def read(root: Path, split: int = 0) -> Benchmark:
+    """Read the manifest of a folder as a test set; nothing of it trains.
+
+    With both platforms the ground asks and the drone's tracklets are searched. With one, all tracklets are
+    searched and none asks.
+
+    Raises:
+        ManifestError: the manifest is damaged.
+        DatasetError: there is none (MissingFrameError: frames are missing).
+    """
+    return survey(root, split).benchmark()
+
+
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse the manifest of a folder with all findings; see `read`."""
+    check_split("manifest", split, num_splits=1)
+    require_files("manifest", root, (MANIFEST_FILE,))
+    tracklets = read_manifest(root / MANIFEST_FILE).tracklets
+    has_both = {tracklet.platform for tracklet in tracklets} == set(PLATFORMS)
+    found = Survey(name="manifest", root=root, protocol=GROUND_TO_AERIAL if has_both else CROSS_CAMERA)
+    for tracklet in tracklets:
+        for frame in tracklet.frames:
+            folder, _, name = frame.path.rpartition("/")
+            found.list_image(folder, name)
+        asks = has_both and tracklet.platform is Platform.GROUND
+        (found.query if asks else found.gallery).append(tracklet)
+    folders = {path.rpartition("/")[0] for path in found.listed} - {str(root)}
+    found.image_trees = [Path(folder) for folder in sorted(folders)]
+    return found
+
+
+FORMAT = BenchmarkFormat(
+    read=read,
+    survey=survey,
+    published=Counts(),
+    num_splits=1,
+    cameras=None,
+    terms="Yours.",
+    source="Footage of your own",
+    layout=f"{MANIFEST_FILE}, and the frames that it names below the same folder.",
+)

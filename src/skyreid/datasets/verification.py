@@ -1,0 +1,177 @@
+"""Is this copy of a benchmark the published one, and whole? Every finding, not the first."""
+
+import os
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from skyreid.datasets import find_format
+from skyreid.datasets.benchmark_format import Counts, check_split
+from skyreid.datasets.identities import test_identities, train_identities
+from skyreid.datasets.image_sweep import sweep_images
+from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
+from skyreid.errors import DatasetError, ManifestError
+from skyreid.progress import Progress, silent
+
+_LINES_PER_KIND = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountCheck:
+    """One published number beside what was found."""
+
+    name: str
+    expected: int
+    found: int | None
+    """None when the files could not be parsed."""
+
+    @property
+    def is_ok(self) -> bool:
+        return self.found == self.expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What `verify` found."""
+
+    name: str
+    root: str
+    split: int
+    has_decoded_images: bool
+    counts: tuple[CountCheck, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether every published number was found and nothing is wrong."""
+        return not self.findings and all(check.is_ok for check in self.counts)
+
+    def to_json(self) -> dict[str, object]:
+        """Give everything as plain JSON values."""
+        return {**asdict(self), "is_ok": self.is_ok}
+
+    def lines(self) -> list[str]:
+        """Say it to a person: each count, then the findings by kind, the first ten of each."""
+        lines = [f"{self.name} under {self.root}, split {self.split}: {'pass' if self.is_ok else 'FAIL'}"]
+        for check in self.counts:
+            found = "nothing" if check.found is None else f"{check.found:,}"
+            lines.append(
+                f"  {'pass' if check.is_ok else 'FAIL'}  {check.name.replace('_', ' '):<17} "
+                f"{check.expected:>11,} published {found:>11} found"
+            )
+        if not self.counts:
+            lines.append("  no published counts to compare with")
+        if not self.has_decoded_images:
+            lines.append("  images were not decoded")
+        by_kind: defaultdict[FindingKind, list[Finding]] = defaultdict(list)
+        for finding in self.findings:
+            by_kind[finding.kind].append(finding)
+        for kind, findings in by_kind.items():
+            lines.append(f"  {kind} ({len(findings):,})")
+            lines += [f"    {finding.subject}: {finding.detail}" for finding in findings[:_LINES_PER_KIND]]
+            if len(findings) > _LINES_PER_KIND:
+                lines.append(f"    and {len(findings) - _LINES_PER_KIND:,} more")
+        return lines
+
+
+def verify(
+    name: str, root: Path, split: int = 0, *, decode_images: bool = True, progress: Progress = silent
+) -> Verification:
+    """Compare a benchmark on disk with its format and its published numbers; nothing on disk is changed.
+
+    Args:
+        name: a name in `BENCHMARKS`.
+        root: the benchmark's folder.
+        split: number of the split.
+        decode_images: open and decode every image too: minutes for a million.
+        progress: told about the decoding.
+
+    Raises:
+        DatasetError: no such benchmark or split. Whatever is wrong with the folder is a finding.
+    """
+    form = find_format(name)
+    check_split(name, split, form.num_splits)
+    found = Counts()
+    findings: list[Finding] = []
+    try:
+        survey = form.survey(root, split)
+    except (DatasetError, ManifestError) as error:
+        findings.append(Finding(kind=FindingKind.UNUSABLE_FILE, subject=str(root), detail=str(error)))
+        decode_images = False
+    else:
+        found = _count(survey)
+        findings += [*survey.findings, *_shared_identities(survey), *_extra_files(survey)]
+        if decode_images:
+            findings += _unreadable_images(survey, progress)
+    counts = (
+        CountCheck(name=count, expected=expected, found=getattr(found, count))
+        for count, expected in asdict(form.published).items()
+        if expected is not None
+    )
+    return Verification(
+        name=name,
+        root=str(root),
+        split=split,
+        has_decoded_images=decode_images,
+        counts=tuple(counts),
+        findings=tuple(findings),
+    )
+
+
+def _count(survey: Survey) -> Counts:
+    train = train_identities(survey.train)
+    test = test_identities((*survey.query, *survey.gallery))
+    everybody = (survey.train, survey.query, survey.gallery, survey.left_out)
+    return Counts(
+        identities=len(train | test | test_identities(survey.left_out)),
+        tracklets=sum(len(tracklets) for tracklets in everybody),
+        images=len(survey.listed) - len(survey.missing),
+        train_identities=len(train),
+        test_identities=len(test),
+        train_tracklets=len(survey.train),
+        query_tracklets=len(survey.query),
+        gallery_tracklets=len(survey.gallery),
+    )
+
+
+def _shared_identities(survey: Survey) -> list[Finding]:
+    shared = train_identities(survey.train) & test_identities((*survey.query, *survey.gallery))
+    return [
+        Finding(kind=FindingKind.SHARED_IDENTITY, subject=f"pid {pid}", detail="stands in train and in test")
+        for pid in sorted(shared)
+    ]
+
+
+def _extra_files(survey: Survey) -> list[Finding]:
+    extra = {
+        path
+        for tree in survey.image_trees
+        for folder, _, names in os.walk(tree)
+        for path in (f"{folder}/{name}" for name in names)
+        if path not in survey.listed
+    }
+    return [
+        Finding(kind=FindingKind.EXTRA_FILE, subject=survey.relative(path), detail="nothing lists it")
+        for path in sorted(extra)
+    ]
+
+
+def _unreadable_images(survey: Survey, progress: Progress) -> list[Finding]:
+    paths = sorted(survey.listed - survey.missing)
+    problems = sweep_images(paths, _decoding_problem, task="decode images", progress=progress)
+    return [
+        Finding(kind=FindingKind.UNREADABLE_IMAGE, subject=survey.relative(path), detail=problem)
+        for path, problem in zip(paths, problems, strict=True)
+        if problem is not None
+    ]
+
+
+def _decoding_problem(path: str) -> str | None:
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except Exception as error:  # Pillow raises whatever its decoders meet in a damaged file
+        return str(error) or type(error).__name__
+    return None

@@ -1,0 +1,132 @@
+"""One process or many: the only file that touches the launch library.
+
+One process is the default. Several are started by PyTorch's own launcher,
+
+    torchrun --nproc-per-node 4 -m skyreid train ...
+
+and each of them then finds itself here as one of `Workers.world_size`.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, TypeVar
+
+import torch
+import torch.distributed
+from jaxtyping import Shaped
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Item = TypeVar("Item")
+
+
+class Workers:
+    """This process among its equals: its device, its share of the work, what all of them know.
+
+    Args:
+        device: "auto" takes a GPU when there is one; "cpu" never does.
+        precision: of the matrix products; "auto" is bfloat16 where a GPU has it, else float32.
+    """
+
+    def __init__(self, *, device: Literal["auto", "cpu"] = "auto", precision: Precision = "auto") -> None:
+        is_cuda = device == "auto" and torch.cuda.is_available()
+        if precision == "auto":
+            precision = "bfloat16" if is_cuda and torch.cuda.is_bf16_supported() else "float32"
+        launched = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
+        self.precision: Precision = precision
+        self._fabric = Fabric(
+            accelerator="cuda" if is_cuda else "cpu",
+            devices=launched,
+            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+            strategy="ddp" if "LOCAL_WORLD_SIZE" in os.environ else "auto",
+            precision={"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision],  # pyright: ignore[reportArgumentType]
+        )
+        self._fabric.launch()
+
+    @property
+    def rank(self) -> int:
+        return self._fabric.global_rank
+
+    @property
+    def world_size(self) -> int:
+        return self._fabric.world_size
+
+    @property
+    def is_first(self) -> bool:
+        """True in the one process that writes files and reports."""
+        return self._fabric.is_global_zero
+
+    @property
+    def device(self) -> torch.device:
+        return self._fabric.device
+
+    def prepare(self, step: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Wrap a module and its optimizer so that gradients are averaged over all processes."""
+        prepared, wrapped = self._fabric.setup(step, optimizer)
+        return prepared, wrapped
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients, scaled as the precision needs it."""
+        self._fabric.backward(loss)
+
+    def gradient_scaler_state(self) -> dict[str, Any]:
+        """What float16 training must remember to resume exactly; empty in other precisions."""
+        return self._fabric.strategy.precision.state_dict()
+
+    def restore_gradient_scaler(self, state: dict[str, Any]) -> None:
+        """Put `gradient_scaler_state` back."""
+        self._fabric.strategy.precision.load_state_dict(state)
+
+    def mixed_precision(self) -> AbstractContextManager[None]:
+        """Run what is inside in this run's precision."""
+        return self._fabric.autocast()
+
+    def share(self, items: Sequence[Item]) -> list[Item]:
+        """Take this process's part of a list: consecutive, all parts equally long.
+
+        Raises:
+            ValueError: the list does not divide evenly.
+        """
+        if len(items) % self.world_size:
+            raise ValueError(f"{len(items)} clips a batch do not divide among {self.world_size} processes")
+        length = len(items) // self.world_size
+        return list(items[self.rank * length : (self.rank + 1) * length])
+
+    def uneven_share(self, items: Sequence[Item]) -> list[Item]:
+        """Take this process's part of a list: consecutive, nothing padded, lengths differ by one at most."""
+        cuts = [len(items) * rank // self.world_size for rank in range(self.world_size + 1)]
+        return list(items[cuts[self.rank] : cuts[self.rank + 1]])
+
+    def gather_with_gradient(self, part: Shaped[Tensor, "part ..."]) -> Shaped[Tensor, "whole ..."]:
+        """Concatenate equal parts in rank order; gradients flow back to the part they came from.
+
+        The backward pass sums over processes. A loss that every process computes on the whole batch
+        is therefore counted `world_size` times, which the averaging of `prepare` divides out again.
+        """
+        if self.world_size == 1:
+            return part
+        gathered = self._fabric.all_gather(part, sync_grads=True)
+        assert isinstance(gathered, Tensor)
+        return gathered.flatten(0, 1)
+
+    def gather_rows(self, part: Shaped[Tensor, "part ..."]) -> Shaped[Tensor, "whole ..."]:
+        """Concatenate parts of unequal length in rank order, on the CPU of every process."""
+        if self.world_size == 1:
+            return part.cpu()
+        parts: list[Tensor] = [part] * self.world_size
+        torch.distributed.all_gather_object(parts, part.cpu())
+        return torch.cat(parts)
+
+    def first_then_others(self, make: Callable[[], Item]) -> Item:
+        """Let the first process make something and give all processes what it made."""
+        made: list[Item | None] = [make() if self.is_first else None]
+        if self.world_size > 1:
+            torch.distributed.broadcast_object_list(made, src=0)
+        return made[0]  # pyright: ignore[reportReturnType]
+
+    def wait_for_all(self) -> None:
+        """Continue when every process has come here."""
+        self._fabric.barrier()

@@ -1,0 +1,109 @@
+"""A checkpoint folder to something that embeds clips; needs no training data and no GPU."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from skyreid.checkpoint import load_strictly, read_checkpoint
+from skyreid.clips.frame_bank import resize
+from skyreid.clips.normalization import normalize
+from skyreid.config_json import from_json
+from skyreid.errors import CheckpointError
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
+from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
+from skyreid.tracklet import Platform
+
+logger = logging.getLogger(__name__)
+
+TRAINING_ONLY = {
+    "vsla-clip": ("head_final.", "head_joint.", "identity_prompt.", "text_tower."),
+    "clip-pair": ("text_tower.", "token_embedding."),
+}
+"""Kinds of checkpoint, and their parts that an embedding never touches."""
+
+
+class ClipEmbedder:
+    """An encoder with its preprocessing: bytes in, embeddings out."""
+
+    def __init__(self, encoder: VideoEncoder) -> None:
+        self.encoder = encoder.eval()
+
+    @property
+    def embed_dim(self) -> int:
+        """Length of one embedding."""
+        return self.encoder.embed_dim
+
+    @torch.inference_mode()
+    def embed(
+        self,
+        frames: UInt8[Tensor, "clip frame 3 height width"] | UInt8[np.ndarray, "clip frame 3 height width"],
+        platforms: Sequence[Platform | str] | None = None,
+    ) -> Float32[Tensor, "clip embed"]:
+        """Embed clips of RGB frames of any size and any number.
+
+        Args:
+            frames: resized (bicubic) to what the model was trained on when they differ.
+            platforms: one for each clip, "ground" or "aerial"; None = nobody knows, and a model with
+                platform prompts uses the mean of them (a log message says so).
+
+        Returns:
+            Un-normalised embeddings, on the CPU; compare them by cosine.
+
+        Raises:
+            ValueError: an unknown platform, or not one for each clip.
+        """
+        numbers = self._platform_numbers(platforms, len(frames))
+        device = next(self.encoder.parameters()).device
+        sized = _at_size(torch.as_tensor(frames), self.encoder.image_size)
+        return self.encoder.embed(normalize(sized.to(device)), numbers.to(device)).float().cpu()
+
+    def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
+        if platforms is None:
+            if self.encoder.platform_prompt is not None:
+                logger.warning("platform unknown for %d clips: the mean of the platform prompts is used", clips)
+            return torch.full((clips,), UNKNOWN_PLATFORM)
+        if isinstance(platforms, str) or len(platforms) != clips:
+            raise ValueError(f"one platform for each of {clips} clips; got {platforms!r}")
+        known = [platform.value for platform in Platform]
+        if unknown := [platform for platform in platforms if platform not in known]:
+            raise ValueError(f"a platform is one of {', '.join(known)}; got {unknown[0]!r}")
+        return torch.tensor([Platform(platform).number for platform in platforms], dtype=torch.long)
+
+
+def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbedder:
+    """Load a checkpoint folder for embedding.
+
+    Raises:
+        CheckpointError: not a checkpoint, or keys missing or left over (they are listed).
+    """
+    checkpoint = read_checkpoint(Path(folder))
+    kind = checkpoint.config.get("kind")
+    if kind not in TRAINING_ONLY:
+        raise CheckpointError(f"{folder}: kind must be one of {', '.join(TRAINING_ONLY)}; got {kind!r}")
+    encoder = VideoEncoder(from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model"))
+    wanted = {
+        key.removeprefix("encoder."): tensor
+        for key, tensor in checkpoint.weights.items()
+        if not key.startswith(TRAINING_ONLY[str(kind)])
+    }
+    load_strictly(encoder, wanted, origin=str(folder))
+    return ClipEmbedder(encoder.to(device))
+
+
+def _at_size(
+    frames: UInt8[Tensor, "clip frame 3 height width"], image_size: tuple[int, int]
+) -> UInt8[Tensor, "clip frame 3 tall wide"]:
+    if tuple(frames.shape[-2:]) == image_size:
+        return frames
+    clips = frames.shape[0]
+    images = rearrange(frames.cpu().numpy(), "clip frame channel height width -> (clip frame) height width channel")
+    resized = np.stack([resize(np.ascontiguousarray(image), image_size) for image in images])
+    return rearrange(
+        torch.from_numpy(resized), "(clip frame) height width channel -> clip frame channel height width", clip=clips
+    )

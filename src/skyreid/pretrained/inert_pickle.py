@@ -1,0 +1,252 @@
+"""A pickle read as data: nothing that it names is imported, looked up or called.
+
+PyTorch files are pickles, and a pickle is a program. `torch.load(weights_only=True)` runs it in a
+guarded machine whose guard was passed twice (CVE-2025-32434, CVE-2026-24747), and which builds
+whatever tensor the program claims: 1.5 KB are enough for 10 000 000 000 elements. An unpickler with
+an overridden `find_class` still runs the C machine, where one opcode can claim gigabytes of memo.
+
+So this is a machine of our own, for the forty opcodes that weights are written with. Its values are
+plain data, `TensorClaim`s (what a tensor says of itself, before anybody believes it) and `SKIPPED`.
+A global is a name, compared with the few below; there is no way from a name to a function.
+"""
+
+import pickletools
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+
+from skyreid.errors import CheckpointError, UnsafeFileError
+
+STORAGES = {
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.HalfStorage": torch.float16,
+    "torch.FloatStorage": torch.float32,
+    "torch.DoubleStorage": torch.float64,
+    "torch.BoolStorage": torch.bool,
+    "torch.ByteStorage": torch.uint8,
+    "torch.CharStorage": torch.int8,
+    "torch.ShortStorage": torch.int16,
+    "torch.IntStorage": torch.int32,
+    "torch.LongStorage": torch.int64,
+}
+TENSOR = "torch._utils._rebuild_tensor_v2"
+PARAMETER = "torch._utils._rebuild_parameter"
+DICT = "collections.OrderedDict"
+MODULE_PREFIX = "__torch__."
+"""Classes of a TorchScript archive: a module, whose state follows as a dict."""
+SKIPPABLE = {
+    "yacs.config.CfgNode": "the settings in a ViFi-CLIP checkpoint",
+    "__builtin__.set": "inside those settings",
+    "numpy.core.multiarray.scalar": "a score",
+    "numpy._core.multiarray.scalar": "a score",
+    "numpy.dtype": "the type of a score",
+    "_codecs.encode": "the bytes of a score",
+}
+"""Objects that training programs leave beside the weights, and what they are. Read as nothing."""
+
+NUMBERS = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
+TEXTS = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"})
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClaim:
+    """A run of numbers that should lie in the archive under `key`."""
+
+    dtype: torch.dtype
+    key: str
+    numel: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorClaim:
+    """A view of a storage as the file describes it, in elements; every field may be a lie."""
+
+    storage: StorageClaim
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class ModuleState(dict[str, object]):
+    """Attributes of a TorchScript module."""
+
+
+class _Skipped:
+    """Stands for an object that was not built."""
+
+
+SKIPPED: Final = _Skipped()
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A global, as the text it is."""
+
+    full: str
+
+
+def read_inert(pickled: bytes) -> object:
+    """Read a pickle into dicts, lists, plain values, `ModuleState`s, `TensorClaim`s and `SKIPPED`.
+
+    Raises:
+        UnsafeFileError: it names something that weights are not made of, or uses an opcode that
+            weights are not written with.
+        CheckpointError: it is cut or garbled.
+    """
+    try:
+        return _Machine().run(pickled)
+    except CheckpointError:
+        raise
+    # What pickletools raises on noise, and what a stack that runs dry raises.
+    except (ValueError, LookupError, TypeError) as error:
+        raise CheckpointError(f"the pickle inside is cut or garbled ({error})") from error
+
+
+class _Machine:
+    def __init__(self) -> None:
+        self.stack: list[object] = []
+        self.marks: list[list[object]] = []
+        self.memo: dict[int, object] = {}
+
+    def run(self, pickled: bytes) -> object:
+        for opcode, argument, _ in pickletools.genops(pickled):
+            if opcode.name == "STOP":
+                break
+            self.step(opcode.name, argument)
+        return self.stack.pop()
+
+    def step(self, opcode: str, argument: object) -> None:
+        if opcode in NUMBERS or opcode in TEXTS:
+            self.stack.append(argument)
+        elif opcode in CONSTANTS:
+            self.stack.append(CONSTANTS[opcode])
+        elif opcode in TUPLES:
+            count = TUPLES[opcode]
+            self.stack.append(tuple([self.stack.pop() for _ in range(count)][::-1]))
+        else:
+            self.build(opcode, argument)
+
+    def build(self, opcode: str, argument: object) -> None:
+        stack = self.stack
+        match opcode:
+            case "PROTO" | "FRAME":
+                pass
+            case "EMPTY_DICT":
+                stack.append({})
+            case "EMPTY_LIST":
+                stack.append([])
+            case "EMPTY_SET":
+                stack.append(SKIPPED)
+            case "MARK":
+                self.marks.append(stack)
+                self.stack = []
+            case "TUPLE":
+                items = self.pop_mark()
+                self.stack.append(tuple(items))
+            case "APPEND":
+                _extend(stack[-2], [stack.pop()])
+            case "APPENDS" | "ADDITEMS":
+                items = self.pop_mark()
+                _extend(self.stack[-1], items)
+            case "SETITEM":
+                value, key = stack.pop(), stack.pop()
+                _set_items(stack[-1], [key, value])
+            case "SETITEMS":
+                items = self.pop_mark()
+                _set_items(self.stack[-1], items)
+            case "BINPUT" | "LONG_BINPUT":
+                self.memo[int(str(argument))] = stack[-1]
+            case "MEMOIZE":
+                self.memo[len(self.memo)] = stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                stack.append(self.memo[int(str(argument))])
+            case "GLOBAL":
+                stack.append(_name(*str(argument).split(" ", 1)))
+            case "STACK_GLOBAL":
+                name, module = stack.pop(), stack.pop()
+                stack.append(_name(module, name))
+            case "BINPERSID":
+                stack.append(_storage_claim(stack.pop()))
+            case "REDUCE" | "NEWOBJ":
+                arguments, name = stack.pop(), stack.pop()
+                stack.append(_instance(name, arguments))
+            case "BUILD":
+                _set_state(stack[-2], stack.pop())
+            case _:
+                raise UnsafeFileError(f"uses the pickle opcode {opcode}, which weights are not written with")
+
+    def pop_mark(self) -> list[object]:
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+
+def _name(module: object, name: object) -> _Name:
+    full = f"{module}.{name}"
+    known = full in STORAGES or full in SKIPPABLE or full in (TENSOR, PARAMETER, DICT)
+    if not known and not full.startswith(MODULE_PREFIX):
+        raise UnsafeFileError(
+            f"names {full!r:.200}, which weights are not made of; nothing was run. If you trust the file, "
+            "save its weights alone, as safetensors, with the program that wrote it"
+        )
+    return _Name(full)
+
+
+def _instance(name: object, arguments: object) -> object:
+    """Give the data that a call would have made; nothing is called."""
+    match name, arguments:
+        case _Name(full), tuple() if full.startswith(MODULE_PREFIX):
+            return ModuleState()
+        case _Name(full), tuple() if full in SKIPPABLE:
+            return SKIPPED
+        case _Name(full), () if full == DICT:
+            return {}
+        case _Name(full), (TensorClaim() as claim, bool(), _) if full == PARAMETER:
+            return claim
+        case _Name(full), (StorageClaim() as storage, offset, tuple(size), tuple(stride), *_) if full == TENSOR:
+            return TensorClaim(storage, *_whole_numbers(offset, size, stride))
+    called = name.full if isinstance(name, _Name) else type(name).__name__
+    raise UnsafeFileError(f"calls {called:.200} in a way that weights are not written")
+
+
+def _whole_numbers(
+    offset: object, size: tuple[object, ...], stride: tuple[object, ...]
+) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    def checked(number: object) -> int:
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise UnsafeFileError("describes a tensor whose offset, size or stride is not a whole number from 0")
+        return number
+
+    return checked(offset), tuple(checked(axis) for axis in size), tuple(checked(axis) for axis in stride)
+
+
+def _storage_claim(persistent_id: object) -> StorageClaim:
+    match persistent_id:
+        case ("storage", _Name(kind), str(key), str(), int(numel)) if kind in STORAGES and numel >= 0:
+            return StorageClaim(STORAGES[kind], key, numel)
+    raise UnsafeFileError("refers to something outside the pickle that is no tensor storage")
+
+
+def _extend(target: object, items: list[object]) -> None:
+    if isinstance(target, list):
+        target.extend(items)
+    elif target is not SKIPPED:
+        raise CheckpointError("the pickle inside is garbled: it appends to what is no list")
+
+
+def _set_items(target: object, items: list[object]) -> None:
+    if target is SKIPPED:
+        return
+    if not isinstance(target, dict):
+        raise CheckpointError("the pickle inside is garbled: it sets items of what is no dict")
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        # Optimizers number their entries. Whatever else a key is, it names no weight.
+        target[str(key) if isinstance(key, str | int) else f"({type(key).__name__})"] = value
+
+
+def _set_state(target: object, state: object) -> None:
+    """Give a module its attributes. An OrderedDict's state (torch's _metadata) holds no weights."""
+    if isinstance(target, ModuleState) and isinstance(state, dict):
+        target.update(state)

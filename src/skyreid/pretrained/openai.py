@@ -1,0 +1,35 @@
+"""CLIP as OpenAI publishes it: a TorchScript archive (`ViT-B-16.pt`), or its plain state dict."""
+
+from pathlib import Path
+
+from skyreid.models.clip_pair import ClipPair
+from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.importer import Imported, ImportOptions
+from skyreid.pretrained.pair_assembly import assemble_pair
+from skyreid.pretrained.untrusted_file import read_untrusted_state
+
+DROPPED = {
+    "input_resolution": "a size, which the shapes tell as well",
+    "context_length": "a size, which the shapes tell as well",
+    "vocab_size": "a size, which the shapes tell as well",
+    "logit_scale": "CLIP's temperature: here the losses have their own, which the recipes set",
+}
+MASK = "attn_mask"
+
+
+def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+    """Read OpenAI's archive. The code inside it is neither run nor read."""
+    options.refuse_all_but("image_size")
+    return pair_from_openai(read_untrusted_state(file), image_size=options.image_size)
+
+
+def pair_from_openai(state: ForeignState, *, image_size: tuple[int, int] | None) -> Imported[ClipPair]:
+    """Read a state dict in OpenAI's own names (`visual.*`, `transformer.*`, ...).
+
+    Raises:
+        CheckpointError: keys or shapes that do not add up.
+    """
+    masks = {name: "the causal mask, which is computed" for name in state.tensors if name.split(".")[-1] == MASK}
+    return assemble_pair(
+        state, image_prefix="visual.", text_prefix="", dropped=DROPPED | masks, image_size=image_size
+    )

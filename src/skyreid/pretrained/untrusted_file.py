@@ -1,0 +1,124 @@
+"""Weights files from anywhere: read as data, or refused. Nothing in a file is executed, ever.
+
+Read are `.safetensors` and PyTorch's zip archives (`torch.save` since 1.6, and TorchScript, in which
+OpenAI publishes CLIP). Neither torch.load nor torch.jit.load is called, so neither their holes nor
+their conveniences apply; see `inert_pickle` and `torch_archive` for what is believed of an archive.
+"""
+
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+from safetensors.torch import load_file
+from torch import Tensor
+
+from skyreid.errors import CheckpointError, UnsafeFileError
+from skyreid.pretrained.foreign_state import ForeignState, listed
+from skyreid.pretrained.inert_pickle import ModuleState, TensorClaim
+from skyreid.pretrained.torch_archive import MAX_ELEMENTS, TorchArchive
+
+MAX_NAMES = 100_000
+"""Of everything in a file; a CLIP with its optimizer has some 2000."""
+MAX_NAME_LENGTH = 512
+ZIP_MAGIC = b"PK\x03\x04"
+
+
+def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignState:
+    """Read the tensors of a weights file, named by their place in it with dots between the levels.
+
+    Args:
+        path: a safetensors file, or a PyTorch zip archive (.pt, .pth, .bin).
+        inside: of an archive, read only what stands under this key; its neighbours are listed in
+            `others` and not read.
+
+    Raises:
+        UnsafeFileError: the file would run code, or claims what it does not hold.
+        CheckpointError: no such file, or one that is cut or of another kind.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    try:
+        with path.open("rb") as file:
+            is_zip = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+        if is_zip:
+            tensors, others = _read_archive(path, inside=inside)
+        elif path.suffix == ".safetensors":
+            tensors, others = _read_safetensors(path), ()
+        else:
+            raise CheckpointError(
+                "neither a .safetensors file nor a PyTorch zip archive (torch 1.6 or later); an older PyTorch "
+                "file that you trust can be saved anew: torch.save(torch.load(OLD, weights_only=True), NEW)"
+            )
+    except CheckpointError as error:
+        raise type(error)(f"{path}: {error}") from error
+    # What zipfile, safetensors and the operating system raise on noise.
+    except (safetensors.SafetensorError, zipfile.BadZipFile, EOFError, OSError, struct.error) as error:
+        raise CheckpointError(f"{path}: cut or garbled ({error})") from error
+    return ForeignState(tensors=tensors, origin=str(path), others=others)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    # The format has no code, no strides and no gaps: its tensors are exactly as long as the file.
+    if path.stat().st_size > MAX_ELEMENTS * 8:
+        raise UnsafeFileError(f"longer than {MAX_ELEMENTS} numbers")
+    tensors = load_file(path)
+    for name in tensors:
+        _check_name(name)
+    return tensors
+
+
+def _read_archive(path: Path, *, inside: str | None) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    with zipfile.ZipFile(path) as zip_file:
+        archive = TorchArchive(zip_file, file_bytes=path.stat().st_size)
+        tree = archive.read_tree()
+        others: list[str] = []
+        if inside is not None:
+            if not isinstance(tree, dict) or inside not in tree:
+                found = listed(_checked_names(tree)) if isinstance(tree, dict) else "no dict"
+                raise CheckpointError(f"has no {inside!r} at its top; it has {found}")
+            others = [name for name in _checked_names(tree) if name != inside]
+            tree = tree[inside]
+        claims, plain = _flatten(tree)
+        return archive.materialise(claims), (*others, *plain)
+
+
+def _flatten(tree: object) -> tuple[dict[str, TensorClaim], list[str]]:
+    """Name every tensor, and everything else that a plain dict holds.
+
+    A module's other attributes (such as `training`) are its own business and are left out.
+    """
+    if not isinstance(tree, dict):
+        raise CheckpointError("holds no dict of tensors")
+    claims: dict[str, TensorClaim] = {}
+    others: list[str] = []
+    pending: list[tuple[str, Mapping[str, object]]] = [("", tree)]
+    visited = 0
+    while pending:
+        prefix, node = pending.pop()
+        for key, value in node.items():
+            visited += 1
+            if visited > MAX_NAMES:
+                raise UnsafeFileError(f"holds more than {MAX_NAMES} names")
+            name = _check_name(prefix + key)
+            if isinstance(value, TensorClaim):
+                claims[name] = value
+            elif isinstance(value, dict):
+                pending.append((f"{name}.", value))
+            elif not isinstance(node, ModuleState):
+                others.append(name)
+    return claims, others
+
+
+def _checked_names(tree: Mapping[str, object]) -> list[str]:
+    return [_check_name(name) for name in tree]
+
+
+def _check_name(name: str) -> str:
+    """Names end up in messages on somebody's terminal."""
+    if len(name) > MAX_NAME_LENGTH or not (name.isascii() and name.isprintable()):
+        raise UnsafeFileError(
+            f"holds a name that is not {MAX_NAME_LENGTH} printable ASCII characters at most: {name[:40]!r}"
+        )
+    return name

@@ -1,0 +1,59 @@
+"""ViFi-CLIP as its authors publish it (muzairkhattak/ViFi-CLIP): a training checkpoint.
+
+The weights stand under "model". The token embedding was frozen and kept out of the model, so the file
+lacks it, and OpenAI's table is the right one (METHOD section 10): it comes from a second file.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from skyreid.errors import CheckpointError
+from skyreid.models.clip_pair import ClipPair
+from skyreid.pretrained.huggingface import HF_TOKEN_EMBEDDING
+from skyreid.pretrained.importer import Imported, ImportOptions
+from skyreid.pretrained.pair_assembly import TOKEN_EMBEDDING, assemble_pair
+from skyreid.pretrained.untrusted_file import read_untrusted_state
+
+DROPPED = {
+    "logit_scale": "CLIP's temperature: here the losses have their own, which the recipes set",
+    "prompt_learner.complete_text_embeddings": "the embedded names of the actions it was trained on",
+    "optimizer": "of ViFi-CLIP's training",
+    "lr_scheduler": "of ViFi-CLIP's training",
+    "epoch": "of ViFi-CLIP's training",
+    "max_accuracy": "of ViFi-CLIP's training",
+    "config": "the settings of ViFi-CLIP's training",
+}
+
+
+def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+    """Read the checkpoint, and the token embedding from the file that the options name.
+
+    Raises:
+        CheckpointError: no file with a token embedding is named, or it has none.
+    """
+    options.refuse_all_but("image_size", "token_embedding")
+    if options.token_embedding is None:
+        raise CheckpointError(
+            f"{file}: a ViFi-CLIP file has no token embedding; OpenAI's is the right one: name OpenAI's ViT-B-16.pt "
+            "(or its Hugging Face file) with --token-embedding"
+        )
+    state = read_untrusted_state(file, inside="model").without_prefix("module.")
+    tensors = {**state.tensors, TOKEN_EMBEDDING: _token_embedding(options.token_embedding)}
+    return assemble_pair(
+        replace(state, tensors=tensors),
+        image_prefix="image_encoder.",
+        text_prefix="text_encoder.",
+        dropped=DROPPED,
+        image_size=options.image_size,
+    )
+
+
+def _token_embedding(file: Path) -> Tensor:
+    """Take one tensor out of a file; the rest of that file is on purpose not used."""
+    state = read_untrusted_state(file)
+    for name in (TOKEN_EMBEDDING, HF_TOKEN_EMBEDDING):
+        if name in state.tensors:
+            return state.tensors[name]
+    raise state.refusal(f"has no token embedding ({TOKEN_EMBEDDING} or {HF_TOKEN_EMBEDDING})")

@@ -1,0 +1,82 @@
+"""A tracklet as one picture: some of its frames side by side, in time order."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from skyreid.errors import MissingFrameError
+from skyreid.tracklet import Frame, Tracklet
+
+_GAP = 2
+"""Pixels between two frames."""
+_WIDEST = 1.4
+"""Width of the widest frame as a share of the strip's height; a wider one is fitted in."""
+_BACKGROUND = (128, 128, 128)
+"""Seen in the gaps and around fitted frames; neutral on a light and on a dark page."""
+_JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameStrip:
+    """A drawn strip, ready to be put into a page."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    @property
+    def data_uri(self) -> str:
+        """The picture as an address that needs no file and no network."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+
+
+def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240) -> FrameStrip:
+    """Draw as many frames as fit side by side, spread over the whole tracklet, all at one height.
+
+    A drone from above sees wide crops: it gets fewer, and each stays large.
+
+    Args:
+        tracklet: whose frames; no frame is shown twice.
+        height: of the strip, in pixels.
+        width: in pixels, to be filled but for the differences between the frames; one frame always fits.
+
+    Raises:
+        MissingFrameError: a frame that would be shown is missing or is no picture.
+    """
+    first = _read(tracklet.frames[0], tracklet, height)
+    num_frames = max(1, (width + _GAP) // (first.width + _GAP))
+    others = spread_frames(tracklet, num_frames)[1:]
+    pictures = [first, *(_read(frame, tracklet, height) for frame in others)]
+    drawn_width = sum(picture.width for picture in pictures) + _GAP * (len(pictures) - 1)
+    strip = Image.new("RGB", (drawn_width, height), _BACKGROUND)
+    left = 0
+    for picture in pictures:
+        strip.paste(picture, (left, (height - picture.height) // 2))
+        left += picture.width + _GAP
+    buffer = io.BytesIO()
+    strip.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return FrameStrip(jpeg=buffer.getvalue(), width=drawn_width, height=height)
+
+
+def spread_frames(tracklet: Tracklet, count: int) -> tuple[Frame, ...]:
+    """The first frame of each of `count` equal parts, as the model samples them; all when there are fewer."""
+    total = len(tracklet.frames)
+    if total <= count:
+        return tracklet.frames
+    return tuple(tracklet.frames[part * total // count] for part in range(count))
+
+
+def _read(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
+    try:
+        with Image.open(frame.path) as file:
+            picture = file.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
+        # Pillow reports a broken PNG as a SyntaxError.
+        raise MissingFrameError(
+            f"tracklet {tracklet.tracklet_id}: frame {frame.path} is missing or is no picture: {reason}"
+        ) from None
+    scale = min(height / picture.height, _WIDEST * height / picture.width)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BICUBIC)

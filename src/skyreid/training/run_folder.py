@@ -1,0 +1,148 @@
+"""The folder of one training run: configuration, state to resume from, log.
+
+    config.json         resolved configuration; a resumed run must have the same one
+    state.pt            last finished epoch: changed weights, optimizer, place in the schedule
+    stage1_features.pt  features of the bare tower, computed once
+    log.jsonl           one line per step
+    events/             the same for TensorBoard
+    checkpoint/         the result
+    query.npz, gallery.npz
+
+All randomness of a run is derived from its seed and the epoch, so an epoch that was cut short is
+simply run again and gives the same numbers.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensorboardX import SummaryWriter
+from torch import Tensor
+
+from skyreid.checkpoint import write_atomically
+from skyreid.config_json import Json
+from skyreid.errors import CheckpointError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """What is needed to go on after the last finished epoch."""
+
+    stage: int
+    epoch: int
+    """Finished epochs of `stage`."""
+    step: int
+    """Steps of `stage` so far."""
+    weights: dict[str, Tensor]
+    """Every tensor of the model that training changes."""
+    optimizer: dict[str, Any]
+    gradient_scaler: dict[str, Any]
+    initial_sha256: str
+    """Of all weights before the first step: resuming from other ones would not be the same run."""
+
+
+class RunFolder:
+    """Owns the files of a run; made by `open_run`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save_state(self, state: TrainingState) -> None:
+        """Replace the state; it is on the disk when this returns."""
+        write_atomically(self.path / "state.pt", _packed(vars(state)))
+
+    def load_state(self) -> TrainingState | None:
+        """Return the state of the last finished epoch, None before the first."""
+        path = self.path / "state.pt"
+        return TrainingState(**_unpacked(path)) if path.exists() else None
+
+    def save_features(self, features: Tensor, labels: Tensor) -> None:
+        """Keep the features that stage 1 trains against."""
+        write_atomically(self.path / "stage1_features.pt", _packed({"features": features, "labels": labels}))
+
+    def load_features(self) -> tuple[Tensor, Tensor] | None:
+        """Return what `save_features` kept, if anything."""
+        path = self.path / "stage1_features.pt"
+        if not path.exists():
+            return None
+        kept = _unpacked(path)
+        return kept["features"], kept["labels"]
+
+
+def open_run(path: Path, config: Json, *, resume: bool) -> RunFolder:
+    """Start a run folder, or go on with one.
+
+    Raises:
+        CheckpointError: it exists and `resume` is False; or its configuration is another one.
+    """
+    config_path = path / "config.json"
+    if config_path.exists():
+        if not resume:
+            raise CheckpointError(f"{path} holds a run already: go on with it by --resume, or name another --run-dir")
+        kept = json.loads(config_path.read_text())
+        if differences := _differences(kept, config):
+            raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
+    else:
+        write_atomically(config_path, (json.dumps(config, indent=2) + "\n").encode())
+    return RunFolder(path)
+
+
+class RunLog:
+    """One JSON line per step, and the same numbers for TensorBoard.
+
+    Args:
+        path: the run folder.
+        stage: 1 or 2.
+        steps_done: lines of this stage beyond it belong to an epoch that was cut short: they go.
+    """
+
+    def __init__(self, path: Path, *, stage: int, steps_done: int) -> None:
+        self._stage = stage
+        self._drop_unfinished(path / "log.jsonl", steps_done)
+        self._lines = (path / "log.jsonl").open("a")
+        self._events = SummaryWriter(str(path / "events" / f"stage{stage}"), purge_step=steps_done + 1)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Log one step."""
+        self._lines.write(json.dumps({"stage": self._stage, "step": step, **values}) + "\n")
+        self._lines.flush()
+        for name, value in values.items():
+            self._events.add_scalar(f"stage{self._stage}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flush both."""
+        self._lines.close()
+        self._events.close()
+
+    def _drop_unfinished(self, path: Path, steps_done: int) -> None:
+        if not path.exists():
+            return
+        # A kill can cut the last line short; whole lines end with a newline.
+        lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        entries = [(json.loads(line), line) for line in lines]
+        kept = [
+            line
+            for entry, line in entries
+            if entry["stage"] < self._stage or (entry["stage"] == self._stage and entry["step"] <= steps_done)
+        ]
+        write_atomically(path, "".join(kept).encode())
+
+
+def _packed(content: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _differences(kept: Json, given: Json, where: str = "") -> list[str]:
+    if isinstance(kept, dict) and isinstance(given, dict) and kept.keys() == given.keys():
+        return [d for key in kept for d in _differences(kept[key], given[key], f"{where}.{key}".lstrip("."))]
+    return [] if kept == given else [f"{where} was {kept}, is {given}"]

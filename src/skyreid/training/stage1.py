@@ -1,0 +1,89 @@
+"""Stage 1: learn one sentence per identity against clip features that no longer change.
+
+Source: paper section 4.1–4.2, Eq. 1–3 and 5; METHOD section 5. Towers are frozen; the features of the
+bare image tower are computed once; the text tower runs once per identity of a batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.optim import Optimizer
+
+from skyreid.losses.similarity import DotProduct, Similarity, image_text_logits
+from skyreid.losses.supervised_contrastive import supervised_contrastive
+from skyreid.models.vsla_clip import VslaClip
+from skyreid.training.optimizer import WeightDecay, set_learning_rate
+from skyreid.training.schedule import CosineSchedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage1Config:
+    epochs: int = 120
+    """Passes over the stored clip features."""
+    batch_size: int = 64
+    """Clips a step."""
+    drop_last: bool = True
+    """Leave an incomplete last batch out, as the release does (METHOD 11 row 30)."""
+    augmented_features: bool = True
+    """Features come from one sampler epoch under stage 2's augmentation (release); False: from each
+    training tracklet once, as it is (METHOD 11 row 7)."""
+    schedule: CosineSchedule = field(default_factory=CosineSchedule)
+    weight_decay: WeightDecay = field(default_factory=lambda: WeightDecay(weights=1e-4))
+    similarity: Similarity = field(default_factory=DotProduct)
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 2:
+            raise ValueError(f"stage1.batch_size must be at least 2; got {self.batch_size}")
+
+
+def stage1_epoch(
+    model: VslaClip,
+    optimizer: Optimizer,
+    features: Float[Tensor, "clip embed"],
+    labels: Int[Tensor, " clip"],
+    *,
+    order: Int[Tensor, " place"],
+    epoch: int,
+    config: Stage1Config,
+    report: Callable[[dict[str, Tensor]], None],
+) -> None:
+    """Train the identity prompt of `model` for one epoch over stored features.
+
+    Args:
+        model: after `train_in_stage1`.
+        optimizer: over its identity prompt.
+        features: joint features of the bare tower.
+        labels: training label of each feature.
+        order: places in `features`, a permutation of them in training.
+        epoch: from 1.
+        config: of stage 1.
+        report: is given the losses of every step.
+    """
+    set_learning_rate(optimizer, config.schedule.learning_rate(epoch, config.epochs))
+    for batch in order.split(config.batch_size):
+        if config.drop_last and len(batch) < config.batch_size:
+            break
+        losses = stage1_losses(model, features[batch], labels[batch], config.similarity)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack([*losses.values()]).sum().backward()
+        optimizer.step()
+        report(losses)
+
+
+def stage1_losses(
+    model: VslaClip, features: Float[Tensor, "clip embed"], labels: Int[Tensor, " clip"], similarity: Similarity
+) -> dict[str, Float[Tensor, ""]]:
+    """Both directions of the contrastive loss (paper Eq. 2 and 3).
+
+    An identity that several clips share is encoded once; its column counts once per clip.
+    """
+    identities, position = labels.unique(return_inverse=True)
+    texts = model.text_features(identities)[position].float()
+    logits = image_text_logits(features, texts, similarity)
+    return {
+        "image_to_text": supervised_contrastive(logits, labels, labels),
+        "text_to_image": supervised_contrastive(logits.T, labels, labels),
+    }

@@ -1,0 +1,102 @@
+"""Stage 2: adapt the image tower to the sentences that stage 1 learned.
+
+Source: paper section 4.2–4.4, Eq. 7–10; METHOD section 6. The text side is frozen, so the text
+feature of every identity is computed once and looked up.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from skyreid.clips.clip_batch import ClipBatch
+from skyreid.clips.identity_sampler import IdentitySamplerConfig
+from skyreid.distributed import Workers
+from skyreid.models.image_tower import ClipFeatures
+from skyreid.models.vsla_clip import TunedPart, VslaClip
+from skyreid.training.optimizer import WeightDecay, set_learning_rate
+from skyreid.training.schedule import StepSchedule
+from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage2Config:
+    epochs: int = 120
+    tuned: TunedPart = "adapters"
+    """What is trained besides heads and platform prompt: the adapters (VSLA-CLIP), or the whole image
+    tower (FT-CLIP)."""
+    sampler: IdentitySamplerConfig = field(default_factory=IdentitySamplerConfig)
+    schedule: StepSchedule = field(default_factory=StepSchedule)
+    weight_decay: WeightDecay = field(default_factory=WeightDecay)
+    loss: Stage2LossConfig = field(default_factory=Stage2LossConfig)
+
+
+class Stage2Step(nn.Module):
+    """One batch to its losses, the same on one process and on many.
+
+    Every process encodes its part of the batch; features are gathered, so that every process computes
+    the losses of the whole batch, batch normalisation included.
+    """
+
+    def __init__(self, model: VslaClip, workers: Workers, config: Stage2LossConfig) -> None:
+        super().__init__()
+        self.encoder = model.encoder
+        heads = {"final": model.head_final, "joint": model.head_joint}
+        self.heads = nn.ModuleDict({name: heads[name] for name in config.identity_on})
+        self.config = config
+        self._workers = workers
+
+    def forward(
+        self,
+        frames: Float[Tensor, "clip frame channel height width"],
+        platforms: Int[Tensor, " clip"],
+        labels: Int[Tensor, " clip"],
+        texts: Float[Tensor, "identity embed"] | None,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Encode normalised frames of this process's part; give the losses of the whole batch."""
+        gather = self._workers.gather_with_gradient
+        features = ClipFeatures(*(gather(feature.float()) for feature in self.encoder(frames, platforms)))
+        labels = gather(labels)
+        # Logits of a hundred in 16 bits would be coarse, and cost nothing next to the tower.
+        with torch.autocast(frames.device.type, enabled=False):
+            identity_logits = {name: head(getattr(features, name)) for name, head in self.heads.items()}
+            return stage2_losses(features, identity_logits, texts, labels, self.config)  # pyright: ignore[reportArgumentType]
+
+
+def stage2_epoch(
+    step: nn.Module,
+    optimizer: Optimizer,
+    batches: Iterable[ClipBatch],
+    texts: Float[Tensor, "identity embed"] | None,
+    *,
+    epoch: int,
+    config: Stage2Config,
+    erase_fill: tuple[float, float, float],
+    workers: Workers,
+    report: Callable[[dict[str, Tensor]], None],
+) -> None:
+    """Train for one epoch.
+
+    Args:
+        step: a `Stage2Step`, as `workers.prepare` gave it back.
+        optimizer: as `workers.prepare` gave it back.
+        batches: this process's part of every batch.
+        texts: text feature of every training identity, None when the loss needs none.
+        epoch: from 1.
+        config: of stage 2.
+        erase_fill: what erased rectangles are filled with.
+        workers: the processes.
+        report: is given the losses of every step.
+    """
+    set_learning_rate(optimizer, config.schedule.learning_rate(epoch))
+    step.train()
+    for batch in batches:
+        on_device = batch.to(workers.device)
+        losses = step(on_device.pixels(erase_fill), on_device.platforms, on_device.labels, texts)
+        optimizer.zero_grad(set_to_none=True)
+        workers.backward(torch.stack([*losses.values()]).sum())
+        optimizer.step()
+        report(losses)

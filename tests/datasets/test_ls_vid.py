@@ -1,0 +1,110 @@
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from miniature_trees import write_image, write_ls_vid
+
+from skyreid.datasets import ls_vid
+from skyreid.errors import DatasetError, MissingFrameError
+from skyreid.tracklet import Frame, Platform, Tracklet
+
+
+def test_prefixes_become_tracklets_with_integer_pids(miniature):
+    benchmark = ls_vid.read(miniature("ls-vid"))
+    assert [(t.pid, t.camid, len(t.frames)) for t in benchmark.train] == [(0, 0, 5), (0, 14, 100)]
+    assert [(t.tracklet_id, t.pid, t.camid) for t in benchmark.query] == [
+        ("test-00000", 842, 2),
+        ("test-00002", 843, 2),
+    ]
+    assert [(t.pid, t.camid, len(t.frames)) for t in benchmark.gallery] == [(842, 3, 3), (843, 0, 2)]
+    paths = [frame.path for frame in benchmark.train[1].frames]
+    assert paths == sorted(paths)
+
+
+def test_training_pieces_are_cut_and_test_tracklets_are_not(tmp_path):
+    write_ls_vid(tmp_path, train_frames=(47, 145))
+    benchmark = ls_vid.read(tmp_path, training_piece_frames=48)
+    assert [(t.tracklet_id, len(t.frames)) for t in benchmark.train] == [
+        ("train-00000#0", 47),
+        ("train-00001#0", 48),
+        ("train-00001#1", 48),
+        ("train-00001#2", 49),
+    ]
+    whole = ls_vid.read(tmp_path)
+    assert sum((t.frames for t in benchmark.train), ()) == sum((t.frames for t in whole.train), ())
+    assert (benchmark.query, benchmark.gallery) == (whole.query, whole.gallery)
+    assert (benchmark.name, whole.name) == ("ls-vid-48", "ls-vid")
+
+
+@given(num_frames=st.integers(1, 300), piece_frames=st.integers(1, 60))
+def test_pieces_keep_every_frame_once_and_in_order(num_frames, piece_frames):
+    frames = tuple(Frame(str(number)) for number in range(num_frames))
+    tracklet = Tracklet(tracklet_id="a", frames=frames, pid=1, camid=0, platform=Platform.GROUND)
+    pieces = ls_vid._pieces(tracklet, piece_frames)
+    assert sum((piece.frames for piece in pieces), ()) == frames
+    assert len(pieces) == max(num_frames // piece_frames, 1)
+    assert all(len(piece.frames) == piece_frames for piece in pieces[:-1])
+
+
+def test_pieces_of_no_frames_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="^training_piece_frames must be at least 1; got 0$"):
+        ls_vid.read(tmp_path, training_piece_frames=0)
+
+
+def test_a_prefix_without_frames_is_missing(miniature):
+    root = miniature("ls-vid")
+    for path in (root / "tracklet_test/0842").glob("0842_000_*"):
+        path.unlink()
+    with pytest.raises(MissingFrameError, match="the first is tracklet_test/0842/0842_000_03_0303morning"):
+        ls_vid.read(root)
+
+
+def test_frames_of_two_prefixes_are_refused(miniature):
+    root = miniature("ls-vid")
+    with (root / "list_sequence/list_seq_test.txt").open("a") as file:
+        file.write("tracklet_test/0842/0842_000_03 842\n")
+    with pytest.raises(DatasetError, match=r"test row 4: 0842_000_03_.* belongs to test row 0 as well"):
+        ls_vid.read(root)
+
+
+def test_a_tracklet_of_two_cameras_is_refused(miniature):
+    root = miniature("ls-vid")
+    write_image(root / "tracklet_test/0842/0842_000_05_x.jpg")
+    with (root / "list_sequence/list_seq_test.txt").open("a") as file:
+        file.write("tracklet_test/0842/0842_000_0 842\n")
+    findings = [finding.detail for finding in ls_vid.survey(root).findings]
+    assert "its frames name 2 cameras, 0842_000_03_0303morning_0008_0_00000.jpg first" in findings
+
+
+def test_a_sixteenth_camera_is_refused(miniature):
+    root = miniature("ls-vid")
+    write_image(root / "tracklet_test/0842/0842_009_16_x.jpg")
+    with (root / "list_sequence/list_seq_test.txt").open("a") as file:
+        file.write("tracklet_test/0842/0842_009 842\n")
+    with pytest.raises(DatasetError, match=r"the third '_' field of 0842_009_16_x\.jpg must be a camera from 1 to 15"):
+        ls_vid.read(root)
+
+
+@pytest.mark.parametrize("query", [[0.0], [5.0], [2.0, 2.0]])
+def test_impossible_queries_are_refused(miniature, query):
+    root = miniature("ls-vid")
+    with h5py.File(root / "test/data/info_test.mat", "w") as file:
+        file["query"] = np.array([query])
+    with pytest.raises(DatasetError, match="ls-vid: query row (-1|4|1): (the test list has 4 rows|stands twice)"):
+        ls_vid.read(root)
+
+
+def test_a_query_file_that_is_not_hdf5_is_refused(miniature):
+    root = miniature("ls-vid")
+    (root / "test/data/info_test.mat").write_text("MATLAB 5.0")
+    with pytest.raises(DatasetError, match="must be an HDF5 file with the dataset query"):
+        ls_vid.read(root)
+
+
+@pytest.mark.parametrize("line", ["tracklet_test/0842/x", "../outside/x 7"])
+def test_a_line_that_is_not_a_prefix_and_a_pid_is_refused(miniature, line):
+    root = miniature("ls-vid")
+    (root / "list_sequence/list_seq_test.txt").write_text(f"{line}\n")
+    with pytest.raises(DatasetError, match="list_seq_test.txt: line 1 (must be|leaves the root)"):
+        ls_vid.read(root)

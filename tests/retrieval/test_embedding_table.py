@@ -1,0 +1,207 @@
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+from skyreid.errors import TableError
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, platform_counts, save_table
+
+
+def arrays(rows: int = 4, embed: int = 3) -> dict[str, np.ndarray]:
+    return {
+        "embeddings": np.random.default_rng(0).standard_normal((rows, embed)).astype(np.float32),
+        "pids": np.arange(rows),
+        "camids": np.arange(rows) % 2,
+        "platforms": np.arange(rows) % 2,
+        "tracklet_ids": np.array([f"t{row}" for row in range(rows)]),
+    }
+
+
+def table(**changes: object) -> EmbeddingTable:
+    return EmbeddingTable(**{**arrays(), **changes})
+
+
+def assert_same(one: EmbeddingTable, other: EmbeddingTable) -> None:
+    for name in arrays():
+        left, right = getattr(one, name), getattr(other, name)
+        assert left.dtype == right.dtype
+        assert np.array_equal(left, right)
+    assert one.manifest == other.manifest
+
+
+@pytest.mark.parametrize("manifest", [None, "street/manifest.jsonl"])
+@pytest.mark.parametrize("ids", [np.array(["a", "ß", "c", "d"]), np.array([9, 7, 8, 1])])
+def test_a_saved_table_loads_as_it_was(tmp_path, manifest, ids):
+    saved = table(tracklet_ids=ids, manifest=manifest)
+    save_table(tmp_path / "table.npz", saved)
+    assert_same(load_table(tmp_path / "table.npz"), saved)
+
+
+def test_a_saved_table_holds_exactly_the_documented_arrays_uncompressed(tmp_path):
+    save_table(tmp_path / "table.npz", table())
+    with zipfile.ZipFile(tmp_path / "table.npz") as file:
+        assert {entry.filename for entry in file.infolist()} == {f"{name}.npy" for name in arrays()}
+        assert {entry.compress_type for entry in file.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_saving_replaces_the_older_table_and_leaves_nothing_else(tmp_path):
+    save_table(tmp_path / "table.npz", table())
+    save_table(tmp_path / "table.npz", table(pids=np.array([5, 6, 7, 8])))
+    assert load_table(tmp_path / "table.npz").pids.tolist() == [5, 6, 7, 8]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.npz"]
+
+
+@pytest.mark.parametrize("precision", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("integer", [np.uint8, np.int32, np.int64])
+def test_a_table_of_another_program_is_converted(tmp_path, precision, integer):
+    content = arrays()
+    content["embeddings"] = content["embeddings"].astype(precision)
+    for name in ("pids", "camids", "platforms"):
+        content[name] = content[name].astype(integer)
+    np.savez_compressed(tmp_path / "table.npz", **content)
+    loaded = load_table(tmp_path / "table.npz")
+    assert np.array_equal(loaded.embeddings, content["embeddings"].astype(np.float32))
+    assert loaded.pids.dtype == loaded.camids.dtype == loaded.platforms.dtype == np.int64
+
+
+def test_unit_embeddings_have_length_one_and_are_made_once():
+    made = table()
+    np.testing.assert_allclose(np.linalg.norm(made.unit_embeddings, axis=1), 1, atol=1e-6)
+    assert made.unit_embeddings is made.unit_embeddings
+
+
+def test_selecting_and_concatenating_gives_the_table_back():
+    whole = table(manifest="m")
+    first = np.array([True, True, False, False])
+    assert_same(whole.select(first).concatenate(whole.select(~first)), whole)
+
+
+def test_selected_rows_keep_their_order():
+    assert table().select(np.array([True, False, False, True])).tracklet_ids.tolist() == ["t0", "t3"]
+
+
+def test_platforms_are_counted_in_words():
+    assert platform_counts(table(platforms=np.array([1, 1, 0, 1]))) == "1 ground, 3 aerial"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pids": np.arange(3)}, "pids must hold one value per row of embeddings (4); got the shape (3,)"),
+        ({"camids": np.zeros((4, 1), np.int64)}, "camids must hold one value per row of embeddings (4); got the shape (4, 1)"),
+        ({"embeddings": np.ones((4, 3))}, "embeddings must be float32; got float64"),
+        ({"embeddings": np.ones(4, np.float32)}, "embeddings must have the shape (tracklets, embedding size); got (4,)"),
+        ({"embeddings": np.ones((4, 0), np.float32)}, "embeddings must have the shape (tracklets, embedding size); got (4, 0)"),
+        ({"pids": np.arange(4.0)}, "pids must be int64; got float64"),
+        ({"tracklet_ids": np.arange(4.0)}, "tracklet_ids must be strings or integers; got float64"),
+        ({"tracklet_ids": np.array(list("abcd"), object)}, "tracklet_ids must be strings or integers; got object"),
+        ({"tracklet_ids": np.array(list("abcb"))}, "tracklet_ids must be unique; rows 1 and 3 are both b"),
+        ({"platforms": np.array([0, 1, 2, 0])}, "platforms, row 2: must be 0 (ground) or 1 (aerial); got 2"),
+    ],
+)  # fmt: skip
+def test_arrays_that_disagree_are_refused(changes, message):
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        table(**changes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused_by_row(value):
+    embeddings = arrays()["embeddings"]
+    embeddings[2, 1] = value
+    message = "embeddings, row 2 (tracklet t2): every value must be finite; got NaN or infinity"
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        table(embeddings=embeddings)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(0.0, "0"), (1e-20, "1e-20"), (1e25, "1e+25")])
+def test_a_row_without_a_direction_is_refused(length, shown):
+    embeddings = arrays()["embeddings"]
+    embeddings[1] = embeddings[3] = [length, 0, 0]
+    message = (
+        "embeddings, row 1 (tracklet t1): the length of a row must be between 1e-12 and 1.8e19, "
+        f"else its cosine is undefined; got {shown}; 2 such rows"
+    )
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        table(embeddings=embeddings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"embeddings": np.ones((4, 5), np.float32)}, "embeddings of two tables must have one size; got 3 and 5"),
+        ({"tracklet_ids": np.arange(4)}, "tracklet_ids of two tables must be of one kind"),
+        ({"manifest": "other"}, "a table points at one manifest; got None and 'other'"),
+        ({}, "tracklet_ids must be unique; rows 0 and 4 are both t0"),
+    ],
+)
+def test_tables_that_do_not_fit_are_not_put_together(changes, message):
+    with pytest.raises(TableError, match=f"^{re.escape(message)}"):
+        table().concatenate(table(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pids": None}, "missing: pids; unknown: none"),
+        ({"platform": np.arange(4), "platforms": None}, "missing: platforms; unknown: platform"),
+        ({"embeddings": np.ones((4, 3), np.int32)}, "embeddings must be floating point; got int32"),
+        ({"camids": np.ones(4)}, "camids must be integers; got float64"),
+        ({"pids": np.array([2**64 - 1] * 4, np.uint64)}, "pids must be below 2**63; got 18446744073709551615"),
+        ({"embeddings": np.full((4, 3), 1e300)}, "embeddings, row 0 (tracklet t0): every value must be finite"),
+        ({"manifest": np.array(["a", "b"])}, "manifest must be one string; got <U1 of the shape (2,)"),
+    ],
+)
+def test_a_file_that_is_not_a_table_is_refused_by_name(tmp_path, changes, message):
+    path = tmp_path / "table.npz"
+    content = {name: array for name, array in {**arrays(), **changes}.items() if array is not None}
+    np.savez(path, **content)
+    with pytest.raises(TableError, match=f"^{re.escape(str(path))}: .*{re.escape(message)}"):
+        load_table(path)
+
+
+class Marker:
+    """Unpickling it would leave a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("name", ["tracklet_ids", "embeddings", "manifest"])
+def test_an_array_of_objects_is_refused_and_never_executed(tmp_path, name):
+    path, witness = tmp_path / "table.npz", tmp_path / "executed"
+    np.savez(path, allow_pickle=True, **{**arrays(), name: np.array([Marker(str(witness))] * 4, object)})
+    with pytest.raises(TableError, match="not a readable .npz table: Object arrays cannot be loaded"):
+        load_table(path)
+    assert not witness.exists()
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path):
+    path = tmp_path / "table.npz"
+    save_table(path, table())
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(TableError, match=re.escape(str(path))):
+            load_table(path)
+
+
+def test_a_changed_byte_in_the_numbers_is_refused(tmp_path):
+    path = tmp_path / "table.npz"
+    save_table(path, table())
+    content = bytearray(path.read_bytes())
+    content[content.index(arrays()["embeddings"].tobytes())] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(TableError, match="Bad CRC-32"):
+        load_table(path)
+
+
+def test_a_single_array_and_a_missing_file_are_refused(tmp_path):
+    np.save(tmp_path / "table.npy", np.arange(3))
+    with pytest.raises(TableError, match="a table is an .npz file of several arrays; this holds a single one"):
+        load_table(tmp_path / "table.npy")
+    with pytest.raises(TableError, match=r"missing.npz: no such table$"):
+        load_table(tmp_path / "missing.npz")

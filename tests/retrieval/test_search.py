@@ -1,0 +1,112 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyreid.errors import TableError
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.search import search
+from skyreid.tracklet import Platform
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
+
+
+def table(embeddings: np.ndarray, ids: np.ndarray | None = None, platforms: np.ndarray | None = None) -> EmbeddingTable:
+    rows = np.arange(len(embeddings))
+    return EmbeddingTable(
+        embeddings=embeddings.astype(np.float32),
+        pids=rows + 100,
+        camids=np.zeros_like(rows),
+        platforms=rows % 2 if platforms is None else platforms,
+        tracklet_ids=rows if ids is None else ids,
+    )
+
+
+@pytest.mark.parametrize("name", ["multicam", "nogt", "mars", "twocam"])
+def test_the_order_is_that_of_the_released_program(name):
+    stored = np.load(REFERENCE / f"small_{name}.npz")
+    assert stored["n_exact_ties"] == 0
+    gallery = np.concatenate([stored["qf"], stored["gf"]]) if stored["mars"] else stored["gf"]
+    searched = table(gallery)
+    for embedding, order in zip(stored["qf"], stored["order"], strict=True):
+        assert search(searched, embedding, top_k=len(gallery)).rows.tolist() == order.tolist()
+
+
+@st.composite
+def cases(draw):
+    """Rows of ±1 in 16 dimensions: their cosines are exact in any arithmetic, and often equal."""
+    rows = draw(st.integers(2, 40))
+    signs = draw(st.lists(st.lists(st.sampled_from([-1, 1]), min_size=16, max_size=16), min_size=rows, max_size=rows))
+    names = draw(st.lists(st.text("abc", min_size=1, max_size=4), min_size=rows, max_size=rows, unique=True))
+    return np.array(signs), np.array(names)
+
+
+@given(
+    case=cases(),
+    row=st.integers(0, 39),
+    top_k=st.integers(1, 45),
+    platform=st.sampled_from([None, Platform.GROUND, Platform.AERIAL]),
+    excluded=st.sets(st.integers(0, 39), max_size=3),
+)
+def test_a_search_equals_the_sorted_list_of_all_candidates(case, row, top_k, platform, excluded):
+    signs, names = case
+    row %= len(signs)
+    excluded = {other for other in excluded if other < len(signs)}
+    expected = sorted(
+        (-int(signs[row] @ signs[other]), str(names[other]), other)
+        for other in range(len(signs))
+        if other != row and other not in excluded and (platform is None or other % 2 == platform.number)
+    )
+    searched = table(signs, names)
+    exclude = [str(names[other]) for other in excluded]
+    if not expected:
+        with pytest.raises(TableError, match="is left to search"):
+            search(searched, row, platform=platform, top_k=top_k, exclude=exclude)
+        return
+    ranking = search(searched, row, platform=platform, top_k=top_k, exclude=exclude)
+    assert ranking.num_searched == len(expected)
+    assert ranking.rows.tolist() == [other for _, _, other in expected[:top_k]]
+    assert ranking.tracklet_ids.tolist() == [name for _, name, _ in expected[:top_k]]
+    assert ranking.pids.tolist() == [other + 100 for _, _, other in expected[:top_k]]
+    assert ranking.similarities.tolist() == [-dot / 16 for dot, _, _ in expected[:top_k]]
+
+
+def test_a_large_table_is_searched_as_one_piece():
+    generator = np.random.default_rng(0)
+    searched = table(generator.standard_normal((20_000, 24)))
+    query = generator.standard_normal(24).astype(np.float32)
+    ranking = search(searched, query, top_k=300)
+    cosines = (searched.embeddings.astype(float) @ query) / np.linalg.norm(searched.embeddings.astype(float), axis=1)
+    assert set(ranking.rows.tolist()) == set(np.argsort(-cosines)[:300].tolist())
+    assert np.all(np.diff(ranking.similarities) <= 0)
+    assert ranking.num_searched == 20_000
+
+
+def test_an_embedding_finds_the_tracklet_it_was_taken_from():
+    searched = table(np.random.default_rng(0).standard_normal((9, 5)))
+    ranking = search(searched, searched.embeddings[4], top_k=1)
+    assert ranking.tracklet_ids.tolist() == [4]
+    assert ranking.similarities[0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "message"),
+    [
+        (4, {}, "query row must be between 0 and 3; got 4"),
+        (-1, {}, "query row must be between 0 and 3; got -1"),
+        (0, {"top_k": 0}, "top_k must be at least 1; got 0"),
+        (0, {"exclude": ["nobody"]}, "cannot exclude tracklet 'nobody': the table has no such id"),
+        (0, {"platform": Platform.AERIAL}, "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded"),
+        (0, {"exclude": [1, 2, 3]}, "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded"),
+        (np.ones(3, np.float32), {}, "a query embedding must have the table's size 4; got the shape (3,)"),
+        (np.zeros(4, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
+        (np.full(4, np.nan, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
+    ],
+)  # fmt: skip
+def test_a_search_that_cannot_be_made_is_refused(query, options, message):
+    searched = table(np.eye(4), platforms=np.zeros(4, dtype=np.int64))
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        search(searched, query, **options)
