@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from miniature_trees import MINIATURES
+
+from tests.datasets.miniature_trees import MINIATURES
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_the_split_is_what_its_description_says_on_every_machine():
         return hashlib.sha256(b"3:%d" % pid).hexdigest()
 
     expected = sorted(sorted(range(1, 10), key=rank)[:3])
-    assert divide_identities(range(1, 10), seed=3).train == tuple(expected) == (4, 7, 8)
+    assert divide_identities(range(1, 10), seed=3).train == tuple(expected) == (4, 5, 8)
 
 
 def test_a_split_survives_its_file(tmp_path):

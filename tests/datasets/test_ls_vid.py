@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from miniature_trees import write_image, write_ls_vid
 
 from skyreid.datasets import ls_vid
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.tracklet import Frame, Platform, Tracklet
+from tests.datasets.miniature_trees import write_image, write_ls_vid
 
 
 def test_prefixes_become_tracklets_with_integer_pids(miniature):

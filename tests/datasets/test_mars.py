@@ -64,8 +64,7 @@ def test_missing_frames_are_counted_and_the_first_is_named(miniature):
     with pytest.raises(MissingFrameError) as refusal:
         mars.read(root)
     assert str(refusal.value) == (
-        f"mars: 2 of 18 listed frames are missing under {root}; the first is "
-        "bbox_train/0003/0003C6T0003F001.jpg"
+        f"mars: 2 of 18 listed frames are missing under {root}; the first is bbox_train/0003/0003C6T0003F001.jpg"
     )
 
 

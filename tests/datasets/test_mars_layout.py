@@ -1,15 +1,15 @@
-import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from miniature_trees import write_image
 
 from skyreid.datasets import g2a_vreid, mars
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
+from tests.datasets.miniature_trees import write_image
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def tracklet(tmp_path):
 
 
 def content(tracklets):
-    return [(t.pid, t.camid, [open(f.path, "rb").read() for f in t.frames]) for t in tracklets]
+    return [(t.pid, t.camid, [Path(f.path).read_bytes() for f in t.frames]) for t in tracklets]
 
 
 def test_what_is_written_is_read_back_as_g2a_vreid(tracklet, tmp_path):
@@ -123,7 +123,7 @@ def test_an_existing_folder_is_not_touched(tracklet, tmp_path):
 
 def test_a_missing_crop_leaves_nothing_behind(tracklet, tmp_path):
     gone = tracklet(1, 0)
-    os.unlink(gone.frames[1].path)
+    Path(gone.frames[1].path).unlink()
     with pytest.raises(MissingFrameError, match=r"tracklet '1-0': '.*1-0-1\.jpg' is not there"):
         write_mars_layout(tmp_path / "out", train=[gone], query=[], gallery=[])
     assert [path.name for path in tmp_path.iterdir()] == ["source"]

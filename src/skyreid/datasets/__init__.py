@@ -40,8 +40,8 @@ def find_format(name: str) -> BenchmarkFormat:
     """
     if name not in BENCHMARKS:
         close = get_close_matches(name, BENCHMARKS, n=1, cutoff=0.4)
-        suggestion = f"; did you mean {close[0]!r}?" if close else ""
-        raise DatasetError(f"no benchmark is called {name!r}{suggestion} Known: {', '.join(BENCHMARKS)}")
+        suggestion = f" (did you mean {close[0]!r}?)" if close else ""
+        raise DatasetError(f"no benchmark is called {name!r}{suggestion}; known: {', '.join(BENCHMARKS)}")
     return BENCHMARKS[name]
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from skyreid.datasets import BENCHMARKS
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import PaperRow
-from skyreid.datasets.identities import test_identities, train_identities
+from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.errors import MissingFrameError
 from skyreid.progress import Progress, silent
@@ -111,9 +111,9 @@ def benchmark_statistics(benchmark: Benchmark, progress: Progress = silent) -> B
     tested = (*benchmark.query, *benchmark.gallery)
     tracklets = (*benchmark.train, *tested)
     parts = {
-        "train": _part(benchmark.train, train_identities(benchmark.train)),
-        "query": _part(benchmark.query, test_identities(benchmark.query)),
-        "gallery": _part(benchmark.gallery, test_identities(benchmark.gallery)),
+        "train": _part(benchmark.train, identities_of_train(benchmark.train)),
+        "query": _part(benchmark.query, identities_of_test(benchmark.query)),
+        "gallery": _part(benchmark.gallery, identities_of_test(benchmark.gallery)),
     }
     of_platform = {p: [t for t in tracklets if t.platform is p] for p in PLATFORMS}
     lengths = {p: [len(t.frames) for t in group] for p, group in of_platform.items()}
@@ -121,7 +121,7 @@ def benchmark_statistics(benchmark: Benchmark, progress: Progress = silent) -> B
     paper_row = form.paper_row if form else None
     return BenchmarkStatistics(
         name=benchmark.name,
-        identities=len(train_identities(benchmark.train) | test_identities(tested)),
+        identities=len(identities_of_train(benchmark.train) | identities_of_test(tested)),
         tracklets=len(tracklets),
         images=sum(len(t.frames) for t in tracklets),
         average_duration_s=_average_duration_s(tracklets, form.seconds_per_frame if form else None),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from skyreid.datasets import find_format
 from skyreid.datasets.benchmark_format import Counts, check_split
-from skyreid.datasets.identities import test_identities, train_identities
+from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
 from skyreid.errors import DatasetError, ManifestError
@@ -121,11 +121,11 @@ def verify(
 
 
 def _count(survey: Survey) -> Counts:
-    train = train_identities(survey.train)
-    test = test_identities((*survey.query, *survey.gallery))
+    train = identities_of_train(survey.train)
+    test = identities_of_test((*survey.query, *survey.gallery))
     everybody = (survey.train, survey.query, survey.gallery, survey.left_out)
     return Counts(
-        identities=len(train | test | test_identities(survey.left_out)),
+        identities=len(train | test | identities_of_test(survey.left_out)),
         tracklets=sum(len(tracklets) for tracklets in everybody),
         images=len(survey.listed) - len(survey.missing),
         train_identities=len(train),
@@ -137,7 +137,7 @@ def _count(survey: Survey) -> Counts:
 
 
 def _shared_identities(survey: Survey) -> list[Finding]:
-    shared = train_identities(survey.train) & test_identities((*survey.query, *survey.gallery))
+    shared = identities_of_train(survey.train) & identities_of_test((*survey.query, *survey.gallery))
     return [
         Finding(kind=FindingKind.SHARED_IDENTITY, subject=f"pid {pid}", detail="stands in train and in test")
         for pid in sorted(shared)

@@ -26,7 +26,7 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.retrieval.cosine import cosine_similarities
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, require_same_embed
-from skyreid.tracklet import JUNK_PID, PLATFORMS
+from skyreid.tracklet import JUNK_PID, PLATFORMS, Platform
 
 CMC_RANKS = 50
 """Length of the CMC curve; with fewer gallery entries it goes on flat."""
@@ -92,13 +92,13 @@ def evaluate(
     asks, is_ranked = _selection(asking, searched, protocol)
     if not asks.any():
         raise ProtocolError(
-            f"{protocol.name}: no {protocol.query_platform or 'tracklet at all'} to ask; "
+            f"{protocol.name}: no {_named(protocol.query_platform)} to ask; "
             f"the query table has {platform_counts(query)}"
         )
     if not is_ranked.any():
         raise ProtocolError(
-            f"{protocol.name}: no {protocol.gallery_platform or 'tracklet at all'} to search; the gallery table "
-            f"has {platform_counts(gallery)}, of them {np.count_nonzero(gallery.pids == JUNK_PID)} junk"
+            f"{protocol.name}: no {_named(protocol.gallery_platform)} to search; the gallery table has "
+            f"{platform_counts(gallery)}, of them {np.count_nonzero(gallery.pids == JUNK_PID)} junk"
         )
     average_precisions = np.full(len(query), np.nan)
     first_places = np.full(len(query), -1)
@@ -162,6 +162,10 @@ def _selection(
     if protocol.gallery_platform is not None:
         is_ranked &= searched.platforms == protocol.gallery_platform.number
     return asks, is_ranked
+
+
+def _named(platform: Platform | None) -> str:
+    return "tracklet" if platform is None else f"{platform} tracklet"
 
 
 def _comparisons(

@@ -1,11 +1,12 @@
 """What every model of ours offers to extraction: normalised clips in, embeddings out."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """A model whose embeddings can be extracted, ranked and scored."""
 

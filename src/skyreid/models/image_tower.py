@@ -172,6 +172,14 @@ class ImageTower(nn.Module):
             joint=(final @ self.projection).mean(dim=1),
         )
 
+    def adapters(self) -> tuple[list[IntraFrameAdapter], list[CrossFrameAdapter]]:
+        """The adapters of all blocks, by kind."""
+        modules = [module for block in self.blocks for module in block.children()]
+        return (
+            [module for module in modules if isinstance(module, IntraFrameAdapter)],
+            [module for module in modules if isinstance(module, CrossFrameAdapter)],
+        )
+
     def _tokenize(
         self, frames: Float[Tensor, "clip frame channel height width"]
     ) -> Float[Tensor, "clip frame token dim"]:

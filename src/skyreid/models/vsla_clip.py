@@ -7,8 +7,9 @@
 Source: paper section 4; METHOD sections 2 and 3.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from skyreid.models.identity_head import IdentityHead
 from skyreid.models.identity_prompt import IdentityPrompt, IdentityPromptConfig
-from skyreid.models.image_tower import ClipFeatures, ImageBlock, ImageTower, ImageTowerConfig
+from skyreid.models.image_tower import ClipFeatures, ImageTower, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPrompt, PlatformPromptConfig
 from skyreid.models.text_tower import TextTower, TextTowerConfig
 
@@ -93,18 +94,11 @@ class VslaClip(nn.Module):
     def train_in_stage2(self, tuned: TunedPart, heads: Sequence[IdentityHead]) -> None:
         """Let gradients flow into what is `tuned`, the platform prompt and `heads`, and nothing else."""
         self.requires_grad_(False)
-        parts: list[nn.Module] = [*self._adapters()] if tuned == "adapters" else [self.encoder.tower]
+        tower = self.encoder.tower
+        parts: list[nn.Module] = [tower] if tuned == "image-tower" else [*chain(*tower.adapters())]
         if self.encoder.platform_prompt is not None:
             parts.append(self.encoder.platform_prompt)
         for part in (*parts, *heads):
             part.requires_grad_(True)
         for head in heads:
             head.norm.bias.requires_grad_(False)  # stays 0, so that the features stay centred
-
-    def _adapters(self) -> Iterator[nn.Module]:
-        for block in self.encoder.tower.blocks:
-            assert isinstance(block, ImageBlock)
-            if block.intra_frame is not None:
-                yield block.intra_frame
-            if block.cross_frame is not None:
-                yield block.cross_frame

@@ -1,0 +1,13 @@
+"""Other people's weights to our names, every key accounted for; nothing in their files is executed."""
+
+from skyreid.pretrained import huggingface, open_clip, openai, release, vifi
+from skyreid.pretrained.importer import Importer
+
+FORMATS: dict[str, Importer] = {
+    "openai": openai.read,
+    "huggingface": huggingface.read,
+    "open-clip-quickgelu": open_clip.read,
+    "vifi": vifi.read,
+    "vsla-clip": release.read,
+}
+"""What `skyreid model import` reads, by the name it goes by there."""

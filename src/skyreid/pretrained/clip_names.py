@@ -82,7 +82,7 @@ def unpack(tensor: Tensor, ours: tuple[str, ...], *, name: str) -> dict[str, Ten
     """
     if len(ours) == 1:
         return {ours[0]: tensor}
-    rows = tensor.shape[0] if tensor.ndim else 0
+    rows = len(tensor) if tensor.ndim else 0
     if rows == 0 or rows % 3:
         raise CheckpointError(
             f"{name} must hold query, key and value rows, a multiple of 3; got shape {list(tensor.shape)}"
@@ -105,7 +105,7 @@ def pack(named: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
         if len(given) < len(ours):
             absent = ", ".join(sorted(set(ours) - set(given)))
             raise CheckpointError(f"{theirs} also needs {absent}")
-        packed[theirs] = torch.cat([named[name] for name in ours]) if len(ours) > 1 else named[ours[0]]
+        packed[theirs] = torch.cat([named[name] for name in ours]) if given[1:] else named[given[0]]
         left -= set(ours)
     if left:
         raise CheckpointError(f"no foreign name for {', '.join(sorted(left))}")

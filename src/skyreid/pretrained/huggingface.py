@@ -1,12 +1,11 @@
 """CLIP as Hugging Face's `CLIPModel` keeps it: `model.safetensors` or `pytorch_model.bin` of a folder.
 
 The `config.json` of the same folder is read too: activation, heads and LayerNorm's epsilon are in no
-tensor, and LAION's weights of the same names have another activation. The state is translated into
+tensor, and LAION's weights have the same names with another activation. The state is translated into
 OpenAI's names and then read as OpenAI's.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -14,30 +13,114 @@ from torch import Tensor
 
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair
-from skyreid.models.text_tower import HEAD_WIDTH
-from skyreid.pretrained.clip_names import BLOCKS
+from skyreid.pretrained.clip_names import BLOCKS, Names
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
-from skyreid.pretrained.pair_assembly import TOKEN_EMBEDDING, assemble_pair
+from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
 HF_TOKEN_EMBEDDING = "text_model.embeddings.token_embedding.weight"
-LINEAR_LEAVES = ("weight", "bias")
-BLOCK = {
-    **{
-        f"attn.in_proj_{leaf}": tuple(f"self_attn.{part}_proj.{leaf}" for part in ("q", "k", "v"))
-        for leaf in LINEAR_LEAVES
-    },
-    **{
-        f"{theirs}.{leaf}": (f"{hf}.{leaf}",)
-        for theirs, hf in (
-            ("attn.out_proj", "self_attn.out_proj"),
-            ("ln_1", "layer_norm1"),
-            ("mlp.c_fc", "mlp.fc1"),
-            ("mlp.c_proj", "mlp.fc2"),
-            ("ln_2", "layer_norm2"),
-        )
-        for leaf in LINEAR_LEAVES
-    },
+VISION = "vision_model."
+TEXT = "text_model."
+LAYERS = "encoder.layers."
+LEAVES = ("weight", "bias")
+BLOCK: Names = {
+    f"attn.in_proj_{leaf}": tuple(f"self_attn.{part}_proj.{leaf}" for part in ("q", "k", "v")) for leaf in LEAVES
+} | {
+    f"{openai}.{leaf}": (f"{hf}.{leaf}",)
+    for openai, hf in (
+        ("attn.out_proj", "self_attn.out_proj"),
+        ("ln_1", "layer_norm1"),
+        ("mlp.c_fc", "mlp.fc1"),
+        ("mlp.c_proj", "mlp.fc2"),
+        ("ln_2", "layer_norm2"),
+    )
+    for leaf in LEAVES
 }
 """OpenAI's name to the names whose rows it packs."""
+TOWERS: Names = {
+    "visual.class_embedding": ("vision_model.embeddings.class_embedding",),
+    "visual.conv1.weight": ("vision_model.embeddings.patch_embedding.weight",),
+    "visual.positional_embedding": ("vision_model.embeddings.position_embedding.weight",),
+    "visual.ln_pre.weight": ("vision_model.pre_layrnorm.weight",),  # their spelling
+    "visual.ln_pre.bias": ("vision_model.pre_layrnorm.bias",),
+    "visual.ln_post.weight": ("vision_model.post_layernorm.weight",),
+    "visual.ln_post.bias": ("vision_model.post_layernorm.bias",),
+    "visual.proj": ("visual_projection.weight",),
+    "positional_embedding": ("text_model.embeddings.position_embedding.weight",),
+    "ln_final.weight": ("text_model.final_layer_norm.weight",),
+    "ln_final.bias": ("text_model.final_layer_norm.bias",),
+    "text_projection": ("text_projection.weight",),
+    TOKEN_EMBEDDING: (HF_TOKEN_EMBEDDING,),
+}
+TRANSPOSED = ("visual.proj", "text_projection")
+"""Weights of a Linear at Hugging Face, [embed, dim]; matrices from the right at OpenAI, [dim, embed]."""
+DROPPED = LOGIT_SCALE | dict.fromkeys(
+    (f"{VISION}embeddings.position_ids", f"{TEXT}embeddings.position_ids"), "the numbers 0, 1, 2, ..."
+)
+FUNCTION = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
+"""What the towers here compute; also what a config.json means that does not say."""
+DEFAULT_HEADS = {"vision_config": 12, "text_config": 8}
+HEAD_WIDTH = 64
+
+
+def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+    """Read the weights file of a `CLIPModel` folder.
+
+    Raises:
+        CheckpointError: there is no config.json beside it, or it tells of another function.
+    """
+    options.refuse_all_but("image_size")
+    state = read_untrusted_state(file)
+    openai, dropped = _in_openai_names(state)
+    _refuse_another_function(file.with_name("config.json"), openai)
+    imported = assemble_pair(openai, image_prefix="visual.", text_prefix="", dropped={}, image_size=options.image_size)
+    return Imported(module=imported.module, mapped=len(state.tensors) - len(dropped), dropped=dropped)
+
+
+def _in_openai_names(state: ForeignState) -> tuple[ForeignState, dict[str, str]]:
+    names = dict(TOWERS)
+    for prefix, hf_prefix in (("visual.", VISION), ("", TEXT)):
+        for layer in range(state.count_layers(hf_prefix + LAYERS)):
+            names |= {
+                f"{prefix}{BLOCKS}{layer}.{openai}": tuple(f"{hf_prefix}{LAYERS}{layer}.{name}" for name in hf)
+                for openai, hf in BLOCK.items()
+            }
+    dropped = state.account(mapped=[name for hf in names.values() for name in hf], dropped=DROPPED)
+    tensors: dict[str, Tensor] = {}
+    for openai, hf in names.items():
+        rows = [state.tensors[name] for name in hf]
+        if len({(row.shape, row.dtype) for row in rows}) > 1:
+            raise state.refusal(f"{', '.join(hf)} must have one shape; got {[list(row.shape) for row in rows]}")
+        tensors[openai] = torch.cat(rows) if len(rows) > 1 else rows[0]
+    for openai in TRANSPOSED:
+        state.shape(names[openai][0], axes=2)
+        tensors[openai] = tensors[openai].mT
+    return ForeignState(tensors=tensors, origin=state.origin), dropped
+
+
+def _refuse_another_function(path: Path, openai: ForeignState) -> None:
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise openai.refusal(
+            "config.json of the same folder is missing; it tells the activation and the heads, which no tensor "
+            "does: download it to the same folder"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    widths = {
+        "vision_config": openai.shape("visual.conv1.weight", axes=4)[0],
+        "text_config": openai.shape("positional_embedding", axes=2)[1],
+    }
+    for part, width in widths.items():
+        told = config.get(part) if isinstance(config, dict) else None
+        if not isinstance(told, dict):
+            raise CheckpointError(f"{path}: is not the config.json of a CLIPModel: no {part}")
+        ours = {**FUNCTION, "num_attention_heads": width // HEAD_WIDTH}
+        theirs = {**FUNCTION, "num_attention_heads": DEFAULT_HEADS[part], **told}
+        for key, value in ours.items():
+            if theirs[key] != value:
+                raise CheckpointError(
+                    f"{path}: {part}.{key} must be {value}, as the towers here compute; got {theirs[key]!r:.40}"
+                )

@@ -33,7 +33,7 @@ class ImportOptions:
         for field in fields(self):
             if field.name not in names and getattr(self, field.name) != field.default:
                 raise CheckpointError(
-                    f"{field.name.replace('_', '-')} is no option of this format; it reads {', '.join(names)}"
+                    f"{field.name} is no option of this format; it reads {', '.join(names)}"
                 )
 
 

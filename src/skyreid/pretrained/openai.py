@@ -5,15 +5,12 @@ from pathlib import Path
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
-from skyreid.pretrained.pair_assembly import assemble_pair
+from skyreid.pretrained.pair_assembly import LOGIT_SCALE, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
-DROPPED = {
-    "input_resolution": "a size, which the shapes tell as well",
-    "context_length": "a size, which the shapes tell as well",
-    "vocab_size": "a size, which the shapes tell as well",
-    "logit_scale": "CLIP's temperature: here the losses have their own, which the recipes set",
-}
+DROPPED = LOGIT_SCALE | dict.fromkeys(
+    ("input_resolution", "context_length", "vocab_size"), "a size, which the shapes tell as well"
+)
 MASK = "attn_mask"
 
 
@@ -30,6 +27,4 @@ def pair_from_openai(state: ForeignState, *, image_size: tuple[int, int] | None)
         CheckpointError: keys or shapes that do not add up.
     """
     masks = {name: "the causal mask, which is computed" for name in state.tensors if name.split(".")[-1] == MASK}
-    return assemble_pair(
-        state, image_prefix="visual.", text_prefix="", dropped=DROPPED | masks, image_size=image_size
-    )
+    return assemble_pair(state, image_prefix="visual.", text_prefix="", dropped=DROPPED | masks, image_size=image_size)

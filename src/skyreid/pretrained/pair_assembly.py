@@ -18,6 +18,7 @@ IMAGE_SIZE = (256, 128)
 """(height, width) that the method's frames have (METHOD section 1)."""
 VOCABULARY = 49408
 """Tokens of CLIP's byte-pair encoding; the sentences of stage 1 are written in its numbers."""
+LOGIT_SCALE = {"logit_scale": "CLIP's temperature; the losses here have their own, which the recipes set"}
 TOKEN_EMBEDDING = "token_embedding.weight"
 OTHER_ARCHITECTURES = {
     "visual.layer1.": "a ResNet image tower",

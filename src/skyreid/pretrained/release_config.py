@@ -77,16 +77,6 @@ def _refuse_untouched_adapters(state: ForeignState, *, layers: int) -> None:
         )
 
 
-def _platform_prompt(state: ForeignState) -> PlatformPromptConfig:
-    depth, length, cameras, _ = state.shape("cv_embed", axes=4)
-    if cameras != len(PLATFORMS):
-        raise state.refusal(
-            f"cv_embed must hold prompts of {len(PLATFORMS)} cameras, the first on the ground and the second "
-            f"in the air; got {cameras} cameras"
-        )
-    return PlatformPromptConfig(depth=depth, length=length)
-
-
 def _platform_prompt(state: ForeignState) -> PlatformPromptConfig | None:
     if "cv_embed" not in state.tensors:
         return None

@@ -13,17 +13,14 @@ from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.huggingface import HF_TOKEN_EMBEDDING
 from skyreid.pretrained.importer import Imported, ImportOptions
-from skyreid.pretrained.pair_assembly import TOKEN_EMBEDDING, assemble_pair
+from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
-DROPPED = {
-    "logit_scale": "CLIP's temperature: here the losses have their own, which the recipes set",
+DROPPED = LOGIT_SCALE | {
     "prompt_learner.complete_text_embeddings": "the embedded names of the actions it was trained on",
-    "optimizer": "of ViFi-CLIP's training",
-    "lr_scheduler": "of ViFi-CLIP's training",
-    "epoch": "of ViFi-CLIP's training",
-    "max_accuracy": "of ViFi-CLIP's training",
-    "config": "the settings of ViFi-CLIP's training",
+    **dict.fromkeys(
+        ("optimizer", "lr_scheduler", "epoch", "max_accuracy", "config"), "the state of ViFi-CLIP's own training"
+    ),
 }
 
 

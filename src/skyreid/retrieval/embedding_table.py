@@ -41,8 +41,7 @@ class EmbeddingTable:
     """Path of the manifest that lists the frames of these tracklets; None = there are no pictures."""
 
     def __post_init__(self) -> None:
-        self._check_types()
-        self._check_lengths()
+        _check_types({name: getattr(self, name) for name in ARRAYS})
         self._check_embeddings()
         self._check_platforms()
         self._check_tracklet_ids()
@@ -81,25 +80,6 @@ class EmbeddingTable:
             **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS},
             manifest=self.manifest,
         )
-
-    def _check_types(self) -> None:
-        if self.embeddings.dtype != np.float32:
-            raise TableError(f"embeddings must be float32; got {self.embeddings.dtype}")
-        for name in ("pids", "camids", "platforms"):
-            if getattr(self, name).dtype != np.int64:
-                raise TableError(f"{name} must be int64; got {getattr(self, name).dtype}")
-        if self.tracklet_ids.dtype.kind not in "Uiu":
-            raise TableError(f"tracklet_ids must be strings or integers; got {self.tracklet_ids.dtype}")
-
-    def _check_lengths(self) -> None:
-        if self.embeddings.ndim != 2 or self.embeddings.shape[1] == 0:
-            raise TableError(f"embeddings must have the shape (tracklets, embedding size); got {self.embeddings.shape}")
-        for name in ARRAYS[1:]:
-            if getattr(self, name).shape != self.embeddings.shape[:1]:
-                raise TableError(
-                    f"{name} must hold one value per row of embeddings ({len(self.embeddings)}); "
-                    f"got the shape {getattr(self, name).shape}"
-                )
 
     def _check_embeddings(self) -> None:
         unusable = np.flatnonzero(~has_direction(self.embeddings))
@@ -180,16 +160,37 @@ def load_table(path: Path) -> EmbeddingTable:
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
     try:
-        return EmbeddingTable(
-            embeddings=_as_float32(arrays["embeddings"]),
-            pids=_as_int64("pids", arrays["pids"]),
-            camids=_as_int64("camids", arrays["camids"]),
-            platforms=_as_int64("platforms", arrays["platforms"]),
-            tracklet_ids=arrays["tracklet_ids"],
-            manifest=_as_manifest(arrays),
-        )
+        converted = {
+            "embeddings": _as_float32(arrays["embeddings"]),
+            "pids": _as_int64("pids", arrays["pids"]),
+            "camids": _as_int64("camids", arrays["camids"]),
+            "platforms": _as_int64("platforms", arrays["platforms"]),
+            "tracklet_ids": arrays["tracklet_ids"],
+        }
+        _check_types(converted)
+        return EmbeddingTable(**converted, manifest=_as_manifest(arrays))
     except TableError as refusal:
         raise TableError(f"{path}: {refusal}") from None
+
+
+def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse what the annotations of `EmbeddingTable` refuse; they are checked in tests only."""
+    shape = arrays["embeddings"].shape
+    if len(shape) != 2 or shape[1] == 0:
+        raise TableError(f"embeddings must have the shape (tracklets, embedding size); got {shape}")
+    if arrays["embeddings"].dtype != np.float32:
+        raise TableError(f"embeddings must be float32; got {arrays['embeddings'].dtype}")
+    for name in ("pids", "camids", "platforms"):
+        if arrays[name].dtype != np.int64:
+            raise TableError(f"{name} must be int64; got {arrays[name].dtype}")
+    if arrays["tracklet_ids"].dtype.kind not in "Uiu":
+        raise TableError(f"tracklet_ids must be strings or integers; got {arrays['tracklet_ids'].dtype}")
+    for name in ARRAYS[1:]:
+        if arrays[name].shape != shape[:1]:
+            raise TableError(
+                f"{name} must hold one value per row of embeddings ({shape[0]}); "
+                f"got the shape {arrays[name].shape}"
+            )
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 
-from skyreid.simulation.camera import Camera
+from skyreid.simulation.camera import Camera, Vector
 from skyreid.simulation.paint import Paint
 
 Point = tuple[float, float, float]
@@ -120,7 +120,7 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
     )
 
 
-def _frames(axis: Float[np.ndarray, "part 3"], front: Float[np.ndarray, "3"]) -> Float[np.ndarray, "part 3 3"]:
+def _frames(axis: Float[np.ndarray, "part 3"], front: Vector) -> Float[np.ndarray, "part 3 3"]:
     """Right-handed frames; rows: the body's front made square to the axis, the left, the axis."""
     length = np.sqrt((axis**2).sum(axis=1, keepdims=True))
     along = np.where(length > 1e-9, axis / np.maximum(length, 1e-9), (0.0, 0.0, 1.0))
@@ -185,56 +185,56 @@ def entries(
     In units of the direction's length; negative where the ray starts inside or beyond. Computed in the
     type of `origin`: keep origins within a few metres of the body when that is float32.
     """
-
-    def of_part(values: np.ndarray) -> np.ndarray:
-        return values.astype(origin.dtype)[part]
-
-    x, y, z = (
-        sum(of_part(body.to_frame[:, row, axis]) * origin[axis] for axis in range(3))
-        - of_part((body.to_frame[:, row] * body.start).sum(axis=1))
-        for row in range(3)
+    table = np.column_stack(
+        [
+            body.to_frame.reshape(-1, 9),
+            (body.to_frame * body.start[:, None, :]).sum(axis=2),
+            body.length,
+            body.slope,
+            body.cone_radius,
+            body.contact,
+            body.start_radius,
+            body.end_radius,
+            body.cut_height,
+        ]
     )
-    dx, dy, dz = (
-        sum(of_part(body.to_frame[:, row, axis]) * direction[axis] for axis in range(3)) for row in range(3)
-    )
-    length = of_part(body.length)
-    slope = of_part(body.slope)
-    first, last = of_part(body.contact[:, 0]), of_part(body.contact[:, 1])
+    of_pair = table.T.astype(origin.dtype)[:, part]
+    frame, offset = of_pair[:9].reshape(3, 3, -1), of_pair[9:12]
+    length, slope, cone_radius, first, last, start_radius, end_radius, cut = of_pair[12:]
+    x, y, z = (_dot(row, origin) - shift for row, shift in zip(frame, offset, strict=True))
+    dx, dy, dz = (_dot(row, direction) for row in frame)
+    across_square, across_dot, across_distance = dx * dx + dy * dy, x * dx + y * dy, x * x + y * y
 
-    flat_square = dx * dx + dy * dy
-    flat_dot = x * dx + y * dy
-    flat_distance = x * x + y * y
-    infinite = np.array(math.inf, dtype=origin.dtype)
-
+    entry = np.full(part.shape, math.inf, origin.dtype)
+    leave = np.full(part.shape, -math.inf, origin.dtype)
+    # Missed surfaces give NaN, with which every comparison is false: nothing changes.
     with np.errstate(divide="ignore", invalid="ignore"):
-        radius = of_part(body.cone_radius) + slope * z
-        growth = slope * dz
-        square = flat_square - growth * growth
-        dot = flat_dot - growth * radius
-        root = np.sqrt(dot * dot - square * (flat_distance - radius * radius))
-        entry, leave = np.full_like(z, infinite), np.full_like(z, -infinite)
+        radius, growth = cone_radius + slope * z, slope * dz
+        square, dot = across_square - growth * growth, across_dot - growth * radius
+        root = np.sqrt(dot * dot - square * (across_distance - radius * radius))
         for solution in ((-dot - root) / square, (-dot + root) / square):
             position = z + solution * dz
-            on_cone = (position >= first) & (position <= last)
-            entry = np.where(on_cone & (solution < entry), solution, entry)
-            leave = np.where(on_cone & (solution > leave), solution, leave)
-
-        square = flat_square + dz * dz
-        for centre, end_radius in ((0.0, body.start_radius), (length, body.end_radius)):
+            is_on_cone = (position >= first) & (position <= last)
+            entry = np.where(is_on_cone & (solution < entry), solution, entry)
+            leave = np.where(is_on_cone & (solution > leave), solution, leave)
+        square = across_square + dz * dz
+        for centre, radius in ((0.0, start_radius), (length, end_radius)):
             height = z - centre
-            dot = flat_dot + height * dz
-            root = np.sqrt(dot * dot - square * (flat_distance + height * height - of_part(end_radius) ** 2))
-            # Comparisons with the NaN of a missed sphere are false: nothing changes.
+            dot = across_dot + height * dz
+            root = np.sqrt(dot * dot - square * (across_distance + height * height - radius * radius))
             near, far = (-dot - root) / square, (-dot + root) / square
             entry = np.where(near < entry, near, entry)
             leave = np.where(far > leave, far, leave)
 
-        cut = of_part(body.cut_height)
-        crossing = (cut - origin[2]) / direction[2]
-    rises = direction[2] > 0
-    entry = np.where(rises & (crossing > entry), crossing, entry)
-    below = ~rises & (entry > crossing)
-    return np.where(below | (entry > leave), infinite, entry)
+    # A level ray counts as one that falls by next to nothing.
+    rise = np.where(direction[2] == 0, origin.dtype.type(-1e-30), direction[2])
+    crossing = (cut - origin[2]) / rise
+    entry = np.where((rise > 0) & (crossing > entry), crossing, entry)
+    return np.where((entry > leave) | ((rise < 0) & (entry > crossing)), np.inf, entry)
+
+
+def _dot(one: Sequence[np.ndarray] | np.ndarray, other: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def surface(
@@ -244,22 +244,17 @@ def surface(
 
     The azimuth is 0 at the body's front and grows to its left.
     """
-    frame = body.to_frame.astype(points.dtype)[part]
-    x, y, z = _inside(frame, points - body.start.astype(points.dtype)[part].T)
+    frame = body.to_frame.astype(points.dtype)[part].transpose(1, 2, 0)
+    x, y, z = (_dot(row, points - body.start.astype(points.dtype)[part].T) for row in frame)
     first, last = body.contact.astype(points.dtype)[part].T
     slope, length = body.slope.astype(points.dtype)[part], body.length.astype(points.dtype)[part]
     rise = np.where(z < first, z, np.where(z > last, z - length, -slope * np.sqrt(x * x + y * y)))
-    normal = np.stack(
-        [frame[:, 0, axis] * x + frame[:, 1, axis] * y + frame[:, 2, axis] * rise for axis in range(3)]
-    )
+    # The normal of a mapped surface is the mapped normal by the transposed frame.
+    normal = np.stack([_dot(column, (x, y, rise)) for column in frame.transpose(1, 0, 2)])
     is_cut = points[2] - body.cut_height.astype(points.dtype)[part] < _CUT_TOLERANCE_M
     normal[:, is_cut] = np.array([[0], [0], [-1]], points.dtype)
     normal /= np.sqrt((normal**2).sum(axis=0))
 
-    frame = body.pattern_frame.astype(points.dtype)[part]
-    front, left, along = _inside(frame, points - body.pattern_start.astype(points.dtype)[part].T)
+    frame = body.pattern_frame.astype(points.dtype)[part].transpose(1, 2, 0)
+    front, left, along = (_dot(row, points - body.pattern_start.astype(points.dtype)[part].T) for row in frame)
     return normal, np.stack([np.arctan2(left, front), along])
-
-
-def _inside(frames: Float[np.ndarray, "point 3 3"], offsets: Float[np.ndarray, "3 point"]) -> list[np.ndarray]:
-    return [sum(frames[:, row, axis] * offsets[axis] for axis in range(3)) for row in range(3)]

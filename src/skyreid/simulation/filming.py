@@ -32,10 +32,13 @@ class Crop:
     """One frame of a tracklet."""
 
     jpeg: bytes
-    size: tuple[int, int]
-    """(height, width) in pixels."""
     person: Float[np.ndarray, "height width"]
     """Share of every pixel that the person covers, before the lens's blur."""
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.person.shape[1]
 
 
 def identity(seed: int, number: int) -> Person:
@@ -50,9 +53,7 @@ def film(seed: int, number: int, platform: Platform, num_frames: int) -> list[Cr
     cameras = _ground_cameras(rng, num_frames) if platform is Platform.GROUND else _drone_cameras(rng, num_frames)
     boxes = [_outline(capsules, camera) for capsules, camera in zip(bodies, cameras, strict=True)]
     margins = rng.uniform(0.0, 0.07, (num_frames, 4)) * [-1, -1, 1, 1]
-    loose = [
-        box + margin * np.tile(box[2:] - box[:2], 2) for box, margin in zip(boxes, margins, strict=True)
-    ]
+    loose = [box + margin * np.tile(box[2:] - box[:2], 2) for box, margin in zip(boxes, margins, strict=True)]
     focal_px = _focal_length(rng, platform, cameras[0], loose)
     surroundings = draw_surroundings(rng, cameras[0])
     light, sensor = draw_light(rng), draw_sensor(rng, platform)
@@ -72,7 +73,7 @@ def film(seed: int, number: int, platform: Platform, num_frames: int) -> list[Cr
         )
         jpeg = encode(develop(picture.radiance, sensor, rng), sensor)
         inner = slice(BLUR_REACH_PX, -BLUR_REACH_PX)
-        crops.append(Crop(jpeg, (window.height, window.width), picture.person[inner, inner]))
+        crops.append(Crop(jpeg, picture.person[inner, inner]))
     return crops
 
 

@@ -67,9 +67,7 @@ def sunlit(
     starts = points + _OFFSET_M * normals
     u, v = ((across[axis].astype(points.dtype)[:, None] * starts).sum(axis=0) for axis in (0, 1))
     left, top, right, bottom = boxes.T
-    near = np.flatnonzero(
-        seen & (u > left.min()) & (u < right.max()) & (v > top.min()) & (v < bottom.max())
-    )
+    near = np.flatnonzero(seen & (u > left.min()) & (u < right.max()) & (v > top.min()) & (v < bottom.max()))
     u, v = u[near], v[near]
     may_meet = (u > left[:, None]) & (u < right[:, None]) & (v > top[:, None]) & (v < bottom[:, None])
     part, index = np.nonzero(may_meet)

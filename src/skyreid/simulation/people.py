@@ -205,28 +205,37 @@ def _skirts(person: Person, joints: Skeleton) -> list[Capsule]:
         layers.append((hem, 0.0, person.lower_paint))
     if person.upper is Upper.COAT:
         layers.append((1.16 * knee_height, 0.02, person.upper_paint))
+    return [part for hem, loose, paint in layers for part in _cones(person, joints, hem, loose, paint)]
+
+
+def _cones(person: Person, joints: Skeleton, hem: float, loose: float, paint: Paint) -> list[Capsule]:
+    """Cloth from the hips to the hem along the left leg, the right leg and between; bent where a knee is."""
+    size, girth = joints.size, person.girth
+    axis = (joints.trunk(0, 0, 0.05), joints.trunk(0, 0, 0.55))
+    legs = []
+    for side, sign in _SIDES:
+        knee = joints.knees[side]
+        legs.append([joints.trunk(0, sign * 0.055, 0.02), knee, joints.leg_at(side, min(hem, knee[2]))])
+    middle = [between(left, right, 0.5) for left, right in zip(*legs, strict=True)]
     parts = []
-    for hem, loose, paint in layers:
-        low = joints.leg_at(LEFT, hem), joints.leg_at(RIGHT, hem)
-        axis = (joints.trunk(0, 0, 0.05), joints.trunk(0, 0, 0.55))
-
-        def cone(start: Point, end: Point, start_radius: float, end_radius: float, flatness: float) -> Capsule:
-            return Capsule(
-                start=start,
-                end=end,
-                start_radius=(start_radius + loose) * size,  # noqa: B023 - called within the round
-                end_radius=(end_radius + loose) * size,  # noqa: B023
-                flatness=flatness,
-                cut_height=hem,  # noqa: B023
-                paint=paint,  # noqa: B023
-                pattern_axis=axis,  # noqa: B023
+    for path, top, low, flatness in (
+        (legs[LEFT], 0.114 * girth, 0.102 * girth, 1.0),
+        (legs[RIGHT], 0.114 * girth, 0.102 * girth, 1.0),
+        (middle, 0.150 * person.hips, 0.160 * girth, 0.8),
+    ):
+        for start, end, start_radius in ((path[0], path[1], top), (path[1], path[2], low)):
+            parts.append(
+                Capsule(
+                    start=start,
+                    end=end,
+                    start_radius=(start_radius + loose) * size,
+                    end_radius=(low + loose) * size,
+                    flatness=flatness,
+                    cut_height=hem,
+                    paint=paint,
+                    pattern_axis=axis,
+                )
             )
-
-        for side, sign in _SIDES:
-            around = between(low[side], low[1 - side], 0.12)
-            parts.append(cone(joints.trunk(0, sign * 0.055, 0.02), around, 0.114 * girth, 0.108 * girth, 1.0))
-        middle = between(low[LEFT], low[RIGHT], 0.5)
-        parts.append(cone(joints.trunk(0, 0, 0.07), middle, 0.150 * hips, 0.172 * girth, 0.8))
     return parts
 
 
@@ -404,7 +413,9 @@ def _bag(person: Person, joints: Skeleton) -> list[Capsule]:
             for one, other in zip(places, places[1:], strict=False)
         ]
 
-    def pouch(start: Point, end: Point, start_radius: float, end_radius: float, axis: Point, flatness: float) -> Capsule:
+    def pouch(
+        start: Point, end: Point, start_radius: float, end_radius: float, axis: Point, flatness: float
+    ) -> Capsule:
         return Capsule(
             start=start,
             end=end,
@@ -439,10 +450,10 @@ def _bag(person: Person, joints: Skeleton) -> list[Capsule]:
         ]
     if person.bag is Bag.TOTE:
         x, y, z = joints.fingers[person.bag_side]
-        low = z - 0.20 * size
+        low = z - 0.24 * size
         return [
-            pouch((x - 0.08, y, low), (x + 0.08, y, low), 0.12, 0.12, _SIDEWAYS, 0.42),
-            *strap((x, y, z), (x + 0.08, y, low + 0.08)),
-            *strap((x, y, z), (x - 0.08, y, low + 0.08)),
+            pouch((x, y, low + 0.08), (x, y, low - 0.03), 0.135, 0.150, _SIDEWAYS, 0.36),
+            *strap((x, y, z), (x + 0.09, y, low + 0.12)),
+            *strap((x, y, z), (x - 0.09, y, low + 0.12)),
         ]
     return []

@@ -101,18 +101,14 @@ def _candidates(
     return np.repeat(np.arange(len(rays)), [inside.size for inside in rays]), np.concatenate(rays)
 
 
-def _tilted(
-    normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]
-) -> Float[np.ndarray, "3 point"]:
+def _tilted(normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]) -> Float[np.ndarray, "3 point"]:
     """Normals of creased cloth; `tilt` is (around the upright axis, upwards)."""
     x, y, z = normals
     tilted = np.stack([x - tilt[0] * y, y + tilt[0] * x, z + tilt[1]])
     return tilted / np.sqrt((tilted**2).sum(axis=0))
 
 
-def _pixel_means(
-    values: Float[np.ndarray, " ray"], window: Window, samples: int
-) -> Float[np.ndarray, "height width"]:
+def _pixel_means(values: Float[np.ndarray, " ray"], window: Window, samples: int) -> Float[np.ndarray, "height width"]:
     grid = values.reshape(window.height, samples, window.width, samples)
     total = sum(grid[:, row, :, column] for row in range(samples) for column in range(samples))
     return total / np.float32(samples**2)

@@ -38,7 +38,12 @@ def draw_sensor(rng: np.random.Generator, platform: Platform) -> Sensor:
     if platform is Platform.GROUND:
         bias, haze, blur, noise = (0.07, 0.0, -0.10), 0.0, rng.uniform(0.45, 0.8), rng.uniform(0.003, 0.010)
     else:
-        bias, haze, blur, noise = (-0.06, 0.0, 0.07), rng.uniform(0.02, 0.12), rng.uniform(0.4, 0.7), rng.uniform(0.003, 0.010)
+        bias, haze, blur, noise = (
+            (-0.06, 0.0, 0.07),
+            rng.uniform(0.02, 0.12),
+            rng.uniform(0.4, 0.7),
+            rng.uniform(0.003, 0.010),
+        )
     red, green, blue = np.exp(tint - tint.mean() + bias)
     return Sensor(
         exposure=float(1.05 * np.exp(exposure)),

@@ -49,8 +49,6 @@ class Surface:
         return (one + (other - one) * patches) * level
 
 
-
-
 def _kept(size: float, footprint: Grid) -> Grid:
     """How much of a detail of `size` metres survives pixels of `footprint` metres."""
     return 1 / (1 + (footprint / size) ** 2)
@@ -103,9 +101,7 @@ class Surroundings:
         return points, normals, colour, hit
 
     def _ground_colour(self, x: Grid, y: Grid, footprint: Grid) -> Float[np.ndarray, "3 point"]:
-        beyond = (
-            math.cos(self.verge_azimuth_rad) * x + math.sin(self.verge_azimuth_rad) * y - self.verge_distance_m
-        )
+        beyond = math.cos(self.verge_azimuth_rad) * x + math.sin(self.verge_azimuth_rad) * y - self.verge_distance_m
         is_verge, is_kerb = beyond > _KERB_M, np.abs(beyond) <= _KERB_M
         colour = np.empty((3, x.size), x.dtype)
         colour[:] = np.array(_KERB, x.dtype)[:, None]
@@ -125,14 +121,14 @@ class Surroundings:
 
 def draw_surroundings(rng: np.random.Generator, camera: Camera) -> Surroundings:
     """A random place around the origin; a wall stands behind it as a low camera sees it."""
-    ground, verge = (_material(rng, _GROUNDS) for _ in range(2))
+    ground, verge = _material(rng, _PAVINGS), _material(rng, _PAVINGS + _GREENS)
     is_low = camera.position[2] < _WALL_SEEN_BELOW_M
     view_azimuth = math.atan2(camera.axes[2, 1], camera.axes[2, 0])
     return Surroundings(
         ground=ground,
         verge=verge,
         verge_azimuth_rad=float(rng.uniform(0, 2 * math.pi)),
-        verge_distance_m=float(rng.uniform(0.6, 5.0)),
+        verge_distance_m=float(rng.uniform(1.2, 6.0)),
         wall=_material(rng, _WALLS) if is_low else None,
         wall_azimuth_rad=view_azimuth + float(rng.uniform(-0.5, 0.5)),
         wall_distance_m=float(rng.uniform(5.0, 22.0)),
@@ -145,21 +141,20 @@ _WALL_SEEN_BELOW_M = 5.0
 Material = tuple[int, int, float, float, tuple[float, float] | None]
 """sRGB of the colour and of its patches, size of a patch in metres, grain, slabs."""
 
-_GROUNDS: tuple[Material, ...] = (
-    (0x6A6B6B, 0x5C5D5E, 1.8, 0.30, None),  # asphalt
+_PAVINGS: tuple[Material, ...] = (
+    (0x6F7070, 0x626363, 1.8, 0.30, None),  # asphalt
     (0x86847E, 0x7A7872, 1.4, 0.16, (0.5, 0.5)),  # concrete slabs
-    (0x9A9388, 0x8A8378, 0.9, 0.16, (0.3, 0.6)),  # light paving
-    (0x7D5E50, 0x6E5348, 0.8, 0.20, (0.21, 0.105)),  # brick paving
-    (0x59683F, 0x49562F, 0.35, 0.55, None),  # grass
-    (0x9C8F78, 0x8B7F69, 0.5, 0.40, None),  # gravel
-    (0x545759, 0x4A4C4F, 2.5, 0.25, None),  # wet asphalt
+    (0x8E887E, 0x807A70, 0.9, 0.16, (0.3, 0.6)),  # paving stones
+    (0x7D6A60, 0x705E56, 0.8, 0.20, (0.21, 0.105)),  # brick paving
+    (0x8C8474, 0x7D7566, 0.5, 0.40, None),  # gravel
 )
+_GREENS: tuple[Material, ...] = ((0x5C6846, 0x4C5836, 0.35, 0.55, None),)  # grass
 _WALLS: tuple[Material, ...] = (
-    (0x7A5D50, 0x6B5046, 2.0, 0.15, (0.25, 0.08)),  # brick
-    (0xA8A296, 0x98938A, 3.0, 0.06, None),  # plaster
-    (0x3B4A31, 0x26331F, 0.30, 0.60, None),  # hedge
-    (0x4A545C, 0x6A747A, 2.2, 0.05, (1.5, 1.2)),  # glass front
-    (0x8A8D8E, 0x7D8081, 1.5, 0.10, (2.4, 1.2)),  # concrete panels
+    (0x77635A, 0x6A574E, 2.0, 0.15, (0.25, 0.08)),  # brick
+    (0x98938A, 0x8A867E, 3.0, 0.06, None),  # plaster
+    (0x4A5540, 0x36402C, 0.30, 0.60, None),  # hedge
+    (0x5A636A, 0x6C757A, 2.2, 0.05, (1.5, 1.2)),  # glass front
+    (0x858887, 0x7A7D7D, 1.5, 0.10, (2.4, 1.2)),  # concrete panels
 )
 
 

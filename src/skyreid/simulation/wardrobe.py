@@ -31,9 +31,25 @@ _BAGS: Choice = (
     (0x1A1B1E, 8), (0x33373D, 3), (0x233254, 3), (0x6B4A30, 4), (0x8E2B2E, 2), (0x4F5A3C, 2),
     (0xC2A878, 2), (0x7B7F84, 2), (0x2F6B73, 1), (0xC07A3A, 1),
 )  # fmt: skip
-_HATS: Choice = ((0x1B1C1F, 5), (0x1F2D4D, 3), (0xDAD4C4, 4), (0x8C2C30, 2), (0x6F7377, 2), (0xB79A62, 2), (0x4B5B3C, 1))
+_HATS: Choice = (
+    (0x1B1C1F, 5),
+    (0x1F2D4D, 3),
+    (0xDAD4C4, 4),
+    (0x8C2C30, 2),
+    (0x6F7377, 2),
+    (0xB79A62, 2),
+    (0x4B5B3C, 1),
+)
 _SKIN: Choice = ((0xF0CDB4, 3), (0xE3B592, 4), (0xC98F68, 3), (0x9C6A48, 2), (0x6E4630, 2), (0x48301F, 1))
-_HAIR: Choice = ((0x15120F, 8), (0x2E2018, 7), (0x4A3324, 5), (0x7A5A38, 3), (0xB08D57, 2), (0x8B8A88, 2), (0x6B2E1A, 1))
+_HAIR: Choice = (
+    (0x15120F, 8),
+    (0x2E2018, 7),
+    (0x4A3324, 5),
+    (0x7A5A38, 3),
+    (0xB08D57, 2),
+    (0x8B8A88, 2),
+    (0x6B2E1A, 1),
+)
 
 
 def draw_person(rng: np.random.Generator) -> Person:
@@ -47,7 +63,13 @@ def draw_person(rng: np.random.Generator) -> Person:
     )
     main = _cloth(rng, _TOPS)
     patterns = {
-        Upper.TSHIRT: ((Pattern.PLAIN, 5), (Pattern.STRIPES, 2), (Pattern.PRINT, 2), (Pattern.YOKE, 1), (Pattern.CHECKS, 1)),
+        Upper.TSHIRT: (
+            (Pattern.PLAIN, 5),
+            (Pattern.STRIPES, 2),
+            (Pattern.PRINT, 2),
+            (Pattern.YOKE, 1),
+            (Pattern.CHECKS, 1),
+        ),
         Upper.JUMPER: ((Pattern.PLAIN, 6), (Pattern.STRIPES, 2), (Pattern.YOKE, 2), (Pattern.CHECKS, 1)),
         Upper.JACKET: ((Pattern.PLAIN, 4), (Pattern.OPEN_FRONT, 5), (Pattern.YOKE, 2)),
         Upper.COAT: ((Pattern.PLAIN, 5), (Pattern.OPEN_FRONT, 2)),
@@ -101,18 +123,15 @@ def _pick(rng: np.random.Generator, choices: tuple[tuple[T, float], ...]) -> T:
 
 
 def _colour(rng: np.random.Generator, choices: Choice) -> Colour:
-    return from_srgb(_pick(rng, tuple((c, w**0.5) for c, w in choices)))
+    return from_srgb(_pick(rng, choices))
 
 
 def _cloth(rng: np.random.Generator, choices: Choice) -> Colour:
     """A colour of the palette as one dye and many washes make it."""
-    red, green, blue = _colour(rng, choices)
-    tint = np.exp(rng.normal(0.0, 0.07, 3) + rng.normal(0.0, 0.16))
-    return (
-        float(np.clip(red * tint[0], 0.008, 0.80)),
-        float(np.clip(green * tint[1], 0.008, 0.80)),
-        float(np.clip(blue * tint[2], 0.008, 0.80)),
-    )
+    colour = np.array(_colour(rng, choices))
+    faded = colour + 0.15 * (colour.mean() - colour)
+    red, green, blue = np.clip(faded * np.exp(rng.normal(0.0, 0.07, 3) + rng.normal(0.0, 0.16)), 0.008, 0.80)
+    return float(red), float(green), float(blue)
 
 
 def _contrasting(rng: np.random.Generator, main: Colour) -> Colour:

@@ -213,7 +213,7 @@ class _Run:
     def stage2(self, config: Stage2Config) -> None:
         """Adapt the image tower."""
         texts = self._text_features() if config.loss.needs_text else None
-        _train_in_stage2(self.model, config)
+        train_in_stage2(self.model, config)
         optimizer = make_adam(self.model, config.weight_decay)
         epochs = self._epochs(
             2, config.epochs, optimizer, steps_per_epoch=self.clips.num_batches(config.sampler, epoch=1)
@@ -315,7 +315,8 @@ class _Run:
         return torch.cat(parts)
 
 
-def _train_in_stage2(model: VslaClip, config: Stage2Config) -> None:
+def train_in_stage2(model: VslaClip, config: Stage2Config) -> None:
+    """Let gradients flow into what stage 2 trains under `config`, and into nothing else."""
     heads = {"final": model.head_final, "joint": model.head_joint}
     model.train_in_stage2(config.tuned, [heads[name] for name in config.loss.identity_on])
 
@@ -326,7 +327,7 @@ def _names_that_change(model: VslaClip, config: TwoStageConfig) -> set[str]:
     if config.stage1 is not None:
         model.train_in_stage1()
         names |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    _train_in_stage2(model, config.stage2)
+    train_in_stage2(model, config.stage2)
     return names | {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 

@@ -1,0 +1,139 @@
+"""`skyreid model import`: a file of somebody's weights becomes a checkpoint folder of ours."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from skyreid.checkpoint import write_checkpoint
+from skyreid.config_json import Json, to_json
+from skyreid.errors import CheckpointError
+from skyreid.models.clip_pair import ClipPair
+from skyreid.models.vsla_clip import VslaClip
+from skyreid.pretrained import FORMATS
+from skyreid.pretrained.importer import Adapters, ImportOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What was read, what was left out and why, and what stands in the checkpoint now."""
+
+    format: str
+    file: str
+    sha256: str
+    """Of the file, so that a result can be traced to the very weights."""
+    kind: str
+    """"clip-pair" (start of a training) or "vsla-clip" (a trained model)."""
+    mapped: int
+    """Tensors of the file that are in the checkpoint."""
+    dropped: dict[str, str]
+    """Keys left out on purpose, each with the reason."""
+    sizes: dict[str, int | str]
+    out_dir: str
+
+    def lines(self) -> list[str]:
+        """Say it to a reader."""
+        reasons = sorted(set(self.dropped.values()))
+        return [
+            f"{self.file}: {self.mapped} tensors read as {self.format}, {len(self.dropped)} keys left out",
+            *(f"  left out: {self._keys(reason)} ({reason})" for reason in reasons),
+            *(f"  {name}: {size}" for name, size in self.sizes.items()),
+            f"  sha256: {self.sha256}",
+            f"{self.kind} written to {self.out_dir}",
+        ]
+
+    def to_json(self) -> dict[str, Json]:
+        """Say it to a program."""
+        return asdict(self)
+
+    def _keys(self, reason: str) -> str:
+        keys = [key for key, why in self.dropped.items() if why == reason]
+        return keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+
+
+def import_weights(
+    format: str,
+    file: Path,
+    out_dir: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    token_embedding: Path | None = None,
+    adapters: Adapters = "used",
+) -> ImportReport:
+    """Read a weights file of one of the FORMATS and write it as a checkpoint folder.
+
+    Args:
+        format: a name in FORMATS.
+        file: the weights; nothing in it is executed.
+        out_dir: the folder to make; it must not exist.
+        image_size: (height, width) of frames that a pretrained pair is made ready for; None = 256 x 128.
+        token_embedding: an OpenAI or Hugging Face file, for the formats that lack the table.
+        adapters: "unused" for FT-CLIP and stage-1 checkpoints of the release.
+
+    Raises:
+        UnsafeFileError: the file would run code, or claims what it does not hold.
+        CheckpointError: an unknown format, a folder that exists, an option that the format does not
+            read, keys or shapes that do not add up.
+    """
+    if format not in FORMATS:
+        raise CheckpointError(f"no weights format is called {format!r}; there are {', '.join(FORMATS)}")
+    if out_dir.exists():
+        raise CheckpointError(f"{out_dir} exists; name a folder that does not, or remove it")
+    options = ImportOptions(image_size=image_size, token_embedding=token_embedding, adapters=adapters)
+    imported = FORMATS[format](file, options)
+    module = imported.module
+    sources = {"file": file} | ({"token_embedding": token_embedding} if token_embedding else {})
+    hashes = {role: _sha256(source) for role, source in sources.items()}
+    if isinstance(module, VslaClip):
+        kind, count = "vsla-clip", {"num_identities": module.num_identities}
+    else:
+        kind, count = "clip-pair", {"vocabulary": module.token_embedding.num_embeddings}
+    write_checkpoint(
+        out_dir,
+        weights=module.state_dict(),
+        config={"kind": kind, "model": to_json(module.config), **count},
+        provenance={
+            "skyreid": version("skyreid"),
+            "torch": torch.__version__,
+            "imported": {
+                "format": format,
+                "sources": {role: {"name": source.name, "sha256": hashes[role]} for role, source in sources.items()},
+                "dropped": dict(imported.dropped),
+            },
+        },
+    )
+    return ImportReport(
+        format=format,
+        file=str(file),
+        sha256=hashes["file"],
+        kind=kind,
+        mapped=imported.mapped,
+        dropped=imported.dropped,
+        sizes={**_sizes(module), **count},
+        out_dir=str(out_dir),
+    )
+
+
+def _sizes(module: ClipPair | VslaClip) -> dict[str, int | str]:
+    config = module.config
+    image, adapters, prompt = config.image, config.image.adapters, config.platform_prompt
+    height, width = image.image_size
+    sizes: dict[str, int | str] = {
+        "frames": f"{height} x {width}, patches of {image.patch_size}",
+        "image tower": f"{image.layers} blocks, {image.width} wide",
+        "text tower": f"{config.text.layers} blocks, {config.text.width} wide",
+        "shared space": config.embed_dim,
+    }
+    if isinstance(module, VslaClip):
+        sizes["intra-frame adapters"] = adapters.intra_frame or "none"
+        sizes["cross-frame adapters"] = adapters.cross_frame or "none"
+        sizes["platform prompt"] = f"{prompt.depth} x {prompt.length}" if prompt else "none"
+        sizes["sentence"] = config.identity_prompt.sentence
+    return sizes | {"parameters": sum(parameter.numel() for parameter in module.parameters())}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,38 @@
+import pytest
+
+from skyreid.datasets import manifest_benchmark
+from skyreid.datasets.manifest import read_manifest, write_manifest
+from skyreid.errors import ManifestError, MissingFrameError
+from skyreid.tracklet import Platform
+
+
+def test_the_ground_asks_and_the_drone_is_searched(miniature):
+    benchmark = manifest_benchmark.read(miniature("manifest"))
+    assert benchmark.train == ()
+    assert [t.tracklet_id for t in benchmark.query] == ["ground-1"]
+    assert [t.tracklet_id for t in benchmark.gallery] == ["aerial-1", "aerial-2"]
+    assert benchmark.protocol.name == "ground-to-aerial"
+
+
+def test_with_one_platform_all_are_searched(miniature):
+    root = miniature("manifest")
+    tracklets = read_manifest(root / "manifest.jsonl").tracklets
+    write_manifest(root / "manifest.jsonl", [t for t in tracklets if t.platform is Platform.AERIAL])
+    benchmark = manifest_benchmark.read(root)
+    assert benchmark.query == ()
+    assert [t.tracklet_id for t in benchmark.gallery] == ["aerial-1", "aerial-2"]
+    assert benchmark.protocol.name == "cross-camera"
+
+
+def test_a_missing_frame_is_named(miniature):
+    root = miniature("manifest")
+    (root / "crops/aerial-2/000001.jpg").unlink()
+    with pytest.raises(MissingFrameError, match="1 of 9 listed frames are missing .* crops/aerial-2/000001.jpg"):
+        manifest_benchmark.read(root)
+
+
+def test_a_damaged_manifest_is_refused(miniature):
+    root = miniature("manifest")
+    (root / "manifest.jsonl").write_bytes(b"{}\n")
+    with pytest.raises(ManifestError):
+        manifest_benchmark.read(root)
