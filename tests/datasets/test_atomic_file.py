@@ -1,4 +1,6 @@
-import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -14,7 +16,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(OSError, match="no space"):
         write_atomically(tmp_path / "a.txt", chunks())
     assert (tmp_path / "a.txt").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_written_file_has_the_rights_of_any_other(tmp_path):
@@ -22,3 +24,19 @@ def test_a_written_file_has_the_rights_of_any_other(tmp_path):
     (tmp_path / "b.txt").write_bytes(b"")
     assert (tmp_path / "a.txt").read_bytes() == b"newest"
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_a_killed_write_leaves_the_old_file(tmp_path):
+    program = """
+import os, signal, sys
+from pathlib import Path
+from skyreid.datasets.atomic_file import write_atomically
+def chunks():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomically(Path(sys.argv[1]), chunks())
+"""
+    (tmp_path / "a.txt").write_bytes(b"old")
+    writer = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.txt")], check=False)
+    assert writer.returncode == -signal.SIGKILL
+    assert (tmp_path / "a.txt").read_bytes() == b"old"

@@ -35,7 +35,7 @@ def test_the_ten_splits_differ_and_keep_everybody(miniature):
     for benchmark in benchmarks:
         assert {t.pid for t in (*benchmark.train, *benchmark.query)} == {1, 2, 3, 5}
     assert len({tuple(t.pid for t in benchmark.query) for benchmark in benchmarks}) == 4
-    with pytest.raises(DatasetError, match="^ilids-vid: split must be from 0 to 9; got 10$"):
+    with pytest.raises(DatasetError, match=r"^ilids-vid: split must be from 0 to 9; got 10$"):
         ilids_vid.read(root, 10)
 
 

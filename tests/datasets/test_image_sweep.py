@@ -21,6 +21,6 @@ def test_the_first_error_ends_the_sweep():
         if path == "7":
             raise ValueError("seven")
 
-    with pytest.raises(ValueError, match="^seven$"):
+    with pytest.raises(ValueError, match=r"^seven$"):
         sweep_images([str(number) for number in range(10**6)], look, task="look", progress=silent)
     assert len(looked) < 10**6

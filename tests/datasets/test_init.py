@@ -79,5 +79,5 @@ def test_a_typo_gets_a_suggestion(tmp_path):
 
 
 def test_a_name_like_no_other_gets_the_list():
-    with pytest.raises(DatasetError, match="^no benchmark is called 'xyz'; known: g2a-vreid, "):
+    with pytest.raises(DatasetError, match=r"^no benchmark is called 'xyz'; known: g2a-vreid, "):
         find_format("xyz")

@@ -48,7 +48,7 @@ def test_pieces_keep_every_frame_once_and_in_order(num_frames, piece_frames):
 
 
 def test_pieces_of_no_frames_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="^training_piece_frames must be at least 1; got 0$"):
+    with pytest.raises(ValueError, match=r"^training_piece_frames must be at least 1; got 0$"):
         ls_vid.read(tmp_path, training_piece_frames=0)
 
 
@@ -91,7 +91,7 @@ def test_impossible_queries_are_refused(miniature, query):
     root = miniature("ls-vid")
     with h5py.File(root / "test/data/info_test.mat", "w") as file:
         file["query"] = np.array([query])
-    with pytest.raises(DatasetError, match="ls-vid: query row (-1|4|1): (the test list has 4 rows|stands twice)"):
+    with pytest.raises(DatasetError, match=r"ls-vid: query row (-1|4|1): (the test list has 4 rows|stands twice)"):
         ls_vid.read(root)
 
 
@@ -106,5 +106,5 @@ def test_a_query_file_that_is_not_hdf5_is_refused(miniature):
 def test_a_line_that_is_not_a_prefix_and_a_pid_is_refused(miniature, line):
     root = miniature("ls-vid")
     (root / "list_sequence/list_seq_test.txt").write_text(f"{line}\n")
-    with pytest.raises(DatasetError, match="list_seq_test.txt: line 1 (must be|leaves the root)"):
+    with pytest.raises(DatasetError, match=r"list_seq_test\.txt: line 1 (must be|leaves the root)"):
         ls_vid.read(root)

@@ -129,7 +129,7 @@ def own(tmp_path):
 
 def test_a_cut_manifest_is_refused_wherever_it_was_cut(own):
     content = own.read_bytes()
-    for length in range(len(content)):
+    for length in (*range(0, len(content), 13), *range(len(content) - 5, len(content))):
         own.write_bytes(content[:length])
         with pytest.raises(ManifestError):
             read_manifest(own)
@@ -208,7 +208,9 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
             (root / "b").mkdir()
             (root / "b/1.jpg").symlink_to(outside / "1.jpg")
         foreign(root / "m.jsonl", [GOOD])
-        with pytest.raises(ManifestError, match="line 2: 'b/1.jpg' leads out of the manifest's folder through a link"):
+        with pytest.raises(
+            ManifestError, match=r"line 2: 'b/1\.jpg' leads out of the manifest's folder through a link"
+        ):
             read_manifest(root / "m.jsonl")
         with pytest.raises(ManifestError, match="frames must lie in the manifest's folder"):
             write_manifest(root / "m.jsonl", [tracklet(root / "b/1.jpg")])

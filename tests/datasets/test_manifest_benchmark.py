@@ -27,7 +27,7 @@ def test_with_one_platform_all_are_searched(miniature):
 def test_a_missing_frame_is_named(miniature):
     root = miniature("manifest")
     (root / "crops/aerial-2/000001.jpg").unlink()
-    with pytest.raises(MissingFrameError, match="1 of 9 listed frames are missing .* crops/aerial-2/000001.jpg"):
+    with pytest.raises(MissingFrameError, match=r"1 of 9 listed frames are missing .* crops/aerial-2/000001\.jpg"):
         manifest_benchmark.read(root)
 
 

@@ -1,6 +1,6 @@
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -131,20 +131,23 @@ def test_a_missing_crop_leaves_nothing_behind(tracklet, tmp_path):
 
 def test_a_killed_writer_leaves_no_folder_of_that_name(tmp_path):
     program = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from PIL import Image
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.tracklet import Frame, Platform, Tracklet
 root = Path(sys.argv[1])
 Image.new("RGB", (8, 16)).save(root / "a.jpg")
-frames = (Frame(str(root / "a.jpg")),) * 1000
-train = [Tracklet(tracklet_id=str(i), frames=frames, pid=i, camid=0, platform=Platform.GROUND) for i in range(1, 999)]
-write_mars_layout(root / "out", train=train, query=[], gallery=[])
+train = [
+    Tracklet(tracklet_id=str(pid), frames=(Frame(str(root / "a.jpg")),), pid=pid, camid=0, platform=Platform.GROUND)
+    for pid in (1, 2, 3)
+]
+def die(task, done, total, note):
+    if done == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+write_mars_layout(root / "out", train=train, query=[], gallery=[], progress=die)
 """
-    writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
-    while writer.poll() is None and not list(tmp_path.glob(".out.*/bbox_train/0003")):
-        time.sleep(0.01)
-    writer.kill()
-    assert writer.wait() == -9
+    writer = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert writer.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
+    assert len(list(tmp_path.glob(".out.*.partial/bbox_train/*/*.jpg"))) == 2

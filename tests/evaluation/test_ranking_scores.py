@@ -71,7 +71,9 @@ def people(draw, most):
     column = lambda low, high: draw(st.lists(st.integers(low, high), min_size=rows, max_size=rows))  # noqa: E731
     return [
         (tuple(1 if (word >> bit) & 1 else -1 for bit in range(16)), pid, camid, platform)
-        for word, pid, camid, platform in zip(column(0, 2**16 - 1), column(-1, 4), column(0, 2), column(0, 1), strict=True)
+        for word, pid, camid, platform in zip(
+            column(0, 2**16 - 1), column(-1, 4), column(0, 2), column(0, 1), strict=True
+        )
     ]
 
 
@@ -98,7 +100,9 @@ def slow_loop(query, gallery, protocol) -> tuple[list[Fraction | None], list[Fra
         if places:
             precisions[-1] = sum(Fraction(i + 1, place + 1) for i, place in enumerate(places)) / len(places)
             first_places.append(places[0])
-    cmc = [Fraction(sum(place < k for place in first_places), max(1, len(first_places))) for k in range(1, CMC_RANKS + 1)]
+    cmc = [
+        Fraction(sum(place < k for place in first_places), max(1, len(first_places))) for k in range(1, CMC_RANKS + 1)
+    ]
     return precisions, cmc, num_queries
 
 
@@ -170,13 +174,20 @@ def test_a_person_seen_from_the_other_platform_is_a_match_though_both_count_thei
 def test_cross_platform_asks_in_both_directions_at_once():
     generator = np.random.default_rng(1)
     query, gallery = (
-        table(generator.standard_normal((size, 8)), np.arange(size) % 5, np.arange(size) % 7, generator.integers(0, 2, size))
+        table(
+            generator.standard_normal((size, 8)),
+            np.arange(size) % 5,
+            np.arange(size) % 7,
+            generator.integers(0, 2, size),
+        )
         for size in (20, 70)
     )
     both = evaluate(query, gallery, CROSS_PLATFORM)
     up, down = evaluate(query, gallery, GROUND_TO_AERIAL), evaluate(query, gallery, AERIAL_TO_GROUND)
     assert both.queries == up.queries + down.queries == 20
-    assert np.array_equal(both.average_precisions, np.where(query.platforms == 0, up.average_precisions, down.average_precisions))
+    assert np.array_equal(
+        both.average_precisions, np.where(query.platforms == 0, up.average_precisions, down.average_precisions)
+    )
 
 
 def test_the_queries_join_the_gallery_only_where_the_protocol_says_so():
@@ -203,6 +214,15 @@ def test_scores_are_written_for_programs():
         "queries": 2,
         "queries_without_match": 1,
     }
+
+
+def test_scores_are_written_for_people():
+    query = table([[1, 0], [1, 0]], [7, 9], camids=[0, 0])
+    gallery = table([[1, 0.1], [1, 0]], [7, 3], camids=[1, 1])
+    assert evaluate(query, gallery, CROSS_CAMERA).lines() == [
+        "cross-camera: mAP 50.0%   rank-1 0.0%   rank-5 100.0%   rank-10 100.0%   rank-20 100.0%   "
+        "(2 queries, 1 of them without a match)"
+    ]
 
 
 def test_every_protocol_is_listed_under_its_own_name():

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 from torch.testing import assert_close
 
-from skyreid.losses.similarity import DotProduct, image_text_logits
+from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 
@@ -17,12 +17,12 @@ CASES = ("p8k4", "all_unique", "one_id", "uneven")
 
 
 def image_to_text(case):
-    logits = image_text_logits(case["feat"], case["text"][case["labels"]], DotProduct())
+    logits = image_text_logits(case["feat"], case["text"][case["labels"]], cosine_temperature=None)
     return supervised_contrastive(logits, case["labels"], case["labels"])
 
 
 def text_to_image(case):
-    logits = image_text_logits(case["feat"], case["text"][case["labels"]], DotProduct())
+    logits = image_text_logits(case["feat"], case["text"][case["labels"]], cosine_temperature=None)
     return supervised_contrastive(logits.T, case["labels"], case["labels"])
 
 
@@ -32,7 +32,7 @@ LOSSES = {
     "tri": lambda case: batch_hard_triplet(case["feat"], case["labels"], TripletConfig()),
     "ce_ls": lambda case: functional.cross_entropy(case["score"], case["labels"], label_smoothing=0.1),
     "v2s": lambda case: functional.cross_entropy(
-        image_text_logits(case["feat"], case["text"], DotProduct()), case["labels"], label_smoothing=0.1
+        image_text_logits(case["feat"], case["text"], cosine_temperature=None), case["labels"], label_smoothing=0.1
     ),
 }
 

@@ -25,7 +25,10 @@ def test_similarities_are_minus_the_distances_of_the_released_program(path):
 def test_similarities_equal_the_cosine_in_double_precision():
     query, gallery = random_rows(0, 5, 37), random_rows(1, 70, 37)
     exact = np.array(
-        [[np.dot(q, g) / np.linalg.norm(q) / np.linalg.norm(g) for g in gallery.astype(float)] for q in query.astype(float)]
+        [
+            [np.dot(q, g) / np.linalg.norm(q) / np.linalg.norm(g) for g in gallery.astype(float)]
+            for q in query.astype(float)
+        ]
     )
     similarities = cosine_similarities(unit_rows(query), unit_rows(gallery))
     np.testing.assert_allclose(similarities, exact, rtol=0, atol=1e-6)

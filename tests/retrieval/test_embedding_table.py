@@ -92,7 +92,8 @@ def test_platforms_are_counted_in_words():
         ({"tracklet_ids": np.array(list("abcd"), object)}, "tracklet_ids must be strings or integers; got object"),
         ({"tracklet_ids": np.array(list("abcb"))}, "tracklet_ids must be unique; rows 1 and 3 are both b"),
         ({"platforms": np.array([0, 1, 2, 0])}, "platforms, row 2: must be 0 (ground) or 1 (aerial); got 2"),
-        ({"embeddings": np.ones((4, 0), np.float32)}, "embeddings must have the shape (tracklets, embedding size); got (4, 0)"),
+        ({"embeddings": np.ones((4, 0), np.float32)},
+         "embeddings must have the shape (tracklets, embedding size); got (4, 0)"),
     ],
 )  # fmt: skip
 def test_values_that_no_table_can_hold_are_refused(changes, message):
@@ -143,8 +144,14 @@ def test_tables_that_do_not_fit_are_not_put_together(changes, message):
         ({"embeddings": np.ones((4, 3), np.int32)}, "embeddings must be floating point; got int32"),
         ({"embeddings": np.ones(4)}, "embeddings must have the shape (tracklets, embedding size); got (4,)"),
         ({"pids": np.arange(3)}, "pids must hold one value per row of embeddings (4); got the shape (3,)"),
-        ({"camids": np.ones((4, 1), int)}, "camids must hold one value per row of embeddings (4); got the shape (4, 1)"),
-        ({"tracklet_ids": np.arange(5)}, "tracklet_ids must hold one value per row of embeddings (4); got the shape (5,)"),
+        (
+            {"camids": np.ones((4, 1), int)},
+            "camids must hold one value per row of embeddings (4); got the shape (4, 1)",
+        ),
+        (
+            {"tracklet_ids": np.arange(5)},
+            "tracklet_ids must hold one value per row of embeddings (4); got the shape (5,)",
+        ),
         ({"camids": np.ones(4)}, "camids must be integers; got float64"),
         ({"pids": np.array([2**64 - 1] * 4, np.uint64)}, "pids must be below 2**63; got 18446744073709551615"),
         ({"embeddings": np.full((4, 3), 1e300)}, "embeddings, row 0 (tracklet t0): every value must be finite"),
@@ -173,7 +180,7 @@ class Marker:
 def test_an_array_of_objects_is_refused_and_never_executed(tmp_path, name):
     path, witness = tmp_path / "table.npz", tmp_path / "executed"
     np.savez(path, allow_pickle=True, **{**arrays(), name: np.array([Marker(str(witness))] * 4, object)})
-    with pytest.raises(TableError, match="not a readable .npz table: Object arrays cannot be loaded"):
+    with pytest.raises(TableError, match=r"not a readable \.npz table: Object arrays cannot be loaded"):
         load_table(path)
     assert not witness.exists()
 
@@ -200,7 +207,7 @@ def test_a_changed_byte_in_the_numbers_is_refused(tmp_path):
 
 def test_a_single_array_and_a_missing_file_are_refused(tmp_path):
     np.save(tmp_path / "table.npy", np.arange(3))
-    with pytest.raises(TableError, match="a table is an .npz file of several arrays; this holds a single one"):
+    with pytest.raises(TableError, match=r"a table is an \.npz file of several arrays; this holds a single one"):
         load_table(tmp_path / "table.npy")
     with pytest.raises(TableError, match=r"missing.npz: no such table$"):
         load_table(tmp_path / "missing.npz")

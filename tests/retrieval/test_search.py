@@ -99,11 +99,14 @@ def test_an_embedding_finds_the_tracklet_it_was_taken_from():
         (-1, {}, "query row must be between 0 and 3; got -1"),
         (0, {"top_k": 0}, "top_k must be at least 1; got 0"),
         (0, {"exclude": ["nobody"]}, "cannot exclude tracklet 'nobody': the table has no such id"),
-        (0, {"platform": Platform.AERIAL}, "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded"),
-        (0, {"exclude": [1, 2, 3]}, "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded"),
+        (0, {"platform": Platform.AERIAL},
+         "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded"),
+        (0, {"exclude": [1, 2, 3]},
+         "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded"),
         (np.ones(3, np.float32), {}, "a query embedding must have the table's size 4; got the shape (3,)"),
         (np.zeros(4, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
-        (np.full(4, np.nan, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
+        (np.full(4, np.nan, np.float32), {},
+         "a query embedding must be finite and not zero, else its cosine is undefined"),
     ],
 )  # fmt: skip
 def test_a_search_that_cannot_be_made_is_refused(query, options, message):

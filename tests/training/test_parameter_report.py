@@ -25,7 +25,7 @@ def with_adapters(config, *, intra_frame, cross_frame):
 
 
 def without_text(config):
-    return replace(config, stage1=None, stage2=replace(config.stage2, loss=NO_TEXT))
+    return replace(config, stage2=replace(config.stage2, loss=NO_TEXT))
 
 
 IFA = with_adapters(VSLA, intra_frame=256, cross_frame=None)

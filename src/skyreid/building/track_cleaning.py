@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 from scipy.ndimage import median_filter
 from scipy.stats import theilslopes
 
@@ -20,9 +20,11 @@ from skyreid.building.tracking import Track
 MIN_LIFE_S = 1.0
 MIN_TRAVEL = 0.5
 """How far a person goes at least, in own heights; ghosts, screens and trees do not."""
-HEIGHT_BAND = (0.5, 2.0)
-"""Height over what people have whose feet are at the same row."""
 MIN_TRACKS_FOR_HEIGHTS = 4
+PERSON_BAND = (0.5, 1.5)
+"""A person's height over what people have whose feet are at the same row of the picture."""
+POSE_BAND = (0.75, 1.3)
+"""A box's height over what this person usually has there: more are two people, less is a part of one."""
 WHOLE = 0.8
 """Share of the usual width and height that a box at the border of the picture must still have."""
 BORDER = 0.01
@@ -34,20 +36,21 @@ def clean(
 ) -> TrackedBoxes:
     """Keep what is one whole person; tracks are cut where people meet and numbered anew from 0.
 
-    Reasons in `dropped`, counted in boxes: short-lived, never-moves, odd-height (against the row of the
-    feet), merged, cut-at-border.
+    Reasons in `dropped`, counted in boxes: short-lived, never-moves, merged, cut-at-border, and odd-height
+    (against the row of the feet).
     """
     dropped: Counter[str] = Counter()
 
-    def keep(kept: Callable[[Track], bool], reason: str, among: Sequence[Track]) -> list[Track]:
-        dropped[reason] += sum(len(track) for track in among if not kept(track))
-        return [track for track in among if kept(track)]
+    def keep(is_kept: Callable[[Track], bool], reason: str, among: Sequence[Track]) -> list[Track]:
+        kept = [track for track in among if is_kept(track)]
+        dropped[reason] += sum(map(len, among)) - sum(map(len, kept))
+        return kept
 
     shortest = round(MIN_LIFE_S / interval_s)
     people = keep(lambda track: len(track) >= shortest, "short-lived", tracks)
     people = keep(lambda track: _travel(track, smooth=shortest) >= MIN_TRAVEL, "never-moves", people)
-    people = keep(_height_rule(people), "odd-height", people)
     people, dropped["merged"] = apart(people)
+    people, dropped["odd-height"] = _of_usual_height(people)
     people = keep(lambda track: len(track) >= shortest, "short-lived", people)
     frames: dict[int, dict[int, Box]] = {}
     for number, track in enumerate(sorted(people, key=lambda track: (track.steps[0], track.boxes[0].tolist()))):
@@ -63,28 +66,36 @@ def _travel(track: Track, *, smooth: int) -> float:
     centres = (track.boxes[:, :2] + track.boxes[:, 2:]) / 2
     steady = median_filter(centres, size=(smooth, 1), mode="nearest")
     away = np.linalg.norm(steady - np.median(steady, axis=0), axis=1)
-    return float(away.max() / np.median(track.boxes[:, 3] - track.boxes[:, 1]))
+    return float(away.max() / np.median(_heights(track)))
 
 
-def _height_rule(tracks: Sequence[Track]) -> Callable[[Track], bool]:
-    """On flat ground a person's height is linear in the row of the feet; fit that line over all tracks."""
-    if len(tracks) < MIN_TRACKS_FOR_HEIGHTS:
-        return lambda track: True
+def _of_usual_height(tracks: Sequence[Track]) -> tuple[list[Track], int]:
+    """Leave out things and boxes that are too tall or too short for the row of their feet.
 
-    def feet_and_height(track: Track) -> tuple[float, float]:
-        return float(np.median(track.boxes[:, 3])), float(np.median(track.boxes[:, 3] - track.boxes[:, 1]))
+    On flat ground a person's height is linear in that row; the line is fitted over all tracks. Where a
+    person is too tall for longer, the track is cut: somebody else was there. The number of boxes left out
+    comes second.
+    """
+    feet = [float(np.median(track.boxes[:, 3])) for track in tracks]
+    if len(set(feet)) < MIN_TRACKS_FOR_HEIGHTS:
+        return list(tracks), 0
+    slope, start, *_ = theilslopes([float(np.median(_heights(track))) for track in tracks], feet)
+    kept: list[Track] = []
+    for track in tracks:
+        expected = np.maximum(slope * track.boxes[:, 3] + start, 1.0)
+        relative = _heights(track) / expected
+        # Halves of people are shorter and blobs of two taller; either may be most of what is seen.
+        usual = np.clip(1.0, *np.quantile(relative, (0.25, 0.5)))
+        if PERSON_BAND[0] <= usual <= PERSON_BAND[1]:
+            kept += _cut(track, short=relative < POSE_BAND[0] * usual, tall=relative > POSE_BAND[1] * usual)
+    return kept, sum(map(len, tracks)) - sum(map(len, kept))
 
-    feet, heights = zip(*map(feet_and_height, tracks), strict=True)
-    if len(set(feet)) == 1:
-        return lambda track: True
-    slope, start, *_ = theilslopes(heights, feet)
 
-    def is_plausible(track: Track) -> bool:
-        foot, height = feet_and_height(track)
-        expected = slope * foot + start
-        return HEIGHT_BAND[0] * expected <= height <= HEIGHT_BAND[1] * expected
-
-    return is_plausible
+def _cut(track: Track, *, short: Bool[np.ndarray, " box"], tall: Bool[np.ndarray, " box"]) -> list[Track]:
+    lasting = median_filter(tall, size=5, mode="nearest")
+    borders = np.flatnonzero(np.diff(lasting)) + 1
+    pieces = [piece[~(short | tall)[piece]] for piece in np.split(np.arange(len(track)), borders)]
+    return [track.at(piece) for piece in pieces if len(piece)]
 
 
 def _whole(track: Track, width: int, height: int) -> Bool[np.ndarray, " box"]:
@@ -95,3 +106,7 @@ def _whole(track: Track, width: int, height: int) -> Bool[np.ndarray, " box"]:
     )
     cut = at_border & (sizes < WHOLE * np.median(sizes, axis=0))
     return ~cut.any(axis=1)
+
+
+def _heights(track: Track) -> Float64[np.ndarray, " box"]:
+    return track.boxes[:, 3] - track.boxes[:, 1]

@@ -29,6 +29,10 @@ class Track:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def at(self, places: Int64[np.ndarray, " place"]) -> "Track":
+        """The part of this track at these places, counted from 0."""
+        return Track(steps=self.steps[places], boxes=self.boxes[places])
+
 
 def link(found: Sequence[FrameBoxes], *, interval_s: float) -> list[Track]:
     """Link boxes from frame to frame; tracks in order of their first box.

@@ -71,10 +71,11 @@ def _divide(found: Survey, split: IdentitySplit) -> Survey:
             f"must divide exactly the {len(pids)} people of the data; only one of the two has {unknown[:5]}",
         )
     train_pids = set(split.train)
+    test_pids = pids - train_pids
     return replace(
         found,
         train=[t for t in everyone if t.pid in train_pids],
-        query=[t for t in everyone if t.pid in pids - train_pids and t.platform is Platform.GROUND],
+        query=[t for t in everyone if t.pid in test_pids and t.platform is Platform.GROUND],
         gallery=[t for t in everyone if t.pid not in train_pids and (t.pid <= 0 or t.platform is Platform.AERIAL)],
     )
 

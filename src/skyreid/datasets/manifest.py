@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from os.path import commonpath
+from os.path import commonpath, split
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from skyreid.datasets.atomic_file import write_atomically
@@ -108,18 +108,19 @@ def tracklets_sha256(tracklets: Sequence[Tracklet]) -> str:
 
     Paths count from the deepest folder that holds all frames. What is in the images is not hashed.
     """
-    folders = {_folder(frame.path) for tracklet in tracklets for frame in tracklet.frames}
+    folders = {split(frame.path)[0] for tracklet in tracklets for frame in tracklet.frames}
     absolute = {folder: Path(folder).absolute().as_posix() for folder in folders}
     root = commonpath(absolute.values()) if absolute else ""
     below = {folder: PurePosixPath(path).relative_to(root).as_posix() for folder, path in absolute.items()}
+
+    def relative(path: str) -> str:
+        folder, name = split(path)
+        return f"{below[folder]}/{name}"
+
     digest = hashlib.sha256()
     for tracklet in tracklets:
-        digest.update(_line(_record(tracklet, lambda path: f"{below[_folder(path)]}/{Path(path).name}")))
+        digest.update(_line(_record(tracklet, relative)))
     return digest.hexdigest()
-
-
-def _folder(path: str) -> str:
-    return str(Path(path).parent)
 
 
 def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, object]:

@@ -36,8 +36,8 @@ def _platform(camid: int) -> Platform | None:
 FORMAT = BenchmarkFormat(
     read=read,
     survey=survey,
-    # What is downloaded, not Table 1 of the paper: 20,715 tracklets and 1,067,516 images are the numbers of
-    # an earlier state. 1,980 queries, 9,330 gallery tracklets and 870 of junk are the 12,180 test tracklets.
+    # What the download holds, which is not what Table 1 says (20,715 tracklets, 1,067,516 images). The 12,180
+    # test tracklets are 1,980 queries, 9,330 of the gallery and 870 of junk.
     published=Counts(
         tracklets=20_478,
         images=1_191_003,

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skyreid.datasets.atomic_file import write_atomically
@@ -25,7 +26,8 @@ def draw_statistics(statistics: BenchmarkStatistics, path: Path) -> None:
     """
     if path.suffix != ".png":
         raise ValueError(f"the picture is a .png file; got {path.name}")
-    figure = Figure(figsize=(10, 4.2), dpi=150, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, wspace=0.04)
+    figure = Figure(figsize=(10, 4.2), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     lengths, widths = figure.subplots(1, 2)
     _draw(lengths, statistics.sequence_lengths, "Sequence length", "frames per tracklet", "tracklets")
@@ -53,15 +55,16 @@ def _draw(axes: Axes, distributions: Mapping[Platform, Distribution], title: str
             edges,
             color=colour,
             linewidth=1.6,
+            zorder=3,
             label=f"{platform}: median {values.percentiles['50']:.0f}, {values.num:,} {counted}",
         )
-        axes.axvline(values.percentiles["50"], color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.axvline(values.percentiles["50"], color=colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=4)
     axes.set_title(title, loc="left", color=_INK, fontsize=11)
     axes.set_xlabel(unit, color=_INK)
     axes.set_ylabel(counted, color=_INK)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(axis="y", color="#d8dee4", linewidth=0.8)
     axes.set_axisbelow(True)

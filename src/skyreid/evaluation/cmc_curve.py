@@ -51,7 +51,7 @@ def _axes() -> str:
     shares = "\n".join(
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{_y(share):.1f}" y2="{_y(share):.1f}"/>'
         f'<text x="{_LEFT - 8}" y="{_y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
-        for share in (0, 0.25, 0.5, 0.75, 1)
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0)
     )
     ranks = "\n".join(
         f'<text x="{_x(rank):.1f}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="middle">{rank}</text>'
@@ -76,7 +76,7 @@ def _dot(style: str, x: float, y: float) -> str:
 
 def _key(curve: CmcCurve, row: int) -> str:
     """One line of the legend, in the lower right corner, which a CMC curve leaves free."""
-    x, y = _WIDTH - _RIGHT - 190, _HEIGHT - _BOTTOM - 14 - 20 * row
+    x, y = _WIDTH - _RIGHT - 190.0, _HEIGHT - _BOTTOM - 14.0 - 20 * row
     return (
         f'<g class="{escape(curve.style)}"><line class="key" x1="{x}" x2="{x + 28}" y1="{y - 4}" y2="{y - 4}"/>'
         f'{_dot(curve.style, x + 14, y - 4)}<text class="label" x="{x + 36}" y="{y}">{escape(curve.label)}</text></g>'

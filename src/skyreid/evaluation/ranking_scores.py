@@ -62,6 +62,12 @@ class Scores:
             "queries_without_match": self.queries_without_match,
         }
 
+    def lines(self) -> list[str]:
+        """What a human reads."""
+        ranks = "   ".join(f"rank-{k} {self.rank(k):.1%}" for k in REPORTED_RANKS)
+        without = f", {self.queries_without_match} of them without a match" if self.queries_without_match else ""
+        return [f"{self.protocol.name}: mAP {self.mAP:.1%}   {ranks}   ({self.queries} queries{without})"]
+
 
 def evaluate(
     query: EmbeddingTable,
@@ -79,7 +85,7 @@ def evaluate(
         query: the tracklets that ask.
         gallery: the tracklets that are searched, without the queries: the protocol adds them.
         protocol: who asks whom, and what is ignored.
-        block_size: similarities held in memory at once. Never changes a score.
+        block_size: similarities held in memory at once, but for at least 16 queries. Never changes a score.
 
     Raises:
         TableError: the tables hold embeddings of different sizes.

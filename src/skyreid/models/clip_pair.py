@@ -21,7 +21,7 @@ class ClipPair(nn.Module):
     def __init__(self, config: VslaClipConfig, *, vocabulary: int) -> None:
         super().__init__()
         adapters = config.image.adapters
-        if adapters.intra_frame or adapters.cross_frame or config.platform_prompt:
+        if adapters.intra_frame or adapters.cross_frame or config.platform_prompt.depth:
             raise ValueError("a pretrained pair has no adapters and no platform prompt")
         self.config = config
         self.encoder = VideoEncoder(config)

@@ -17,14 +17,15 @@ UNKNOWN_PLATFORM = -1
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformPromptConfig:
-    depth: int = 3
-    """First blocks of the image tower that see a prompt (d; paper's best 3, shipped setting 9)."""
+    depth: int = 0
+    """First blocks of the image tower that see a prompt (d); 0 = no prompt (the release's default). The
+    paper's best is 3; the shipped setting has 9, switched off."""
     length: int = 16
     """Prompt tokens a block (l; paper's best 16, shipped setting 1)."""
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or self.length < 1:
-            raise ValueError(f"platform prompt depth and length must be at least 1; got {self.depth} x {self.length}")
+        if self.depth < 0 or self.length < 1:
+            raise ValueError(f"a platform prompt has depth >= 0 and length >= 1; got {self.depth} x {self.length}")
 
 
 class PlatformPrompt(nn.Module):

@@ -31,8 +31,7 @@ class VslaClipConfig:
     text: TextTowerConfig = field(default_factory=TextTowerConfig)
     embed_dim: int = 512
     """Width of the space that image and text share."""
-    platform_prompt: PlatformPromptConfig | None = None
-    """None = the tower is not told the platform."""
+    platform_prompt: PlatformPromptConfig = field(default_factory=PlatformPromptConfig)
     identity_prompt: IdentityPromptConfig = field(default_factory=IdentityPromptConfig)
 
 
@@ -46,7 +45,7 @@ class VideoEncoder(nn.Module):
         self.tower = ImageTower(config.image, embed_dim=config.embed_dim)
         prompt = config.platform_prompt
         self.platform_prompt = (
-            PlatformPrompt(config.image.width, depth=prompt.depth, length=prompt.length) if prompt else None
+            PlatformPrompt(config.image.width, depth=prompt.depth, length=prompt.length) if prompt.depth else None
         )
 
     def forward(

@@ -32,9 +32,7 @@ class ImportOptions:
         """
         for field in fields(self):
             if field.name not in names and getattr(self, field.name) != field.default:
-                raise CheckpointError(
-                    f"{field.name} is no option of this format; it reads {', '.join(names)}"
-                )
+                raise CheckpointError(f"{field.name} is no option of this format; it reads {', '.join(names)}")
 
 
 @dataclass(frozen=True, kw_only=True)

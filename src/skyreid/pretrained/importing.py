@@ -129,7 +129,7 @@ def _sizes(module: ClipPair | VslaClip) -> dict[str, int | str]:
     if isinstance(module, VslaClip):
         sizes["intra-frame adapters"] = adapters.intra_frame or "none"
         sizes["cross-frame adapters"] = adapters.cross_frame or "none"
-        sizes["platform prompt"] = f"{prompt.depth} x {prompt.length}" if prompt else "none"
+        sizes["platform prompt"] = f"{prompt.depth} x {prompt.length}" if prompt.depth else "none"
         sizes["sentence"] = config.identity_prompt.sentence
     return sizes | {"parameters": sum(parameter.numel() for parameter in module.parameters())}
 

@@ -10,6 +10,7 @@ plain data, `TensorClaim`s (what a tensor says of itself, before anybody believe
 A global is a name, compared with the few below; there is no way from a name to a function.
 """
 
+import io
 import pickletools
 from dataclasses import dataclass
 from typing import Final
@@ -45,10 +46,21 @@ SKIPPABLE = {
 }
 """Objects that training programs leave beside the weights, and what they are. Read as nothing."""
 
-NUMBERS = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
-TEXTS = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"})
+LITERALS = {
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"),
+}
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+OPCODES = {
+    *LITERALS,
+    *CONSTANTS,
+    *TUPLES,
+    *("PROTO", "FRAME", "STOP", "MARK", "TUPLE"),
+    *("EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "APPEND", "APPENDS", "ADDITEMS", "SETITEM", "SETITEMS"),
+    *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
+    *("GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "NEWOBJ", "BUILD"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +124,28 @@ class _Machine:
         self.memo: dict[int, object] = {}
 
     def run(self, pickled: bytes) -> object:
-        for opcode, argument, _ in pickletools.genops(pickled):
-            if opcode.name == "STOP":
-                break
-            self.step(opcode.name, argument)
-        return self.stack.pop()
+        file = io.BytesIO(pickled)
+        while code := file.read(1):
+            opcode = pickletools.code2op.get(code.decode("latin-1"))
+            name = opcode.name if opcode is not None else f"byte {code!r}"
+            if opcode is None or name not in OPCODES:  # before its argument is read
+                raise UnsafeFileError(f"uses the pickle opcode {name}, which weights are not written with")
+            if name == "STOP":
+                return self.stack.pop()
+            if name == "GLOBAL":  # whose own reader would undo escapes, which there are none
+                self.stack.append(_name(_line(file), _line(file)))
+            else:
+                self.step(name, opcode.arg.reader(file) if opcode.arg is not None else None)
+        raise CheckpointError("the pickle inside is cut or garbled (it has no end)")
 
     def step(self, opcode: str, argument: object) -> None:
-        if opcode in NUMBERS or opcode in TEXTS:
+        if opcode in LITERALS:
             self.stack.append(argument)
         elif opcode in CONSTANTS:
             self.stack.append(CONSTANTS[opcode])
         elif opcode in TUPLES:
-            count = TUPLES[opcode]
-            self.stack.append(tuple([self.stack.pop() for _ in range(count)][::-1]))
+            items = [self.stack.pop() for _ in range(TUPLES[opcode])]
+            self.stack.append(tuple(reversed(items)))
         else:
             self.build(opcode, argument)
 
@@ -163,8 +183,6 @@ class _Machine:
                 self.memo[len(self.memo)] = stack[-1]
             case "BINGET" | "LONG_BINGET":
                 stack.append(self.memo[int(str(argument))])
-            case "GLOBAL":
-                stack.append(_name(*str(argument).split(" ", 1)))
             case "STACK_GLOBAL":
                 name, module = stack.pop(), stack.pop()
                 stack.append(_name(module, name))
@@ -175,12 +193,14 @@ class _Machine:
                 stack.append(_instance(name, arguments))
             case "BUILD":
                 _set_state(stack[-2], stack.pop())
-            case _:
-                raise UnsafeFileError(f"uses the pickle opcode {opcode}, which weights are not written with")
 
     def pop_mark(self) -> list[object]:
         items, self.stack = self.stack, self.marks.pop()
         return items
+
+
+def _line(file: io.BytesIO) -> str:
+    return file.readline().removesuffix(b"\n").decode()
 
 
 def _name(module: object, name: object) -> _Name:

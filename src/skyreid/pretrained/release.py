@@ -118,7 +118,7 @@ def release_names(config: VslaClipConfig) -> Names:
         | text_tower_names(TEXT, layers=config.text.layers)
         | HEADS
         | SENTENCE
-        | (PLATFORM_PROMPT if config.platform_prompt else {})
+        | (PLATFORM_PROMPT if config.platform_prompt.depth else {})
         | (SHARED_PROMPTS if config.identity_prompt.sentence == "shared-prompt" else {})
     )
 

@@ -48,7 +48,7 @@ def config_of_release(state: ForeignState, *, adapters: Adapters) -> VslaClipCon
             ),
             text=text,
             embed_dim=sizes.embed_dim,
-            platform_prompt=_platform_prompt(state) if adapters == "used" else None,
+            platform_prompt=_platform_prompt(state) if adapters == "used" else PlatformPromptConfig(),
             identity_prompt=_sentence(state, context_length=text.context_length),
         )
 
@@ -77,9 +77,9 @@ def _refuse_untouched_adapters(state: ForeignState, *, layers: int) -> None:
         )
 
 
-def _platform_prompt(state: ForeignState) -> PlatformPromptConfig | None:
+def _platform_prompt(state: ForeignState) -> PlatformPromptConfig:
     if "cv_embed" not in state.tensors:
-        return None
+        return PlatformPromptConfig()
     depth, length, cameras, _ = state.shape("cv_embed", axes=4)
     if cameras != len(PLATFORMS):
         raise state.refusal(

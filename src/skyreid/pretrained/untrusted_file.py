@@ -23,6 +23,17 @@ MAX_NAMES = 100_000
 """Of everything in a file; a CLIP with its optimizer has some 2000."""
 MAX_NAME_LENGTH = 512
 ZIP_MAGIC = b"PK\x03\x04"
+ZIP_AND_SAFETENSORS_ERRORS = (
+    safetensors.SafetensorError,
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    ValueError,
+    struct.error,
+)
+"""What the two readers and the operating system raise on noise, by experiment and by their sources."""
 
 
 def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignState:
@@ -53,8 +64,7 @@ def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignSta
             )
     except CheckpointError as error:
         raise type(error)(f"{path}: {error}") from error
-    # What zipfile, safetensors and the operating system raise on noise.
-    except (safetensors.SafetensorError, zipfile.BadZipFile, EOFError, OSError, struct.error) as error:
+    except ZIP_AND_SAFETENSORS_ERRORS as error:
         raise CheckpointError(f"{path}: cut or garbled ({error})") from error
     return ForeignState(tensors=tensors, origin=str(path), others=others)
 

@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from skyreid.clips.augmentation import PAPER
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.losses.similarity import CosineSimilarity
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClipConfig
@@ -27,9 +26,12 @@ from skyreid.training.stage2 import Stage2Config
 from skyreid.training.stage2_loss import Stage2LossConfig
 from skyreid.training.two_stage import TwoStageConfig
 
-STAGE1 = Stage1Config(drop_last=False, augmented_features=False, similarity=CosineSimilarity())
+TEMPERATURE = 0.01
+"""Where CLIP's own training ends; the paper gives none."""
+
+STAGE1 = Stage1Config(drop_last=False, augmented_features=False, cosine_temperature=TEMPERATURE)
 SAMPLER = IdentitySamplerConfig(identities=8, tracklets=4, distinct=True, drop_last=False)
-LOSS = Stage2LossConfig(identity_on=("final",), triplet_on=("final",), similarity=CosineSimilarity())
+LOSS = Stage2LossConfig(identity_on=("final",), triplet_on=("final",), cosine_temperature=TEMPERATURE)
 
 
 def vsla_clip_paper(benchmark: str) -> TwoStageConfig:
@@ -41,7 +43,7 @@ def vsla_clip_paper(benchmark: str) -> TwoStageConfig:
         run_dir=release.run_dir.with_name(f"vsla-clip-{benchmark}-paper"),
         model=VslaClipConfig(
             image=ImageTowerConfig(adapters=AdapterConfig(activation="gelu")),
-            platform_prompt=PlatformPromptConfig(depth=3, length=16) if has_two_platforms else None,
+            platform_prompt=PlatformPromptConfig(depth=3 if has_two_platforms else 0, length=16),
         ),
         augmentation=PAPER,
         stage1=STAGE1,

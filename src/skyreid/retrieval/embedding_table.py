@@ -188,8 +188,7 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
     for name in ARRAYS[1:]:
         if arrays[name].shape != shape[:1]:
             raise TableError(
-                f"{name} must hold one value per row of embeddings ({shape[0]}); "
-                f"got the shape {arrays[name].shape}"
+                f"{name} must hold one value per row of embeddings ({shape[0]}); got the shape {arrays[name].shape}"
             )
 
 

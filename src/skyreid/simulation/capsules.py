@@ -8,7 +8,7 @@ between two circles of contact and a sphere at either end, and a ray keeps its p
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -41,6 +41,22 @@ class Capsule:
 
     Parts that share one garment share it, so that stripes run on.
     """
+
+    def scaled(self, factor: float) -> "Capsule":
+        """The same part of a body that is `factor` times as large, seen from the same place on the ground."""
+
+        def far(point: Point) -> Point:
+            return (point[0] * factor, point[1] * factor, point[2] * factor)
+
+        return replace(
+            self,
+            start=far(self.start),
+            end=far(self.end),
+            start_radius=self.start_radius * factor,
+            end_radius=self.end_radius * factor,
+            cut_height=self.cut_height * factor,
+            pattern_axis=self.pattern_axis and (far(self.pattern_axis[0]), far(self.pattern_axis[1])),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,8 +94,9 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
         rows = np.array(vectors)
         return np.stack([cos * rows[:, 0] - sin * rows[:, 1], sin * rows[:, 0] + cos * rows[:, 1], rows[:, 2]], 1)
 
-    start = turned([part.start for part in parts]) + (x, y, 0.0)
-    end = turned([part.end for part in parts]) + (x, y, 0.0)
+    place_on_ground = np.array([x, y, 0.0])
+    start = turned([part.start for part in parts]) + place_on_ground
+    end = turned([part.end for part in parts]) + place_on_ground
     flat_axis = turned([part.flat_axis for part in parts])
     flatness = np.array([part.flatness for part in parts])
     start_radius = np.array([part.start_radius for part in parts])
@@ -92,8 +109,8 @@ def place(parts: Sequence[Capsule], *, x: float = 0.0, y: float = 0.0, heading_r
     front = np.array([cos, sin, 0.0])
     to_frame = (_frames(axis, front)[:, :, :, None] * unflatten[:, None, :, :]).sum(axis=2)
     pattern_axes = [part.pattern_axis or (part.start, part.end) for part in parts]
-    pattern_start = turned([axis[0] for axis in pattern_axes]) + (x, y, 0.0)
-    pattern_end = turned([axis[1] for axis in pattern_axes]) + (x, y, 0.0)
+    pattern_start = turned([axis[0] for axis in pattern_axes]) + place_on_ground
+    pattern_end = turned([axis[1] for axis in pattern_axes]) + place_on_ground
 
     sine = (start_radius - end_radius) / np.maximum(length, 1e-9)
     is_cone = np.abs(sine) < 1

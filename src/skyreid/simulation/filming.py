@@ -10,11 +10,12 @@ from jaxtyping import Float
 from skyreid.simulation.camera import Camera, Window, look_at
 from skyreid.simulation.capsules import Capsules, image_boxes, place
 from skyreid.simulation.light import draw_light
-from skyreid.simulation.people import Person, body
+from skyreid.simulation.people.body import body
+from skyreid.simulation.people.person import Person, draw_person
+from skyreid.simulation.people.skeleton import BUILT_FOR_M, LEG_M
 from skyreid.simulation.ray_caster import draw
 from skyreid.simulation.sensor import BLUR_REACH_PX, develop, draw_sensor, encode
 from skyreid.simulation.surroundings import draw_surroundings
-from skyreid.simulation.wardrobe import draw_person
 from skyreid.tracklet import Platform
 
 FRAME_INTERVAL_S = 0.5
@@ -82,8 +83,10 @@ def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> list[Cap
     times_s = FRAME_INTERVAL_S * np.arange(num_frames)
     turn_rad_s = rng.uniform(-0.45, 0.45)
     headings = rng.uniform(0, 2 * math.pi) + turn_rad_s * times_s
-    step_m = 4 * 0.86 * person.height_m / 1.75 * math.sin(person.stride.swing_rad)
-    speed = step_m * person.stride.cadence_hz * FRAME_INTERVAL_S
+    leg_m = LEG_M * person.height_m / BUILT_FOR_M
+    # A stride is two steps, and a step twice what one leg swings to the front.
+    stride_m = 4 * leg_m * math.sin(person.stride.swing_rad)
+    speed = stride_m * person.stride.cadence_hz * FRAME_INTERVAL_S
     x = np.cumsum(speed * np.cos(headings))
     y = np.cumsum(speed * np.sin(headings))
     phases = rng.random() + person.stride.cadence_hz * times_s

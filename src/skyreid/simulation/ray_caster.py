@@ -35,32 +35,30 @@ def draw(
     """Draw a crop with `samples` x `samples` rays a pixel. The same arguments give the same bytes."""
     columns, rows = camera.sample_grid(window, samples)
     directions = camera.directions(columns, rows).reshape(3, -1).astype(np.float32)
-    points, normals, colour, hit = surroundings.meet(camera, directions)
+    background = surroundings.meet(camera, directions)
+    points, normals, colours = background.points, background.normals, background.colours
     part, depth = _nearest_parts(camera, columns, rows, directions, body)
 
     person = np.flatnonzero(part >= 0)
-    parts = part[person]
     points[:, person] = camera.position[:, None] + depth[person] * directions[:, person]
-    normals[:, person], place = surface(body, parts, points[:, person])
-    colour[:, person] = reflectance(body.paints, parts, place)
+    normals[:, person], place = surface(body, part[person], points[:, person])
+    colours[:, person] = reflectance(body.paints, part[person], place)
 
-    # Walls stand outside the reach of the body's shadow: only their own turn to the sun counts.
-    sun = np.ones(directions.shape[1], bool)
-    shaded = np.flatnonzero((part >= 0) | (hit == GROUND))
-    sun[shaded] = sunlit(light, body, points[:, shaded], normals[:, shaded])
+    # Walls are out of the reach of the body's shadow.
+    ground = np.flatnonzero((part < 0) & (background.kind == GROUND))
+    shaded = np.concatenate([person, ground])
+    sees_sun = np.ones(directions.shape[1], bool)
+    sees_sun[shaded] = sunlit(light, body, points[:, shaded], normals[:, shaded])
     sky = np.ones(directions.shape[1], np.float32)
-    ground = np.flatnonzero((part < 0) & (hit == GROUND))
     sky[ground] = sky_share(body, points[:, ground])
 
-    normals[:, person] = _tilted(normals[:, person], fold_tilt(body.paints, parts, place))
+    normals[:, person] = _creased(normals[:, person], fold_tilt(body.paints, part[person], place))
     towards_sun = light.direction.astype(np.float32)[:, None]
-    sun_level = sun * np.maximum((normals * towards_sun).sum(axis=0), 0)
-    sky_level = sky * (_FROM_GROUND + (1 - _FROM_GROUND) * (0.5 + 0.5 * normals[2]))
-    radiance = colour * (
-        sun_level * np.array(light.sun, np.float32)[:, None] + sky_level * np.array(light.sky, np.float32)[:, None]
-    )
-    is_sky = (part < 0) & (hit == SKY)
-    radiance[:, is_sky] = np.array(light.sky, np.float32)[:, None]
+    sun = sees_sun * np.maximum((normals * towards_sun).sum(axis=0), 0)
+    sky *= _FROM_GROUND + (1 - _FROM_GROUND) * (0.5 + 0.5 * normals[2])
+    sun_colour, sky_colour = (np.array(colour, np.float32)[:, None] for colour in (light.sun, light.sky))
+    radiance = colours * (sun * sun_colour + sky * sky_colour)
+    radiance[:, (part < 0) & (background.kind == SKY)] = sky_colour
     return Picture(
         np.stack([_pixel_means(channel, window, samples) for channel in radiance], axis=2),
         _pixel_means((part >= 0).astype(np.float32), window, samples),
@@ -101,14 +99,17 @@ def _candidates(
     return np.repeat(np.arange(len(rays)), [inside.size for inside in rays]), np.concatenate(rays)
 
 
-def _tilted(normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]) -> Float[np.ndarray, "3 point"]:
+def _creased(normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]) -> Float[np.ndarray, "3 point"]:
     """Normals of creased cloth; `tilt` is (around the upright axis, upwards)."""
     x, y, z = normals
-    tilted = np.stack([x - tilt[0] * y, y + tilt[0] * x, z + tilt[1]])
-    return tilted / np.sqrt((tilted**2).sum(axis=0))
+    creased = np.stack([x - tilt[0] * y, y + tilt[0] * x, z + tilt[1]])
+    return creased / np.sqrt((creased**2).sum(axis=0))
 
 
 def _pixel_means(values: Float[np.ndarray, " ray"], window: Window, samples: int) -> Float[np.ndarray, "height width"]:
     grid = values.reshape(window.height, samples, window.width, samples)
-    total = sum(grid[:, row, :, column] for row in range(samples) for column in range(samples))
-    return total / np.float32(samples**2)
+    mean = np.zeros((window.height, window.width), np.float32)
+    for row in range(samples):
+        for column in range(samples):
+            mean += grid[:, row, :, column]
+    return mean / np.float32(samples**2)

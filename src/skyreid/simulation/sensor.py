@@ -83,7 +83,7 @@ _TONES = 4096
 
 @cache
 def _tone_curve() -> UInt8[np.ndarray, " tone"]:
-    """sRGB values of light in 0-1: a table is the same on every processor, a power need not be."""
+    """The sRGB values of light in 0-1: a table is the same on every processor, a power need not be."""
     light = [tone / (_TONES - 1) for tone in range(_TONES)]
     srgb = [12.92 * x if x <= 0.0031308 else 1.055 * x ** (1 / 2.4) - 0.055 for x in light]
     return np.array([int(255 * value + 0.5) for value in srgb], np.uint8)

@@ -54,6 +54,17 @@ def _kept(size: float, footprint: Grid) -> Grid:
     return 1 / (1 + (footprint / size) ** 2)
 
 
+@dataclass(frozen=True, eq=False)
+class Background:
+    """Where rays end; for the sky only `kind` has a meaning."""
+
+    points: Float[np.ndarray, "3 ray"]
+    normals: Float[np.ndarray, "3 ray"]
+    colours: Float[np.ndarray, "3 ray"]
+    kind: Int[np.ndarray, " ray"]
+    """`GROUND`, `WALL` or `SKY`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """The ground at z = 0 and what bounds it."""
@@ -69,36 +80,30 @@ class Surroundings:
     wall_distance_m: float = math.inf
     wall_height_m: float = 0.0
 
-    def meet(
-        self, camera: Camera, directions: Float[np.ndarray, "3 point"]
-    ) -> tuple[Float[np.ndarray, "3 point"], Float[np.ndarray, "3 point"], Int[np.ndarray, " point"]]:
-        """Where rays from a camera end if no person is in their way: points, their colour, what they hit.
-
-        What they hit is one of `GROUND`, `WALL` and `SKY`; a sky point has no meaning and no colour.
-        """
+    def meet(self, camera: Camera, directions: Float[np.ndarray, "3 ray"]) -> Background:
+        """What rays from a camera end on if no person is in their way."""
         x, y, z = (float(value) for value in camera.position)
         with np.errstate(divide="ignore", invalid="ignore"):
             to_ground = np.where(directions[2] < 0, -z / directions[2], np.inf)
             to_wall = self._wall_depth(x, y, z, directions)
         depth = np.minimum(to_ground, to_wall)
-        hit = np.where(np.isinf(depth), SKY, np.where(to_wall < to_ground, WALL, GROUND))
+        kind = np.where(np.isinf(depth), SKY, np.where(to_wall < to_ground, WALL, GROUND))
         depth = np.minimum(depth, _FARTHEST_M).astype(directions.dtype)
         points = np.stack([x + depth * directions[0], y + depth * directions[1], z + depth * directions[2]])
         footprint = depth / camera.focal_px
-        colour = np.zeros_like(points)
-        on_ground = hit == GROUND
+        colours, normals = np.zeros_like(points), np.zeros_like(points)
+        ground = np.flatnonzero(kind == GROUND)
+        normals[2, ground] = 1
         # A pixel is stretched where it meets the ground at a low angle; its side of equal area counts.
-        stretched = footprint[on_ground] / np.sqrt(-directions[2, on_ground])
-        colour[:, on_ground] = self._ground_colour(points[0, on_ground], points[1, on_ground], stretched)
-        normals = np.zeros_like(points)
-        normals[2, on_ground] = 1
-        on_wall = hit == WALL
-        normals[0, on_wall] = -math.cos(self.wall_azimuth_rad)
-        normals[1, on_wall] = -math.sin(self.wall_azimuth_rad)
-        if self.wall is not None and on_wall.any():
-            along = math.cos(self.wall_azimuth_rad) * points[1] - math.sin(self.wall_azimuth_rad) * points[0]
-            colour[:, on_wall] = self.wall.colour_at(along[on_wall], points[2, on_wall], footprint[on_wall])
-        return points, normals, colour, hit
+        stretched = footprint[ground] / np.sqrt(-directions[2, ground])
+        colours[:, ground] = self._ground_colour(points[0, ground], points[1, ground], stretched)
+        wall = np.flatnonzero(kind == WALL)
+        if self.wall is not None and wall.size:
+            cos, sin = math.cos(self.wall_azimuth_rad), math.sin(self.wall_azimuth_rad)
+            normals[0, wall], normals[1, wall] = -cos, -sin
+            along = cos * points[1, wall] - sin * points[0, wall]
+            colours[:, wall] = self.wall.colour_at(along, points[2, wall], footprint[wall])
+        return Background(points, normals, colours, kind)
 
     def _ground_colour(self, x: Grid, y: Grid, footprint: Grid) -> Float[np.ndarray, "3 point"]:
         beyond = math.cos(self.verge_azimuth_rad) * x + math.sin(self.verge_azimuth_rad) * y - self.verge_distance_m
@@ -121,7 +126,7 @@ class Surroundings:
 
 def draw_surroundings(rng: np.random.Generator, camera: Camera) -> Surroundings:
     """A random place around the origin; a wall stands behind it as a low camera sees it."""
-    ground, verge = _material(rng, _PAVINGS), _material(rng, _PAVINGS + _GREENS)
+    ground, verge = _material(rng, _PAVINGS), _material(rng, _PAVINGS + 2 * _GREENS)
     is_low = camera.position[2] < _WALL_SEEN_BELOW_M
     view_azimuth = math.atan2(camera.axes[2, 1], camera.axes[2, 0])
     return Surroundings(

@@ -43,13 +43,38 @@ class ParameterReport:
     is_paper_size: bool
     """True for ViT-B/16 at G2A-VReID's 930 identities, which the table counts."""
 
+    def to_json(self) -> dict[str, object]:
+        """All counts, and the paper's beside them."""
+        return {**vars(self), "paper_table3": PAPER_TABLE_3[self.table3_row] if self.is_paper_size else None}
+
+    def lines(self) -> list[str]:
+        """A table for a human, in millions."""
+        lines = [f"{name:24} {count / 1e6:9.3f} M" for name, count in self.components.items() if count]
+        lines += [
+            f"{'overall':24} {self.overall / 1e6:9.3f} M",
+            f"{'trained in stage 1':24} {self.trained_in_stage1 / 1e6:9.3f} M",
+            f"{'trained in stage 2':24} {self.trained_in_stage2 / 1e6:9.3f} M",
+        ]
+        counted = f"overall {self.paper_overall / 1e6:.1f} M, tunable {self.paper_tunable / 1e6:.1f} M"
+        lines.append(f"as the paper's Table 3 counts, row {self.table3_row!r}: {counted}")
+        if self.is_paper_size:
+            overall, tunable = PAPER_TABLE_3[self.table3_row]
+            lines.append(f"printed there: overall {overall} M, tunable {tunable} M")
+        else:
+            lines.append("the table counts ViT-B/16 with 930 identities (G2A-VReID): no printed row to compare with")
+        kinds = [self.components[f"{kind}-frame adapters"] for kind in ("intra", "cross")]
+        for alpha, printed in PAPER_TABLE_4.items():
+            if [round(count / 1e6, 1) for count in kinds] == list(printed):
+                lines.append(f"paper's Table 4, alpha {alpha}: IFA {printed[0]} M, CFAA {printed[1]} M")
+        return lines
+
 
 def count_parameters(config: TwoStageConfig, *, num_identities: int) -> ParameterReport:
     """Count without allocating a single one."""
     with torch.device("meta"):
         model = VslaClip(config.model, num_identities=num_identities)
     components = _components(model)
-    is_aligned = config.stage1 is not None
+    is_aligned = config.stage2.loss.needs_text
     adapters = components["intra-frame adapters"] + components["cross-frame adapters"]
     tokens = components["identity tokens"] + components["shared prompts"]
     prompt = components["platform prompt"]
@@ -98,11 +123,11 @@ def _trainable(model: VslaClip) -> int:
 
 
 def _table3_row(config: TwoStageConfig) -> str:
-    adapters = config.model.image.adapters
+    adapters, is_aligned = config.model.image.adapters, config.stage2.loss.needs_text
     if adapters.intra_frame is None and adapters.cross_frame is None:
-        return "baseline+VSA (FT-CLIP)" if config.stage1 is not None else "baseline"
-    if config.stage1 is None:
+        return "baseline+VSA (FT-CLIP)" if is_aligned else "baseline"
+    if not is_aligned:
         return "IFA"
     if adapters.cross_frame is None:
         return "IFA+VSA"
-    return "IFA+VSA+CFAA+PBP" if config.model.platform_prompt is not None else "IFA+VSA+CFAA (VSLA-CLIP)"
+    return "IFA+VSA+CFAA+PBP" if config.model.platform_prompt.depth else "IFA+VSA+CFAA (VSLA-CLIP)"

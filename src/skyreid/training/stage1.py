@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.optim import Optimizer
 
-from skyreid.losses.similarity import DotProduct, Similarity, image_text_logits
+from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.training.optimizer import WeightDecay, set_learning_rate
@@ -32,7 +32,8 @@ class Stage1Config:
     training tracklet once, as it is (METHOD 11 row 7)."""
     schedule: CosineSchedule = field(default_factory=CosineSchedule)
     weight_decay: WeightDecay = field(default_factory=lambda: WeightDecay(weights=1e-4))
-    similarity: Similarity = field(default_factory=DotProduct)
+    cosine_temperature: float | None = None
+    """Similarity is the cosine divided by it (paper); None = the plain dot product (release)."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:
@@ -66,7 +67,7 @@ def stage1_epoch(
     for batch in order.split(config.batch_size):
         if config.drop_last and len(batch) < config.batch_size:
             break
-        losses = stage1_losses(model, features[batch], labels[batch], config.similarity)
+        losses = stage1_losses(model, features[batch], labels[batch], config.cosine_temperature)
         optimizer.zero_grad(set_to_none=True)
         torch.stack([*losses.values()]).sum().backward()
         optimizer.step()
@@ -74,7 +75,10 @@ def stage1_epoch(
 
 
 def stage1_losses(
-    model: VslaClip, features: Float[Tensor, "clip embed"], labels: Int[Tensor, " clip"], similarity: Similarity
+    model: VslaClip,
+    features: Float[Tensor, "clip embed"],
+    labels: Int[Tensor, " clip"],
+    cosine_temperature: float | None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Both directions of the contrastive loss (paper Eq. 2 and 3).
 
@@ -82,7 +86,7 @@ def stage1_losses(
     """
     identities, position = labels.unique(return_inverse=True)
     texts = model.text_features(identities)[position].float()
-    logits = image_text_logits(features, texts, similarity)
+    logits = image_text_logits(features, texts, cosine_temperature=cosine_temperature)
     return {
         "image_to_text": supervised_contrastive(logits, labels, labels),
         "text_to_image": supervised_contrastive(logits.T, labels, labels),

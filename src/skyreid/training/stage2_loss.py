@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from skyreid.losses.similarity import DotProduct, Similarity, image_text_logits
+from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.image_tower import ClipFeatures
@@ -37,11 +37,13 @@ class Stage2LossConfig:
     triplet_on: tuple[FeatureName, ...] = ("penultimate", "final", "joint")
     """Features with a triplet loss; the paper writes one."""
     label_smoothing: float = 0.1
-    similarity: Similarity = field(default_factory=DotProduct)
+    cosine_temperature: float | None = None
+    """Similarity is the cosine divided by it (paper); None = the plain dot product (release)."""
     triplet: TripletConfig = field(default_factory=TripletConfig)
 
     @property
     def needs_text(self) -> bool:
+        """Whether a term compares with text, so that stage 1 must learn the sentences first."""
         return any((self.visual_semantic_weight, self.image_to_text_weight, self.text_to_image_weight))
 
 
@@ -71,7 +73,7 @@ def stage2_losses(
         loss = batch_hard_triplet(getattr(features, name), labels, config.triplet)
         terms[f"triplet_{name}"] = config.triplet_weight * loss
     if texts is not None:
-        logits = image_text_logits(features.joint, texts, config.similarity)
+        logits = image_text_logits(features.joint, texts, cosine_temperature=config.cosine_temperature)
         in_batch = logits[:, labels]
         terms["visual_semantic"] = config.visual_semantic_weight * functional.cross_entropy(
             logits, labels, label_smoothing=smoothing

@@ -41,31 +41,43 @@ class TrainingClips:
         """Batches of one epoch."""
         return len(identity_batches(self._labels, sampler, seed=self._seed, epoch=epoch))
 
-    def augmented(self, sampler: IdentitySamplerConfig, epoch: int) -> Iterator[ClipBatch]:
+    def epoch(self, sampler: IdentitySamplerConfig, epoch: int) -> Iterator[ClipBatch]:
         """Yield this process's part of every batch of one epoch, under augmentation."""
-        batches = [
-            self._workers.share(
-                [
-                    ClipRequest(
-                        self._tracklets[position],
-                        label=self._labels[position],
-                        draw=f"clip/{self._seed}/{epoch}/{number}/{slot}",
-                    )
-                    for slot, position in enumerate(batch)
-                ]
-            )
-            for number, batch in enumerate(identity_batches(self._labels, sampler, seed=self._seed, epoch=epoch))
-        ]
-        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=self._augmentation)
-        return load_batches(reader, batches, threads=self._threads)
+        batches = [self._workers.share(batch) for batch in self._augmented_requests(sampler, epoch)]
+        return self._load(batches, self._augmentation)
 
-    def plain(self, batch_size: int) -> Iterator[ClipBatch]:
-        """Yield this process's part of the test-time clips of all training tracklets."""
+    def once_augmented(self, sampler: IdentitySamplerConfig, batch_size: int) -> Iterator[ClipBatch]:
+        """Yield this process's consecutive part of epoch 0, which stage 2 does not train on."""
+        requests = [request for batch in self._augmented_requests(sampler, 0) for request in batch]
+        return self._load(self._consecutive_part(requests, batch_size), self._augmentation)
+
+    def once_plain(self, batch_size: int) -> Iterator[ClipBatch]:
+        """Yield this process's consecutive part of the test-time clips of all training tracklets."""
         requests = [
             ClipRequest(tracklet, label=label, frames=tuple(restricted_begin(len(tracklet.frames), self._clip_length)))
             for tracklet, label in zip(self._tracklets, self._labels, strict=True)
         ]
+        return self._load(self._consecutive_part(requests, batch_size), None)
+
+    def _augmented_requests(self, sampler: IdentitySamplerConfig, epoch: int) -> list[list[ClipRequest]]:
+        return [
+            [
+                ClipRequest(
+                    self._tracklets[position],
+                    label=self._labels[position],
+                    draw=f"clip/{self._seed}/{epoch}/{number}/{slot}",
+                )
+                for slot, position in enumerate(batch)
+            ]
+            for number, batch in enumerate(identity_batches(self._labels, sampler, seed=self._seed, epoch=epoch))
+        ]
+
+    def _consecutive_part(self, requests: list[ClipRequest], batch_size: int) -> list[list[ClipRequest]]:
         part = self._workers.uneven_share(requests)
-        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=None)
-        batches = [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+        return [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+
+    def _load(
+        self, batches: Sequence[Sequence[ClipRequest]], augmentation: AugmentationConfig | None
+    ) -> Iterator[ClipBatch]:
+        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=augmentation)
         return load_batches(reader, batches, threads=self._threads)

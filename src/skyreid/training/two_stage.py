@@ -57,18 +57,14 @@ class TwoStageConfig:
     clip_length: int = 8
     """Frames a clip."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    stage1: Stage1Config | None = field(default_factory=Stage1Config)
-    """None = no sentences are learned; only without the losses that need them (the paper's baseline)."""
+    stage1: Stage1Config = field(default_factory=Stage1Config)
+    """Not run when no loss of stage 2 needs text (the paper's baseline)."""
     stage2: Stage2Config = field(default_factory=Stage2Config)
     extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     seed: int = 1234
     precision: Precision = "auto"
     frame_bank_gb: float = 8.0
     """Memory for decoded frames; what does not fit is decoded again."""
-
-    def __post_init__(self) -> None:
-        if self.stage1 is None and self.stage2.loss.needs_text:
-            raise ValueError("the visual-semantic losses need stage 1: give stage1, or set their weights to 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +98,7 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
         threads=config.extraction.threads,
     )
     run = _Run(config, clips, workers, folder, progress)
-    if config.stage1 is not None and not run.is_done(1, config.stage1.epochs):
+    if config.stage2.loss.needs_text and not run.is_done(1, config.stage1.epochs):
         run.stage1(config.stage1)
     if not run.is_done(2, config.stage2.epochs):
         run.stage2(config.stage2)
@@ -186,6 +182,7 @@ class _Run:
         self.progress = progress
         self.model = build_model(config, num_identities=clips.num_identities)
         self.initial_sha256 = _digest(self.model)
+        self.changing = _names_that_change(self.model, config)
         self.state = self._resume()
         self.model.to(workers.device)
 
@@ -224,7 +221,7 @@ class _Run:
             stage2_epoch(
                 prepared_step,
                 prepared_optimizer,
-                self.clips.augmented(config.sampler, epoch),
+                self.clips.epoch(config.sampler, epoch),
                 texts,
                 epoch=epoch,
                 config=config,
@@ -251,7 +248,6 @@ class _Run:
 
     def _epochs(self, stage: int, total: int, optimizer: Adam, *, steps_per_epoch: int) -> Epochs:
         """Take up a stage where the state left it."""
-        changing = _names_that_change(self.model, self.config)
         state = self.state if self.state is not None and self.state.stage == stage else None
         if state is not None:
             optimizer.load_state_dict(state.optimizer)
@@ -259,7 +255,7 @@ class _Run:
 
         def keep(epoch: int, step: int) -> None:
             if self.workers.is_first:
-                weights = {name: tensor for name, tensor in self.model.state_dict().items() if name in changing}
+                weights = {name: tensor for name, tensor in self.model.state_dict().items() if name in self.changing}
                 self.folder.save_state(
                     TrainingState(
                         stage=stage,
@@ -288,12 +284,9 @@ class _Run:
         """Features of the bare tower and their labels, computed at most once a run."""
         if (kept := self.folder.load_features()) is not None:
             return kept
-        sampler = self.config.stage2.sampler
-        clips = (
-            self.clips.augmented(sampler, epoch=0)
-            if config.augmented_features
-            else self.clips.plain(self.config.extraction.batch_size)
-        )
+        sampler, batch_size = self.config.stage2.sampler, self.config.extraction.batch_size
+        is_augmented = config.augmented_features
+        clips = self.clips.once_augmented(sampler, batch_size) if is_augmented else self.clips.once_plain(batch_size)
         features, labels = [], []
         for batch in clips:
             pixels = batch.to(self.workers.device).pixels(self.config.augmentation.erase_fill)
@@ -324,7 +317,7 @@ def train_in_stage2(model: VslaClip, config: Stage2Config) -> None:
 def _names_that_change(model: VslaClip, config: TwoStageConfig) -> set[str]:
     """Tensors that some stage trains, and the running statistics of the heads."""
     names = {name for name, _ in model.named_buffers()}
-    if config.stage1 is not None:
+    if config.stage2.loss.needs_text:
         model.train_in_stage1()
         names |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     train_in_stage2(model, config.stage2)

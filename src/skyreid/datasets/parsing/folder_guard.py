@@ -1,9 +1,21 @@
 """Keeping paths inside one folder, links included."""
 
 import os
+from dataclasses import dataclass
+from os.path import split
 from pathlib import Path
 
 from skyreid.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """What was seen of a folder."""
+
+    below: str | None
+    """Its real path from the root, in POSIX form; None outside."""
+    links_out: frozenset[str]
+    """Links in it that lead out of the root."""
 
 
 class FolderGuard:
@@ -15,8 +27,7 @@ class FolderGuard:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._real_root = root.resolve()
-        self._real_folders: dict[str, Path] = {}
-        self._escaping: dict[Path, frozenset[str]] = {}
+        self._folders: dict[str, _Folder] = {}
 
     def relative(self, path: str) -> str:
         """Give a frame's path from the root, in POSIX form.
@@ -24,11 +35,11 @@ class FolderGuard:
         Raises:
             ManifestError: the frame lies elsewhere.
         """
-        folder, name = str(Path(path).parent), Path(path).name
-        real = self._real(folder)
-        if not real.is_relative_to(self._real_root) or name in self._links_out(real):
+        folder, name = split(path)
+        seen = self._look(folder)
+        if seen.below is None or name in seen.links_out:
             raise ManifestError(f"frames must lie in the manifest's folder {self._root}; got {path!r}")
-        return (real.relative_to(self._real_root) / name).as_posix()
+        return name if seen.below == "." else f"{seen.below}/{name}"
 
     def inside(self, relative: str, where: str) -> str:
         """Give the path of a frame that is named from the root.
@@ -37,29 +48,29 @@ class FolderGuard:
             ManifestError: a link leads out of the root; the message starts with `where`.
         """
         folder, _, name = f"{self._root}/{relative}".rpartition("/")
-        real = self._real(folder)
-        if not real.is_relative_to(self._real_root) or name in self._links_out(real):
+        seen = self._look(folder)
+        if seen.below is None or name in seen.links_out:
             raise ManifestError(f"{where}: {relative!r} leads out of the manifest's folder through a link")
         return f"{folder}/{name}"
 
-    def _real(self, folder: str) -> Path:
-        real = self._real_folders.get(folder)
-        if real is None:
-            real = self._real_folders[folder] = Path(folder).resolve()
-        return real
+    def _look(self, folder: str) -> _Folder:
+        seen = self._folders.get(folder)
+        if seen is None:
+            real = Path(folder).resolve()
+            is_inside = real.is_relative_to(self._real_root)
+            seen = self._folders[folder] = _Folder(
+                below=real.relative_to(self._real_root).as_posix() if is_inside else None,
+                links_out=self._links_out(real) if is_inside else frozenset(),
+            )
+        return seen
 
     def _links_out(self, folder: Path) -> frozenset[str]:
-        """Name the links in a folder that lead out of the root."""
-        names = self._escaping.get(folder)
-        if names is None:
-            try:
-                with os.scandir(folder) as entries:
-                    names = frozenset(
-                        entry.name
-                        for entry in entries
-                        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._real_root)
-                    )
-            except (FileNotFoundError, NotADirectoryError):
-                names = frozenset()
-            self._escaping[folder] = names
-        return names
+        try:
+            with os.scandir(folder) as entries:
+                return frozenset(
+                    entry.name
+                    for entry in entries
+                    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._real_root)
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()

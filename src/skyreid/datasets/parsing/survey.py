@@ -106,8 +106,8 @@ class Survey:
         """
         for finding in self.findings:
             if finding.kind is not FindingKind.MISSING_FILE:
-                others = f" (and {len(self.findings) - 1} more findings)" if len(self.findings) > 1 else ""
-                raise DatasetError(f"{self.name}: {finding.subject}: {finding.detail}{others}")
+                in_all = f" ({len(self.findings)} findings in all)" if len(self.findings) > 1 else ""
+                raise DatasetError(f"{self.name}: {finding.subject}: {finding.detail}{in_all}")
         if self.findings:
             raise MissingFrameError(
                 f"{self.name}: {len(self.findings)} of {len(self.listed)} listed frames are missing "

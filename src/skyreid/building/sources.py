@@ -1,0 +1,65 @@
+"""What the user brings: a video, the camera that took it, and perhaps who is where in it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyreid.errors import SourceError
+from skyreid.tracklet import Platform
+
+_KEYS = ("platform", "camera", "annotations")
+_MAX_NAME = 40
+"""Characters that a camera or a file gives to a folder's name, so that it stays below 255 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One video of one camera. A camera may have several."""
+
+    path: Path
+    platform: Platform
+    camera: str
+    """Its name; the same name in two sources is the same camera."""
+    annotations: Path | None = None
+    """Boxes with identity numbers in MOTChallenge format; None = find people by motion."""
+
+    @property
+    def name(self) -> str:
+        """Camera and file as one name that every file system takes, such as `C1-entrance`."""
+        return f"{_plain(self.camera)}-{_plain(self.path.stem)}"
+
+
+def parse_source(text: str) -> Source:
+    """Read `FILE,platform=ground,camera=C1,annotations=gt.txt`, as the command line takes it.
+
+    Raises:
+        SourceError: a key is unknown, missing, empty or given twice, or the platform is neither of the two.
+    """
+    path, *items = re.split(r",(?=\w+=)", text)
+    given: dict[str, str] = {}
+    for item in items:
+        key, _, value = item.partition("=")
+        if key not in _KEYS:
+            raise SourceError(f"{text!r}: a source has the keys {', '.join(_KEYS)}; got {key!r}")
+        if key in given:
+            raise SourceError(f"{text!r}: {key} stands twice")
+        if not value:
+            raise SourceError(f"{text!r}: {key} is empty")
+        given[key] = value
+    if not path:
+        raise SourceError(f"{text!r}: a source begins with its file, as in video.mp4,platform=ground,camera=C1")
+    for key in ("platform", "camera"):
+        if key not in given:
+            raise SourceError(f"{text!r}: {key} is missing, as in {path},platform=ground,camera=C1")
+    if given["platform"] not in tuple(Platform):
+        raise SourceError(f"{text!r}: platform is {' or '.join(Platform)}; got {given['platform']!r}")
+    return Source(
+        path=Path(path),
+        platform=Platform(given["platform"]),
+        camera=given["camera"],
+        annotations=Path(given["annotations"]) if "annotations" in given else None,
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)[:_MAX_NAME].strip(".") or "_"

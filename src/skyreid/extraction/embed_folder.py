@@ -1,0 +1,35 @@
+"""A folder of tracklets and a checkpoint to one embedding table on disk."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.datasets.manifest import read_manifest
+from skyreid.distributed import Workers
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.extraction.loading import load
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+
+
+def embed_folder(
+    folder: Path, checkpoint: Path, out: Path, config: ExtractionConfig, *, progress: Progress = silent
+) -> EmbeddingTable:
+    """Embed what `folder`/manifest.jsonl lists; the table remembers where the pictures are.
+
+    Raises:
+        ManifestError: no manifest, or a damaged one.
+        CheckpointError: no checkpoint, or a damaged one.
+        MissingFrameError: a frame is missing or unreadable.
+    """
+    manifest_path = folder / "manifest.jsonl"
+    manifest = read_manifest(manifest_path)
+    workers = Workers()
+    encoder = load(checkpoint, device=workers.device).encoder
+    # Each frame is read once, so a bank would only hold memory.
+    bank = FrameBank(encoder.image_size, capacity_bytes=0)
+    table = embed_tracklets(encoder, manifest.tracklets, bank, workers, config, progress=progress)
+    table = replace(table, manifest=str(manifest_path.resolve()))
+    if workers.is_first:
+        save_table(out, table)
+    return table

@@ -1,0 +1,1 @@
+"""Who walks by and what shape that has: looks, joints, and the capsules of one moment of the walk."""

@@ -1,0 +1,191 @@
+"""The tapered capsules of one person at one moment of the walk: trunk, limbs and the clothes on them.
+
+Lengths are metres of a person of `BUILT_FOR_M`; `body` scales the finished parts.
+"""
+
+from skyreid.simulation.capsules import NO_CUT, Capsule, Point
+from skyreid.simulation.paint import Paint
+from skyreid.simulation.people.bag import bag
+from skyreid.simulation.people.head import head
+from skyreid.simulation.people.person import Lower, Person, Upper
+from skyreid.simulation.people.skeleton import (
+    BUILT_FOR_M,
+    LEFT,
+    RIGHT,
+    SIDES,
+    SOLE_M,
+    Skeleton,
+    between,
+    stand,
+)
+
+_CLOTH_M = {Upper.TSHIRT: 0.004, Upper.JUMPER: 0.009, Upper.JACKET: 0.016, Upper.COAT: 0.018}
+"""Thickness of the cloth and the air below it."""
+_WAISTBAND_UP_M = {Upper.TSHIRT: 0.02, Upper.JUMPER: 0.0, Upper.JACKET: -0.04, Upper.COAT: -0.04}
+"""Lower edge on the trunk, over the hips' centre; a coat goes on below as a skirt."""
+_TROUSERS_M = 0.012
+_COAT_SKIRT_M = 0.02
+_HEM_HEIGHT_M = {Lower.SKIRT: 0.55, Lower.LONG_SKIRT: 0.27}
+_COAT_HEM_HEIGHT_M = 0.58
+
+
+def body(person: Person, phase: float) -> list[Capsule]:
+    """The parts of a person who walks along x over the origin, at `phase` (0-1, cyclic) of the stride."""
+    joints = stand(person.shoulders, person.stride, phase)
+    parts = [*_trunk(person, joints), *_legs(person, joints), *_arms(person, joints)]
+    if person.lower in _HEM_HEIGHT_M:
+        parts += _skirt(person, joints, _HEM_HEIGHT_M[person.lower], 0.0, person.lower_paint)
+    if person.upper is Upper.COAT:
+        parts += _skirt(person, joints, _COAT_HEM_HEIGHT_M, _COAT_SKIRT_M, person.upper_paint)
+    parts += head(person, joints) + bag(person, joints)
+    return [part.scaled(person.height_m / BUILT_FOR_M) for part in parts]
+
+
+def _garment_axis(joints: Skeleton) -> tuple[Point, Point]:
+    """Where the pattern of everything on the trunk counts from and to."""
+    return joints.trunk(0, 0, 0.05), joints.trunk(0, 0, 0.55)
+
+
+def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
+    at, girth, cloth = joints.trunk, person.girth, _CLOTH_M[person.upper]
+
+    def piece(
+        start: Point,
+        end: Point,
+        start_radius: float,
+        end_radius: float,
+        flatness: float = 1.0,
+        cut_height: float = NO_CUT,
+    ) -> Capsule:
+        return Capsule(
+            start=start,
+            end=end,
+            start_radius=start_radius + cloth,
+            end_radius=end_radius + cloth,
+            paint=person.upper_paint,
+            flatness=flatness,
+            cut_height=cut_height,
+            pattern_axis=_garment_axis(joints),
+        )
+
+    pelvis = Capsule(
+        start=at(0, 0, 0.055),
+        end=at(0, 0, 0.17),
+        start_radius=0.156 * person.hips,
+        end_radius=0.132 * girth,
+        flatness=0.70,
+        paint=person.lower_paint,
+    )
+    waistband = at(0, 0, _WAISTBAND_UP_M[person.upper])[2]
+    shoulder = 0.056 * girth
+    parts = [
+        pelvis,
+        piece(at(0, 0, 0.06), at(0, 0, 0.17), 0.160 * person.hips, 0.134 * girth, 0.72, waistband),
+        piece(at(0, 0, 0.13), at(0.01, 0, 0.36), 0.134 * girth, 0.128 * girth, 0.74),
+        piece(joints.shoulders[LEFT], joints.shoulders[RIGHT], shoulder, shoulder),
+    ]
+    for side, sign in SIDES:
+        chest = at(0, sign * 0.075 * person.shoulders, 0.38)
+        near_shoulder = between(joints.shoulders[side], at(0, 0, 0.47), 0.12)
+        parts += [
+            piece(at(0, sign * 0.02, 0.15), chest, 0.115 * girth, 0.098 * girth, 0.9),
+            piece(at(-0.005, sign * 0.035, 0.50), near_shoulder, 0.045, 0.05),
+        ]
+    return parts
+
+
+def _legs(person: Person, joints: Skeleton) -> list[Capsule]:
+    girth, skin, shoe = person.girth, Paint(person.skin), Paint(person.shoes)
+    has_trousers = person.lower is Lower.TROUSERS
+    cloth = _TROUSERS_M if has_trousers else 0.0
+    paint = person.lower_paint if has_trousers else skin
+    thigh, knee_radius, calf = 0.078 * girth + cloth, 0.052 * girth + cloth, 0.053 * girth + cloth
+    ankle_radius = 0.036 * girth + 1.5 * cloth
+    parts = []
+    for side, _ in SIDES:
+        hip, knee, ankle = joints.hips[side], joints.knees[side], joints.ankles[side]
+        middle, low = between(knee, ankle, 0.35), between(knee, ankle, 0.95)
+        parts += [
+            Capsule(start=hip, end=knee, start_radius=thigh, end_radius=knee_radius, paint=paint),
+            Capsule(start=knee, end=middle, start_radius=knee_radius, end_radius=calf, paint=paint),
+            Capsule(start=middle, end=low, start_radius=calf, end_radius=ankle_radius, paint=paint),
+            Capsule(
+                start=joints.heels[side],
+                end=joints.toes[side],
+                start_radius=SOLE_M,
+                end_radius=SOLE_M,
+                paint=shoe,
+            ),
+        ]
+        if person.lower is Lower.SHORTS:
+            parts.append(
+                Capsule(
+                    start=hip,
+                    end=between(hip, knee, 0.82),
+                    start_radius=thigh + 0.014,
+                    end_radius=0.060 * girth + 0.022,
+                    paint=person.lower_paint,
+                )
+            )
+    return parts
+
+
+def _skirt(person: Person, joints: Skeleton, hem: float, loose: float, paint: Paint) -> list[Capsule]:
+    """Cloth from the hips to a hem: round the left leg, round the right one and between.
+
+    The three are bent where the knees are, so that the hem widens with the stride and no leg pokes through.
+    """
+    legs = []
+    for side, sign in SIDES:
+        knee = joints.knees[side]
+        legs.append([joints.trunk(0, sign * 0.055, 0.02), knee, joints.leg_at(side, min(hem, knee[2]))])
+    middle = [between(left, right, 0.5) for left, right in zip(*legs, strict=True)]
+    top, low = 0.114 * person.girth, 0.102 * person.girth
+    middle_top, middle_low = 0.150 * person.hips, 0.160 * person.girth
+    cones = []
+    for path, radii, flatness in (
+        (legs[LEFT], (top, low, low), 1.0),
+        (legs[RIGHT], (top, low, low), 1.0),
+        (middle, (middle_top, middle_low, middle_low), 0.8),
+    ):
+        for upper in (0, 1):
+            cones.append(
+                Capsule(
+                    start=path[upper],
+                    end=path[upper + 1],
+                    start_radius=radii[upper] + loose,
+                    end_radius=radii[upper + 1] + loose,
+                    paint=paint,
+                    flatness=flatness,
+                    cut_height=hem,
+                    pattern_axis=_garment_axis(joints),
+                )
+            )
+    return cones
+
+
+def _arms(person: Person, joints: Skeleton) -> list[Capsule]:
+    girth, skin = person.girth, Paint(person.skin)
+    is_short = person.upper is Upper.TSHIRT
+    cloth = 0.0 if is_short else _CLOTH_M[person.upper]
+    paint = skin if is_short else person.sleeve_paint
+    upper, elbow_radius, lower = 0.048 * girth + cloth, 0.038 * girth + cloth, 0.026 * girth + cloth
+    parts = []
+    for side, _ in SIDES:
+        shoulder, elbow, wrist = joints.shoulders[side], joints.elbows[side], joints.wrists[side]
+        parts += [
+            Capsule(start=shoulder, end=elbow, start_radius=upper, end_radius=elbow_radius, paint=paint),
+            Capsule(start=elbow, end=wrist, start_radius=elbow_radius, end_radius=lower, paint=paint),
+            Capsule(start=wrist, end=joints.fingers[side], start_radius=0.032, end_radius=0.024, paint=skin),
+        ]
+        if is_short:
+            parts.append(
+                Capsule(
+                    start=shoulder,
+                    end=between(shoulder, elbow, 0.55),
+                    start_radius=0.058 * girth + 0.004,
+                    end_radius=0.048 * girth + 0.010,
+                    paint=person.sleeve_paint,
+                )
+            )
+    return parts
