@@ -121,20 +121,6 @@ def provenance_of_this_run(*, seed: int, world_size: int, data_sha256: str | Non
     }
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and on the disk before its name appears."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staging = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(staging).replace(path)
-    finally:
-        Path(staging).unlink(missing_ok=True)
-
-
 def _git(*arguments: str) -> str | None:
     """Ask git about the checkout that this code stands in; None outside of one."""
     try:

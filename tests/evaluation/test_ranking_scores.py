@@ -88,7 +88,7 @@ def slow_loop(query, gallery, protocol) -> tuple[list[Fraction | None], list[Fra
         num_queries += 1
         ranked = []
         for position, (other, other_pid, other_camid, other_platform) in enumerate(searched):
-            same_camera = other_camid == camid and other_platform == platform
+            same_camera = other_camid == camid and not (protocol.crosses_platforms and other_platform != platform)
             if other_pid == -1 or (other_pid == pid and same_camera and protocol.junk_same_camera):
                 continue
             if protocol.gallery_platform is not None and other_platform != protocol.gallery_platform.number:
@@ -164,11 +164,13 @@ def test_junk_is_not_ranked_and_distractors_are():
     assert evaluate(query, distractor_first, CROSS_CAMERA).rank(1) == 0
 
 
-def test_a_person_seen_from_the_other_platform_is_a_match_though_both_count_their_cameras_from_zero():
+def test_across_platforms_a_person_is_a_match_though_both_count_their_cameras_from_zero():
     query = table([[1, 0]], [7], camids=[0], platforms=[0])
     gallery = table([[1, 0]], [7], camids=[0], platforms=[1])
-    for protocol in (CROSS_CAMERA, CROSS_PLATFORM, GROUND_TO_AERIAL):
+    for protocol in (CROSS_PLATFORM, GROUND_TO_AERIAL):
         assert evaluate(query, gallery, protocol).mAP == 1
+    with pytest.raises(ProtocolError):
+        evaluate(query, gallery, CROSS_CAMERA)  # one camid is one camera there
 
 
 def test_cross_platform_asks_in_both_directions_at_once():

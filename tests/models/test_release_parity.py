@@ -1,6 +1,7 @@
 """The model and both stages of training against the stored outputs of the released program."""
 
 import pytest
+
 from tests.reference.parity import CHECKS, reference_loops
 from tests.reference.stored_cases import CASES, IN_REPOSITORY, find_case
 

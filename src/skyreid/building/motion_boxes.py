@@ -4,7 +4,6 @@ Measured with these settings on real clips: usable for sparse people taller than
 see who stands still longer than a minute, and gives one box for people who overlap.
 """
 
-import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -71,7 +70,13 @@ def motion_boxes(
         camera.look(frame.time_s, frame.pixels)
         scale = facts.width / frame.pixels.shape[1]
         boxes = background.moving(frame.pixels)
-        found.append(FrameBoxes(frame.index, frame.time_s, tuple((x0 * scale, y0 * scale, x1 * scale, y1 * scale) for x0, y0, x1, y1 in boxes)))
+        found.append(
+            FrameBoxes(
+                frame.index,
+                frame.time_s,
+                tuple((x0 * scale, y0 * scale, x1 * scale, y1 * scale) for x0, y0, x1, y1 in boxes),
+            )
+        )
         progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
     if camera.moves:
         raise SourceError(

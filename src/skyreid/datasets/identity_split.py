@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from skyreid.datasets.atomic_file import write_atomically
+from skyreid.atomic_file import write_atomically
 from skyreid.errors import DatasetError
 
 _FORMAT = "skyreid identity split"

@@ -13,7 +13,7 @@ from math import isfinite
 from os.path import commonpath, split
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from skyreid.datasets.atomic_file import write_atomically
+from skyreid.atomic_file import write_atomically
 from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Frame, Platform, Tracklet

@@ -28,6 +28,12 @@ class EvaluationProtocol:
     junk_same_camera: bool = True
     """For one query, ignore gallery entries with its pid and its camera."""
 
+    @property
+    def crosses_platforms(self) -> bool:
+        """Whether a query is only ever compared with the other platform, hence never with its own camera."""
+        is_direction = None not in (self.query_platform, self.gallery_platform)
+        return self.other_platform_only or (is_direction and self.query_platform != self.gallery_platform)
+
     def __post_init__(self) -> None:
         if self.gallery_includes_queries and not self.junk_same_camera:
             raise ProtocolError(

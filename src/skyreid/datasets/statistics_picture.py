@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from skyreid.datasets.atomic_file import write_atomically
+from skyreid.atomic_file import write_atomically
 from skyreid.datasets.statistics import BenchmarkStatistics, Distribution
 from skyreid.tracklet import Platform
 

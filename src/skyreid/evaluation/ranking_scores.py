@@ -13,8 +13,9 @@ ranking is ever built: the place of a good entry is the number of entries that a
 those equally similar that stand before it.
 
 Source: METHOD section 9; paper section 5.1.
-Deviation: the release leaves the order of ties to chance. A camera is a camid on a platform, so a
-dataset that numbers ground and aerial cameras from 0 each loses no match; the release has one count.
+Deviation: the release leaves the order of ties to chance. A camera is its camid, as there; but where
+a protocol compares with the other platform only, no entry is from the query's own camera, so a dataset
+that numbers ground and aerial cameras from 0 each loses no match.
 """
 
 from dataclasses import dataclass
@@ -106,11 +107,12 @@ def evaluate(
             f"{protocol.name}: no {_named(protocol.gallery_platform)} to search; the gallery table has "
             f"{platform_counts(gallery)}, of them {np.count_nonzero(gallery.pids == JUNK_PID)} junk"
         )
+    has_junk = protocol.junk_same_camera and not protocol.crosses_platforms
     average_precisions = np.full(len(query), np.nan)
     first_places = np.full(len(query), -1)
     for ask, rank in _comparisons(asking, searched, asks, is_ranked, protocol):
         average_precisions[ask], first_places[ask] = _score(
-            asking.select(ask), searched.select(rank), protocol.junk_same_camera, block_size
+            asking.select(ask), searched.select(rank), has_junk, block_size
         )
     has_match = first_places >= 0
     num_queries, num_matched = int(asks.sum()), int(has_match.sum())
@@ -205,7 +207,6 @@ def _score(
             same_person = by_pid[starts[row] : ends[row]]
             is_junk = np.full(same_person.size, junk_same_camera)
             is_junk &= gallery.camids[same_person] == query.camids[row]
-            is_junk &= gallery.platforms[same_person] == query.platforms[row]
             good = same_person[~is_junk]
             if good.size == 0:
                 continue

@@ -20,25 +20,24 @@ def assemble(state: ForeignState, build: Callable[[], Model], weights: Mapping[s
     Args:
         state: where the weights come from; a refusal names it.
         build: makes the model; sizes that it refuses are the file's.
-        weights: under our names.
+        weights: under our names, all of them.
 
     Raises:
-        CheckpointError: keys or shapes that do not fit, numbers that are not finite, integers where
-            weights belong.
+        CheckpointError: shapes that do not fit, numbers that are not finite, integers where weights
+            belong.
     """
     with torch.device("meta"), state.blamed():
         model = build()
     own = model.state_dict()
     converted = {}
     for name, tensor in weights.items():
-        dtype = own[name].dtype
-        if dtype.is_floating_point and not tensor.is_floating_point():
+        wanted = own[name]
+        if tensor.shape != wanted.shape:
+            raise state.refusal(f"{name} has shape {list(tensor.shape)}; the other tensors want {list(wanted.shape)}")
+        if wanted.is_floating_point() and not tensor.is_floating_point():
             raise state.refusal(f"{name} must hold floating-point numbers; got {tensor.dtype}")
         if not torch.isfinite(tensor).all():
             raise state.refusal(f"{name} holds numbers that are not finite")
-        converted[name] = tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
-    try:
-        model.load_state_dict(converted, strict=True, assign=True)
-    except RuntimeError as error:
-        raise state.refusal(str(error)) from error
+        converted[name] = tensor.detach().to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
+    model.load_state_dict(converted, strict=True, assign=True)
     return model

@@ -52,7 +52,7 @@ LITERALS = {
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-OPCODES = {
+UNDERSTOOD = {
     *LITERALS,
     *CONSTANTS,
     *TUPLES,
@@ -61,6 +61,7 @@ OPCODES = {
     *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
     *("GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "NEWOBJ", "BUILD"),
 }
+OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes if opcode.name in UNDERSTOOD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +122,20 @@ class _Machine:
     def __init__(self) -> None:
         self.stack: list[object] = []
         self.marks: list[list[object]] = []
-        self.memo: dict[int, object] = {}
+        self.memo: dict[object, object] = {}
 
     def run(self, pickled: bytes) -> object:
         file = io.BytesIO(pickled)
         while code := file.read(1):
-            opcode = pickletools.code2op.get(code.decode("latin-1"))
-            name = opcode.name if opcode is not None else f"byte {code!r}"
-            if opcode is None or name not in OPCODES:  # before its argument is read
-                raise UnsafeFileError(f"uses the pickle opcode {name}, which weights are not written with")
-            if name == "STOP":
+            opcode = OPCODES.get(code.decode("latin-1"))
+            if opcode is None:  # refused before an argument is read
+                raise UnsafeFileError(f"uses the pickle opcode {code!r}, which weights are not written with")
+            if opcode.name == "STOP":
                 return self.stack.pop()
-            if name == "GLOBAL":  # whose own reader would undo escapes, which there are none
+            if opcode.name == "GLOBAL":  # pickletools would undo escapes in it, which nobody writes
                 self.stack.append(_name(_line(file), _line(file)))
             else:
-                self.step(name, opcode.arg.reader(file) if opcode.arg is not None else None)
+                self.step(opcode.name, opcode.arg.reader(file) if opcode.arg is not None else None)
         raise CheckpointError("the pickle inside is cut or garbled (it has no end)")
 
     def step(self, opcode: str, argument: object) -> None:
@@ -178,11 +178,11 @@ class _Machine:
                 items = self.pop_mark()
                 _set_items(self.stack[-1], items)
             case "BINPUT" | "LONG_BINPUT":
-                self.memo[int(str(argument))] = stack[-1]
+                self.memo[argument] = stack[-1]
             case "MEMOIZE":
                 self.memo[len(self.memo)] = stack[-1]
             case "BINGET" | "LONG_BINGET":
-                stack.append(self.memo[int(str(argument))])
+                stack.append(self.memo[argument])
             case "STACK_GLOBAL":
                 name, module = stack.pop(), stack.pop()
                 stack.append(_name(module, name))
@@ -226,20 +226,17 @@ def _instance(name: object, arguments: object) -> object:
         case _Name(full), (TensorClaim() as claim, bool(), _) if full == PARAMETER:
             return claim
         case _Name(full), (StorageClaim() as storage, offset, tuple(size), tuple(stride), *_) if full == TENSOR:
-            return TensorClaim(storage, *_whole_numbers(offset, size, stride))
+            (start,) = _whole_numbers((offset,))
+            return TensorClaim(storage, start, _whole_numbers(size), _whole_numbers(stride))
     called = name.full if isinstance(name, _Name) else type(name).__name__
     raise UnsafeFileError(f"calls {called:.200} in a way that weights are not written")
 
 
-def _whole_numbers(
-    offset: object, size: tuple[object, ...], stride: tuple[object, ...]
-) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    def checked(number: object) -> int:
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise UnsafeFileError("describes a tensor whose offset, size or stride is not a whole number from 0")
-        return number
-
-    return checked(offset), tuple(checked(axis) for axis in size), tuple(checked(axis) for axis in stride)
+def _whole_numbers(numbers: tuple[object, ...]) -> tuple[int, ...]:
+    whole = tuple(number for number in numbers if type(number) is int and number >= 0)
+    if len(whole) < len(numbers):
+        raise UnsafeFileError("describes a tensor whose offset, size or stride is not a whole number from 0")
+    return whole
 
 
 def _storage_claim(persistent_id: object) -> StorageClaim:

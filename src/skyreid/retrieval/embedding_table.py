@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Shaped
 
-from skyreid.checkpoint import write_atomically
+from skyreid.atomic_file import write_atomically
 from skyreid.errors import TableError
 from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
 from skyreid.tracklet import PLATFORMS, Platform
@@ -138,7 +138,7 @@ def save_table(path: Path, table: EmbeddingTable) -> None:
         arrays["manifest"] = np.array(table.manifest)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, [buffer.getvalue()])
 
 
 def load_table(path: Path) -> EmbeddingTable:

@@ -4,7 +4,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from skyreid.checkpoint import write_atomically
+from skyreid.atomic_file import write_atomically
 
 # Nothing may run and nothing may be fetched, even if a name slipped through unescaped.
 _CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -46,4 +46,4 @@ def write_page(path: Path, *, title: str, lead: str, notice: str | None, body: s
 </body>
 </html>
 """
-    write_atomically(path, page.encode("utf-8"))
+    write_atomically(path, [page.encode("utf-8")])

@@ -23,7 +23,7 @@ import torch
 from tensorboardX import SummaryWriter
 from torch import Tensor
 
-from skyreid.checkpoint import write_atomically
+from skyreid.atomic_file import write_atomically
 from skyreid.config_json import Json
 from skyreid.errors import CheckpointError
 
@@ -53,7 +53,7 @@ class RunFolder:
 
     def save_state(self, state: TrainingState) -> None:
         """Replace the state; it is on the disk when this returns."""
-        write_atomically(self.path / "state.pt", _packed(vars(state)))
+        write_atomically(self.path / "state.pt", [_packed(vars(state))])
 
     def load_state(self) -> TrainingState | None:
         """Return the state of the last finished epoch, None before the first."""
@@ -62,7 +62,7 @@ class RunFolder:
 
     def save_features(self, features: Tensor, labels: Tensor) -> None:
         """Keep the features that stage 1 trains against."""
-        write_atomically(self.path / "stage1_features.pt", _packed({"features": features, "labels": labels}))
+        write_atomically(self.path / "stage1_features.pt", [_packed({"features": features, "labels": labels})])
 
     def load_features(self) -> tuple[Tensor, Tensor] | None:
         """Return what `save_features` kept, if anything."""
@@ -87,7 +87,8 @@ def open_run(path: Path, config: Json, *, resume: bool) -> RunFolder:
         if differences := _differences(kept, config):
             raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
     else:
-        write_atomically(config_path, (json.dumps(config, indent=2) + "\n").encode())
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomically(config_path, [(json.dumps(config, indent=2) + "\n").encode()])
     return RunFolder(path)
 
 
@@ -129,7 +130,7 @@ class RunLog:
             for entry, line in entries
             if entry["stage"] < self._stage or (entry["stage"] == self._stage and entry["step"] <= steps_done)
         ]
-        write_atomically(path, "".join(kept).encode())
+        write_atomically(path, [line.encode() for line in kept])
 
 
 def _packed(content: Mapping[str, Any]) -> bytes:

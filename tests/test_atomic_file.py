@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from skyreid.datasets.atomic_file import write_atomically
+from skyreid.atomic_file import write_atomically
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -30,7 +30,7 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
     program = """
 import os, signal, sys
 from pathlib import Path
-from skyreid.datasets.atomic_file import write_atomically
+from skyreid.atomic_file import write_atomically
 def chunks():
     yield b"half"
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,314 @@
+"""Raw video to a manifest of tracklets: the whole station, one source after the other.
+
+A build folder holds
+
+    manifest.jsonl     written last: when it is there, everything that it lists is there
+    crops/ID/INDEX.jpg
+    sources/NAME.json  one for each finished source: what it gave, and from what
+    partial/           the source in work
+    lock               held by the build that runs
+
+A source is finished in one moment, when its file in sources/ appears. Work from before that moment is
+thrown away and done again; afterwards it is not touched as long as its video, its annotations and the
+settings stay the same. So a build may be killed at any time and started again, and sources may be added.
+"""
+
+import fcntl
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from skyreid.building.build_report import BuildReport, SourceReport
+from skyreid.building.cropping import cut
+from skyreid.building.decode import DEFAULT_LIMITS, DecodeLimits, VideoFacts, probe
+from skyreid.building.finished_source import (
+    CROPS,
+    RECORDS,
+    FinishedFrame,
+    FinishedSource,
+    FinishedTracklet,
+    fingerprint,
+    read_finished,
+    write_finished,
+)
+from skyreid.building.mot import read_mot
+from skyreid.building.motion_boxes import motion_boxes
+from skyreid.building.sources import Source
+from skyreid.building.track_cleaning import clean
+from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.tracking import link
+from skyreid.datasets.manifest import write_manifest
+from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.errors import SourceError
+from skyreid.progress import Progress, silent
+from skyreid.tracklet import Frame, Platform, Tracklet
+
+ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
+PARTIAL = "partial"
+TRACKING_INTERVAL_S = Fraction(1, 10)
+"""At most, from one frame in which people are tracked to the next; the sampled frames are among them."""
+
+
+def build(
+    sources: Sequence[Source],
+    out_dir: Path,
+    *,
+    interval_s: float = 0.5,
+    mask_faces: bool = True,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    progress: Progress = silent,
+) -> BuildReport:
+    """Cut the people of all sources into tracklets below `out_dir` and write the manifest.
+
+    With annotations a pid is the identity number in them, shared by all sources of the build. Without, every
+    tracklet gets a pid of its own, and the manifest's `info["identities"]` says `per-tracklet`: such a
+    manifest can be searched, but not scored. A camid is the place of the camera's name in
+    `info["cameras"]`. The same input gives the same manifest hash.
+
+    Args:
+        sources: every video once; all of them annotated, or none.
+        out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
+        interval_s: presentation time from one crop of a person to the next.
+        mask_faces: cover near frontal faces before anything is written.
+        limits: for each decoding process.
+        progress: hears of seconds of video.
+
+    Raises:
+        SourceError: the sources do not go together, or people cannot be found with what was given.
+        VideoError: a video cannot be decoded. All videos and annotations are looked at before the first is
+            cut; sources that were finished stay so.
+
+    Source: paper sections 3.1 and 3.2.
+    """
+    if not (math.isfinite(interval_s) and interval_s > 0):
+        raise ValueError(f"interval_s must be a positive number of seconds; got {interval_s}")
+    _check_together(sources)
+    with _locked(out_dir):
+        _check_complete(sources, out_dir)
+        plans = [_plan(source, interval_s=interval_s, mask_faces=mask_faces, limits=limits) for source in sources]
+        kept = {plan.source.name: _kept(plan, out_dir) for plan in plans}
+        _sweep(out_dir, kept)
+        finished = [
+            kept[plan.source.name]
+            or _finish(plan, out_dir, interval_s=interval_s, mask_faces=mask_faces, limits=limits, progress=progress)
+            for plan in plans
+        ]
+        tracklets, info = _manifest(sources, finished, out_dir, interval_s=interval_s, mask_faces=mask_faces)
+        path = out_dir / MANIFEST_FILE
+        sha256 = write_manifest(path, tracklets, info)
+    return BuildReport(
+        manifest_path=path,
+        manifest_sha256=sha256,
+        identities=_identities(sources),
+        sources=tuple(source.report for source in finished),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A source, looked at."""
+
+    source: Source
+    facts: VideoFacts
+    annotated: TrackedBoxes | None
+    fingerprint: dict[str, str]
+
+
+def _plan(source: Source, *, interval_s: float, mask_faces: bool, limits: DecodeLimits) -> _Plan:
+    facts = probe(source.path, limits=limits)
+    annotated = None
+    if source.annotations is not None:
+        annotated = read_mot(source.annotations, width=facts.width, height=facts.height)
+    return _Plan(
+        source=source,
+        facts=facts,
+        annotated=annotated,
+        fingerprint=fingerprint(source, interval_s=interval_s, mask_faces=mask_faces),
+    )
+
+
+def _check_together(sources: Sequence[Source]) -> None:
+    if not sources:
+        raise SourceError("a build needs at least one source")
+    names: dict[str, Source] = {}
+    platforms: dict[str, Platform] = {}
+    for source in sources:
+        twin = names.setdefault(source.name.casefold(), source)
+        if twin is not source:
+            raise SourceError(
+                f"{source.path} and {twin.path}: videos of one camera must differ in their file names, which name "
+                f"their tracklets; both give {source.name!r}"
+            )
+        if platforms.setdefault(source.camera, source.platform) is not source.platform:
+            raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
+        if (source.annotations is None) != (sources[0].annotations is None):
+            raise SourceError(
+                "either all sources of a build have annotations or none has; got some of each "
+                f"({sources[0].path}, {source.path}): without them nobody knows who is who"
+            )
+        if source.annotations is None and source.platform is Platform.AERIAL:
+            raise SourceError(
+                f"{source.path}: without annotations people are found by motion, which an aerial camera hides; "
+                "bring boxes in MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
+            )
+
+
+@contextmanager
+def _locked(out_dir: Path) -> Iterator[None]:
+    if out_dir.exists() and not (out_dir / RECORDS).is_dir() and any(out_dir.iterdir()):
+        raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
+    (out_dir / RECORDS).mkdir(parents=True, exist_ok=True)
+    with (out_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SourceError(f"{out_dir}: another build is at work in this folder") from None
+        yield
+
+
+def _check_complete(sources: Sequence[Source], out_dir: Path) -> None:
+    names = {source.name for source in sources}
+    for record in sorted((out_dir / RECORDS).glob("*.json")):
+        if record.stem not in names:
+            raise SourceError(
+                f"{out_dir}: holds the finished source {record.stem!r}, which is not among the given ones; "
+                "give all sources again, or another folder"
+            )
+
+
+def _kept(plan: _Plan, out_dir: Path) -> FinishedSource | None:
+    finished = read_finished(out_dir, plan.source.name)
+    return finished if finished is not None and finished.fingerprint == plan.fingerprint else None
+
+
+def _sweep(out_dir: Path, kept: dict[str, FinishedSource | None]) -> None:
+    """Remove what belongs to no finished source; the manifest and the records first, since they name crops."""
+    if None in kept.values():
+        (out_dir / MANIFEST_FILE).unlink(missing_ok=True)
+    for name, finished in kept.items():
+        if finished is None:
+            (out_dir / RECORDS / f"{name}.json").unlink(missing_ok=True)
+    shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
+    (out_dir / CROPS).mkdir(exist_ok=True)
+    listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}
+    for folder in (out_dir / CROPS).iterdir():
+        if folder.name not in listed:
+            shutil.rmtree(folder)
+
+
+def _finish(
+    plan: _Plan, out_dir: Path, *, interval_s: float, mask_faces: bool, limits: DecodeLimits, progress: Progress
+) -> FinishedSource:
+    source = plan.source
+    tracked = plan.annotated or _found(plan, interval_s=interval_s, limits=limits, progress=progress)
+    result = cut(
+        source.path,
+        tracked,
+        out_dir / PARTIAL,
+        interval_s=interval_s,
+        mask_faces=mask_faces,
+        duration_s=plan.facts.duration_s,
+        limits=limits,
+        progress=progress,
+    )
+    if plan.annotated is not None and not result.tracklets:
+        raise SourceError(
+            f"{source.annotations}: nobody is annotated in two of the {result.frames_read} sampled frames (one every "
+            f"{interval_s:g} s); annotate those frames, or sample more often"
+        )
+    tracklets = []
+    for number, tracklet in enumerate(result.tracklets, start=1):
+        tracklet_id = f"{source.name}-{number:04d}"
+        frames = tuple(FinishedFrame(f.index, f.time_s, f.box) for f in tracklet.frames)
+        for frame in frames:
+            _flush(tracklet.folder / frame.file_name)
+        _flush(tracklet.folder)
+        tracklet.folder.rename(out_dir / CROPS / tracklet_id)
+        person = None if plan.annotated is None else tracklet.track
+        tracklets.append(FinishedTracklet(tracklet_id, person, frames))
+    _flush(out_dir / CROPS)
+    finished = FinishedSource(
+        fingerprint=plan.fingerprint,
+        report=SourceReport(
+            name=source.name,
+            frames_read=result.frames_read,
+            boxes=sum(map(len, tracked.frames.values())),
+            boxes_dropped=dict(Counter(tracked.dropped) + Counter(result.dropped_boxes)),
+            tracklets=len(tracklets),
+            tracklets_dropped=dict(result.dropped_tracklets),
+            crops=sum(len(tracklet.frames) for tracklet in tracklets),
+            faces_masked=result.faces_masked,
+        ),
+        tracklets=tuple(tracklets),
+    )
+    write_finished(out_dir, finished)
+    shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
+    return finished
+
+
+def _found(plan: _Plan, *, interval_s: float, limits: DecodeLimits, progress: Progress) -> TrackedBoxes:
+    """People found by motion."""
+    interval = Fraction(str(interval_s))
+    tracking = interval / math.ceil(interval / TRACKING_INTERVAL_S)
+    found = motion_boxes(plan.source.path, plan.facts, interval_s=tracking, limits=limits, progress=progress)
+    step_s = max(float(tracking), 1 / (plan.facts.frame_rate or 25))
+    tracks = link(found, interval_s=step_s)
+    return clean(tracks, found, width=plan.facts.width, height=plan.facts.height, interval_s=step_s)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file or a folder's names to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _identities(sources: Sequence[Source]) -> str:
+    return PER_TRACKLET if sources[0].annotations is None else ANNOTATED
+
+
+def _manifest(
+    sources: Sequence[Source],
+    finished: Sequence[FinishedSource],
+    out_dir: Path,
+    *,
+    interval_s: float,
+    mask_faces: bool,
+) -> tuple[list[Tracklet], dict[str, object]]:
+    cameras = list(dict.fromkeys(source.camera for source in sources))
+    tracklets: list[Tracklet] = []
+    for source, done in zip(sources, finished, strict=True):
+        for tracklet in done.tracklets:
+            folder = out_dir / CROPS / tracklet.tracklet_id
+            frames = tuple(
+                Frame(str(folder / frame.file_name), index=frame.index, time_s=frame.time_s, box=frame.box)
+                for frame in tracklet.frames
+            )
+            tracklets.append(
+                Tracklet(
+                    tracklet_id=tracklet.tracklet_id,
+                    frames=frames,
+                    pid=len(tracklets) + 1 if tracklet.person is None else tracklet.person,
+                    camid=cameras.index(source.camera),
+                    platform=source.platform,
+                )
+            )
+    info: dict[str, object] = {
+        "identities": _identities(sources),
+        "cameras": cameras,
+        "interval_s": interval_s,
+        "faces_masked": mask_faces,
+        "sources": [
+            {"name": source.name, "file": source.path.name, "video_sha256": done.fingerprint["video_sha256"]}
+            for source, done in zip(sources, finished, strict=True)
+        ],
+    }
+    return tracklets, info

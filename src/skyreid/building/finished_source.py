@@ -1,0 +1,94 @@
+"""The record of a finished source: what it gave, and from what; its appearance is the commit."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from skyreid.building.build_report import SourceReport
+from skyreid.building.sources import Source
+from skyreid.building.tracked_boxes import Box
+from skyreid.datasets.atomic_file import write_atomically
+
+CROPS = "crops"
+RECORDS = "sources"
+BUILDER_VERSION = 1
+"""Raised whenever the same input gives other crops, so that finished sources are built again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedFrame:
+    """One crop; its file is named by its index."""
+
+    index: int
+    time_s: float
+    box: Box
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.index:06d}.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTracklet:
+    """The crops in `crops/TRACKLET_ID`."""
+
+    tracklet_id: str
+    person: int | None
+    """Identity number of the annotations; None without."""
+    frames: tuple[FinishedFrame, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedSource:
+    """Everything that the manifest and the report need of one source."""
+
+    fingerprint: dict[str, str]
+    """Of the input and the settings, as `fingerprint` gives it."""
+    report: SourceReport
+    tracklets: tuple[FinishedTracklet, ...]
+
+
+def fingerprint(source: Source, *, interval_s: float, mask_faces: bool) -> dict[str, str]:
+    """What decides over a source's crops; reads the whole video once."""
+    return {
+        "video_sha256": _sha256(source.path),
+        "annotations_sha256": _sha256(source.annotations) if source.annotations else "none",
+        "interval_s": str(interval_s),
+        "mask_faces": str(mask_faces),
+        "builder_version": str(BUILDER_VERSION),
+    }
+
+
+def write_finished(out_dir: Path, finished: FinishedSource) -> None:
+    """Commit: once this returns, the source survives a power cut."""
+    path = out_dir / RECORDS / f"{finished.report.name}.json"
+    write_atomically(path, [json.dumps(asdict(finished)).encode()])
+
+
+def read_finished(out_dir: Path, name: str) -> FinishedSource | None:
+    """The record of a source, if it is there and all its crops are."""
+    try:
+        record = json.loads((out_dir / RECORDS / f"{name}.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    tracklets = tuple(
+        FinishedTracklet(
+            tracklet["tracklet_id"],
+            tracklet["person"],
+            tuple(FinishedFrame(f["index"], f["time_s"], tuple(f["box"])) for f in tracklet["frames"]),
+        )
+        for tracklet in record["tracklets"]
+    )
+    for tracklet in tracklets:
+        folder = out_dir / CROPS / tracklet.tracklet_id
+        if not folder.is_dir() or {p.name for p in folder.iterdir()} != {f.file_name for f in tracklet.frames}:
+            return None
+    return FinishedSource(
+        fingerprint=record["fingerprint"], report=SourceReport(**record["report"]), tracklets=tracklets
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,94 @@
+import hashlib
+import json
+
+import pytest
+import torch
+
+from skyreid.checkpoint import load_strictly, read_checkpoint
+from skyreid.config_json import from_json
+from skyreid.errors import CheckpointError, UnsafeFileError
+from skyreid.models.clip_pair import ClipPair
+from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
+from skyreid.pretrained import FORMATS
+from skyreid.pretrained.importing import import_weights
+from skyreid.pretrained.release import model_from_release
+from tests.pretrained.archives import Call
+from tests.reference.micro_weights import micro_release_state
+
+
+@pytest.fixture
+def clip_file(known, tmp_path):
+    torch.save(known.state, tmp_path / "clip.pt")
+    return tmp_path / "clip.pt"
+
+
+def test_a_pretrained_pair_becomes_a_checkpoint(known, clip_file, tmp_path):
+    report = import_weights("openai", clip_file, tmp_path / "out", image_size=(32, 32))
+    checkpoint = read_checkpoint(tmp_path / "out")
+    assert (checkpoint.config["kind"], checkpoint.config["vocabulary"]) == ("clip-pair", 49408)
+    pair = ClipPair(from_json(VslaClipConfig, checkpoint.config["model"]), vocabulary=49408)
+    load_strictly(pair, checkpoint.weights, origin="out")
+    known.assert_computed_by(pair)
+    source = {"name": "clip.pt", "sha256": hashlib.sha256(clip_file.read_bytes()).hexdigest()}
+    assert checkpoint.provenance["imported"]["sources"] == {"file": source}
+    assert checkpoint.provenance["imported"]["format"] == "openai"
+    assert (report.kind, report.mapped, report.sha256) == ("clip-pair", 61, source["sha256"])
+
+
+def test_a_trained_model_becomes_a_checkpoint(tmp_path):
+    state = micro_release_state()
+    torch.save(state, tmp_path / "ViT-B-16_120.pth")
+    report = import_weights("vsla-clip", tmp_path / "ViT-B-16_120.pth", tmp_path / "out")
+    checkpoint = read_checkpoint(tmp_path / "out")
+    assert (checkpoint.config["kind"], checkpoint.config["num_identities"]) == ("vsla-clip", 5)
+    model = VslaClip(from_json(VslaClipConfig, checkpoint.config["model"]), num_identities=5)
+    load_strictly(model, checkpoint.weights, origin="out")
+    for name, tensor in model_from_release(state).state_dict().items():
+        assert torch.equal(tensor, checkpoint.weights[name]), name
+    assert report.mapped == len(state)
+
+
+def test_the_report_says_what_was_read_and_left_out(known, clip_file, tmp_path):
+    larger_table, temperature = (16 * 8 - 2 * 2) * 64, 1
+    parameters = sum(p.numel() for p in known.clip.parameters()) + larger_table - temperature
+    report = import_weights("openai", clip_file, tmp_path / "out")
+    assert report.lines() == [
+        f"{clip_file}: 61 tensors read as openai, 4 keys left out",
+        "  left out: logit_scale (CLIP's temperature; the losses here have their own, which the recipes set)",
+        "  left out: input_resolution and 2 more (a size, which the shapes tell as well)",
+        "  frames: 256 x 128, patches of 16",
+        "  image tower: 2 blocks, 64 wide",
+        "  text tower: 2 blocks, 64 wide",
+        "  shared space: 32",
+        f"  parameters: {parameters}",
+        "  vocabulary: 49408",
+        f"  sha256: {report.sha256}",
+        f"clip-pair written to {tmp_path / 'out'}",
+    ]
+    assert json.loads(json.dumps(report.to_json()))["dropped"].keys() == report.dropped.keys()
+
+
+def test_a_refused_file_leaves_nothing_behind(tmp_path):
+    torch.save({"w": Call(print, "canary")}, tmp_path / "evil.pt")
+    with pytest.raises(UnsafeFileError, match=r"names '__builtin__\.print'"):
+        import_weights("openai", tmp_path / "evil.pt", tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["evil.pt"]
+
+
+def test_nothing_is_overwritten(clip_file, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(CheckpointError, match="out exists; name a folder that does not, or remove it"):
+        import_weights("openai", clip_file, tmp_path / "out")
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(clip_file, tmp_path):
+    with pytest.raises(CheckpointError, match="no weights format is called 'open-clip'; there are openai, huggingfa"):
+        import_weights("open-clip", clip_file, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_refuses_a_file_that_is_not_its_own(name, tmp_path):
+    torch.save({"w": torch.zeros(1)}, tmp_path / "other.pt")
+    table = tmp_path / "other.pt" if name == "vifi" else None
+    with pytest.raises(CheckpointError, match=r"other\.pt: has no "):
+        import_weights(name, tmp_path / "other.pt", tmp_path / "out", token_embedding=table)
