@@ -6,6 +6,7 @@ inside it, so that a wrong option or `--help` answers at once and not after load
 
 import json as json_format
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -28,7 +29,7 @@ from skyreid.errors import SkyreidError
 from skyreid.tracklet import Platform
 
 if TYPE_CHECKING:
-    from skyreid.training.two_stage import TwoStageConfig
+    from skyreid.training.two_stage_config import TwoStageConfig
 
 Name = Annotated[str, tyro.conf.Positional]
 File = Annotated[Path, tyro.conf.Positional]
@@ -79,7 +80,7 @@ def demo(out: Path = Path("demo"), *, identities: int = 96, seed: int = 0) -> No
     from skyreid.demo import run_demo
 
     with Bars() as bars:
-        report = run_demo(out, identities=identities, seed=seed, progress=bars)
+        report = run_demo(out, identities=identities, seed=seed, num_workers=os.cpu_count() or 1, progress=bars)
     print("\n".join(report.lines()))
 
 
@@ -275,8 +276,8 @@ def show(recipe: Name) -> None:
 def train(arguments: Sequence[str]) -> None:
     """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--stage2.epochs 60 …]."""
     from skyreid.recipes import RECIPES
-    from skyreid.training.two_stage import TwoStageConfig
     from skyreid.training.two_stage import train as train_two_stages
+    from skyreid.training.two_stage_config import TwoStageConfig
 
     if not arguments or arguments[0].startswith("-"):
         print("usage: skyreid train RECIPE --data-root DIR --run-dir DIR [--resume] [setting …]\n")

@@ -33,7 +33,8 @@ def from_json(config_type: type[Config], data: Json, *, where: str = "config") -
     """Rebuild a config dataclass.
 
     Raises:
-        CheckpointError: a field is missing, unknown, or of another type; the message names it.
+        CheckpointError: a field is missing, unknown, of another type or of an impossible value; the
+            message names it.
     """
     if not isinstance(data, dict):
         raise CheckpointError(f"{where}: expected a {config_type.__name__}; got {data!r:.80}")
@@ -42,7 +43,11 @@ def from_json(config_type: type[Config], data: Json, *, where: str = "config") -
         raise CheckpointError(f"{where}: {config_type.__name__} has no field {', '.join(unknown)}")
     if missing := sorted(hints.keys() - data.keys()):
         raise CheckpointError(f"{where}: {config_type.__name__} lacks {', '.join(missing)}")
-    return config_type(**{key: _read(hints[key], value, f"{where}.{key}") for key, value in data.items()})
+    values = {key: _read(hints[key], value, f"{where}.{key}") for key, value in data.items()}
+    try:
+        return config_type(**values)
+    except ValueError as error:
+        raise CheckpointError(f"{where}: {error}") from error
 
 
 def _read(hint: Any, value: Json, where: str) -> object:

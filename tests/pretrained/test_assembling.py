@@ -19,8 +19,9 @@ def build_head():
     return IdentityHead(4, num_identities=3)
 
 
-def test_the_model_holds_copies_of_its_own_dtypes():
-    weights = {name: t.double().requires_grad_() if t.is_floating_point() else t for name, t in head_weights().items()}
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_model_holds_copies_of_its_own_dtypes(dtype):
+    weights = {name: t.to(dtype).requires_grad_() if t.is_floating_point() else t for name, t in head_weights().items()}
     head = assemble(FILE, build_head, weights)
     assert head.classifier.weight.dtype == torch.float32
     assert head.norm.num_batches_tracked.dtype == torch.int64

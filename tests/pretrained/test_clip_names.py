@@ -29,7 +29,7 @@ def test_rows_are_query_then_key_then_value():
 
 @pytest.mark.parametrize("tensor", [torch.zeros(4, 2), torch.zeros(()), torch.zeros(0, 2)])
 def test_a_pack_that_is_not_three_parts_is_refused(tensor):
-    with pytest.raises(CheckpointError, match="in_proj_weight must hold query, key and value rows, a multiple of 3"):
+    with pytest.raises(ValueError, match="in_proj_weight must hold query, key and value rows, a multiple of 3"):
         unpack(tensor, ("query", "key_value"), name="in_proj_weight")
 
 

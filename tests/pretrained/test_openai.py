@@ -68,11 +68,6 @@ def test_a_resnet_is_refused_by_name(known, tmp_path):
         read(file, SQUARE)
 
 
-def test_options_of_other_formats_are_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="adapters is no option of this format; it reads image_size"):
-        read(tmp_path / "any.pt", ImportOptions(adapters="unused"))
-
-
 def test_the_position_table_stands_by_default(known, tmp_path):
     file = tmp_path / "plain.pt"
     torch.save(known.state, file)

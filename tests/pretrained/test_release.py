@@ -20,7 +20,8 @@ def state():
 
 def clip_reid(state):
     """The same checkpoint trained with the fixed words "A photo of a X X X X person."."""
-    words = {name: torch.randn(1, count, 64) for name, count in CLIP_REID_WORDS.items()}
+    generator = torch.Generator().manual_seed(1)
+    words = {name: torch.randn(1, count, 64, generator=generator) for name, count in CLIP_REID_WORDS.items()}
     return {name: t for name, t in state.items() if name not in SHARED_PROMPTS} | words
 
 
@@ -38,17 +39,6 @@ def test_stored_checkpoints_compute_their_stored_embeddings(name, request):
     case = find_case(name, large)
     model = model_from_release(case.weights, adapters=case.adapters)
     torch.testing.assert_close(features(model, case), case.arrays("eval")["eval_feat"], rtol=1e-5, atol=1e-5)
-
-
-def test_every_size_comes_from_the_shapes(state):
-    model = model_from_release(state)
-    assert model.num_identities == 5
-    image, prompt = model.config.image, model.config.platform_prompt
-    assert (image.image_size, image.patch_size, image.stride, image.width, image.layers) == ((64, 32), 16, 16, 64, 12)
-    assert (image.adapters.intra_frame, image.adapters.cross_frame) == (128, 128)
-    assert (prompt.depth, prompt.length) == (2, 3)
-    sentence = model.config.identity_prompt
-    assert (sentence.sentence, sentence.shared_length, sentence.identity_length) == ("shared-prompt", 8, 4)
 
 
 def test_the_prompts_of_camera_0_are_the_ground_s(state):
@@ -119,27 +109,6 @@ def test_unused_adapters_are_left_out_and_the_platform_prompt_with_them(state, t
     assert imported.mapped + len(imported.dropped) == len(state)
 
 
-def test_adapters_as_they_were_initialised_are_not_guessed_about(state):
-    for name, tensor in state.items():
-        if "temporal_attn" in name and name.endswith("bias"):
-            tensor.zero_()
-    with pytest.raises(CheckpointError, match=r"were not trained .* import with adapters='unused'"):
-        model_from_release(state)
-    assert model_from_release(state, adapters="unused").config.image.adapters.cross_frame is None
-
-
-def test_one_kind_of_adapter_is_enough(state):
-    intra = {name: t for name, t in state.items() if "dat_cross" not in name}
-    adapters = model_from_release(intra).config.image.adapters
-    assert (adapters.intra_frame, adapters.cross_frame) == (128, None)
-
-
-def test_prompts_of_more_cameras_than_platforms_are_refused(state):
-    state["cv_embed"] = torch.zeros(2, 3, 6, 64)
-    with pytest.raises(CheckpointError, match=r"cv_embed must hold prompts of 2 cameras, .* got 6 cameras"):
-        model_from_release(state)
-
-
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
@@ -151,6 +120,7 @@ def test_prompts_of_more_cameras_than_platforms_are_refused(state):
             r"identity_prompt\.shared_after has shape \[7, 64\]; the other tensors",
         ),
         ("prompt_learner.suffix_prompt", (2, 8, 64), r"suffix_prompt must be \[1 token dim\]; got shape \[2, 8, 64\]"),
+        ("text_encoder.transformer.resblocks.0.attn.in_proj_bias", (191,), r"release checkpoint: .* a multiple of 3"),
         ("image_encoder.positional_embedding", (10, 64), "stand twice as high as wide; got 9 patches"),
         (
             "classifier_proj.weight",

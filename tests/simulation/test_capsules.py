@@ -14,13 +14,13 @@ from tests.simulation.slow_shapes import depth_inside, first_inside
 GREY = Paint((0.5, 0.5, 0.5))
 DIAGONAL = (0.6, 0.0, 0.8)
 SHAPES = {
-    "cone": Capsule(start=(0, 0, 0.2), end=(0.1, 0.2, 1.0), start_radius=0.3, end_radius=0.1, paint=GREY),
-    "growing": Capsule(start=(0, 0, 0.5), end=(0.4, 0, 0.7), start_radius=0.1, end_radius=0.25, paint=GREY),
+    "cone": Capsule(start=(0.0, 0.0, 0.2), end=(0.1, 0.2, 1.0), start_radius=0.3, end_radius=0.1, paint=GREY),
+    "growing": Capsule(start=(0.0, 0.0, 0.5), end=(0.4, 0.0, 0.7), start_radius=0.1, end_radius=0.25, paint=GREY),
     "flat": Capsule(
-        start=(0, 0, 0.3), end=(0, 0.1, 0.9), start_radius=0.3, end_radius=0.2, flatness=0.4, paint=GREY
+        start=(0.0, 0.0, 0.3), end=(0.0, 0.1, 0.9), start_radius=0.3, end_radius=0.2, flatness=0.4, paint=GREY
     ),
     "flat askew": Capsule(
-        start=(0, 0, 0.3),
+        start=(0.0, 0.0, 0.3),
         end=(0.3, 0.1, 0.9),
         start_radius=0.2,
         end_radius=0.3,
@@ -29,12 +29,12 @@ SHAPES = {
         paint=GREY,
     ),
     "cut": Capsule(
-        start=(0, 0, 1), end=(0.1, 0, 0.5), start_radius=0.15, end_radius=0.3, cut_height=0.5, paint=GREY
+        start=(0.0, 0.0, 1.0), end=(0.1, 0.0, 0.5), start_radius=0.15, end_radius=0.3, cut_height=0.5, paint=GREY
     ),
-    "ball": Capsule(start=(0, 0, 0.6), end=(0, 0, 0.6), start_radius=0.3, end_radius=0.3, paint=GREY),
-    "ball in ball": Capsule(start=(0, 0, 0.6), end=(0, 0.1, 0.6), start_radius=0.1, end_radius=0.4, paint=GREY),
+    "ball": Capsule(start=(0.0, 0.0, 0.6), end=(0.0, 0.0, 0.6), start_radius=0.3, end_radius=0.3, paint=GREY),
+    "ball in ball": Capsule(start=(0.0, 0.0, 0.6), end=(0.0, 0.1, 0.6), start_radius=0.1, end_radius=0.4, paint=GREY),
     "ball before ball": Capsule(
-        start=(0, 0, 0.6), end=(0, 0.1, 0.6), start_radius=0.4, end_radius=0.1, paint=GREY
+        start=(0.0, 0.0, 0.6), end=(0.0, 0.1, 0.6), start_radius=0.4, end_radius=0.1, paint=GREY
     ),
 }
 
@@ -51,15 +51,11 @@ def rays(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_rays_enter_where_a_row_of_balls_begins(shape, precision):
-    origins, directions = rays(40, np.random.default_rng(3))
+    origins, directions = rays(24, np.random.default_rng(3))
     body = place([SHAPES[shape]])
-    found = entries(
-        body, np.zeros(40, np.int64), origins.T.astype(precision), directions.T.astype(precision)
-    )
-    expected = np.array(
-        [first_inside(SHAPES[shape], *ray, reach=4.0) for ray in zip(origins, directions, strict=True)]
-    )
-    assert 10 < np.isfinite(expected).sum() < 40
+    found = entries(body, np.zeros(24, np.int64), origins.T.astype(precision), directions.T.astype(precision))
+    expected = np.array([first_inside(SHAPES[shape], *ray, reach=4.0) for ray in zip(origins, directions, strict=True)])
+    assert 6 < np.isfinite(expected).sum() < 24
     # Where a ray only grazes, the row of balls may be missed by a hair.
     middle = origins + np.where(np.isfinite(found), found, 0)[:, None] * directions
     grazing = np.isfinite(found) & ~np.isfinite(expected)
@@ -116,10 +112,10 @@ def test_normals_are_the_gradient_of_the_shape(shape):
 
 def surface_points(part: Capsule) -> np.ndarray:
     """Points all over the two balls that a part is the hull of."""
-    polar, around = np.meshgrid(np.linspace(0, math.pi, 181), np.linspace(0, 2 * math.pi, 361))
-    ball = np.stack(
-        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1
-    ).reshape(-1, 3)
+    polar, around = np.meshgrid(np.linspace(0, math.pi, 91), np.linspace(0, 2 * math.pi, 181))
+    ball = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1).reshape(
+        -1, 3
+    )
     axis = np.array(part.flat_axis)
     ball = ball + (part.flatness - 1) * (ball * axis).sum(1, keepdims=True) * axis
     return np.concatenate(
@@ -132,7 +128,7 @@ def test_image_boxes_hug_the_projected_surface(shape):
     camera = look_at(np.array([4.0, 3.0, 5.0]), np.array([0.0, 0.0, 0.6]), focal_px=800.0)
     pixels = camera.project(surface_points(SHAPES[shape]))
     expected = [*pixels.min(axis=0), *pixels.max(axis=0)]
-    assert image_boxes(place([SHAPES[shape]]), camera)[0] == pytest.approx(expected, abs=0.05)
+    assert image_boxes(place([SHAPES[shape]]), camera)[0] == pytest.approx(expected, abs=0.1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -158,7 +154,7 @@ def test_a_body_that_is_turned_and_moved_is_met_by_rays_turned_and_moved_alike()
 
 
 def test_a_pattern_counts_along_the_part_and_round_from_the_front_to_the_left():
-    upright = Capsule(start=(0, 0, 0.5), end=(0, 0, 1.5), start_radius=0.2, end_radius=0.2, paint=GREY)
+    upright = Capsule(start=(0.0, 0.0, 0.5), end=(0.0, 0.0, 1.5), start_radius=0.2, end_radius=0.2, paint=GREY)
     body = place([upright], heading_rad=math.pi / 2)
     front, left, back = (0.0, 0.2, 0.8), (-0.2, 0.0, 0.9), (0.0, -0.2, 1.0)
     _, (azimuth, along) = surface(body, np.zeros(3, np.int64), np.array([front, left, back]).T)
@@ -170,7 +166,9 @@ def test_a_pattern_counts_along_the_part_and_round_from_the_front_to_the_left():
 def test_parts_of_one_garment_share_the_place_of_the_pattern():
     axis = ((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
     parts = [
-        Capsule(start=(0, 0, z), end=(0, 0, z + 0.3), start_radius=0.2, end_radius=r, pattern_axis=axis, paint=GREY)
+        Capsule(
+            start=(0.0, 0.0, z), end=(0.0, 0.0, z + 0.3), start_radius=0.2, end_radius=r, pattern_axis=axis, paint=GREY
+        )
         for z, r in ((0.2, 0.2), (0.5, 0.3))
     ]
     point = np.array([[0.2, 0.2], [0.0, 0.0], [0.5, 0.5]])
@@ -179,7 +177,7 @@ def test_parts_of_one_garment_share_the_place_of_the_pattern():
 
 
 def test_a_scaled_part_is_as_large_as_the_factor_says():
-    part = replace(SHAPES["cut"], pattern_axis=((0, 0, 0.5), (0, 0, 1.0)))
+    part = replace(SHAPES["cut"], pattern_axis=((0.0, 0.0, 0.5), (0.0, 0.0, 1.0)))
     large = part.scaled(2.0)
     assert large.start == (0, 0, 2)
     assert large.end == (0.2, 0, 1)

@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from skyreid.building.build_report import BuildReport, SourceReport
@@ -30,7 +29,6 @@ from skyreid.building.decode import DEFAULT_LIMITS, DecodeLimits, VideoFacts, pr
 from skyreid.building.finished_source import (
     CROPS,
     RECORDS,
-    FinishedFrame,
     FinishedSource,
     FinishedTracklet,
     fingerprint,
@@ -38,21 +36,17 @@ from skyreid.building.finished_source import (
     write_finished,
 )
 from skyreid.building.mot import read_mot
-from skyreid.building.motion_boxes import motion_boxes
-from skyreid.building.sources import Source
-from skyreid.building.track_cleaning import clean
+from skyreid.building.motion.find_people import find_people
+from skyreid.building.sources import Source, check_together
 from skyreid.building.tracked_boxes import TrackedBoxes
-from skyreid.building.tracking import link
 from skyreid.datasets.manifest import write_manifest
 from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
 from skyreid.errors import SourceError
 from skyreid.progress import Progress, silent
-from skyreid.tracklet import Frame, Platform, Tracklet
+from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
 PARTIAL = "partial"
-TRACKING_INTERVAL_S = Fraction(1, 10)
-"""At most, from one frame in which people are tracked to the next; the sampled frames are among them."""
 
 
 def build(
@@ -88,7 +82,7 @@ def build(
     """
     if not (math.isfinite(interval_s) and interval_s > 0):
         raise ValueError(f"interval_s must be a positive number of seconds; got {interval_s}")
-    _check_together(sources)
+    check_together(sources)
     with _locked(out_dir):
         _check_complete(sources, out_dir)
         plans = [_plan(source, interval_s=interval_s, mask_faces=mask_faces, limits=limits) for source in sources]
@@ -133,32 +127,6 @@ def _plan(source: Source, *, interval_s: float, mask_faces: bool, limits: Decode
     )
 
 
-def _check_together(sources: Sequence[Source]) -> None:
-    if not sources:
-        raise SourceError("a build needs at least one source")
-    names: dict[str, Source] = {}
-    platforms: dict[str, Platform] = {}
-    for source in sources:
-        twin = names.setdefault(source.name.casefold(), source)
-        if twin is not source:
-            raise SourceError(
-                f"{source.path} and {twin.path}: videos of one camera must differ in their file names, which name "
-                f"their tracklets; both give {source.name!r}"
-            )
-        if platforms.setdefault(source.camera, source.platform) is not source.platform:
-            raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
-        if (source.annotations is None) != (sources[0].annotations is None):
-            raise SourceError(
-                "either all sources of a build have annotations or none has; got some of each "
-                f"({sources[0].path}, {source.path}): without them nobody knows who is who"
-            )
-        if source.annotations is None and source.platform is Platform.AERIAL:
-            raise SourceError(
-                f"{source.path}: without annotations people are found by motion, which an aerial camera hides; "
-                "bring boxes in MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
-            )
-
-
 @contextmanager
 def _locked(out_dir: Path) -> Iterator[None]:
     if out_dir.exists() and not (out_dir / RECORDS).is_dir() and any(out_dir.iterdir()):
@@ -194,6 +162,8 @@ def _sweep(out_dir: Path, kept: dict[str, FinishedSource | None]) -> None:
     for name, finished in kept.items():
         if finished is None:
             (out_dir / RECORDS / f"{name}.json").unlink(missing_ok=True)
+    for unfinished in (*out_dir.glob(".*.partial"), *(out_dir / RECORDS).glob(".*.partial")):
+        unfinished.unlink()
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     (out_dir / CROPS).mkdir(exist_ok=True)
     listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}
@@ -206,7 +176,9 @@ def _finish(
     plan: _Plan, out_dir: Path, *, interval_s: float, mask_faces: bool, limits: DecodeLimits, progress: Progress
 ) -> FinishedSource:
     source = plan.source
-    tracked = plan.annotated or _found(plan, interval_s=interval_s, limits=limits, progress=progress)
+    tracked = plan.annotated
+    if tracked is None:
+        tracked = find_people(source.path, plan.facts, interval_s=interval_s, limits=limits, progress=progress)
     result = cut(
         source.path,
         tracked,
@@ -225,13 +197,12 @@ def _finish(
     tracklets = []
     for number, tracklet in enumerate(result.tracklets, start=1):
         tracklet_id = f"{source.name}-{number:04d}"
-        frames = tuple(FinishedFrame(f.index, f.time_s, f.box) for f in tracklet.frames)
-        for frame in frames:
-            _flush(tracklet.folder / frame.file_name)
+        for crop in tracklet.crops:
+            _flush(tracklet.folder / crop.file_name)
         _flush(tracklet.folder)
         tracklet.folder.rename(out_dir / CROPS / tracklet_id)
         person = None if plan.annotated is None else tracklet.track
-        tracklets.append(FinishedTracklet(tracklet_id, person, frames))
+        tracklets.append(FinishedTracklet(tracklet_id, person, tuple(tracklet.crops)))
     _flush(out_dir / CROPS)
     finished = FinishedSource(
         fingerprint=plan.fingerprint,
@@ -242,7 +213,7 @@ def _finish(
             boxes_dropped=dict(Counter(tracked.dropped) + Counter(result.dropped_boxes)),
             tracklets=len(tracklets),
             tracklets_dropped=dict(result.dropped_tracklets),
-            crops=sum(len(tracklet.frames) for tracklet in tracklets),
+            crops=sum(len(tracklet.crops) for tracklet in tracklets),
             faces_masked=result.faces_masked,
         ),
         tracklets=tuple(tracklets),
@@ -250,16 +221,6 @@ def _finish(
     write_finished(out_dir, finished)
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     return finished
-
-
-def _found(plan: _Plan, *, interval_s: float, limits: DecodeLimits, progress: Progress) -> TrackedBoxes:
-    """People found by motion."""
-    interval = Fraction(str(interval_s))
-    tracking = interval / math.ceil(interval / TRACKING_INTERVAL_S)
-    found = motion_boxes(plan.source.path, plan.facts, interval_s=tracking, limits=limits, progress=progress)
-    step_s = max(float(tracking), 1 / (plan.facts.frame_rate or 25))
-    tracks = link(found, interval_s=step_s)
-    return clean(tracks, found, width=plan.facts.width, height=plan.facts.height, interval_s=step_s)
 
 
 def _flush(path: Path) -> None:
@@ -289,8 +250,8 @@ def _manifest(
         for tracklet in done.tracklets:
             folder = out_dir / CROPS / tracklet.tracklet_id
             frames = tuple(
-                Frame(str(folder / frame.file_name), index=frame.index, time_s=frame.time_s, box=frame.box)
-                for frame in tracklet.frames
+                Frame(str(folder / crop.file_name), index=crop.index, time_s=crop.time_s, box=crop.box)
+                for crop in tracklet.crops
             )
             tracklets.append(
                 Tracklet(

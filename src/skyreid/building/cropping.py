@@ -13,7 +13,6 @@ from skyreid.building.face_mask import FaceMask
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
-from skyreid.tracklet import Frame
 
 MIN_SIDE = 5
 """Pixels. The smallest people in G2A-VReID are 5 wide (paper section 3.3)."""
@@ -25,12 +24,27 @@ JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, slots=True)
+class Crop:
+    """One person in one frame."""
+
+    index: int
+    """Of the frame, from 0."""
+    time_s: float
+    box: Box
+
+    @property
+    def file_name(self) -> str:
+        """In the folder of the tracklet."""
+        return f"{self.index:06d}.jpg"
+
+
+@dataclass(frozen=True, slots=True)
 class CutTracklet:
     """The crops of one person, in a folder of their own."""
 
     track: int
     folder: Path
-    frames: list[Frame]
+    crops: list[Crop]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +52,7 @@ class Cut:
     """What was cut from one video."""
 
     tracklets: tuple[CutTracklet, ...]
-    """In order of their first frame."""
+    """In order of their first crop."""
     frames_read: int
     """Sampled frames."""
     dropped_boxes: Mapping[str, int]
@@ -60,7 +74,7 @@ def cut(
 ) -> Cut:
     """Write the crop of every tracked person at every sampled frame below `folder`, as JPEG.
 
-    A box is widened to whole pixels; that is the crop, and the box of its Frame. Left out, by reason: boxes
+    A box is widened to whole pixels; that is the crop, and its box. Left out, by reason: boxes
     that are `too-small`, tracklets that are `too-short` (their crops stay in `folder`).
 
     Raises:
@@ -89,16 +103,17 @@ def cut(
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
             going_on[track] = tracklet, frame.time_s
-            path = tracklet.folder / f"{frame.index:06d}.jpg"
-            Image.fromarray(frame.pixels[top:bottom, left:right]).save(path, quality=JPEG_QUALITY)
-            tracklet.frames.append(Frame(str(path), index=frame.index, time_s=frame.time_s, box=box))
+            crop = Crop(frame.index, frame.time_s, box)
+            picture = Image.fromarray(frame.pixels[top:bottom, left:right])
+            picture.save(tracklet.folder / crop.file_name, quality=JPEG_QUALITY)
+            tracklet.crops.append(crop)
         progress("cut crops", round(frame.time_s), round(duration_s or frame.time_s), video.name)
     if max(tracked.frames, default=0) > last + step:
         raise SourceError(
             f"{video}: there are boxes in frame {max(tracked.frames)} from 0, but the video ends near frame {last}; "
             "are these the annotations of this video?"
         )
-    kept = tuple(tracklet for tracklet in begun if len(tracklet.frames) >= MIN_FRAMES)
+    kept = tuple(tracklet for tracklet in begun if len(tracklet.crops) >= MIN_FRAMES)
     return Cut(
         tracklets=kept,
         frames_read=frames_read,
@@ -110,4 +125,4 @@ def cut(
 
 def _widened(box: Box) -> Box:
     """To whole pixels."""
-    return math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
+    return float(math.floor(box[0])), float(math.floor(box[1])), float(math.ceil(box[2])), float(math.ceil(box[3]))

@@ -94,12 +94,12 @@ def _messages(request: Request) -> Iterator[Message]:
         promised_s = _promised_s(container, stream)
         interval = None if request["interval"] is None else Fraction(request["interval"])
         last_tick = -1
-        shown_s = step_s = Fraction(0)
+        last_s = end_s = Fraction(0)
         index = -1
-        for index, time_s, frame in _decoded(container, stream):
-            step_s, shown_s = time_s - shown_s, time_s
+        for index, time_s, frame in _decoded(container, stream, request["max_pixels"]):
+            shown_s = (frame.duration or 0) * (frame.time_base or 0)
+            end_s, last_s = time_s + max(time_s - last_s, shown_s), time_s
             if index == 0:
-                _check_pixels(frame.width, frame.height, request["max_pixels"])
                 yield "facts", _facts(stream, frame, promised_s), b""
                 if request["first_only"]:
                     return
@@ -111,13 +111,12 @@ def _messages(request: Request) -> Iterator[Message]:
             yield _picture(index, time_s, frame, request["max_side"])
     if index < 0:
         raise RefusedError("holds a video stream without a single frame")
-    shown_s += step_s
-    if promised_s is not None and shown_s + Fraction(SHORTFALL_S) < promised_s:
+    if promised_s is not None and end_s + Fraction(SHORTFALL_S) < promised_s:
         raise RefusedError(
-            f"is cut: its header promises {float(promised_s):.2f} s, its pictures end after {float(shown_s):.2f} s; "
+            f"is cut: its header promises {float(promised_s):.2f} s, its pictures end after {float(end_s):.2f} s; "
             "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
         )
-    yield "end", {"frames": index + 1}, b""
+    yield "end", {}, b""
 
 
 def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
@@ -142,16 +141,22 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
     context = streams[0].codec_context
     if context is None:
         raise RefusedError("holds a video stream of a kind that cannot be decoded here")
-    _check_pixels(context.width, context.height, request["max_pixels"])
+    if context.width * context.height > request["max_pixels"]:
+        raise RefusedError(
+            f"has frames of {context.width}x{context.height} = {context.width * context.height} pixels; "
+            f"at most {request['max_pixels']} are decoded (DecodeLimits.max_pixels)"
+        )
     context.options = {"max_pixels": str(request["max_pixels"])}
     # One thread: its memory then does not depend on the machine, and sources run beside each other anyway.
     context.thread_count = 1
     return container, streams[0]
 
 
-def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[tuple[int, Fraction, VideoFrame]]":
+def _decoded(
+    container: "InputContainer", stream: "VideoStream", max_pixels: int
+) -> "Iterator[tuple[int, Fraction, VideoFrame]]":
     """Every frame with its number and its time after the first, in presentation order."""
-    from av.error import FFmpegError
+    from av.error import ArgumentError, FFmpegError
 
     size = (0, 0)
     first_s = last_s = step_s = Fraction(0)
@@ -182,6 +187,9 @@ def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[tu
                 )
             yield index, time_s - first_s, frame
     except FFmpegError as error:
+        if index < 0 and isinstance(error, ArgumentError):  # what the decoder says of max_pixels, too
+            what = f"is damaged, or has frames of more than {max_pixels} pixels (DecodeLimits.max_pixels)"
+            raise RefusedError(what) from error
         raise _refusal(f"is damaged or cut after {index + 1} frames", error) from error
 
 
@@ -189,14 +197,6 @@ def _refusal(what: str, error: "FFmpegError") -> Exception:
     if isinstance(error, MemoryError):
         return MemoryError()
     return RefusedError(f"{what} ({error.strerror})")
-
-
-def _check_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise RefusedError(
-            f"has frames of {width}x{height} = {width * height} pixels; "
-            f"at most {max_pixels} are decoded (DecodeLimits.max_pixels)"
-        )
 
 
 def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction | None:

@@ -6,6 +6,7 @@ was covered on a labelled sample comes with the benchmark builder.
 """
 
 import cv2
+import cv2.data
 import numpy as np
 from jaxtyping import UInt8
 

@@ -5,28 +5,15 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
+from skyreid.building.cropping import Crop
 from skyreid.building.sources import Source
-from skyreid.building.tracked_boxes import Box
-from skyreid.datasets.atomic_file import write_atomically
 
 CROPS = "crops"
 RECORDS = "sources"
 BUILDER_VERSION = 1
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedFrame:
-    """One crop; its file is named by its index."""
-
-    index: int
-    time_s: float
-    box: Box
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.index:06d}.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +23,7 @@ class FinishedTracklet:
     tracklet_id: str
     person: int | None
     """Identity number of the annotations; None without."""
-    frames: tuple[FinishedFrame, ...]
+    crops: tuple[Crop, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +63,13 @@ def read_finished(out_dir: Path, name: str) -> FinishedSource | None:
         FinishedTracklet(
             tracklet["tracklet_id"],
             tracklet["person"],
-            tuple(FinishedFrame(f["index"], f["time_s"], tuple(f["box"])) for f in tracklet["frames"]),
+            tuple(Crop(c["index"], c["time_s"], tuple(c["box"])) for c in tracklet["crops"]),
         )
         for tracklet in record["tracklets"]
     )
     for tracklet in tracklets:
         folder = out_dir / CROPS / tracklet.tracklet_id
-        if not folder.is_dir() or {p.name for p in folder.iterdir()} != {f.file_name for f in tracklet.frames}:
+        if not folder.is_dir() or {p.name for p in folder.iterdir()} != {crop.file_name for crop in tracklet.crops}:
             return None
     return FinishedSource(
         fingerprint=record["fingerprint"], report=SourceReport(**record["report"]), tracklets=tracklets

@@ -99,7 +99,7 @@ def _clipped(values: list[float], width: int, height: int, where: str) -> tuple[
     if box_width <= 0 or box_height <= 0:
         raise SourceError(f"{where}: a box must have a width and a height; got {box_width:g}x{box_height:g}")
     left, top = left - 1, top - 1
-    box = max(left, 0.0), max(top, 0.0), min(left + box_width, width), min(top + box_height, height)
+    box = max(left, 0.0), max(top, 0.0), min(left + box_width, float(width)), min(top + box_height, float(height))
     if box[0] >= box[2] or box[1] >= box[3]:
         raise SourceError(
             f"{where}: the box lies outside the picture of {width}x{height}; are these the annotations of this "

@@ -1,6 +1,7 @@
 """What the user brings: a video, the camera that took it, and perhaps who is where in it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,38 @@ def parse_source(text: str) -> Source:
         camera=given["camera"],
         annotations=Path(given["annotations"]) if "annotations" in given else None,
     )
+
+
+def check_together(sources: Sequence[Source]) -> None:
+    """See whether these sources can be one build.
+
+    Raises:
+        SourceError: there is none, two would have the same name, a camera is of both platforms, only some have
+            annotations, or a drone's video has none.
+    """
+    if not sources:
+        raise SourceError("a build needs at least one source")
+    names: dict[str, Source] = {}
+    platforms: dict[str, Platform] = {}
+    for source in sources:
+        twin = names.setdefault(source.name.casefold(), source)
+        if twin is not source:
+            raise SourceError(
+                f"{source.path} and {twin.path}: videos of one camera must differ in their file names, which name "
+                f"their tracklets; both give {source.name!r}"
+            )
+        if platforms.setdefault(source.camera, source.platform) is not source.platform:
+            raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
+        if (source.annotations is None) != (sources[0].annotations is None):
+            raise SourceError(
+                "either all sources of a build have annotations or none has; got some of each "
+                f"({sources[0].path}, {source.path}): without them nobody knows who is who"
+            )
+        if source.annotations is None and source.platform is Platform.AERIAL:
+            raise SourceError(
+                f"{source.path}: without annotations people are found by motion, which an aerial camera hides; "
+                "bring boxes in MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
+            )
 
 
 def _plain(name: str) -> str:

@@ -35,7 +35,9 @@ def batch_hard_triplet(
         normed = functional.normalize(features)
         distance, largest = -(normed @ normed.T), 1.0
     else:
-        distance, largest = torch.cdist(features, features), torch.inf
+        # The quicker way by a matrix product, PyTorch's choice above 25 clips, puts a clip 0.15 away from itself.
+        exact = "donot_use_mm_for_euclid_dist"
+        distance, largest = torch.cdist(features, features, compute_mode=exact), torch.inf
     is_same = labels[:, None] == labels[None, :]
     farthest_positive = distance.masked_fill(~is_same, -torch.inf).amax(dim=1)
     nearest_negative = distance.masked_fill(is_same, largest).amin(dim=1)

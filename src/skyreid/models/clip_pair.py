@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from skyreid.errors import CheckpointError
 from skyreid.models.identity_prompt import SENTENCES
 from skyreid.models.image_tower import AdapterConfig
 from skyreid.models.text_tower import TextTower
@@ -35,16 +36,16 @@ def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
     What the pair does not have (adapters, prompts, heads) keeps its initialisation.
 
     Raises:
-        ValueError: the towers differ in size.
+        CheckpointError: the towers differ in size.
     """
     for name in ("width", "layers", "patch_size", "stride", "image_size"):
         ours, theirs = getattr(model.config.image, name), getattr(pair.config.image, name)
         if ours != theirs:
-            raise ValueError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
+            raise CheckpointError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
     for name in ("text", "embed_dim"):
         ours, theirs = getattr(model.config, name), getattr(pair.config, name)
         if ours != theirs:
-            raise ValueError(f"{name} differs from the pretrained one: {ours} and {theirs}")
+            raise CheckpointError(f"{name} differs from the pretrained one: {ours} and {theirs}")
     tower = model.encoder.tower
     tower.load_state_dict({**tower.state_dict(), **pair.encoder.tower.state_dict()})
     model.text_tower.load_state_dict(pair.text_tower.state_dict())

@@ -32,6 +32,17 @@ class IdentityPromptConfig:
     shared_length: int = 8
     """Shared tokens on each side (n/2; not in the paper, 8 in the release); unused by "clip-reid"."""
 
+    @property
+    def shared_each_side(self) -> int:
+        """Shared tokens that the sentence really has on each side."""
+        return self.shared_length if self.sentence == "shared-prompt" else 0
+
+    @property
+    def length(self) -> int:
+        """Tokens of the whole sentence."""
+        before, after = SENTENCES[self.sentence]
+        return len(before) + self.identity_length + 2 * self.shared_each_side + len(after)
+
 
 class IdentityPrompt(nn.Module):
     """Training labels to embedded sentences."""
@@ -39,7 +50,7 @@ class IdentityPrompt(nn.Module):
     def __init__(self, config: IdentityPromptConfig, *, num_identities: int, dim: int) -> None:
         super().__init__()
         before, after = SENTENCES[config.sentence]
-        shared = config.shared_length if config.sentence == "shared-prompt" else 0
+        shared = config.shared_each_side
         # Random until a pretrained token embedding fills them in: a stand-in of CLIP's own scale.
         self.register_buffer("fixed_before", 0.02 * torch.randn(len(before), dim))
         self.register_buffer("fixed_after", 0.02 * torch.randn(len(after), dim))

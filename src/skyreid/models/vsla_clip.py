@@ -34,6 +34,18 @@ class VslaClipConfig:
     platform_prompt: PlatformPromptConfig = field(default_factory=PlatformPromptConfig)
     identity_prompt: IdentityPromptConfig = field(default_factory=IdentityPromptConfig)
 
+    def __post_init__(self) -> None:
+        if self.platform_prompt.depth > self.image.layers:
+            raise ValueError(
+                "a platform prompt must not be deeper than the image tower; "
+                f"got depth={self.platform_prompt.depth}, layers={self.image.layers}"
+            )
+        if self.identity_prompt.length > self.text.context_length:
+            raise ValueError(
+                "the sentence of an identity must fit the text tower's context; "
+                f"got {self.identity_prompt.length} tokens, context_length={self.text.context_length}"
+            )
+
 
 class VideoEncoder(nn.Module):
     """The part that is used after training: image tower and platform prompt."""

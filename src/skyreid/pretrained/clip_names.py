@@ -78,15 +78,13 @@ def unpack(tensor: Tensor, ours: tuple[str, ...], *, name: str) -> dict[str, Ten
     """Hand a foreign tensor out under our names.
 
     Raises:
-        CheckpointError: a packed tensor whose rows are not three equal parts.
+        ValueError: a packed tensor whose rows are not three equal parts.
     """
     if len(ours) == 1:
         return {ours[0]: tensor}
     rows = len(tensor) if tensor.ndim else 0
     if rows == 0 or rows % 3:
-        raise CheckpointError(
-            f"{name} must hold query, key and value rows, a multiple of 3; got shape {list(tensor.shape)}"
-        )
+        raise ValueError(f"{name} must hold query, key and value rows, a multiple of 3; got shape {list(tensor.shape)}")
     return dict(zip(ours, tensor.split([rows // 3, rows - rows // 3]), strict=True))
 
 

@@ -1,7 +1,7 @@
 """CLIP as open_clip keeps it: OpenAI's names in a plain state dict, without the sizes.
 
 The file does not say which activation it was trained with, and both kinds carry the same names:
-OpenAI, MetaCLIP and DFN weights have QuickGELU, as the towers here compute; LAION and DataComp
+OpenAI, MetaCLIP and DFN weights have QuickGELU, as the towers here compute; most LAION and DataComp
 weights have GELU and would give wrong features without any sign of it. open_clip itself tells them
 apart by the name of the architecture (`ViT-B-16-quickgelu`), and so the format is called
 `open-clip-quickgelu`: whoever names it has said which.

@@ -79,8 +79,9 @@ def assemble_pair(
             embed_dim=sizes.embed_dim,
         )
     weights: dict[str, Tensor] = {}
-    for name, ours in names.items():
-        weights |= unpack(state.tensors[name], ours, name=name)
+    with state.blamed():
+        for name, ours in names.items():
+            weights |= unpack(state.tensors[name], ours, name=name)
     table = "encoder.tower.position_table"
     weights[table] = resize_position_table(
         weights[table].float(), grid=square_grid(state, patches=sizes.patches), target=config.image.grid

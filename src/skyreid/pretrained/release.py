@@ -100,7 +100,11 @@ def model_from_release(state: Mapping[str, Tensor], *, adapters: Adapters = "use
 
 
 def read(file: Path, options: ImportOptions) -> Imported[VslaClip]:
-    """Read a checkpoint file of the release: `ViT-B-16_120.pth` and the like."""
+    """Read a checkpoint file of the release: `ViT-B-16_120.pth` and the like.
+
+    Raises:
+        CheckpointError: as `model_from_release`, or frames of a size that it was not trained for.
+    """
     options.refuse_all_but("image_size", "adapters")
     imported = _read_state(read_untrusted_state(file), adapters=options.adapters)
     own = imported.module.config.image.image_size
@@ -174,7 +178,8 @@ def _read_state(state: ForeignState, *, adapters: Adapters) -> Imported[VslaClip
         tensor = _in_our_layout(state, name)
         if name == SUFFIX:  # beyond the end-of-text token nothing reaches a feature
             tensor = tensor[:words_after]
-        weights |= unpack(tensor, ours, name=name)
+        with state.blamed():
+            weights |= unpack(tensor, ours, name=name)
     if config.identity_prompt.sentence == "clip-reid":  # our model keeps empty shared prompts for it
         weights |= {ours: torch.empty(0, config.text.width) for (ours,) in SHARED_PROMPTS.values()}
     module = assemble(state, lambda: VslaClip(config, num_identities=num_identities), weights)

@@ -73,6 +73,9 @@ class TorchArchive:
         )
         if elements > MAX_ELEMENTS:
             raise UnsafeFileError(f"holds {elements} numbers; {MAX_ELEMENTS} at most are read")
+        lengths = {storage.key: storage.numel * storage.dtype.itemsize for storage in storages}
+        if sum(lengths.values()) > self._file_bytes:  # entries of a zip file can overlap
+            raise UnsafeFileError("its storages claim more bytes than the file has")
         order = self._byte_order()
         numbers = {storage: self._read_storage(storage, order) for storage in storages}
         return {

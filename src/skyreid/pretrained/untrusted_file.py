@@ -2,7 +2,8 @@
 
 Read are `.safetensors` and PyTorch's zip archives (`torch.save` since 1.6, and TorchScript, in which
 OpenAI publishes CLIP). Neither torch.load nor torch.jit.load is called, so neither their holes nor
-their conveniences apply; see `inert_pickle` and `torch_archive` for what is believed of an archive.
+their conveniences apply, and no sandbox is needed around code that never runs; `inert_pickle` and
+`torch_archive` say what is believed of an archive.
 """
 
 import struct

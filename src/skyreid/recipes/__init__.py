@@ -8,7 +8,7 @@ from functools import partial
 
 from skyreid.recipes.paper import ft_clip_paper, vsla_clip_paper
 from skyreid.recipes.release import ft_clip_release, vsla_clip_release
-from skyreid.training.two_stage import TwoStageConfig
+from skyreid.training.two_stage_config import TwoStageConfig
 
 __all__ = ["RECIPES"]
 

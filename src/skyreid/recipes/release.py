@@ -19,7 +19,7 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config
-from skyreid.training.two_stage import TwoStageConfig
+from skyreid.training.two_stage_config import TwoStageConfig
 
 NO_ADAPTERS = AdapterConfig(intra_frame=None, cross_frame=None)
 SAMPLER = IdentitySamplerConfig(identities=8, tracklets=4, distinct=False, drop_last=True)

@@ -43,7 +43,7 @@ class Capsule:
     """
 
     def scaled(self, factor: float) -> "Capsule":
-        """The same part of a body that is `factor` times as large, seen from the same place on the ground."""
+        """The same part of a body that is `factor` times as large."""
 
         def far(point: Point) -> Point:
             return (point[0] * factor, point[1] * factor, point[2] * factor)
@@ -74,7 +74,7 @@ class Capsules:
     to_frame: Float[np.ndarray, "part 3 3"]
     """World to own frame, after `start` has been subtracted."""
     length: Float[np.ndarray, " part"]
-    """Between the centres, in the own frame."""
+    """Between the ends' centres, in the own frame."""
     slope: Float[np.ndarray, " part"]
     """Growth of the cone's radius along the axis."""
     cone_radius: Float[np.ndarray, " part"]

@@ -24,7 +24,9 @@ CROP_WIDTHS_PX = {Platform.GROUND: (10, 70), Platform.AERIAL: (5, 35)}
 """Narrowest and widest crop. Source: paper section 3.3, Fig. 1."""
 
 _TYPICAL_WIDTH_M = 0.6
+"""Of a walking person, over all directions."""
 _USUAL_WIDTHS_PX = {Platform.GROUND: (20.0, 48.0), Platform.AERIAL: (11.0, 26.0)}
+"""Of that typical width, so that most crops keep off the ends of the published range."""
 _SAMPLES = 2
 
 

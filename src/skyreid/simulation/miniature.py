@@ -2,8 +2,9 @@
 
 import multiprocessing
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product, repeat
 from pathlib import Path
@@ -17,6 +18,7 @@ from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
 _MAX_IDENTITIES = 9999
 """The layout's crop names hold four digits."""
 _MAX_FRAMES = 999
+_MAX_SEED = 2**32 - 1
 _MAX_WORKERS = 256
 
 
@@ -44,31 +46,34 @@ def write_miniature(
     """Write a benchmark of simulated people, each seen once from the ground and once from a drone.
 
     Pids run from 1; every third identity trains and the others are tested, ground asking aerial. A person
-    looks and walks the same whatever the number of identities; the same arguments give the same bytes,
-    whatever the number of workers. `skyreid.datasets.read_benchmark("g2a-vreid", out_dir)` reads it.
+    looks and walks the same whatever the number of identities. With the same library versions on the same
+    kind of machine, the same arguments give the same bytes, whatever the number of workers. `skyreid.datasets.read_benchmark("g2a-vreid", out_dir)` reads it.
 
     Args:
         out_dir: A folder that does not exist yet; it appears when it is complete.
         identities: From 3 to 9999.
         frames_per_tracklet: Crops of one person on one platform, 0.5 s apart.
         seed: Another seed is another world.
-        num_workers: Processes that draw; 1 draws in this one. About 10 ms a crop and processor core.
+        num_workers: Processes that draw, about 10 ms a crop on each; 1 draws in this one. More are started
+            anew: a script that asks for them keeps its own work under `if __name__ == "__main__"`.
         progress: Told after every tracklet.
 
     Raises:
         DatasetError: `out_dir` exists, or a number is out of its range.
 
     Source: paper sections 3.1, 3.3 and 5.1 (heights, crop sizes, 0.5 s, split 1 : 2).
-    Deviation: identities are split by their number, not at random; light, ground and walls are drawn for
-    each tracklet, so that the background does not tell who it is.
+    Deviation: identities are split by their number, not at random; one person a crop, never hidden; light,
+    ground and walls are drawn for each tracklet, so that the background does not tell who it is.
     """
-    _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, num_workers)
+    _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, num_workers)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     shots = list(product(range(1, identities + 1), PLATFORMS))
     tracklets: list[Tracklet] = []
     widths: dict[Platform, list[int]] = {platform: [] for platform in PLATFORMS}
-    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir:
-        films = _films(shots, frames_per_tracklet, seed, num_workers)
+    with (
+        tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir,
+        closing(_films(shots, frames_per_tracklet, seed, num_workers)) as films,
+    ):
         for (pid, platform), crops in zip(shots, films, strict=True):
             tracklets.append(_store(Path(crop_dir), pid, platform, crops))
             widths[platform] += [crop.width for crop in crops]
@@ -91,19 +96,22 @@ def write_miniature(
     )
 
 
-def _refuse_what_cannot_be(out_dir: Path, identities: int, frames_per_tracklet: int, num_workers: int) -> None:
+def _refuse_what_cannot_be(
+    out_dir: Path, identities: int, frames_per_tracklet: int, seed: int, num_workers: int
+) -> None:
     if out_dir.exists():
         raise DatasetError(f"{out_dir} must not exist yet: a miniature is one new folder; remove or rename it")
     for name, value, low, high in (
         ("identities", identities, 3, _MAX_IDENTITIES),
         ("frames_per_tracklet", frames_per_tracklet, 1, _MAX_FRAMES),
+        ("seed", seed, 0, _MAX_SEED),
         ("num_workers", num_workers, 1, _MAX_WORKERS),
     ):
         if not low <= value <= high:
             raise DatasetError(f"a miniature's {name} must be from {low} to {high}; got {value}")
 
 
-def _films(shots: list[tuple[int, Platform]], num_frames: int, seed: int, num_workers: int) -> Iterator[list[Crop]]:
+def _films(shots: list[tuple[int, Platform]], num_frames: int, seed: int, num_workers: int) -> Generator[list[Crop]]:
     """The crops of every shot, in order."""
     pids, platforms = zip(*shots, strict=True)
     arguments = (repeat(seed), pids, platforms, repeat(num_frames))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.training.two_stage import TwoStageConfig, train_in_stage2
+from skyreid.training.starting_model import train_in_stage2
+from skyreid.training.two_stage_config import TwoStageConfig
 
 PAPER_TABLE_3: dict[str, tuple[float, float]] = {
     "baseline": (86.1, 86.1),

@@ -62,7 +62,15 @@ def stage1_epoch(
         epoch: from 1.
         config: of stage 1.
         report: is given the losses of every step.
+
+    Raises:
+        ValueError: there are fewer features than one batch holds, and incomplete batches are left out.
     """
+    if config.drop_last and len(order) < config.batch_size:
+        raise ValueError(
+            f"stage 1 has {len(order)} features, fewer than one batch of {config.batch_size}: "
+            "lower stage1.batch_size or keep incomplete batches (stage1.drop_last False)"
+        )
     set_learning_rate(optimizer, config.schedule.learning_rate(epoch, config.epochs))
     for batch in order.split(config.batch_size):
         if config.drop_last and len(batch) < config.batch_size:

@@ -53,8 +53,8 @@ def bag(person: Person, joints: Skeleton) -> list[Capsule]:
                 )
             ]
             return [
-                pouch(at(back - 0.01, 0, 0.16), at(back, 0, 0.37), 0.150, 0.125, _FORWARD, 0.58),
-                pouch(at(back - 0.07, 0, 0.13), at(back - 0.07, 0, 0.20), 0.09, 0.09, _FORWARD, 0.5),
+                pouch(at(back - 0.01, 0.0, 0.16), at(back, 0.0, 0.37), 0.150, 0.125, _FORWARD, 0.58),
+                pouch(at(back - 0.07, 0.0, 0.13), at(back - 0.07, 0.0, 0.20), 0.09, 0.09, _FORWARD, 0.5),
                 *straps,
             ]
         case Bag.SHOULDER:

@@ -43,7 +43,7 @@ def body(person: Person, phase: float) -> list[Capsule]:
 
 def _garment_axis(joints: Skeleton) -> tuple[Point, Point]:
     """Where the pattern of everything on the trunk counts from and to."""
-    return joints.trunk(0, 0, 0.05), joints.trunk(0, 0, 0.55)
+    return joints.trunk(0.0, 0.0, 0.05), joints.trunk(0.0, 0.0, 0.55)
 
 
 def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
@@ -69,26 +69,26 @@ def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
         )
 
     pelvis = Capsule(
-        start=at(0, 0, 0.055),
-        end=at(0, 0, 0.17),
+        start=at(0.0, 0.0, 0.055),
+        end=at(0.0, 0.0, 0.17),
         start_radius=0.156 * person.hips,
         end_radius=0.132 * girth,
         flatness=0.70,
         paint=person.lower_paint,
     )
-    waistband = at(0, 0, _WAISTBAND_UP_M[person.upper])[2]
+    waistband = at(0.0, 0.0, _WAISTBAND_UP_M[person.upper])[2]
     shoulder = 0.056 * girth
     parts = [
         pelvis,
-        piece(at(0, 0, 0.06), at(0, 0, 0.17), 0.160 * person.hips, 0.134 * girth, 0.72, waistband),
-        piece(at(0, 0, 0.13), at(0.01, 0, 0.36), 0.134 * girth, 0.128 * girth, 0.74),
+        piece(at(0.0, 0.0, 0.06), at(0.0, 0.0, 0.17), 0.160 * person.hips, 0.134 * girth, 0.72, waistband),
+        piece(at(0.0, 0.0, 0.13), at(0.01, 0.0, 0.36), 0.134 * girth, 0.128 * girth, 0.74),
         piece(joints.shoulders[LEFT], joints.shoulders[RIGHT], shoulder, shoulder),
     ]
     for side, sign in SIDES:
-        chest = at(0, sign * 0.075 * person.shoulders, 0.38)
-        near_shoulder = between(joints.shoulders[side], at(0, 0, 0.47), 0.12)
+        chest = at(0.0, sign * 0.075 * person.shoulders, 0.38)
+        near_shoulder = between(joints.shoulders[side], at(0.0, 0.0, 0.47), 0.12)
         parts += [
-            piece(at(0, sign * 0.02, 0.15), chest, 0.115 * girth, 0.098 * girth, 0.9),
+            piece(at(0.0, sign * 0.02, 0.15), chest, 0.115 * girth, 0.098 * girth, 0.9),
             piece(at(-0.005, sign * 0.035, 0.50), near_shoulder, 0.045, 0.05),
         ]
     return parts
@@ -138,9 +138,9 @@ def _skirt(person: Person, joints: Skeleton, hem: float, loose: float, paint: Pa
     legs = []
     for side, sign in SIDES:
         knee = joints.knees[side]
-        legs.append([joints.trunk(0, sign * 0.055, 0.02), knee, joints.leg_at(side, min(hem, knee[2]))])
+        legs.append([joints.trunk(0.0, sign * 0.060, 0.02), knee, joints.leg_at(side, min(hem, knee[2]))])
     middle = [between(left, right, 0.5) for left, right in zip(*legs, strict=True)]
-    top, low = 0.114 * person.girth, 0.102 * person.girth
+    top, low = 0.020 + 0.094 * person.girth, 0.102 * person.girth
     middle_top, middle_low = 0.150 * person.hips, 0.160 * person.girth
     cones = []
     for path, radii, flatness in (

@@ -75,7 +75,7 @@ class Person:
 
 
 T = TypeVar("T")
-Choices = tuple[tuple[T, float], ...]
+Choices = tuple[tuple[T, float | int], ...]
 """Values with their weights."""
 
 _TOPS: Choices[int] = (

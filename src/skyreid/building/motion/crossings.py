@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from skyreid.building.tracking import CONFIRMED_AFTER, Track
+from skyreid.building.motion.tracking import CONFIRMED_AFTER, Track
 
 BoxArray: TypeAlias = Float64[np.ndarray, "4"]
 

@@ -12,18 +12,20 @@ from jaxtyping import Bool, Float64
 from scipy.ndimage import median_filter
 from scipy.stats import theilslopes
 
-from skyreid.building.crossings import apart
-from skyreid.building.motion_boxes import FrameBoxes
+from skyreid.building.motion.crossings import apart
+from skyreid.building.motion.motion_boxes import FrameBoxes
+from skyreid.building.motion.tracking import Track
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
-from skyreid.building.tracking import Track
 
 MIN_LIFE_S = 1.0
 MIN_TRAVEL = 0.5
 """How far a person goes at least, in own heights; ghosts, screens and trees do not."""
 MIN_TRACKS_FOR_HEIGHTS = 4
+MAX_FITTED = 500
+"""Boxes that the line is fitted to; the cost grows with their square."""
 PERSON_BAND = (0.5, 1.5)
 """A person's height over what people have whose feet are at the same row of the picture."""
-POSE_BAND = (0.75, 1.3)
+POSE_BAND = (0.8, 1.3)
 """A box's height over what this person usually has there: more are two people, less is a part of one."""
 WHOLE = 0.8
 """Share of the usual width and height that a box at the border of the picture must still have."""
@@ -76,10 +78,15 @@ def _of_usual_height(tracks: Sequence[Track]) -> tuple[list[Track], int]:
     person is too tall for longer, the track is cut: somebody else was there. The number of boxes left out
     comes second.
     """
-    feet = [float(np.median(track.boxes[:, 3])) for track in tracks]
-    if len(set(feet)) < MIN_TRACKS_FOR_HEIGHTS:
+    if len(tracks) < MIN_TRACKS_FOR_HEIGHTS:
         return list(tracks), 0
-    slope, start, *_ = theilslopes([float(np.median(_heights(track))) for track in tracks], feet)
+    # Box by box, so that a ghost of a second weighs less than a person who stays.
+    feet = np.concatenate([track.boxes[:, 3] for track in tracks])
+    heights = np.concatenate([_heights(track) for track in tracks])
+    some = np.unique(np.linspace(0, len(feet) - 1, MAX_FITTED).astype(int))
+    if len(np.unique(feet[some])) < 2:
+        return list(tracks), 0
+    slope, start, *_ = theilslopes(heights[some], feet[some])
     kept: list[Track] = []
     for track in tracks:
         expected = np.maximum(slope * track.boxes[:, 3] + start, 1.0)
@@ -105,7 +112,7 @@ def _whole(track: Track, width: int, height: int) -> Bool[np.ndarray, " box"]:
         track.boxes[:, 2:] >= ((1 - BORDER) * width, (1 - BORDER) * height)
     )
     cut = at_border & (sizes < WHOLE * np.median(sizes, axis=0))
-    return ~cut.any(axis=1)
+    return np.asarray(~cut.any(axis=1))
 
 
 def _heights(track: Track) -> Float64[np.ndarray, " box"]:

@@ -8,7 +8,7 @@ import supervision
 from jaxtyping import Float64, Int64
 from trackers import ByteTrackTracker
 
-from skyreid.building.motion_boxes import FrameBoxes
+from skyreid.building.motion.motion_boxes import FrameBoxes
 
 LOST_S = 1.0
 """How long a track waits for its thing to come back."""

@@ -13,6 +13,9 @@ MAX_SHIFT = 1.0
 """Pixels at that size. Measured: static cameras stay below 0.8 with a person filling half the picture and the
 exposure jumping; a drone that hovers as well as it can is above 1.0 after two seconds."""
 MAX_MOVED_SHARE = 0.2
+"""Of the comparisons: someone bumps into a camera, or turns it once."""
+ENOUGH_MOVED = 60
+"""Comparisons, about a minute: then the rest need not be decoded."""
 MIN_FEATURES = 10
 
 
@@ -47,6 +50,11 @@ class CameraMotion:
         """The verdict on what was seen so far."""
         return self._moved > MAX_MOVED_SHARE * self._checks
 
+    @property
+    def moves_for_sure(self) -> bool:
+        """So often that no stillness to come would make the video useful."""
+        return self._moved >= ENOUGH_MOVED and self.moves
+
 
 def _background_shift(
     before: UInt8[np.ndarray, "height width"], after: UInt8[np.ndarray, "height width"]
@@ -55,8 +63,8 @@ def _background_shift(
     corners = cv2.goodFeaturesToTrack(before, maxCorners=300, qualityLevel=0.01, minDistance=8)
     if corners is None:
         return None
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, np.empty_like(corners))
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, np.empty_like(corners))
     returned = np.linalg.norm(back - corners, axis=2)[:, 0] < 1
     trusted = (found[:, 0] == 1) & (found_back[:, 0] == 1) & returned
     if trusted.sum() < MIN_FEATURES:

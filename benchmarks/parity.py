@@ -1,0 +1,43 @@
+"""Print how far we are from every stored output of the authors' program.
+
+python benchmarks/parity.py [FOLDER OF THE LARGE CASES]
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.reference.parity import CHECKS, Comparison, reference_loops
+from tests.reference.stored_cases import CASES, find_case
+
+
+def report(case: str, check: str, comparisons: Iterable[Comparison]) -> bool:
+    found = list(comparisons)
+    worst = max(found, key=lambda comparison: comparison.deviation / comparison.tolerance)
+    verdict = "ok" if worst.deviation <= worst.tolerance else "TOO FAR"
+    print(
+        f"{case:9} {check:22} {len(found):4} {worst.deviation:9.1e} of {worst.tolerance:7.0e}  {verdict}  {worst.name}"
+    )
+    return verdict == "ok"
+
+
+def main() -> int:
+    large_cases = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    print("case      check                  quantities, worst deviation of its tolerance, where")
+    verdicts = []
+    for name in CASES:
+        try:
+            case = find_case(name, large_cases)
+        except FileNotFoundError:
+            print(f"{name:9} not here: give the folder of the large cases")
+            continue
+        verdicts += [report(name, check, compare(case)) for check, compare in CHECKS.items()]
+        if name == "pbp_3x16":
+            verdicts.append(report(name, "the release's loops", reference_loops(case)))
+    return 0 if all(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

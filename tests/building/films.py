@@ -1,0 +1,61 @@
+"""Small videos that the tests write themselves; what is in every pixel is known."""
+
+import io
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+from PIL import Image
+
+
+def write_film(path, pictures, *, codec="png", rate=10, pts=None, turn=None):
+    """Write RGB pictures; `pts` in milliseconds. PNG (for .mov) and FFV1 (for .mkv) keep every pixel."""
+    pictures = list(pictures)
+    pts = [round(1000 * number / rate) for number in range(len(pictures))] if pts is None else pts
+    with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}) as film:
+        stream = film.add_stream(codec, rate=rate)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = {"png": "rgb24", "ffv1": "bgr0", "gif": "rgb8"}.get(codec, "yuv420p")
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.thread_count = 1
+        if turn is not None:
+            stream.set_display_rotation(turn)
+        for picture, time in zip(pictures, pts, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+def noise(number, *, height=24, width=37, seed=0):
+    """Pictures of random pixels; the width is no multiple of anything, so that rows are padded somewhere."""
+    return np.random.default_rng(seed).integers(0, 256, (number, height, width, 3), np.uint8)
+
+
+def write_sound(path):
+    """A file with sound and no picture."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("aac", rate=8000)
+        for number in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 8000, number * 1024
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+def write_plain_gif(path, *, width, height, says=None, frames=1):
+    """A GIF of one colour: some kilobytes, however large. `says` puts another size into its header."""
+    still = io.BytesIO()
+    Image.new("P", (width, height)).save(still, "GIF", optimize=False)
+    header, frame = still.getvalue()[:13], still.getvalue()[13:-1]
+    palette = 3 << ((header[10] & 7) + 1) if header[10] & 128 else 0
+    header, frame = header + frame[:palette], frame[palette:]
+    if says is not None:
+        said, meant = (struct.pack("<HH", *size) for size in (says, (width, height)))
+        header, frame = header.replace(meant, said), frame.replace(meant, said)
+    shown_for_100_ms = b"\x21\xf9\x04\x00\x0a\x00\x00\x00"
+    path.write_bytes(header + (shown_for_100_ms + frame) * frames + b";")
+    return path

@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+from skyreid.building.build_report import BuildReport, SourceReport
+
+REPORT = BuildReport(
+    manifest_path=Path("out/manifest.jsonl"),
+    manifest_sha256="00ff",
+    identities="annotated",
+    sources=(
+        SourceReport(
+            name="C1-a",
+            frames_read=20,
+            boxes=866,
+            boxes_dropped={"outside": 2, "ignored": 0},
+            tracklets=11,
+            tracklets_dropped={"too-short": 3},
+            crops=62,
+            faces_masked=1,
+        ),
+    ),
+)
+
+
+def test_a_report_is_one_line_a_source_and_one_for_the_manifest():
+    assert REPORT.lines() == [
+        "C1-a: 11 tracklets of 62 crops from 866 boxes and 20 sampled frames; 1 faces masked; left out: 2 boxes "
+        "outside, 3 tracklets too-short",
+        "out/manifest.jsonl: identities annotated, sha256 00ff",
+    ]
+
+
+def test_a_program_reads_the_same_as_json():
+    read = json.loads(json.dumps(REPORT.to_json()))
+    assert read["manifest_path"] == "out/manifest.jsonl"
+    assert SourceReport(**read["sources"][0]) == REPORT.sources[0]

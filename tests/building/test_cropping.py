@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from skyreid.building.cropping import Crop, cut
+from skyreid.building.decode import DEFAULT_LIMITS
+from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.errors import SourceError
+from skyreid.progress import silent
+from tests.building.films import write_film
+from tests.building.test_face_mask import drawn_face
+
+
+def smooth(number, *, height=60, width=80):
+    """Pictures that survive JPEG: each of its own colour ramp."""
+    ramp = np.stack(np.broadcast_arrays(*np.mgrid[0:height, 0:width], 0), axis=2)
+    return [(ramp + 5 * index).astype(np.uint8) for index in range(number)]
+
+
+def boxes(frames):
+    return TrackedBoxes(frames=frames, dropped={})
+
+
+def run(film, tracked, folder, *, mask_faces=False, progress=silent):
+    return cut(
+        film,
+        tracked,
+        folder,
+        interval_s=0.5,
+        mask_faces=mask_faces,
+        duration_s=None,
+        limits=DEFAULT_LIMITS,
+        progress=progress,
+    )
+
+
+def test_the_crop_is_what_the_box_shows_at_each_sampled_frame(tmp_path):
+    pictures = smooth(16)
+    film = write_film(tmp_path / "a.mov", pictures)
+    tracked = boxes({index: {7: (10.0 + index, 5.4, 30.6 + index, 50.0)} for index in range(16)})
+    result = run(film, tracked, tmp_path / "out")
+    (tracklet,) = result.tracklets
+    assert tracklet.track == 7
+    assert tracklet.crops == [
+        Crop(index, index / 10, (10.0 + index, 5.0, 31.0 + index, 50.0)) for index in (0, 5, 10, 15)
+    ]
+    for crop in tracklet.crops:
+        left, top, right, bottom = map(int, crop.box)
+        with Image.open(tracklet.folder / crop.file_name) as image:
+            assert image.format == "JPEG"
+            written = np.asarray(image).astype(int)
+        np.testing.assert_allclose(written, pictures[crop.index][top:bottom, left:right], atol=4)
+    assert result.frames_read == 4
+
+
+def test_a_pause_begins_a_new_tracklet(tmp_path):
+    film = write_film(tmp_path / "a.mov", smooth(60))
+    seen = [*range(0, 11), *range(30, 41)]  # 2 s without
+    result = run(film, boxes({index: {1: (0.0, 0.0, 9.0, 20.0)} for index in seen}), tmp_path / "a")
+    assert [[crop.index for crop in t.crops] for t in result.tracklets] == [[0, 5, 10, 30, 35, 40]]
+    seen.remove(30)
+    result = run(film, boxes({index: {1: (0.0, 0.0, 9.0, 20.0)} for index in seen}), tmp_path / "b")
+    assert [[crop.index for crop in t.crops] for t in result.tracklets] == [[0, 5, 10], [35, 40]]
+
+
+def test_what_is_too_small_or_too_short_is_left_out_and_counted(tmp_path):
+    film = write_film(tmp_path / "a.mov", smooth(11))
+    people = {1: (0.0, 0.0, 5.0, 9.0), 2: (0.0, 0.0, 4.0, 9.0)}
+    tracked = boxes({0: people, 5: people | {3: (9.0, 9.0, 20.0, 40.0)}, 7: people})
+    result = run(film, tracked, tmp_path / "out")
+    assert [t.track for t in result.tracklets] == [1]
+    assert (result.dropped_boxes, result.dropped_tracklets) == ({"too-small": 2}, {"too-short": 1})
+
+
+def test_faces_are_masked_in_every_crop_that_shows_them(tmp_path):
+    face, eyes = drawn_face(40)
+    film = write_film(tmp_path / "a.mov", [face] * 6)
+    whole, half = (0.0, 0.0, 80.0, 160.0), (0.0, 20.0, 45.0, 160.0)
+    result = run(film, boxes({0: {1: whole, 2: half}, 5: {1: whole, 2: half}}), tmp_path / "out", mask_faces=True)
+    assert result.faces_masked == 2
+    for tracklet in result.tracklets:
+        for crop in tracklet.crops:
+            left, top, right, bottom = map(int, crop.box)
+            seen = np.zeros(face.shape[:2], bool)
+            seen[eyes] = True
+            with Image.open(tracklet.folder / crop.file_name) as image:
+                hidden = np.asarray(image)[seen[top:bottom, left:right]].astype(int)
+            assert np.abs(hidden - 96).max() <= 6
+
+
+def test_boxes_beyond_the_end_of_the_video_are_refused(tmp_path):
+    film = write_film(tmp_path / "a.mov", smooth(11))
+    person = {1: (0.0, 0.0, 9.0, 9.0)}
+    run(film, boxes({0: person, 10: person}), tmp_path / "a")
+    with pytest.raises(
+        SourceError, match=r"a\.mov: there are boxes in frame 20 from 0, but the video ends near frame 10"
+    ):
+        run(film, boxes({0: person, 20: person}), tmp_path / "b")
+
+
+def test_progress_is_told_in_seconds(tmp_path):
+    told = []
+    film = write_film(tmp_path / "a.mov", smooth(11))
+    run(film, boxes({}), tmp_path, progress=lambda *step: told.append(step))
+    assert told == [("cut crops", second, second, "a.mov") for second in (0, 0, 1)]

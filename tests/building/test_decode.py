@@ -1,0 +1,298 @@
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skyreid.building import decode
+from skyreid.building.decode import DecodeLimits, VideoFacts, frames, probe
+from skyreid.errors import VideoError
+from tests.building.films import noise, write_film, write_plain_gif, write_sound
+
+IRREGULAR = [5000, 5040, 5100, 5499, 5500, 5510, 5900, 6000, 6001, 7480, 7990, 8000]
+"""Presentation times in ms: a variable rate, a hole, and a start that is not 0."""
+
+
+def children():
+    """Processes whose parent is this one."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if lines["PPid"] == str(os.getpid()):
+            found.add(int(lines["Pid"]))
+    return found
+
+
+def refusal(path, **limits):
+    with pytest.raises(VideoError) as caught:
+        list(frames(path, limits=DecodeLimits(**limits)))
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def message(content):
+    return len(content).to_bytes(4, "big") + content
+
+
+@pytest.fixture(scope="module")
+def irregular(tmp_path_factory):
+    return write_film(
+        tmp_path_factory.mktemp("film") / "irregular.mkv", noise(len(IRREGULAR)), codec="ffv1", pts=IRREGULAR
+    )
+
+
+def test_every_pixel_of_every_frame_arrives_in_order(tmp_path):
+    pictures = noise(7, width=37, height=24)
+    decoded = list(frames(write_film(tmp_path / "a.mov", pictures)))
+    assert [frame.index for frame in decoded] == list(range(7))
+    for frame, picture in zip(decoded, pictures, strict=True):
+        np.testing.assert_array_equal(frame.pixels, picture)
+        frame.pixels[0, 0] = 0  # the caller may paint into it
+
+
+def test_times_count_from_the_first_frame(irregular):
+    assert [frame.time_s for frame in frames(irregular)] == [(ms - 5000) / 1000 for ms in IRREGULAR]
+
+
+@settings(max_examples=8, deadline=None)
+@given(interval=st.fractions(Fraction(1, 60), 5, max_denominator=60))
+def test_the_first_frame_at_or_after_each_multiple_is_sampled(irregular, interval):
+    times = [Fraction(ms - 5000, 1000) for ms in IRREGULAR]
+    expected = set()
+    multiple = Fraction(0)
+    while multiple <= times[-1]:
+        expected.add(next(index for index, time in enumerate(times) if time >= multiple))
+        multiple += interval
+    assert [frame.index for frame in frames(irregular, interval_s=interval)] == sorted(expected)
+
+
+def test_sampled_frames_are_among_those_of_a_divided_interval(irregular):
+    coarse, fine = ({frame.index for frame in frames(irregular, interval_s=s)} for s in (0.7, Fraction("0.7") / 7))
+    assert coarse < fine
+
+
+def test_frames_are_scaled_to_the_longer_side(tmp_path):
+    picture = np.repeat(noise(1, height=6, width=10), 8, axis=1).repeat(8, axis=2)
+    (frame,) = frames(write_film(tmp_path / "a.mov", picture), max_side=40)
+    np.testing.assert_allclose(frame.pixels.astype(int), picture[0, ::2, ::2], atol=2)
+    (same,) = frames(write_film(tmp_path / "a.mov", picture), max_side=80)
+    np.testing.assert_array_equal(same.pixels, picture[0])
+
+
+@pytest.mark.parametrize(("turn", "quarters"), [(90, 1), (-90, 3), (180, 2)])
+def test_a_film_of_a_turned_phone_is_shown_upright(tmp_path, turn, quarters):
+    path = write_film(tmp_path / "a.mov", noise(2), turn=turn)
+    facts, (first, _) = probe(path), frames(path)
+    np.testing.assert_array_equal(first.pixels, np.rot90(noise(2)[0], quarters))
+    assert (facts.height, facts.width) == first.pixels.shape[:2]
+
+
+def test_facts_are_those_of_the_file(tmp_path, irregular):
+    path = write_film(tmp_path / "a.mp4", noise(20, width=64, height=48), codec="libx264", rate=10)
+    assert probe(path) == VideoFacts(codec="h264", width=64, height=48, duration_s=2.0, frame_rate=10.0, num_frames=20)
+    assert probe(irregular).num_frames is None
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.avi", "libx264"), ("a.ts", "libx264"), ("a.gif", "gif"), ("a.mkv", "libx265")]
+)
+def test_other_formats_give_rising_times(tmp_path, name, codec):
+    film = write_film(tmp_path / name, np.repeat(noise(1, height=64, width=64), 12, axis=0), codec=codec)
+    times = [frame.time_s for frame in frames(film)]
+    np.testing.assert_allclose(times, np.arange(12) / 10, atol=1e-9)
+
+
+def test_the_last_frame_may_stay_for_long(tmp_path):
+    path = write_plain_gif(tmp_path / "a.gif", width=8, height=8, frames=2)
+    content = path.read_bytes()
+    delay = content.rindex(b"\x21\xf9\x04\x00") + 4
+    path.write_bytes(content[:delay] + b"\x2c\x01" + content[delay + 2 :])  # 3 s
+    assert [frame.time_s for frame in frames(path)] == [0.0, 0.1]
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("frame,id\n" * 100)
+    assert refusal(tmp_path / "missing.mp4") == "there is no such file"
+    assert refusal(tmp_path) == "is not a file"
+    assert refusal(tmp_path / "empty.mp4") == "is empty (0 bytes)"
+    assert refusal(tmp_path / "text.mp4").startswith("is not a video that can be decoded (")
+    assert refusal(write_sound(tmp_path / "sound.mp4")).startswith("holds no video stream")
+
+
+def test_a_playlist_is_not_followed(tmp_path):
+    film = write_film(tmp_path / "a.ts", noise(5, height=48, width=64), codec="libx264")
+    (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n")
+    (tmp_path / "concat.mp4").write_text(f"ffconcat version 1.0\nfile {film}\n")
+    assert refusal(tmp_path / "list.mp4").startswith("is not a video that can be decoded (")
+    assert refusal(tmp_path / "concat.mp4").startswith("is not a video that can be decoded (")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
+def test_a_cut_video_is_refused_after_the_frames_that_are_left(tmp_path, share):
+    content = write_film(tmp_path / "a.mp4", noise(30, height=48, width=64), codec="libx264").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: int(len(content) * share)])
+    got = []
+    with pytest.raises(VideoError, match=r"cut\.mp4: is (damaged or )?cut "):
+        for frame in frames(tmp_path / "cut.mp4"):
+            got.append(frame)
+    assert len(got) < 30
+
+
+def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path):
+    content = write_film(tmp_path / "a.mkv", noise(30), codec="ffv1").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    assert refusal(tmp_path / "cut.mkv").startswith("is cut: its header promises 3.00 s, its pictures end after 1.")
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path):
+    halves = [write_film(tmp_path / f"{n}.ts", noise(3, height=n, width=64), codec="libx264") for n in (48, 64)]
+    (tmp_path / "both.ts").write_bytes(b"".join(half.read_bytes() for half in halves))
+    assert "changes its frame size from (64, 48) to (64, 64) at frame 3" in refusal(tmp_path / "both.ts")
+
+
+def test_a_video_that_goes_back_in_time_is_refused(tmp_path):
+    parts = [
+        write_film(
+            tmp_path / f"{start}.ts",
+            noise(3, height=48, width=64),
+            codec="libx264",
+            pts=[start, start + 40, start + 80],
+        )
+        for start in (9000, 2000)
+    ]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert refusal(tmp_path / "both.ts").startswith("goes back in time by 7.0")
+
+
+def test_huge_frames_are_refused_before_they_are_decoded(tmp_path):
+    film = write_film(tmp_path / "a.mov", noise(1, height=100, width=200))
+    assert refusal(film, max_pixels=19_999) == (
+        "has frames of 200x100 = 20000 pixels; at most 19999 are decoded (DecodeLimits.max_pixels)"
+    )
+    bomb = write_plain_gif(tmp_path / "bomb.gif", width=8, height=8, says=(16384, 16384))
+    assert refusal(bomb).startswith("is damaged, or has frames of more than 35389440 pixels")
+
+
+def test_a_file_that_needs_too_much_memory_is_refused(tmp_path):
+    bomb = write_plain_gif(tmp_path / "bomb.gif", width=4000, height=4000)
+    assert refusal(bomb, memory_bytes=200 * 2**20) == ("decoding needs more than 200 MiB (DecodeLimits.memory_bytes)")
+
+
+def test_a_file_that_needs_too_much_time_is_refused(tmp_path):
+    bomb = write_plain_gif(tmp_path / "bomb.gif", width=3000, height=3000, frames=200)
+    with pytest.raises(VideoError, match=r"took more than 1 processor seconds \(DecodeLimits.cpu_s\)"):
+        list(frames(bomb, max_side=8, limits=DecodeLimits(cpu_s=1)))
+
+
+def test_a_silent_child_is_ended(tmp_path):
+    film = write_film(tmp_path / "a.mov", noise(2))
+    assert refusal(film, idle_s=1e-4) == "gave no frame for 0.0001 s (DecodeLimits.idle_s)"
+    assert not children()
+
+
+def test_a_crashed_decoder_is_an_error_here(tmp_path):
+    film = write_film(tmp_path / "a.mov", noise(40, height=200, width=200))
+    running = frames(film)
+    next(running)
+    (child,) = children()
+    os.kill(child, 11)
+    with pytest.raises(VideoError, match=r"a\.mov: crashed the decoder \(SIGSEGV\)"):
+        list(running)
+
+
+def test_leaving_early_leaves_no_process(tmp_path):
+    film = write_film(tmp_path / "a.mov", noise(40, height=200, width=200))
+    for frame in frames(film):
+        assert len(children()) == 1
+        if frame.index == 2:
+            break
+    del frame
+    probe(film)
+    assert not children()
+
+
+def test_damaged_bytes_end_in_frames_or_an_error(tmp_path):
+    content = write_film(tmp_path / "a.mp4", noise(10, height=48, width=64), codec="libx264").read_bytes()
+    random = np.random.default_rng(0)
+    endings = set()
+    for _ in range(8):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        damaged[random.integers(0, len(damaged), 5)] = random.integers(0, 256, 5)
+        (tmp_path / "damaged.mp4").write_bytes(damaged.tobytes())
+        try:
+            endings.add(len(list(frames(tmp_path / "damaged.mp4"))))
+        except VideoError:
+            endings.add("refused")
+    assert "refused" in endings
+    assert not children()
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        (b"", "left with status 0"),
+        (b"\xff\xff\xff\xff", "a message of 4294967295 bytes"),
+        (message(b"{"), "talks nonsense"),
+        (message(b"[]"), "talks nonsense"),
+        (message(b'{"kind": "cake"}'), "a message of kind 'cake'"),
+        (message(b'{"kind": "frame", "width": 99999999, "height": 9999}'), "a frame of 99999999x9999"),
+    ],
+)
+def test_a_child_that_was_taken_over_is_not_believed(tmp_path, monkeypatch, told, complaint):
+    film = write_film(tmp_path / "a.mov", noise(1))
+    (tmp_path / "told").write_bytes(told)
+    impostor = tmp_path / "python"
+    impostor.write_text(f"#!/bin/sh\ncat {tmp_path / 'told'}\n")
+    impostor.chmod(0o755)
+    monkeypatch.setattr(decode.sys, "executable", str(impostor))
+    with pytest.raises(VideoError, match=complaint):
+        list(frames(film))
+
+
+def test_the_caller_never_loads_the_decoder(tmp_path):
+    film = write_film(tmp_path / "a.mov", noise(1))
+    (tmp_path / "av.py").write_text("raise SystemExit('a module from the working folder was taken')")
+    program = (
+        "import sys; from pathlib import Path; from skyreid.building.decode import frames;"
+        f"assert len(list(frames(Path({str(film)!r})))) == 1; assert 'av' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, cwd=tmp_path)
+
+
+def test_limits_and_intervals_are_positive(tmp_path):
+    with pytest.raises(ValueError, match=r"DecodeLimits\.cpu_s must be positive; got 0"):
+        DecodeLimits(cpu_s=0)
+    with pytest.raises(ValueError, match=r"interval_s must be positive; got -1\.0"):
+        list(frames(tmp_path, interval_s=-1.0))
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize(
+    ("file", "codec", "size", "number", "seconds"),
+    [
+        ("cross_view_soccer/cam_right.mp4", "hevc", (3072, 1728), 250, 10.0),
+        ("gif_intel/worker-zone-detection.gif", "gif", (480, 270), 71, 4.74),
+        ("ground_onebyone/one-by-one-person-detection.mp4", "h264", (768, 432), 1394, 139.4),
+    ],
+)
+def test_real_films_have_the_frames_that_are_known(footage_dir, file, codec, size, number, seconds):
+    facts = probe(footage_dir / file)
+    assert (facts.codec, (facts.width, facts.height), facts.duration_s) == (codec, size, seconds)
+    decoded = list(frames(footage_dir / file, max_side=64))
+    assert [frame.index for frame in decoded] == list(range(number))
+
+
+@pytest.mark.footage
+def test_a_real_film_that_was_cut_is_refused(footage_dir, tmp_path):
+    whole = (footage_dir / "ground_onebyone/one-by-one-person-detection.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    refusal(tmp_path / "cut.mp4")

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+from skyreid.building.build_report import SourceReport
+from skyreid.building.cropping import Crop
+from skyreid.building.finished_source import (
+    CROPS,
+    RECORDS,
+    FinishedSource,
+    FinishedTracklet,
+    fingerprint,
+    read_finished,
+    write_finished,
+)
+from skyreid.building.sources import Source
+from skyreid.tracklet import Platform
+
+
+def committed(out_dir):
+    """A record with its crops."""
+    crops = (Crop(0, 0.0, (1.0, 2.0, 3.0, 4.0)), Crop(5, 0.5, (1.5, 2.0, 3.0, 4.0)))
+    report = SourceReport(
+        name="C1-a",
+        frames_read=2,
+        boxes=2,
+        boxes_dropped={},
+        tracklets=1,
+        tracklets_dropped={},
+        crops=2,
+        faces_masked=0,
+    )
+    finished = FinishedSource(
+        fingerprint={"interval_s": "0.5"}, report=report, tracklets=(FinishedTracklet("C1-a-0001", 7, crops),)
+    )
+    (out_dir / RECORDS).mkdir()
+    (out_dir / CROPS / "C1-a-0001").mkdir(parents=True)
+    for crop in crops:
+        (out_dir / CROPS / "C1-a-0001" / crop.file_name).touch()
+    write_finished(out_dir, finished)
+    return finished
+
+
+def test_a_record_is_read_back(tmp_path):
+    finished = committed(tmp_path)
+    assert read_finished(tmp_path, "C1-a") == finished
+    assert read_finished(tmp_path, "C1-b") is None
+
+
+def test_a_record_without_all_its_crops_counts_for_nothing(tmp_path):
+    committed(tmp_path)
+    (tmp_path / CROPS / "C1-a-0001" / "000005.jpg").rename(tmp_path / "elsewhere")
+    assert read_finished(tmp_path, "C1-a") is None
+
+
+def test_the_fingerprint_changes_with_everything_that_decides_over_the_crops(tmp_path):
+    def source(video, annotations):
+        for name, content in (("video", video), ("gt", annotations)):
+            (tmp_path / name).write_text(content)
+        return Source(path=tmp_path / "video", platform=Platform.GROUND, camera="C1", annotations=tmp_path / "gt")
+
+    def of(source, *, interval_s=0.5, mask_faces=True):
+        return tuple(fingerprint(source, interval_s=interval_s, mask_faces=mask_faces).items())
+
+    base = of(source("v", "a"))
+    others = {
+        of(source("w", "a")),
+        of(source("v", "b")),
+        of(source("v", "a"), interval_s=0.25),
+        of(source("v", "a"), mask_faces=False),
+        of(Source(path=Path(tmp_path / "video"), platform=Platform.GROUND, camera="C1")),
+    }
+    assert len(others - {base}) == 5
+    assert of(source("v", "a")) == base

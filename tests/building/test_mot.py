@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyreid.building.mot import read_mot
+from skyreid.errors import SourceError
+
+
+def read(tmp_path, *lines, width=100, height=80):
+    (tmp_path / "gt.txt").write_text("\n".join(lines) + "\n")
+    return read_mot(tmp_path / "gt.txt", width=width, height=height)
+
+
+def refusal(tmp_path, *lines):
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, *lines)
+    return str(caught.value).removeprefix(str(tmp_path / "gt.txt"))
+
+
+def test_frames_and_pixels_count_from_1_in_the_file_and_from_0_here(tmp_path):
+    people = read(tmp_path, "1,7,1,1,1,1,1,1,1.0", "3,7,11,21,30,40,1,1,0.5", "3,2,51,21,30,40,1,1,1")
+    assert people.frames == {
+        0: {7: (0, 0, 1, 1)},
+        2: {7: (10, 20, 40, 60), 2: (50, 20, 80, 60)},
+    }
+    assert not people.dropped
+
+
+def test_results_have_ten_columns_and_any_confidence(tmp_path):
+    people = read(tmp_path, "1,7,11,21,30,40,0.3,-1,-1,-1", "2,7,11,21,30,40,-1,-1,-1,-1")
+    assert people.frames == {0: {7: (10, 20, 40, 60)}, 1: {7: (10, 20, 40, 60)}}
+
+
+def test_what_is_no_usable_person_is_left_out_and_counted(tmp_path):
+    people = read(
+        tmp_path,
+        "1,1,11,21,30,40,1,1,1",
+        "1,2,11,21,30,40,0,1,1",  # flag 0: ignore
+        "1,3,11,21,30,40,1,3,1",  # a car
+        "1,3,11,21,30,40,1,7,1",  # somebody else's static person may have the same number
+        "1,5,-40,21,60,40,1,1,1",  # two thirds outside
+    )
+    assert people.frames == {0: {1: (10, 20, 40, 60)}}
+    assert people.dropped == {"ignored": 1, "other-class": 2, "outside": 1}
+
+
+quarters = st.integers(-200, 396).map(lambda number: number / 4)
+sizes = st.integers(1, 600).map(lambda number: number / 4)
+
+
+@given(left=quarters, top=quarters, width=sizes, height=sizes)
+def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, height):
+    x, y = np.meshgrid(np.arange(100 * 4) / 4 + 0.125, np.arange(80 * 4) / 4 + 0.125)
+    inside = (x > left) & (x < left + width) & (y > top) & (y < top + height)
+    visible = inside.sum() / 16 / (width * height)
+    lines = f"1,1,{left + 1},{top + 1},{width},{height},1,1,1", "2,1,1,1,1,1,1,1,1"
+    folder = tmp_path_factory.mktemp("mot")
+    if not visible:
+        assert "line 1: the box lies outside the picture of 100x80" in refusal(folder, *lines)
+        return
+    people = read(folder, *lines)
+    assert (0 in people.frames) == (visible >= 0.5)
+    assert people.dropped.get("outside", 0) == (visible < 0.5)
+    if visible >= 0.5:
+        x0, y0, x1, y1 = people.frames[0][1]
+        np.testing.assert_array_equal(inside, (x > x0) & (x < x1) & (y > y0) & (y < y1))
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (
+            ["1,1,1,1,5,5,1,1"],
+            ", line 1: must have 9 columns (ground truth) or 10 (results); got 8",
+        ),
+        (
+            ["1,1,1,1,5,5,1,1,1", "", "2,1,1,1,5,5,1,-1,-1,-1"],
+            ", line 3: must have 9 columns like the lines before; got 10",
+        ),
+        (["frame,id,x,y,w,h,f,c,v"], ", line 1: must hold numbers only; got 'frame,id,x,y,w,h,f,c,v'"),
+        (["1,1,nan,1,5,5,1,1,1"], ", line 1: must hold finite numbers only; got '1,1,nan,1,5,5,1,1,1'"),
+        (["0,1,1,1,5,5,1,1,1"], ", line 1: frame must be a whole number from 1; got 0"),
+        (["1,1.5,1,1,5,5,1,1,1"], ", line 1: id must be a whole number from 1; got 1.5"),
+        (["1,-1,1,1,5,5,1,-1,-1,-1"], ", line 1: id must be a whole number from 1; got -1"),
+        (["1,1,1,1,0,5,1,1,1"], ", line 1: a box must have a width and a height; got 0x5"),
+        (["1,4,1,1,5,5,1,1,1", "1,4,9,9,5,5,1,1,1"], ", line 2: id 4 stands twice in frame 1"),
+        (
+            ["1,4,300,1,5,5,1,1,1"],
+            ", line 1: the box lies outside the picture of 100x80; are these the annotations of this video, in pixels "
+            "of its full size?",
+        ),
+        (
+            ["1,1,1,1,5,5,1,4,0,0"],
+            ", line 1: the last three of 10 columns must be -1; got ['4', '0', '0'] (VisDrone files have as many "
+            "columns, of another meaning)",
+        ),
+        (
+            ["1,1,1,1,5,5,1,3,1"],
+            ": must hold boxes of people; none is left of 1 lines {'other-class': 1}",
+        ),
+    ],
+)
+def test_a_line_that_cannot_be_is_named(tmp_path, lines, complaint):
+    assert refusal(tmp_path, *lines) == complaint
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SourceError, match=r"none\.txt: annotations cannot be read: No such file"):
+        read_mot(tmp_path / "none.txt", width=9, height=9)
+    (tmp_path / "gt.txt").write_bytes(b"\xff\xfe1,1")
+    with pytest.raises(SourceError, match=r"gt\.txt: annotations must be text"):
+        read_mot(tmp_path / "gt.txt", width=9, height=9)

@@ -1,0 +1,81 @@
+"""One person in front of one camera."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skyreid.simulation.filming import CROP_WIDTHS_PX, Crop, film, identity
+from skyreid.tracklet import PLATFORMS, Platform
+
+Films = dict[tuple[int, Platform], list[Crop]]
+
+
+@pytest.fixture(scope="module")
+def films() -> Films:
+    return {(number, platform): film(3, number, platform, 3) for number in range(8) for platform in PLATFORMS}
+
+
+def test_the_same_shot_gives_the_same_bytes(films):
+    again = film(3, 5, Platform.AERIAL, 3)
+    assert [crop.jpeg for crop in again] == [crop.jpeg for crop in films[5, Platform.AERIAL]]
+
+
+def test_seed_and_number_make_the_person():
+    assert identity(3, 5) == identity(3, 5)
+    assert identity(3, 5) != identity(3, 6)
+    assert identity(3, 5) != identity(4, 5)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_crops_have_the_published_widths(films, platform):
+    widths = [crop.width for (_, seen_by), crops in films.items() if seen_by is platform for crop in crops]
+    narrowest, widest = CROP_WIDTHS_PX[platform]
+    assert narrowest <= min(widths)
+    assert max(widths) <= widest
+    assert max(widths) > 1.5 * min(widths)
+
+
+def test_widths_stay_in_the_published_range_however_a_person_walks():
+    for number in range(100, 115):
+        for platform in PLATFORMS:
+            narrowest, widest = CROP_WIDTHS_PX[platform]
+            assert all(narrowest <= crop.width <= widest for crop in film(3, number, platform, 1))
+
+
+def test_ground_crops_are_wider_than_aerial_ones(films):
+    def median(platform: Platform) -> float:
+        return float(np.median([c.width for (_, p), crops in films.items() if p is platform for c in crops]))
+
+    assert median(Platform.GROUND) > 1.4 * median(Platform.AERIAL)
+
+
+def test_nobody_is_cut_off_and_everybody_fills_the_crop(films):
+    for crops in films.values():
+        for crop in crops:
+            edge = np.concatenate([crop.person[0], crop.person[-1], crop.person[:, 0], crop.person[:, -1]])
+            assert edge.max() == 0
+            rows, columns = np.flatnonzero(crop.person.any(axis=1)), np.flatnonzero(crop.person.any(axis=0))
+            assert rows[-1] - rows[0] + 1 > 0.7 * crop.person.shape[0]
+            assert columns[-1] - columns[0] + 1 > 0.6 * crop.width
+            assert crop.person.mean() > 0.15
+
+
+def test_the_file_has_the_size_of_the_truth(films):
+    for crops in films.values():
+        for crop in crops:
+            with Image.open(io.BytesIO(crop.jpeg)) as image:
+                assert (image.height, image.width) == crop.person.shape
+
+
+def test_people_stand_upright_before_the_ground_camera(films):
+    for (_, platform), crops in films.items():
+        for crop in crops:
+            if platform is Platform.GROUND:
+                assert crop.person.shape[0] > 1.4 * crop.width
+
+
+def test_a_person_moves_between_frames(films):
+    for crops in films.values():
+        assert len({crop.jpeg for crop in crops}) == len(crops)

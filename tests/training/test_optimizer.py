@@ -1,0 +1,77 @@
+"""Which rate and which decay every parameter gets, against the released program's own optimizer."""
+
+from itertools import chain
+
+import pytest
+import torch
+
+from skyreid.pretrained.release import model_from_release, to_release_state
+from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
+from tests.reference.stored_cases import find_case
+from tests.tiny_model import NO_ADAPTERS, tiny_config, tiny_model
+
+CASE = find_case("micro", None)
+
+
+def settings_by_release_name(model, optimizer):
+    """(rate, decay) of every trained tensor under the release's name; a packed tensor has one of each."""
+    groups = {id(parameter): group for group in optimizer.param_groups for parameter in group["params"]}
+    found = {}
+    for key in ("lr", "weight_decay"):
+        filled = {
+            name: torch.full(parameter.shape, groups[id(parameter)][key], dtype=torch.float64)
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
+        found[key] = to_release_state(filled)
+    for tensor in chain(*(state.values() for state in found.values())):
+        assert tensor.unique().numel() == 1
+    return {name: [float(found[key][name].max()) for key in ("lr", "weight_decay")] for name in found["lr"]}
+
+
+def test_stage_2_gives_every_parameter_the_release_s_rate_and_decay():
+    model = model_from_release(CASE.weights, adapters=CASE.adapters)
+    model.train_in_stage2("adapters", [model.head_final, model.head_joint])
+    optimizer = make_adam(model, WeightDecay())
+    set_learning_rate(optimizer, CASE.config["lr"])
+    assert settings_by_release_name(model, optimizer) == CASE.config["optimizer_groups"]
+
+
+def test_stage_1_has_one_rate_and_one_decay():
+    model = model_from_release(CASE.weights, adapters=CASE.adapters)
+    model.train_in_stage1()
+    optimizer = make_adam(model, WeightDecay(weights=1e-4))
+    set_learning_rate(optimizer, 3.5e-4)
+    (group,) = optimizer.param_groups
+    assert {id(parameter) for parameter in group["params"]} == {id(p) for p in model.identity_prompt.parameters()}
+    assert (group["lr"], group["weight_decay"]) == (3.5e-4, 1e-4)
+
+
+def test_every_trained_parameter_stands_in_one_group_and_no_other_does():
+    model = tiny_model(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0))
+    model.train_in_stage2("image-tower", [model.head_final])
+    grouped = [id(p) for group in make_adam(model, WeightDecay()).param_groups for p in group["params"]]
+    trained = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]
+    assert sorted(grouped) == sorted(trained)
+
+
+def test_norm_weights_class_token_and_position_table_decay_like_weights():
+    model = tiny_model(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0))
+    model.train_in_stage2("image-tower", [model.head_final])
+    weights, biases = make_adam(model, WeightDecay()).param_groups
+    tower = model.encoder.tower
+    for parameter in (tower.norm_post.weight, tower.class_token, tower.position_table, model.head_final.norm.weight):
+        assert any(parameter is one for one in weights["params"])
+    assert any(tower.norm_post.bias is one for one in biases["params"])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_the_decay_is_coupled_as_in_adam_and_not_adamw(decay):
+    layer = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(layer.weight, 2.0)
+    optimizer = make_adam(layer, WeightDecay(weights=decay))
+    set_learning_rate(optimizer, 0.01)
+    layer.weight.grad = torch.tensor([[-0.1]])
+    optimizer.step()
+    gradient = -0.1 + decay * 2.0  # the first step of Adam has the size of the rate, whatever the gradient
+    assert float(layer.weight.detach()) == pytest.approx(2.0 - 0.01 * gradient / abs(gradient), abs=1e-6)

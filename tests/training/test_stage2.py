@@ -1,0 +1,121 @@
+"""Stage 2: one step on a batch of clips, and what an epoch changes."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from skyreid.clips.clip_batch import ClipBatch
+from skyreid.clips.normalization import normalize
+from skyreid.distributed import Workers
+from skyreid.training.optimizer import WeightDecay, make_adam
+from skyreid.training.schedule import StepSchedule
+from skyreid.training.stage2 import Stage2Config, Stage2Step, stage2_epoch
+from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
+from skyreid.training.two_stage import train_in_stage2
+from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
+
+FILL = (0.5, -0.5, 0.25)
+PAPER_LOSS = Stage2LossConfig(identity_on=("final",), triplet_on=("final",))
+
+
+@pytest.fixture(scope="module")
+def workers():
+    return Workers(device="cpu", precision="float32")
+
+
+def make_batch(seed=0, *, erased=False):
+    generator = torch.Generator().manual_seed(seed)
+    erasures = torch.zeros(4, 3, 4, dtype=torch.int64)
+    if erased:
+        erasures[1, 2] = torch.tensor([2, 3, 5, 7])
+    return ClipBatch(
+        frames=torch.randint(0, 256, (4, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator),
+        erasures=erasures,
+        platforms=torch.tensor([0, 1, 0, 1]),
+        labels=torch.tensor([3, 3, 1, 1]),
+    )
+
+
+def run_epoch(model, batches, workers, *, config, epoch=1):
+    train_in_stage2(model, config)
+    optimizer = make_adam(model, config.weight_decay)
+    seen = []
+    stage2_epoch(
+        Stage2Step(model, workers, config.loss),
+        optimizer,
+        batches,
+        drawn(5, 32),
+        epoch=epoch,
+        config=config,
+        erase_fill=FILL,
+        workers=workers,
+        report=lambda losses: seen.append({name: float(loss.detach()) for name, loss in losses.items()}),
+    )
+    return seen, optimizer
+
+
+@pytest.mark.parametrize("loss", [Stage2LossConfig(), PAPER_LOSS])
+def test_a_step_is_encoder_heads_and_loss_one_after_the_other(workers, loss):
+    batch, texts = make_batch(), drawn(5, 32)
+    step = Stage2Step(tiny_model(), workers, loss).train()
+    losses = step(batch.pixels(FILL), batch.platforms, batch.labels, texts)
+    model = tiny_model().train()
+    features = model.encoder(normalize(batch.frames), batch.platforms)
+    logits = {"final": model.head_final(features.final), "joint": model.head_joint(features.joint)}
+    chosen = {name: logits[name] for name in loss.identity_on}
+    assert_close(losses, stage2_losses(features, chosen, texts, batch.labels, loss))
+
+
+def test_an_epoch_changes_what_is_trained_and_nothing_else(workers):
+    model, config = tiny_model(), Stage2Config()
+    train_in_stage2(model, config)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    statistics = {
+        f"{head}.norm.{name}"
+        for head in ("head_final", "head_joint")
+        for name in ("running_mean", "running_var", "num_batches_tracked")
+    }
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    run_epoch(model, [make_batch(seed) for seed in range(2)], workers, config=config)
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == trained | statistics
+    assert "head_final.norm.bias" not in changed
+
+
+def test_a_head_without_a_loss_is_not_built_into_the_step(workers):
+    model = tiny_model()
+    before = {name: tensor.clone() for name, tensor in model.head_joint.state_dict().items()}
+    run_epoch(model, [make_batch()], workers, config=Stage2Config(loss=PAPER_LOSS))
+    assert_close(dict(model.head_joint.state_dict()), before, rtol=0, atol=0)
+
+
+def test_erased_rectangles_reach_the_model_with_the_fill_it_is_told(workers):
+    frames = normalize(make_batch(erased=True).frames)
+    frames[1, 2, :, 2:7, 3:10] = torch.tensor(FILL).view(3, 1, 1)
+    assert torch.equal(make_batch(erased=True).pixels(FILL), frames)
+    plain, _ = run_epoch(tiny_model(), [make_batch()], workers, config=Stage2Config())
+    erased, _ = run_epoch(tiny_model(), [make_batch(erased=True)], workers, config=Stage2Config())
+    assert plain != erased
+
+
+def test_the_learning_rate_is_the_schedule_s_and_twice_it_for_biases(workers):
+    config = Stage2Config()
+    for epoch in (1, 30, 60, 90):
+        _, optimizer = run_epoch(tiny_model(), [make_batch()], workers, config=config, epoch=epoch)
+        rate = config.schedule.learning_rate(epoch)
+        assert [group["lr"] for group in optimizer.param_groups] == [rate, 2 * rate]
+
+
+def test_every_batch_is_one_step_of_its_own(workers):
+    still = Stage2Config(schedule=StepSchedule(peak=0.0), weight_decay=WeightDecay(weights=0.0, biases=0.0))
+    seen, _ = run_epoch(tiny_model(), [make_batch(0), make_batch(1), make_batch(0)], workers, config=still)
+    assert len(seen) == 3
+    assert seen[0] == pytest.approx(seen[2])
+    assert seen[0] != seen[1]
+
+
+def test_more_steps_on_one_batch_lower_its_loss(workers):
+    config = Stage2Config(schedule=StepSchedule(peak=1e-3, warmup_epochs=0))
+    seen, _ = run_epoch(tiny_model(), [make_batch()] * 8, workers, config=config)
+    totals = [sum(losses.values()) for losses in seen]
+    assert totals[-1] < 0.8 * totals[0]
