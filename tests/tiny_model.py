@@ -31,19 +31,23 @@ def tiny_config(*, adapters=ADAPTERS, layers=3, prompt_depth=2, sentence="shared
 
 
 def tiny_model(config=None, *, num_identities=5, seed=0) -> VslaClip:
-    return randomized(VslaClip(config or tiny_config(), num_identities=num_identities), seed=seed)
+    """The same model for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = VslaClip(config or tiny_config(), num_identities=num_identities)
+    return randomized(model, seed=seed)
 
 
 def randomized(module: nn.Module, *, seed=0) -> nn.Module:
     """Draw every parameter: a bias that stays zero would hide that nobody adds it."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in module.parameters():
-            drawn = torch.randn(parameter.shape, generator=generator)
+        for name, parameter in module.named_parameters():
+            values = torch.randn(parameter.shape, generator=generator)
             if parameter.dim() < 2:
-                parameter.add_(0.2 * drawn)
+                parameter.copy_(0.2 * values + (1.0 if name.endswith("weight") else 0.0))
             else:
-                parameter.copy_(drawn * parameter.shape[-1] ** -0.5)
+                parameter.copy_(values * parameter.shape[-1] ** -0.5)
     return module.eval()
 
 

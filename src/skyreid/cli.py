@@ -152,8 +152,9 @@ def model_import(
     file: File,
     out: Path,
     *,
-    image_size: tuple[int, int] = (256, 128),
+    image_size: tuple[int, int] | None = None,
     token_embedding: Path | None = None,
+    activation: Literal["quick-gelu", "gelu"] | None = None,
     adapters: Literal["used", "unused"] = "used",
     json: bool = False,
 ) -> None:
@@ -163,15 +164,22 @@ def model_import(
         format: who wrote the file; "release" is the authors' VSLA-CLIP program.
         file: the weights.
         out: folder to write.
-        image_size: height and width that the position table of a CLIP model is resized to.
+        image_size: height and width that the position table of a CLIP model is resized to; None = 256 x 128.
         token_embedding: file of OpenAI's CLIP, for "vifi", which does not carry its token embedding.
+        activation: of an open_clip file; None = "quick-gelu", as OpenAI's.
         adapters: "unused" for FT-CLIP files of the release, whose adapters never ran.
         json: print JSON.
     """
-    from skyreid.pretrained import import_weights
+    from skyreid.pretrained.importing import import_weights
 
     report = import_weights(
-        format, file, out, image_size=image_size, token_embedding=token_embedding, adapters=adapters
+        format,
+        file,
+        out,
+        image_size=image_size,
+        token_embedding=token_embedding,
+        activation=activation,
+        adapters=adapters,
     )
     _show(report.lines(), report.to_json(), json=json)
 

@@ -12,6 +12,7 @@ REPORT = BuildReport(
             name="C1-a",
             frames_read=20,
             boxes=866,
+            boxes_interpolated=40,
             boxes_dropped={"outside": 2, "ignored": 0},
             tracklets=11,
             tracklets_dropped={"too-short": 3},
@@ -24,8 +25,8 @@ REPORT = BuildReport(
 
 def test_a_report_is_one_line_a_source_and_one_for_the_manifest():
     assert REPORT.lines() == [
-        "C1-a: 11 tracklets of 62 crops from 866 boxes and 20 sampled frames; 1 faces masked; left out: 2 boxes "
-        "outside, 3 tracklets too-short",
+        "C1-a: 11 tracklets of 62 crops from 866 boxes (40 more interpolated) and 20 sampled frames; "
+        "1 faces masked; left out: 2 boxes outside, 3 tracklets too-short",
         "out/manifest.jsonl: identities annotated, sha256 00ff",
     ]
 

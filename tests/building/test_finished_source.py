@@ -22,6 +22,7 @@ def committed(out_dir):
         name="C1-a",
         frames_read=2,
         boxes=2,
+        boxes_interpolated=0,
         boxes_dropped={},
         tracklets=1,
         tracklets_dropped={},

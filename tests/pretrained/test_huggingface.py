@@ -82,17 +82,30 @@ def test_projections_of_unequal_shape_are_refused(known, tmp_path):
         read(write_folder(tmp_path, state), SQUARE)
 
 
-def test_weights_without_their_config_are_refused(known, tmp_path):
+def test_weights_without_their_config_are_read_as_openai_s_and_it_is_said(known, tmp_path):
     file = write_folder(tmp_path, huggingface_state(known.state))
+    assert read(file, SQUARE).assumed == ()
     (tmp_path / "config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"config\.json of the same folder is missing; it tells the activation"):
-        read(file, SQUARE)
+    imported = read(file, SQUARE)
+    known.assert_computed_by(imported.module)
+    assert imported.assumed == (
+        "no config.json beside the file: activation quick-gelu, heads 64 wide and epsilon 1e-5 taken, as OpenAI's",
+    )
+
+
+def test_weights_trained_with_gelu_get_gelu(known, tmp_path):
+    config = {part: {**CONFIG[part], "hidden_act": "gelu"} for part in ("vision_config", "text_config")}
+    module = read(write_folder(tmp_path, huggingface_state(known.state), config), SQUARE).module
+    assert module.config.image.activation == module.config.text.activation == "gelu"
+    with pytest.raises(AssertionError):
+        known.assert_computed_by(module)
 
 
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ({"hidden_act": "gelu"}, "vision_config.hidden_act must be quick_gelu, .* got 'gelu'"),
+        ({"hidden_act": "gelu"}, r"hidden_act of both towers must be one of .* got \['gelu', 'quick_gelu'\]"),
+        ({"hidden_act": "relu"}, r"hidden_act of both towers must be one of quick_gelu, gelu; got"),
         ({"num_attention_heads": 2}, "vision_config.num_attention_heads must be 1, .* got 2"),
         ({"layer_norm_eps": 1e-6}, "vision_config.layer_norm_eps must be 1e-05, .* got 1e-06"),
     ],

@@ -38,7 +38,7 @@ def test_a_pretrained_pair_becomes_a_checkpoint(known, clip_file, tmp_path):
 def test_a_trained_model_becomes_a_checkpoint(tmp_path):
     state = micro_release_state()
     torch.save(state, tmp_path / "ViT-B-16_120.pth")
-    report = import_weights("vsla-clip", tmp_path / "ViT-B-16_120.pth", tmp_path / "out")
+    report = import_weights("release", tmp_path / "ViT-B-16_120.pth", tmp_path / "out")
     checkpoint = read_checkpoint(tmp_path / "out")
     assert (checkpoint.config["kind"], checkpoint.config["num_identities"]) == ("vsla-clip", 5)
     model = VslaClip(from_json(VslaClipConfig, checkpoint.config["model"]), num_identities=5)

@@ -23,6 +23,15 @@ def test_reads_a_plain_state_dict(known, tmp_path):
     assert imported.dropped.keys() == {"logit_scale", "attn_mask"}
 
 
+def test_the_activation_is_taken_as_told_and_said_when_assumed(known, tmp_path):
+    file = tmp_path / "open_clip_model.safetensors"
+    save_file(open_clip_state(known), file)
+    assert "say --activation gelu" in read(file, SQUARE).assumed[0]
+    told = read(file, ImportOptions(image_size=(SIDE, SIDE), activation="gelu"))
+    assert told.assumed == ()
+    assert told.module.config.image.activation == told.module.config.text.activation == "gelu"
+
+
 def test_reads_a_state_dict_of_data_parallel_training(known, tmp_path):
     file = tmp_path / "open_clip_pytorch_model.bin"
     torch.save({f"module.{name}": tensor for name, tensor in open_clip_state(known).items()}, file)

@@ -1,13 +1,12 @@
 """Our model and training beside the stored outputs, quantity by quantity.
 
-Used by tests/models/test_release_parity.py, which asserts, and by benchmarks/parity.py, which prints.
+Used by test_model.py here, which asserts, and by benchmarks/parity.py, which prints.
 Deviation of a feature or a loss: largest difference over largest stored value. Of a gradient: norm of
 the difference over the norm. Of a parameter after Adam steps: largest difference over the learning
 rate, where the gradient is not zero by construction (Adam turns its rounding noise into whole steps).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -22,6 +21,7 @@ from skyreid.training.optimizer import make_adam
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
 from skyreid.training.stage2 import Stage2Config, Stage2Step, stage2_epoch
+from tests.reference.comparison import Comparison, compare
 from tests.reference.stored_cases import StoredCase
 
 FEATURE = LOSS = 1e-5
@@ -41,17 +41,8 @@ LOSSES = {
 WEIGHT = {name: 0.25 if name.startswith("identity") else 1.0 for name in LOSSES.values()}
 
 
-@dataclass(frozen=True)
-class Comparison:
-    name: str
-    deviation: float
-    tolerance: float
-
-
 def feature(name: str, ours: Tensor, stored: Tensor, tolerance: float = FEATURE) -> Comparison:
-    assert ours.shape == stored.shape, (name, ours.shape, stored.shape)
-    scale = stored.abs().max().clamp_min(1e-12)
-    return Comparison(name, float((ours.detach() - stored).abs().max() / scale), tolerance)
+    return compare(name, ours.detach(), stored, tolerance)
 
 
 def gradient(name: str, ours: Tensor, stored: Tensor) -> Comparison:

@@ -176,10 +176,9 @@ def test_parts_of_one_garment_share_the_place_of_the_pattern():
     assert place_in_pattern[:, 0] == pytest.approx(place_in_pattern[:, 1])
 
 
-def test_a_scaled_part_is_as_large_as_the_factor_says():
-    part = replace(SHAPES["cut"], pattern_axis=((0.0, 0.0, 0.5), (0.0, 0.0, 1.0)))
-    large = part.scaled(2.0)
-    assert large.start == (0, 0, 2)
-    assert large.end == (0.2, 0, 1)
-    assert (large.start_radius, large.end_radius, large.cut_height) == (0.3, 0.6, 1.0)
-    assert large.pattern_axis == ((0, 0, 1), (0, 0, 2))
+def test_an_enlarged_body_is_met_by_enlarged_rays():
+    shapes = list(SHAPES.values())
+    origins, directions = rays(len(shapes) * 10, np.random.default_rng(9))
+    part = np.repeat(np.arange(len(shapes)), 10)
+    far = entries(place(shapes, scale=1.5), part, 1.5 * origins.T, directions.T)
+    assert far == pytest.approx(1.5 * entries(place(shapes), part, origins.T, directions.T), abs=1e-9)

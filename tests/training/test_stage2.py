@@ -11,7 +11,6 @@ from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage2 import Stage2Config, Stage2Step, stage2_epoch
 from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
-from skyreid.training.two_stage import train_in_stage2
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 
 FILL = (0.5, -0.5, 0.25)
@@ -34,6 +33,10 @@ def make_batch(seed=0, *, erased=False):
         platforms=torch.tensor([0, 1, 0, 1]),
         labels=torch.tensor([3, 3, 1, 1]),
     )
+
+
+def train_in_stage2(model, config):
+    model.train_in_stage2(config.tuned, [getattr(model, f"head_{name}") for name in config.loss.identity_on])
 
 
 def run_epoch(model, batches, workers, *, config, epoch=1):

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from skyreid.building.build_report import BuildReport, SourceReport
 from skyreid.building.cropping import cut
-from skyreid.building.decode import DEFAULT_LIMITS, DecodeLimits, VideoFacts, probe
+from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
 from skyreid.building.finished_source import (
     CROPS,
     RECORDS,
@@ -38,7 +38,7 @@ from skyreid.building.finished_source import (
 from skyreid.building.mot import read_mot
 from skyreid.building.motion.find_people import find_people
 from skyreid.building.sources import Source, check_together
-from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.datasets.manifest import write_manifest
 from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
 from skyreid.errors import SourceError
@@ -179,9 +179,10 @@ def _finish(
     tracked = plan.annotated
     if tracked is None:
         tracked = find_people(source.path, plan.facts, interval_s=interval_s, limits=limits, progress=progress)
+    whole, interpolated = without_holes(tracked, frame_rate=plan.facts.frame_rate or USUAL_FRAME_RATE)
     result = cut(
         source.path,
-        tracked,
+        whole,
         out_dir / PARTIAL,
         interval_s=interval_s,
         mask_faces=mask_faces,
@@ -210,6 +211,7 @@ def _finish(
             name=source.name,
             frames_read=result.frames_read,
             boxes=sum(map(len, tracked.frames.values())),
+            boxes_interpolated=interpolated,
             boxes_dropped=dict(Counter(tracked.dropped) + Counter(result.dropped_boxes)),
             tracklets=len(tracklets),
             tracklets_dropped=dict(result.dropped_tracklets),

@@ -18,6 +18,8 @@ class SourceReport:
     """Sampled frames."""
     boxes: int
     """Of people, in all frames, annotated or found; those left out are not among them."""
+    boxes_interpolated: int
+    """Added where a person was not marked for a moment."""
     boxes_dropped: Mapping[str, int]
     """By reason."""
     tracklets: int
@@ -49,7 +51,8 @@ class BuildReport:
             ]
             lines.append(
                 f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
-                f"and {source.frames_read} sampled frames; {source.faces_masked} faces masked; "
+                f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
+                f"{source.faces_masked} faces masked; "
                 f"left out: {', '.join(dropped) or 'nothing'}"
             )
         lines.append(f"{self.manifest_path}: identities {self.identities}, sha256 {self.manifest_sha256}")

@@ -28,6 +28,8 @@ from skyreid.errors import VideoError
 PIPE_BYTES = 2**20
 """A frame is megabytes; the usual pipe of 64 KiB would switch processes a hundred times for each."""
 MAX_MESSAGE_BYTES = 2**16
+USUAL_FRAME_RATE = 25.0
+"""For files that do not tell theirs; nothing but the size of steps and holes depends on it."""
 
 
 @dataclass(frozen=True, kw_only=True)

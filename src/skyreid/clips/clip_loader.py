@@ -68,9 +68,7 @@ class ClipReader:
         return Clip(frames=frames, erasures=erasures, platform=tracklet.platform.number, label=request.label)
 
 
-def load_batches(
-    reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *, threads: int
-) -> Iterator[ClipBatch]:
+def load_batches(reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *, threads: int) -> Iterator[ClipBatch]:
     """Yield one ClipBatch for each batch of requests, in order, reading a few batches ahead."""
     with ThreadPoolExecutor(max_workers=threads) as pool:
         ahead: deque[list[Future[Clip]]] = deque()

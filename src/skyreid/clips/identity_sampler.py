@@ -34,18 +34,14 @@ class IdentitySamplerConfig:
         return self.identities * self.tracklets
 
 
-def identity_batches(
-    labels: Sequence[int], config: IdentitySamplerConfig, *, seed: int, epoch: int
-) -> list[list[int]]:
+def identity_batches(labels: Sequence[int], config: IdentitySamplerConfig, *, seed: int, epoch: int) -> list[list[int]]:
     """Draw one epoch of batches, as positions into `labels`.
 
     Raises:
         ValueError: fewer identities than one batch holds.
     """
     if (identities := len(set(labels))) < config.identities:
-        raise ValueError(
-            f"a batch of {config.identities} identities needs as many; the training set has {identities}"
-        )
+        raise ValueError(f"a batch of {config.identities} identities needs as many; the training set has {identities}")
     rng = random.Random(f"identity-sampler/{seed}/{epoch}")
     groups = draw_groups(labels, config.tracklets, rng, np.random.RandomState(rng.getrandbits(32)))
     if config.distinct:

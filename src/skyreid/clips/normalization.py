@@ -16,9 +16,7 @@ def normalize(
     frames: UInt8[Tensor, "clip frame channel height width"],
 ) -> Float[Tensor, "clip frame channel height width"]:
     """Scale RGB to 0–1, subtract the mean, divide by the standard deviation."""
-    mean, std = (
-        torch.tensor(values, device=frames.device).view(3, 1, 1) for values in (PIXEL_MEAN, PIXEL_STD)
-    )
+    mean, std = (torch.tensor(values, device=frames.device).view(3, 1, 1) for values in (PIXEL_MEAN, PIXEL_STD))
     return (frames.float() / 255 - mean) / std
 
 

@@ -73,7 +73,7 @@ def embed_tracklets(
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
         camids=np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64),
         platforms=np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64),
-        tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets]),
+        tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], dtype=np.str_),
     )
 
 

@@ -56,11 +56,11 @@ class ClipEmbedder:
             Un-normalised embeddings, on the CPU; compare them by cosine.
 
         Raises:
-            ValueError: an unknown platform, or not one for each clip.
+            ValueError: frames of another type or layout, an unknown platform, or not one for each clip.
         """
+        sized = _at_size(_checked(frames), self.encoder.image_size)
         numbers = self._platform_numbers(platforms, len(frames))
         device = next(self.encoder.parameters()).device
-        sized = _at_size(torch.as_tensor(frames), self.encoder.image_size)
         return self.encoder.embed(normalize(sized.to(device)), numbers.to(device)).float().cpu()
 
     def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
@@ -84,16 +84,31 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
     """
     checkpoint = read_checkpoint(Path(folder))
     kind = checkpoint.config.get("kind")
-    if kind not in TRAINING_ONLY:
+    if not isinstance(kind, str) or kind not in TRAINING_ONLY:
         raise CheckpointError(f"{folder}: kind must be one of {', '.join(TRAINING_ONLY)}; got {kind!r}")
     encoder = VideoEncoder(from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model"))
     wanted = {
         key.removeprefix("encoder."): tensor
         for key, tensor in checkpoint.weights.items()
-        if not key.startswith(TRAINING_ONLY[str(kind)])
+        if not key.startswith(TRAINING_ONLY[kind])
     }
     load_strictly(encoder, wanted, origin=str(folder))
     return ClipEmbedder(encoder.to(device))
+
+
+def _checked(
+    frames: UInt8[Tensor, "clip frame 3 height width"] | UInt8[np.ndarray, "clip frame 3 height width"],
+) -> UInt8[Tensor, "clip frame 3 height width"]:
+    """Refuse what the annotations refuse; they are checked in tests only."""
+    if isinstance(frames, np.ndarray):
+        # A copy, since PyTorch takes neither a read-only array (Pillow's) nor a mirrored view.
+        frames = torch.from_numpy(np.array(frames, order="C"))
+    if frames.dtype != torch.uint8 or frames.dim() != 5 or frames.shape[2] != 3 or frames.numel() == 0:
+        raise ValueError(
+            "frames must be uint8 RGB of the shape [clip, frame, 3, height, width], no side 0; "
+            f"got {str(frames.dtype).removeprefix('torch.')} of the shape {list(frames.shape)}"
+        )
+    return frames
 
 
 def _at_size(

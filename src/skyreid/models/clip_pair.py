@@ -9,6 +9,9 @@ from skyreid.models.image_tower import AdapterConfig
 from skyreid.models.text_tower import TextTower
 from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
 
+CLIP_VOCABULARY = 49408
+"""Tokens of CLIP's byte-pair encoding; the sentences of stage 1 are written in its numbers."""
+
 BARE = AdapterConfig(intra_frame=None, cross_frame=None)
 
 
@@ -36,9 +39,9 @@ def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
     What the pair does not have (adapters, prompts, heads) keeps its initialisation.
 
     Raises:
-        CheckpointError: the towers differ in size.
+        CheckpointError: the towers differ in size, or the pair has another tokenizer.
     """
-    for name in ("width", "layers", "patch_size", "stride", "image_size"):
+    for name in ("width", "layers", "patch_size", "stride", "image_size", "activation"):
         ours, theirs = getattr(model.config.image, name), getattr(pair.config.image, name)
         if ours != theirs:
             raise CheckpointError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
@@ -46,6 +49,11 @@ def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
         ours, theirs = getattr(model.config, name), getattr(pair.config, name)
         if ours != theirs:
             raise CheckpointError(f"{name} differs from the pretrained one: {ours} and {theirs}")
+    vocabulary = pair.token_embedding.num_embeddings
+    if vocabulary != CLIP_VOCABULARY:
+        raise CheckpointError(
+            f"the sentences are written in CLIP's {CLIP_VOCABULARY} tokens; the pretrained pair has {vocabulary}"
+        )
     tower = model.encoder.tower
     tower.load_state_dict({**tower.state_dict(), **pair.encoder.tower.state_dict()})
     model.text_tower.load_state_dict(pair.text_tower.state_dict())

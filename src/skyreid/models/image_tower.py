@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from skyreid.models.attention import SelfAttention
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
-from skyreid.models.intra_frame_adapter import Activation, IntraFrameAdapter
-from skyreid.models.mlp import Mlp
+from skyreid.models.intra_frame_adapter import IntraFrameAdapter
+from skyreid.models.mlp import Activation, Mlp
 
 HEAD_WIDTH = 64
 
@@ -47,6 +47,8 @@ class ImageTowerConfig:
     width: int = 768
     """Channels; a multiple of 64 (the heads are 64 wide)."""
     layers: int = 12
+    activation: Activation = "quick-gelu"
+    """Of the pretrained blocks: OpenAI's have "quick-gelu", most of open_clip's "gelu"."""
     adapters: AdapterConfig = field(default_factory=AdapterConfig)
 
     def __post_init__(self) -> None:
@@ -80,12 +82,12 @@ class ClipFeatures(NamedTuple):
 class ImageBlock(nn.Module):
     """One transformer block with its adapters."""
 
-    def __init__(self, dim: int, adapters: AdapterConfig) -> None:
+    def __init__(self, dim: int, adapters: AdapterConfig, *, activation: Activation = "quick-gelu") -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(dim)
         self.attention = SelfAttention(dim, heads=dim // HEAD_WIDTH)
         self.norm_mlp = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim)
+        self.mlp = Mlp(dim, activation=activation)
         self.intra_frame = (
             IntraFrameAdapter(
                 dim,
@@ -141,7 +143,9 @@ class ImageTower(nn.Module):
         self.class_token = nn.Parameter(dim**-0.5 * torch.randn(dim))
         self.position_table = nn.Parameter(dim**-0.5 * torch.randn(1 + rows * columns, dim))
         self.norm_pre = nn.LayerNorm(dim)
-        self.blocks = nn.ModuleList(ImageBlock(dim, config.adapters) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            ImageBlock(dim, config.adapters, activation=config.activation) for _ in range(config.layers)
+        )
         self.norm_post = nn.LayerNorm(dim)
         self.projection = nn.Parameter(dim**-0.5 * torch.randn(dim, embed_dim))
 

@@ -6,14 +6,10 @@ Deviation: the paper writes GELU, the release computes QuickGELU (METHOD section
 nn.Linear, as in the release, unless `zero_init`.
 """
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skyreid.models.mlp import QuickGELU
-
-Activation = Literal["quick-gelu", "gelu"]
+from skyreid.models.mlp import Activation, make_activation
 
 
 class IntraFrameAdapter(nn.Module):
@@ -31,7 +27,7 @@ class IntraFrameAdapter(nn.Module):
     ) -> None:
         super().__init__()
         self.down = nn.Linear(dim, bottleneck)
-        self.activation = QuickGELU() if activation == "quick-gelu" else nn.GELU()
+        self.activation = make_activation(activation)
         self.up = nn.Linear(bottleneck, dim)
         if zero_init:
             nn.init.zeros_(self.up.weight)

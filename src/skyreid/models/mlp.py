@@ -1,7 +1,11 @@
-"""The two-layer perceptron of a CLIP block and CLIP's activation."""
+"""The two-layer perceptron of a CLIP block and its activation."""
+
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+Activation = Literal["quick-gelu", "gelu"]
 
 
 class QuickGELU(nn.Module):
@@ -11,13 +15,18 @@ class QuickGELU(nn.Module):
         return features * (1.702 * features).sigmoid()
 
 
+def make_activation(name: Activation) -> nn.Module:
+    """OpenAI's towers have "quick-gelu", most of open_clip's have "gelu"."""
+    return QuickGELU() if name == "quick-gelu" else nn.GELU()
+
+
 class Mlp(nn.Module):
     """Widen four times, bend, narrow again."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, *, activation: Activation = "quick-gelu") -> None:
         super().__init__()
         self.expand = nn.Linear(dim, 4 * dim)
-        self.activation = QuickGELU()
+        self.activation = make_activation(activation)
         self.contract = nn.Linear(4 * dim, dim)
 
     def forward(self, tokens: Float[Tensor, "*any dim"]) -> Float[Tensor, "*any dim"]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skyreid.models.attention import SelfAttention
-from skyreid.models.mlp import Mlp
+from skyreid.models.mlp import Activation, Mlp
 
 HEAD_WIDTH = 64
 
@@ -22,6 +22,8 @@ class TextTowerConfig:
     width: int = 512
     """Channels; a multiple of 64 (the heads are 64 wide)."""
     layers: int = 12
+    activation: Activation = "quick-gelu"
+    """As in the image tower that it was trained with."""
     context_length: int = 77
     """Rows of the position table: the longest sentence."""
 
@@ -33,12 +35,12 @@ class TextTowerConfig:
 class TextBlock(nn.Module):
     """One causal transformer block."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, *, activation: Activation = "quick-gelu") -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(dim)
         self.attention = SelfAttention(dim, heads=dim // HEAD_WIDTH)
         self.norm_mlp = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim)
+        self.mlp = Mlp(dim, activation=activation)
 
     def forward(self, tokens: Float[Tensor, "sentence token dim"]) -> Float[Tensor, "sentence token dim"]:
         tokens = tokens + self.attention(self.norm_attention(tokens), causal=True)
@@ -51,7 +53,7 @@ class TextTower(nn.Module):
     def __init__(self, config: TextTowerConfig, *, embed_dim: int) -> None:
         super().__init__()
         self.position_table = nn.Parameter(0.01 * torch.randn(config.context_length, config.width))
-        self.blocks = nn.ModuleList(TextBlock(config.width) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(TextBlock(config.width, activation=config.activation) for _ in range(config.layers))
         self.norm_final = nn.LayerNorm(config.width)
         self.projection = nn.Parameter(config.width**-0.5 * torch.randn(config.width, embed_dim))
 

@@ -6,8 +6,8 @@ from skyreid.pretrained.importer import Importer
 FORMATS: dict[str, Importer] = {
     "openai": openai.read,
     "huggingface": huggingface.read,
-    "open-clip-quickgelu": open_clip.read,
+    "open_clip": open_clip.read,
     "vifi": vifi.read,
-    "vsla-clip": release.read,
+    "release": release.read,
 }
 """What `skyreid model import` reads, by the name it goes by there."""

@@ -1,8 +1,8 @@
 """CLIP as Hugging Face's `CLIPModel` keeps it: `model.safetensors` or `pytorch_model.bin` of a folder.
 
 The `config.json` of the same folder is read too: activation, heads and LayerNorm's epsilon are in no
-tensor, and LAION's weights have the same names with another activation. The state is translated into
-OpenAI's names and then read as OpenAI's.
+tensor, and LAION's weights have the same names with another activation. Without it OpenAI's are assumed,
+and that is reported. The state is translated into OpenAI's names and then read as OpenAI's.
 """
 
 import json
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair
+from skyreid.models.mlp import Activation
 from skyreid.pretrained.clip_names import BLOCKS, Names
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
@@ -58,8 +59,11 @@ TRANSPOSED = ("visual.proj", "text_projection")
 DROPPED = LOGIT_SCALE | dict.fromkeys(
     (f"{VISION}embeddings.position_ids", f"{TEXT}embeddings.position_ids"), "the numbers 0, 1, 2, ..."
 )
-FUNCTION = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
-"""What the towers here compute; also what a config.json means that does not say."""
+ACTIVATIONS: dict[object, Activation] = {"quick_gelu": "quick-gelu", "gelu": "gelu"}
+"""Hugging Face's name to ours."""
+DEFAULTS = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
+"""What a config.json means that does not say."""
+ASSUMED = "no config.json beside the file: activation quick-gelu, heads 64 wide and epsilon 1e-5 taken, as OpenAI's"
 DEFAULT_HEADS = {"vision_config": 12, "text_config": 8}
 HEAD_WIDTH = 64
 
@@ -68,14 +72,26 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     """Read the weights file of a `CLIPModel` folder.
 
     Raises:
-        CheckpointError: there is no config.json beside it, or it tells of another function.
+        CheckpointError: keys or shapes do not add up, or config.json tells of a function that is not ours.
     """
     options.refuse_all_but("image_size")
     state = read_untrusted_state(file)
     openai, dropped = _in_openai_names(state)
-    _refuse_another_function(file.with_name("config.json"), openai)
-    imported = assemble_pair(openai, image_prefix="visual.", text_prefix="", dropped={}, image_size=options.image_size)
-    return Imported(module=imported.module, mapped=len(state.tensors) - len(dropped), dropped=dropped)
+    told = _activation(file.with_name("config.json"), openai)
+    imported = assemble_pair(
+        openai,
+        image_prefix="visual.",
+        text_prefix="",
+        dropped={},
+        image_size=options.image_size,
+        activation=told or "quick-gelu",
+    )
+    return Imported(
+        module=imported.module,
+        mapped=len(state.tensors) - len(dropped),
+        dropped=dropped,
+        assumed=() if told else (ASSUMED,),
+    )
 
 
 def _in_openai_names(state: ForeignState) -> tuple[ForeignState, dict[str, str]]:
@@ -99,28 +115,33 @@ def _in_openai_names(state: ForeignState) -> tuple[ForeignState, dict[str, str]]
     return ForeignState(tensors=tensors, origin=state.origin), dropped
 
 
-def _refuse_another_function(path: Path, openai: ForeignState) -> None:
+def _activation(path: Path, openai: ForeignState) -> Activation | None:
+    """Read the activation of both towers from config.json, None without one; refuse what our towers cannot be."""
     try:
         config = json.loads(path.read_text())
     except FileNotFoundError:
-        raise openai.refusal(
-            "config.json of the same folder is missing; it tells the activation and the heads, which no tensor "
-            "does: download it to the same folder"
-        ) from None
+        return None
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
     widths = {
         "vision_config": openai.shape("visual.conv1.weight", axes=4)[0],
         "text_config": openai.shape("positional_embedding", axes=2)[1],
     }
+    activations: list[object] = []
     for part, width in widths.items():
         told = config.get(part) if isinstance(config, dict) else None
         if not isinstance(told, dict):
             raise CheckpointError(f"{path}: is not the config.json of a CLIPModel: no {part}")
-        ours = {**FUNCTION, "num_attention_heads": width // HEAD_WIDTH}
-        theirs = {**FUNCTION, "num_attention_heads": DEFAULT_HEADS[part], **told}
-        for key, value in ours.items():
+        theirs = {**DEFAULTS, "num_attention_heads": DEFAULT_HEADS[part], **told}
+        for key, value in {"layer_norm_eps": 1e-5, "num_attention_heads": width // HEAD_WIDTH}.items():
             if theirs[key] != value:
                 raise CheckpointError(
                     f"{path}: {part}.{key} must be {value}, as the towers here compute; got {theirs[key]!r:.40}"
                 )
+        activations.append(theirs["hidden_act"])
+    if activations[0] != activations[1] or not isinstance(activations[0], str) or activations[0] not in ACTIVATIONS:
+        raise CheckpointError(
+            f"{path}: hidden_act of both towers must be one of {', '.join(map(str, ACTIVATIONS))}; "
+            f"got {activations!r:.80}"
+        )
+    return ACTIVATIONS[activations[0]]

@@ -6,6 +6,7 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair
+from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
 
 Adapters: TypeAlias = Literal["used", "unused"]
@@ -21,6 +22,8 @@ class ImportOptions:
     256 x 128, the method's. A trained checkpoint keeps its own."""
     token_embedding: Path | None = None
     """An OpenAI or Hugging Face file with the token embedding that a ViFi-CLIP file lacks."""
+    activation: Activation | None = None
+    """What an open_clip file was trained with; None = "quick-gelu", as OpenAI's."""
     adapters: Adapters = "used"
     """"unused" for FT-CLIP and stage-1 checkpoints of the release, whose adapters never ran."""
 
@@ -44,6 +47,8 @@ class Imported(Generic[Module]):
     """Tensors of the file that are in the model now."""
     dropped: dict[str, str]
     """Keys that were left out on purpose, each with the reason."""
+    assumed: tuple[str, ...] = ()
+    """What the file does not tell and nobody said: to be read by whoever imports it."""
 
 
 class Importer(Protocol):

@@ -11,6 +11,7 @@ from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import Json, to_json
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair
+from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained import FORMATS
 from skyreid.pretrained.importer import Adapters, ImportOptions
@@ -30,6 +31,8 @@ class ImportReport:
     """Tensors of the file that are in the checkpoint."""
     dropped: dict[str, str]
     """Keys left out on purpose, each with the reason."""
+    assumed: tuple[str, ...]
+    """What the file does not tell and nobody said."""
     sizes: dict[str, int | str]
     out_dir: str
 
@@ -39,6 +42,7 @@ class ImportReport:
         return [
             f"{self.file}: {self.mapped} tensors read as {self.format}, {len(self.dropped)} keys left out",
             *(f"  left out: {self._keys(reason)} ({reason})" for reason in reasons),
+            *(f"  assumed: {assumption}" for assumption in self.assumed),
             *(f"  {name}: {size}" for name, size in self.sizes.items()),
             f"  sha256: {self.sha256}",
             f"{self.kind} written to {self.out_dir}",
@@ -60,6 +64,7 @@ def import_weights(
     *,
     image_size: tuple[int, int] | None = None,
     token_embedding: Path | None = None,
+    activation: Activation | None = None,
     adapters: Adapters = "used",
 ) -> ImportReport:
     """Read a weights file of one of the FORMATS and write it as a checkpoint folder.
@@ -70,6 +75,7 @@ def import_weights(
         out_dir: the folder to make; it must not exist.
         image_size: (height, width) of frames that a pretrained pair is made ready for; None = 256 x 128.
         token_embedding: an OpenAI or Hugging Face file, for the formats that lack the table.
+        activation: what an open_clip file was trained with; None = "quick-gelu".
         adapters: "unused" for FT-CLIP and stage-1 checkpoints of the release.
 
     Raises:
@@ -81,7 +87,9 @@ def import_weights(
         raise CheckpointError(f"no weights format is called {format!r}; there are {', '.join(FORMATS)}")
     if out_dir.exists():
         raise CheckpointError(f"{out_dir} exists; name a folder that does not, or remove it")
-    options = ImportOptions(image_size=image_size, token_embedding=token_embedding, adapters=adapters)
+    options = ImportOptions(
+        image_size=image_size, token_embedding=token_embedding, activation=activation, adapters=adapters
+    )
     imported = FORMATS[format](file, options)
     module = imported.module
     sources = {"file": file} | ({"token_embedding": token_embedding} if token_embedding else {})
@@ -101,6 +109,7 @@ def import_weights(
                 "format": format,
                 "sources": {role: {"name": source.name, "sha256": hashes[role]} for role, source in sources.items()},
                 "dropped": dict(imported.dropped),
+                "assumed": list(imported.assumed),
             },
         },
     )
@@ -111,6 +120,7 @@ def import_weights(
         kind=kind,
         mapped=imported.mapped,
         dropped=imported.dropped,
+        assumed=imported.assumed,
         sizes={**_sizes(module), **count},
         out_dir=str(out_dir),
     )

@@ -1,12 +1,12 @@
 """CLIP as open_clip keeps it: OpenAI's names in a plain state dict, without the sizes.
 
 The file does not say which activation it was trained with, and both kinds carry the same names:
-OpenAI, MetaCLIP and DFN weights have QuickGELU, as the towers here compute; most LAION and DataComp
-weights have GELU and would give wrong features without any sign of it. open_clip itself tells them
-apart by the name of the architecture (`ViT-B-16-quickgelu`), and so the format is called
-`open-clip-quickgelu`: whoever names it has said which.
+OpenAI, MetaCLIP and DFN weights have QuickGELU; most LAION and DataComp weights have GELU. open_clip
+itself tells them apart by the name of the architecture (`ViT-B-16-quickgelu`); here whoever imports
+says it, and what is assumed otherwise is reported.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from skyreid.models.clip_pair import ClipPair
@@ -14,8 +14,12 @@ from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.openai import pair_from_openai
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
+ASSUMED = "activation quick-gelu, as OpenAI's; if open_clip's name of the model lacks -quickgelu, say --activation gelu"
+
 
 def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
-    """Read `open_clip_pytorch_model.bin` or `open_clip_model.safetensors` of a QuickGELU model."""
-    options.refuse_all_but("image_size")
-    return pair_from_openai(read_untrusted_state(file).without_prefix("module."), image_size=options.image_size)
+    """Read `open_clip_pytorch_model.bin` or `open_clip_model.safetensors`."""
+    options.refuse_all_but("image_size", "activation")
+    state = read_untrusted_state(file).without_prefix("module.")
+    imported = pair_from_openai(state, image_size=options.image_size, activation=options.activation or "quick-gelu")
+    return imported if options.activation else replace(imported, assumed=(ASSUMED,))

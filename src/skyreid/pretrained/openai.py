@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from skyreid.models.clip_pair import ClipPair
+from skyreid.models.mlp import Activation
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, assemble_pair
@@ -20,11 +21,20 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     return pair_from_openai(read_untrusted_state(file), image_size=options.image_size)
 
 
-def pair_from_openai(state: ForeignState, *, image_size: tuple[int, int] | None) -> Imported[ClipPair]:
+def pair_from_openai(
+    state: ForeignState, *, image_size: tuple[int, int] | None, activation: Activation = "quick-gelu"
+) -> Imported[ClipPair]:
     """Read a state dict in OpenAI's own names (`visual.*`, `transformer.*`, ...).
 
     Raises:
         CheckpointError: keys or shapes that do not add up.
     """
     masks = {name: "the causal mask, which is computed" for name in state.tensors if name.split(".")[-1] == MASK}
-    return assemble_pair(state, image_prefix="visual.", text_prefix="", dropped=DROPPED | masks, image_size=image_size)
+    return assemble_pair(
+        state,
+        image_prefix="visual.",
+        text_prefix="",
+        dropped=DROPPED | masks,
+        image_size=image_size,
+        activation=activation,
+    )

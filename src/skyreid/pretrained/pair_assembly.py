@@ -1,11 +1,13 @@
 """A pretrained pair of ours from a state dict in OpenAI's names, whatever prefixes they stand under."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
 from skyreid.models.clip_pair import BARE, ClipPair
 from skyreid.models.image_tower import ImageTowerConfig
+from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.assembling import assemble
 from skyreid.pretrained.clip_names import image_tower_names, text_tower_names, unpack
@@ -16,8 +18,6 @@ from skyreid.pretrained.sizes import image_sizes, square_grid, text_config
 
 IMAGE_SIZE = (256, 128)
 """(height, width) that the method's frames have (METHOD section 1)."""
-VOCABULARY = 49408
-"""Tokens of CLIP's byte-pair encoding; the sentences of stage 1 are written in its numbers."""
 LOGIT_SCALE = {"logit_scale": "CLIP's temperature; the losses here have their own, which the recipes set"}
 TOKEN_EMBEDDING = "token_embedding.weight"
 OTHER_ARCHITECTURES = {
@@ -38,6 +38,7 @@ def assemble_pair(
     text_prefix: str,
     dropped: Mapping[str, str],
     image_size: tuple[int, int] | None,
+    activation: Activation = "quick-gelu",
 ) -> Imported[ClipPair]:
     """Account for every key, read the sizes off the shapes, resize the position table.
 
@@ -47,9 +48,10 @@ def assemble_pair(
         text_prefix: of the text tower.
         dropped: keys that may be there and are not used, with the reasons.
         image_size: (height, width) of our frames; None = 256 x 128.
+        activation: of both towers.
 
     Raises:
-        CheckpointError: another architecture, keys or shapes that do not add up, another tokenizer.
+        CheckpointError: another architecture, keys or shapes that do not add up.
     """
     for prefix, architecture in OTHER_ARCHITECTURES.items():
         if any(name.startswith(prefix) for name in state.tensors):
@@ -63,8 +65,6 @@ def assemble_pair(
     )
     left_out = state.account(mapped=names, dropped=dropped)
     vocabulary, _ = state.shape(TOKEN_EMBEDDING, axes=2)
-    if vocabulary != VOCABULARY:
-        raise state.refusal(f"CLIP's tokenizer has {VOCABULARY} tokens; {TOKEN_EMBEDDING} has {vocabulary} rows")
     with state.blamed():
         config = VslaClipConfig(
             image=ImageTowerConfig(
@@ -73,9 +73,10 @@ def assemble_pair(
                 stride=sizes.patch_size,
                 width=sizes.width,
                 layers=sizes.layers,
+                activation=activation,
                 adapters=BARE,
             ),
-            text=text,
+            text=replace(text, activation=activation),
             embed_dim=sizes.embed_dim,
         )
     weights: dict[str, Tensor] = {}

@@ -17,7 +17,7 @@ def write_search_page(table_path: Path, query_id: str, out: Path, *, platform: P
     """Rank the tracklets of a table by likeness to one of them and show them.
 
     Raises:
-        TableError: no such tracklet, or a table that does not know its manifest.
+        TableError: no such tracklet, or a table that does not know its manifest or no longer fits it.
         ManifestError: the manifest is gone or damaged.
     """
     table = load_table(table_path)
@@ -25,6 +25,11 @@ def write_search_page(table_path: Path, query_id: str, out: Path, *, platform: P
     if table.manifest is None:
         raise TableError(f"{table_path} does not say where its pictures are: make it by 'skyreid embed'")
     tracklets = {tracklet.tracklet_id: tracklet for tracklet in read_manifest(Path(table.manifest)).tracklets}
+    if unlisted := [found for found in (query_id, *map(str, ranking.tracklet_ids)) if found not in tracklets]:
+        raise TableError(
+            f"{table.manifest} does not list tracklet {unlisted[0]!r} of {table_path}: "
+            "embed the folder again by 'skyreid embed'"
+        )
     ranked = [
         RankedTracklet(tracklet=tracklets[str(tracklet_id)], similarity=float(similarity))
         for tracklet_id, similarity in zip(ranking.tracklet_ids, ranking.similarities, strict=True)

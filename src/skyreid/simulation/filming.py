@@ -10,9 +10,9 @@ from jaxtyping import Float
 from skyreid.simulation.camera import Camera, Window, look_at
 from skyreid.simulation.capsules import Capsules, image_boxes, place
 from skyreid.simulation.light import draw_light
-from skyreid.simulation.people.body import body
+from skyreid.simulation.people.body import body, size
 from skyreid.simulation.people.person import Person, draw_person
-from skyreid.simulation.people.skeleton import BUILT_FOR_M, LEG_M
+from skyreid.simulation.people.skeleton import LEG_M
 from skyreid.simulation.ray_caster import draw
 from skyreid.simulation.sensor import BLUR_REACH_PX, develop, draw_sensor, encode
 from skyreid.simulation.surroundings import draw_surroundings
@@ -52,8 +52,11 @@ def identity(seed: int, number: int) -> Person:
 def film(seed: int, number: int, platform: Platform, num_frames: int) -> list[Crop]:
     """The crops of identity `number` on one platform, `FRAME_INTERVAL_S` apart; the same at every call."""
     rng = np.random.default_rng([seed, number, 1 + platform.number])
-    bodies = _walk(rng, identity(seed, number), num_frames)
-    cameras = _ground_cameras(rng, num_frames) if platform is Platform.GROUND else _drone_cameras(rng, num_frames)
+    bodies, reach_m = _walk(rng, identity(seed, number), num_frames)
+    if platform is Platform.GROUND:
+        cameras = _ground_cameras(rng, num_frames, reach_m)
+    else:
+        cameras = _drone_cameras(rng, num_frames)
     boxes = [_outline(capsules, camera) for capsules, camera in zip(bodies, cameras, strict=True)]
     margins = rng.uniform(0.0, 0.07, (num_frames, 4)) * [-1, -1, 1, 1]
     loose = [box + margin * np.tile(box[2:] - box[:2], 2) for box, margin in zip(boxes, margins, strict=True)]
@@ -80,27 +83,27 @@ def film(seed: int, number: int, platform: Platform, num_frames: int) -> list[Cr
     return crops
 
 
-def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> list[Capsules]:
-    """The body at each frame, on a path that bends and whose middle is the origin."""
-    times_s = FRAME_INTERVAL_S * np.arange(num_frames)
-    turn_rad_s = rng.uniform(-0.45, 0.45)
-    headings = rng.uniform(0, 2 * math.pi) + turn_rad_s * times_s
-    leg_m = LEG_M * person.height_m / BUILT_FOR_M
+def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> tuple[list[Capsules], float]:
+    """The body at each frame of a walk along a circle, and how far it gets from the origin, the walk's middle."""
     # A stride is two steps, and a step twice what one leg swings to the front.
-    stride_m = 4 * leg_m * math.sin(person.stride.swing_rad)
-    speed = stride_m * person.stride.cadence_hz * FRAME_INTERVAL_S
-    x = np.cumsum(speed * np.cos(headings))
-    y = np.cumsum(speed * np.sin(headings))
-    phases = rng.random() + person.stride.cadence_hz * times_s
-    return [
-        place(body(person, float(phase)), x=float(px), y=float(py), heading_rad=float(heading))
-        for phase, px, py, heading in zip(phases, x - x.mean(), y - y.mean(), headings, strict=True)
+    stride_m = 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad)
+    step_m = stride_m * person.stride.cadence_hz * FRAME_INTERVAL_S
+    turn_rad = step_m / rng.uniform(2.5, 6.0) * rng.choice([-1, 1])
+    frames = np.arange(num_frames)
+    headings = rng.uniform(0, 2 * math.pi) + turn_rad * frames
+    phases = rng.random() + person.stride.cadence_hz * FRAME_INTERVAL_S * frames
+    x, y = np.cumsum(step_m * np.cos(headings)), np.cumsum(step_m * np.sin(headings))
+    x, y = x - x.mean(), y - y.mean()
+    bodies = [
+        place(body(person, float(phase)), scale=size(person), x=float(px), y=float(py), heading_rad=float(heading))
+        for phase, px, py, heading in zip(phases, x, y, headings, strict=True)
     ]
+    return bodies, float(np.hypot(x, y).max())
 
 
-def _ground_cameras(rng: np.random.Generator, num_frames: int) -> list[Camera]:
-    """A fixed camera 2 m up. Source: paper section 3.1."""
-    azimuth, distance = rng.uniform(0, 2 * math.pi), rng.uniform(10.0, 32.0)
+def _ground_cameras(rng: np.random.Generator, num_frames: int, reach_m: float) -> list[Camera]:
+    """A fixed camera 2 m up that nobody comes near. Source: paper section 3.1."""
+    azimuth, distance = rng.uniform(0, 2 * math.pi), rng.uniform(10.0, 30.0) + reach_m
     position = np.array([distance * math.cos(azimuth), distance * math.sin(azimuth), 2.0])
     return [look_at(position, np.array([0.0, 0.0, 0.9]), focal_px=1.0)] * num_frames
 

@@ -47,7 +47,8 @@ def write_miniature(
 
     Pids run from 1; every third identity trains and the others are tested, ground asking aerial. A person
     looks and walks the same whatever the number of identities. With the same library versions on the same
-    kind of machine, the same arguments give the same bytes, whatever the number of workers. `skyreid.datasets.read_benchmark("g2a-vreid", out_dir)` reads it.
+    kind of machine, the same arguments give the same bytes, whatever the number of workers.
+    `skyreid.datasets.read_benchmark("g2a-vreid", out_dir)` reads it.
 
     Args:
         out_dir: A folder that does not exist yet; it appears when it is complete.

@@ -144,6 +144,13 @@ def _unpacked(path: Path) -> dict[str, Any]:
 
 
 def _differences(kept: Json, given: Json, where: str = "") -> list[str]:
-    if isinstance(kept, dict) and isinstance(given, dict) and kept.keys() == given.keys():
-        return [d for key in kept for d in _differences(kept[key], given[key], f"{where}.{key}".lstrip("."))]
+    if isinstance(kept, dict) and isinstance(given, dict):
+        # A run of an older version may lack a field that there is now, or have one that is gone.
+        return [
+            difference
+            for key in {**kept, **given}
+            for difference in _differences(
+                kept.get(key, "absent"), given.get(key, "absent"), f"{where}.{key}".lstrip(".")
+            )
+        ]
     return [] if kept == given else [f"{where} was {kept}, is {given}"]

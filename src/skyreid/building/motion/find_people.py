@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 
-from skyreid.building.decode import DecodeLimits, VideoFacts
+from skyreid.building.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts
 from skyreid.building.motion.motion_boxes import motion_boxes
 from skyreid.building.motion.track_cleaning import clean
 from skyreid.building.motion.tracking import link
@@ -13,8 +13,6 @@ from skyreid.progress import Progress
 
 TRACKING_INTERVAL_S = Fraction(1, 10)
 """At most, from one searched frame to the next: people must overlap with themselves."""
-USUAL_FRAME_RATE = 25.0
-"""For files that do not tell theirs."""
 
 
 def find_people(

@@ -1,6 +1,6 @@
 """The tapered capsules of one person at one moment of the walk: trunk, limbs and the clothes on them.
 
-Lengths are metres of a person of `BUILT_FOR_M`; `body` scales the finished parts.
+Lengths are metres of a person of `BUILT_FOR_M`; `size` tells by how much a person differs.
 """
 
 from skyreid.simulation.capsules import NO_CUT, Capsule, Point
@@ -37,8 +37,12 @@ def body(person: Person, phase: float) -> list[Capsule]:
         parts += _skirt(person, joints, _HEM_HEIGHT_M[person.lower], 0.0, person.lower_paint)
     if person.upper is Upper.COAT:
         parts += _skirt(person, joints, _COAT_HEM_HEIGHT_M, _COAT_SKIRT_M, person.upper_paint)
-    parts += head(person, joints) + bag(person, joints)
-    return [part.scaled(person.height_m / BUILT_FOR_M) for part in parts]
+    return [*parts, *head(person, joints), *bag(person, joints)]
+
+
+def size(person: Person) -> float:
+    """The scale at which to `place` this person's body."""
+    return person.height_m / BUILT_FOR_M
 
 
 def _garment_axis(joints: Skeleton) -> tuple[Point, Point]:

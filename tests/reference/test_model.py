@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.reference.comparison import assert_all_close
 from tests.reference.parity import CHECKS, reference_loops
 from tests.reference.stored_cases import CASES, IN_REPOSITORY, find_case
 
@@ -11,13 +12,6 @@ def case(request):
     if (IN_REPOSITORY / request.param).is_dir():
         return find_case(request.param, None)
     return find_case(request.param, request.getfixturevalue("reference_dir"))
-
-
-def assert_all_close(comparisons):
-    comparisons = list(comparisons)
-    assert len(comparisons) > 5
-    too_far = [c for c in comparisons if not c.deviation <= c.tolerance]
-    assert not too_far, too_far
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -1,0 +1,222 @@
+import fcntl
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skyreid.building.build import build
+from skyreid.building.sources import Source, parse_source
+from skyreid.datasets.manifest import read_manifest
+from skyreid.errors import SourceError, VideoError
+from skyreid.tracklet import Platform
+from tests.building.films import write_film
+from tests.building.test_cropping import smooth
+
+
+def write_source(folder, name, *, people, platform="ground", camera=None, frames=16):
+    """A film and its annotations: each person a box of 12x30 that goes to the right."""
+    film = write_film(folder / f"{name}.mov", smooth(frames))
+    lines = [
+        f"{index + 1},{person},{10 * order + index % 10 + 1},11,12,30,1,1,1"
+        for index in range(frames)
+        for order, person in enumerate(people)
+    ]
+    (folder / f"{name}.txt").write_text("\n".join(lines))
+    return parse_source(f"{film},platform={platform},camera={camera or name},annotations={folder / name}.txt")
+
+
+@pytest.fixture
+def pair(tmp_path):
+    (tmp_path / "in").mkdir()
+    return [
+        write_source(tmp_path / "in", "gate", people=(4, 9)),
+        write_source(tmp_path / "in", "drone", people=(9, 30), platform="aerial"),
+    ]
+
+
+def tree(out_dir):
+    """Everything in a build folder, but the lock."""
+    return {
+        str(path.relative_to(out_dir)): path.read_bytes()
+        for path in out_dir.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def test_annotated_people_become_tracklets_of_both_cameras(tmp_path, pair):
+    report = build(pair, tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out/manifest.jsonl")
+    assert manifest.sha256 == report.manifest_sha256
+    assert [(t.tracklet_id, t.pid, t.camid, t.platform) for t in manifest.tracklets] == [
+        ("gate-gate-0001", 4, 0, Platform.GROUND),
+        ("gate-gate-0002", 9, 0, Platform.GROUND),
+        ("drone-drone-0001", 9, 1, Platform.AERIAL),
+        ("drone-drone-0002", 30, 1, Platform.AERIAL),
+    ]
+    assert manifest.info["identities"] == report.identities == "annotated"
+    assert manifest.info["cameras"] == ["gate", "drone"]
+    for tracklet in manifest.tracklets:
+        assert [frame.index for frame in tracklet.frames] == [0, 5, 10, 15]
+        assert [frame.time_s for frame in tracklet.frames] == [0.0, 0.5, 1.0, 1.5]
+        for frame in tracklet.frames:
+            with Image.open(frame.path) as image:
+                assert image.size == (12, 30)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"manifest.jsonl", "crops", "sources", "lock"}
+    assert len(tree(tmp_path / "out")) == 1 + 2 + 16
+
+
+def test_the_report_adds_up(tmp_path, pair):
+    report = build(pair, tmp_path / "out")
+    gate = report.sources[0]
+    assert (gate.name, gate.frames_read, gate.boxes, gate.tracklets, gate.crops) == ("gate-gate", 4, 32, 2, 8)
+    assert build(pair, tmp_path / "out") == report  # nothing is done, the same is told
+
+
+def test_the_same_input_gives_the_same_files_in_any_folder(tmp_path, pair):
+    build(pair, tmp_path / "a")
+    (tmp_path / "moved").mkdir()
+    moved = [
+        Source(
+            path=s.path.rename(tmp_path / "moved" / s.path.name),
+            platform=s.platform,
+            camera=s.camera,
+            annotations=s.annotations,
+        )
+        for s in pair
+    ]
+    build(moved, tmp_path / "deeper/b")
+    assert tree(tmp_path / "a") == tree(tmp_path / "deeper/b")
+
+
+def kill_at(out_dir, sources, calls):
+    words = [f"{s.path},platform={s.platform},camera={s.camera},annotations={s.annotations}" for s in sources]
+    command = [sys.executable, "-m", "tests.building.killed_build", str(out_dir), *words, *map(str, calls)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [line.split(" ", 1)[1] for line in run.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param((9, 24, 30), id="three"),
+        pytest.param(tuple(range(1, 90)), id="every", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_build_ends_like_one_that_was_not(tmp_path, pair, calls):
+    build(pair, tmp_path / "whole")
+    endings = kill_at(tmp_path / "killed", pair, calls)
+    for call, ending in zip(calls, endings, strict=True):
+        assert ending in ("killed", "left with 0")
+        assert tree(tmp_path / f"killed-{call}") == tree(tmp_path / "whole"), call
+    assert endings[:2] == ["killed", "killed"]
+    if len(calls) > 3:  # all calls of a whole build were among them
+        assert "left with 0" in endings
+
+
+def test_a_finished_source_is_not_touched_when_another_is_added(tmp_path, pair):
+    build(pair[:1], tmp_path / "out")
+    before = {path: path.stat() for path in (tmp_path / "out/crops").rglob("*.jpg")}
+    build(pair, tmp_path / "out")
+    assert len(before) == 8
+    for path, stat in before.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
+    assert len(read_manifest(tmp_path / "out/manifest.jsonl").tracklets) == 4
+
+
+def test_a_source_whose_annotations_changed_is_cut_again(tmp_path, pair):
+    build(pair, tmp_path / "out")
+    changed = write_source(tmp_path / "in", "drone", people=(9,), platform="aerial")
+    build([pair[0], changed], tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out/manifest.jsonl")
+    assert [t.pid for t in manifest.tracklets] == [4, 9, 9]
+    build([pair[0], changed], tmp_path / "fresh")
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_lost_crop_is_cut_again(tmp_path, pair):
+    build(pair, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    (tmp_path / "out/crops/gate-gate-0002/000005.jpg").unlink()
+    build(pair, tmp_path / "out")
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_broken_video_stops_the_build_before_anything_is_cut(tmp_path, pair):
+    content = pair[1].path.read_bytes()
+    pair[1].path.write_bytes(content[:40])
+    with pytest.raises(VideoError, match=r"drone\.mov: "):
+        build(pair, tmp_path / "out")
+    assert not tree(tmp_path / "out")
+
+
+def test_a_video_that_breaks_off_leaves_the_finished_sources(tmp_path, pair):
+    content = pair[1].path.read_bytes()
+    pair[1].path.write_bytes(content[: len(content) * 3 // 4])
+    with pytest.raises(VideoError, match=r"drone\.mov: is "):
+        build(pair, tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out/sources").iterdir()] == ["gate-gate.json"]
+    assert not (tmp_path / "out/manifest.jsonl").exists()
+    pair[1].path.write_bytes(content)
+    build(pair, tmp_path / "out")
+    build(pair, tmp_path / "fresh")
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_finished_source_cannot_be_forgotten(tmp_path, pair):
+    build(pair, tmp_path / "out")
+    with pytest.raises(
+        SourceError, match=r"out: holds the finished source 'drone-drone', which is not among the given"
+    ):
+        build(pair[:1], tmp_path / "out")
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path, pair):
+    with pytest.raises(SourceError, match=r"in: must be new, empty, or the folder of an earlier build; it holds other"):
+        build(pair, tmp_path / "in")
+
+
+def test_two_builds_cannot_work_in_one_folder(tmp_path, pair):
+    build(pair, tmp_path / "out")
+    with (tmp_path / "out/lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(SourceError, match=r"out: another build is at work in this folder"):
+            build(pair, tmp_path / "out")
+
+
+def test_annotations_that_miss_every_sampled_frame_are_refused(tmp_path, pair):
+    pair[0].annotations.write_text("\n".join(f"{index},1,1,1,9,20,1,1,1" for index in (2, 3, 4, 5, 6)))
+    with pytest.raises(
+        SourceError,
+        match=r"gate\.txt: nobody is annotated in two of the 4 sampled frames \(one every 0\.5 s\); annotate those",
+    ):
+        build(pair, tmp_path / "out")
+
+
+def test_an_interval_is_positive(tmp_path, pair):
+    with pytest.raises(ValueError, match=r"interval_s must be a positive number of seconds; got 0\.0"):
+        build(pair, tmp_path / "out", interval_s=0.0)
+
+
+@pytest.mark.footage
+@pytest.mark.slow  # 500 frames of 3072x1728
+def test_real_annotated_people_are_found_again_in_both_cameras(footage_dir, tmp_path):
+    folder = footage_dir / "cross_view_soccer"
+    sources = [
+        parse_source(f"{folder}/cam_{side}.mp4,platform={platform},camera={side},annotations={folder}/gt_{side}.txt")
+        for side, platform in (("left", "ground"), ("right", "aerial"))
+    ]
+    build(sources, tmp_path / "out")
+    tracklets = read_manifest(tmp_path / "out/manifest.jsonl").tracklets
+    for camid, side in enumerate(("left", "right")):
+        annotated = np.loadtxt(folder / f"gt_{side}.txt", delimiter=",")
+        assert {t.pid for t in tracklets if t.camid == camid} == set(annotated[:, 1].astype(int)) == set(range(1, 12))
+        boxes = {(int(row[1]), int(row[0]) - 1): row[2:6] for row in annotated}
+        frames = [(t.pid, frame) for t in tracklets if t.camid == camid for frame in t.frames]
+        marked = [(pid, frame) for pid, frame in frames if (pid, frame.index) in boxes]
+        assert len(marked) > 0.7 * len(frames)  # the others are interpolated
+        for pid, frame in marked:
+            left, top, width, height = boxes[pid, frame.index]
+            wanted = (left - 1, top - 1, left - 1 + width, top - 1 + height)
+            np.testing.assert_array_equal(frame.box, np.clip(wanted, 0, (3072, 1728, 3072, 1728)))

@@ -1,0 +1,178 @@
+"""A checkpoint folder as a user has it: loaded, and asked for embeddings of clips of any size."""
+
+import logging
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+import skyreid
+from skyreid.clips.normalization import normalize
+from skyreid.config_json import to_json
+from skyreid.errors import CheckpointError
+from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.models.clip_pair import ClipPair
+from skyreid.tracklet import Platform
+from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config, tiny_model
+
+
+def clips(count=3, frames=4, size=IMAGE_SIZE, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, frames, 3, *size), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def embedder(model):
+    return ClipEmbedder(model.encoder)
+
+
+def test_a_checkpoint_embeds_as_the_model_that_was_saved(save_checkpoint, model):
+    loaded = skyreid.load(save_checkpoint())
+    expected = model.encoder.embed(normalize(torch.from_numpy(clips())), torch.tensor([0, 1, 1]))
+    found = loaded.embed(clips(), ["ground", "aerial", "aerial"])
+    assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert found.shape == (3, loaded.embed_dim)
+
+
+def test_a_pretrained_pair_embeds_too(save_checkpoint):
+    pair = ClipPair(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), vocabulary=50)
+    folder = save_checkpoint(weights=pair.state_dict(), kind="clip-pair", model=to_json(pair.config))
+    expected = pair.encoder.embed(normalize(torch.from_numpy(clips())), torch.zeros(3, dtype=torch.long))
+    assert_close(load(str(folder)).embed(clips()), expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_embedding_asks_for_no_gradient(embedder):
+    assert not embedder.embed(clips(), [Platform.GROUND] * 3).requires_grad
+
+
+def test_a_clip_embeds_the_same_in_any_batch(embedder):
+    platforms = ["ground", "aerial", "ground"]
+    together = embedder.embed(clips(), platforms)
+    for clip in range(3):
+        alone = embedder.embed(clips()[clip : clip + 1], platforms[clip : clip + 1])
+        assert_close(alone[0], together[clip], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(40, 20), (12, 9), (24, 30)])
+def test_frames_of_another_size_are_resized_as_pillow_s_bicubic_does(embedder, size):
+    frames, (height, width) = clips(size=size), IMAGE_SIZE
+    sized = np.zeros((3, 4, 3, height, width), dtype=np.uint8)
+    for clip in range(3):
+        for frame in range(4):
+            image = Image.fromarray(np.ascontiguousarray(frames[clip, frame].transpose(1, 2, 0)))
+            resized = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+            sized[clip, frame] = resized.transpose(2, 0, 1)
+    assert torch.equal(embedder.embed(frames), embedder.embed(sized))
+
+
+def test_numpy_and_torch_frames_embed_alike(embedder):
+    assert torch.equal(embedder.embed(clips()), embedder.embed(torch.from_numpy(clips())))
+
+
+def test_an_image_from_pillow_and_a_mirrored_view_can_be_embedded(embedder):
+    image = Image.fromarray(np.ascontiguousarray(clips(size=(40, 20))[0, 0].transpose(1, 2, 0)))
+    from_pillow = np.asarray(image).transpose(2, 0, 1)[None, None]  # numpy may not write into Pillow's memory
+    assert_close(embedder.embed(from_pillow), embedder.embed(from_pillow.copy()), rtol=0, atol=0)
+    mirrored = clips()[..., ::-1]
+    assert_close(embedder.embed(mirrored), embedder.embed(mirrored.copy()), rtol=0, atol=0)
+
+
+def test_frames_of_another_type_or_layout_are_refused(save_checkpoint):
+    """In a process of its own: here the annotations are checked, which a user's program does not do."""
+    program = """
+import sys, numpy as np, skyreid
+encoder = skyreid.load(sys.argv[1])
+shapes = {"float32": (2, 4, 3, 24, 16), "uint8": (2, 4, 24, 16, 3)}
+for frames in (*(np.zeros(shape, dtype) for dtype, shape in shapes.items()), np.zeros((4, 3, 24, 16), np.uint8)):
+    try:
+        encoder.embed(frames)
+    except ValueError as error:
+        print(error)
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program, save_checkpoint()], capture_output=True, text=True, check=True
+    )
+    rule = "frames must be uint8 RGB of the shape [clip, frame, 3, height, width], no side 0; got "
+    assert finished.stdout.splitlines() == [
+        f"{rule}float32 of the shape [2, 4, 3, 24, 16]",
+        f"{rule}uint8 of the shape [2, 4, 24, 16, 3]",
+        f"{rule}uint8 of the shape [4, 3, 24, 16]",
+    ]
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 3, 24, 16), (0, 4, 3, 24, 16)])
+def test_nothing_to_embed_is_refused(embedder, shape):
+    with pytest.raises(ValueError, match=re.escape(f"no side 0; got uint8 of the shape {list(shape)}")):
+        embedder.embed(np.zeros(shape, dtype=np.uint8))
+
+
+def test_a_platform_is_named_by_a_word_or_by_the_enum(embedder):
+    by_word = embedder.embed(clips(), ["ground", "aerial", "ground"])
+    by_enum = embedder.embed(clips(), [Platform.GROUND, Platform.AERIAL, Platform.GROUND])
+    assert torch.equal(by_word, by_enum)
+    assert not torch.allclose(by_word, embedder.embed(clips(), ["aerial", "ground", "aerial"]), atol=1e-3)
+
+
+def test_where_nobody_knows_the_platform_the_mean_prompt_is_used_and_said(embedder, model, caplog):
+    both = tiny_model().encoder
+    with torch.no_grad():
+        both.platform_prompt.prompts.copy_(both.platform_prompt.prompts.mean(0, keepdim=True).expand(2, -1, -1, -1))
+    with caplog.at_level(logging.WARNING):
+        unknown = embedder.embed(clips())
+    assert caplog.messages == ["platform unknown for 3 clips: the mean of the platform prompts is used"]
+    assert_close(unknown, ClipEmbedder(both).embed(clips(), ["ground"] * 3), rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_without_a_platform_prompt_does_not_ask_for_the_platform(caplog):
+    without = ClipEmbedder(tiny_model(tiny_config(prompt_depth=0)).encoder)
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(without.embed(clips()), without.embed(clips(), ["aerial"] * 3))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("platforms", "message"),
+    [
+        (["ground"], "one platform for each of 3 clips; got ['ground']"),
+        ("ground", "one platform for each of 3 clips; got 'ground'"),
+        (["ground", "drone", "aerial"], "a platform is one of ground, aerial; got 'drone'"),
+    ],
+)
+def test_platforms_that_do_not_fit_the_clips_are_refused(embedder, platforms, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        embedder.embed(clips(), platforms)
+
+
+def test_a_missing_and_an_unexpected_key_are_listed(save_checkpoint, model):
+    weights = {**model.state_dict(), "encoder.extra": torch.zeros(1)}
+    del weights["encoder.tower.class_token"]
+    folder = save_checkpoint(weights=weights)
+    message = f"{folder}: weights do not fit the model: missing tower.class_token; unexpected extra"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        load(folder)
+
+
+@pytest.mark.parametrize("kind", ["resnet", None, ["vsla-clip"]])
+def test_a_checkpoint_of_another_kind_is_refused(save_checkpoint, kind):
+    folder = save_checkpoint(kind=kind)
+    message = f"{folder}: kind must be one of vsla-clip, clip-pair; got {kind!r}"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        load(folder)
+
+
+def test_a_model_configuration_that_cannot_be_is_refused_by_name(save_checkpoint, model):
+    config = to_json(model.config)
+    config["image"]["width"] = 100
+    folder = save_checkpoint(model=config)
+    message = f"{folder}: model.image: image tower width must be a multiple of 64; got 100"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        load(folder)
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="is not a checkpoint: model.safetensors, config.json"):
+        load(tmp_path)

@@ -1,0 +1,95 @@
+"""From a table on disk to a page of ranked pictures."""
+
+import re
+
+import numpy as np
+import pytest
+
+from skyreid.datasets.manifest import write_manifest
+from skyreid.errors import ManifestError, TableError
+from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+from skyreid.retrieval.search_page import write_search_page
+from skyreid.tracklet import Platform
+
+ANGLES = {"asked": 0.0, "near": 0.1, "far": 2.0, "drone": 0.5, "drone-far": 1.5}
+
+
+@pytest.fixture
+def tracklets(paint_tracklet):
+    return [
+        paint_tracklet(name, platform=Platform.AERIAL if name.startswith("drone") else Platform.GROUND)
+        for name in ANGLES
+    ]
+
+
+@pytest.fixture
+def make_table(tmp_path, tracklets):
+    """A maker of tables of these tracklets, each a direction in the plane."""
+    write_manifest(tmp_path / "manifest.jsonl", tracklets)
+
+    def make(*, names=tuple(ANGLES), manifest=str(tmp_path / "manifest.jsonl")):
+        angles = np.array([ANGLES.get(name, 3.0) for name in names])
+        table = EmbeddingTable(
+            embeddings=np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
+            pids=np.arange(len(names)),
+            camids=np.zeros(len(names), dtype=np.int64),
+            platforms=np.array([int(name.startswith("drone")) for name in names]),
+            tracklet_ids=np.array(names),
+            manifest=manifest,
+        )
+        path = tmp_path / "table.npz"
+        save_table(path, table)
+        return path
+
+    return make
+
+
+def shown(page):
+    return re.findall(r'<span class="tracklet">([^<]*)</span>', page.read_text(encoding="utf-8"))
+
+
+def test_the_page_shows_the_query_and_then_the_ranking(make_table, tmp_path):
+    out = tmp_path / "results.html"
+    ranking = write_search_page(make_table(), "asked", out, platform=None, top_k=3)
+    assert ranking.tracklet_ids.tolist() == ["near", "drone", "drone-far"]
+    assert shown(out) == ["asked", "near", "drone", "drone-far"]
+    assert "asked → any platform" in out.read_text(encoding="utf-8")
+
+
+def test_only_the_platform_asked_for_is_searched(make_table, tmp_path):
+    out = tmp_path / "results.html"
+    write_search_page(make_table(), "asked", out, platform=Platform.AERIAL, top_k=20)
+    assert shown(out) == ["asked", "drone", "drone-far"]
+    assert "asked → aerial" in out.read_text(encoding="utf-8")
+
+
+def test_an_unknown_query_is_refused_with_some_that_exist(make_table, tmp_path):
+    table = make_table()
+    message = f"{table} has no tracklet 'nobody'; it has 5: asked, near, far, drone, drone-far, …"
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        write_search_page(table, "nobody", tmp_path / "results.html", platform=None, top_k=3)
+    assert not (tmp_path / "results.html").exists()
+
+
+def test_a_table_without_pictures_is_refused_with_the_remedy(make_table, tmp_path):
+    table = make_table(manifest=None)
+    message = f"{table} does not say where its pictures are: make it by 'skyreid embed'"
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)
+
+
+def test_a_manifest_that_is_gone_is_named(make_table, tmp_path):
+    table = make_table()
+    (tmp_path / "manifest.jsonl").unlink()
+    with pytest.raises(ManifestError, match=r"manifest\.jsonl must be a manifest; it cannot be read"):
+        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)
+
+
+def test_a_table_of_tracklets_that_its_manifest_no_longer_lists_is_refused(make_table, tmp_path):
+    table = make_table(names=("asked", "built-anew"))
+    message = (
+        f"{tmp_path / 'manifest.jsonl'} does not list tracklet 'built-anew' of {table}: "
+        "embed the folder again by 'skyreid embed'"
+    )
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)

@@ -1,0 +1,154 @@
+"""A checkpoint folder: whole or not at all, and loaded key by key."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from skyreid.checkpoint import load_strictly, provenance_of_this_run, read_checkpoint, write_checkpoint
+from skyreid.errors import CheckpointError
+
+WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}
+CONFIG = {"kind": "test", "sizes": [1, 2]}
+
+
+def write(folder, **changes):
+    write_checkpoint(folder, **{"weights": WEIGHTS, "config": CONFIG, "provenance": {"seed": 1}, **changes})
+
+
+def test_what_is_written_comes_back(tmp_path):
+    write(tmp_path / "made" / "checkpoint", metrics={"mAP": 0.5})
+    checkpoint = read_checkpoint(tmp_path / "made" / "checkpoint")
+    assert checkpoint.config == CONFIG
+    assert checkpoint.provenance == {"seed": 1}
+    assert checkpoint.weights.keys() == WEIGHTS.keys()
+    assert all(torch.equal(checkpoint.weights[key], WEIGHTS[key]) for key in WEIGHTS)
+    assert json.loads((tmp_path / "made" / "checkpoint" / "metrics.json").read_text()) == {"mAP": 0.5}
+
+
+def test_the_folder_holds_the_documented_files_and_nothing_is_left_beside_it(tmp_path):
+    write(tmp_path / "checkpoint")
+    files = [path.name for path in (tmp_path / "checkpoint").iterdir()]
+    assert sorted(files) == ["config.json", "model.safetensors", "provenance.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    (tmp_path / "other").mkdir()
+    assert (tmp_path / "checkpoint").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_weights_that_share_or_transpose_memory_are_written_as_they_look(tmp_path):
+    table = torch.arange(12.0).view(3, 4)
+    write(tmp_path / "checkpoint", weights={"transposed": table.T, "row": table[1]})
+    weights = read_checkpoint(tmp_path / "checkpoint").weights
+    assert torch.equal(weights["transposed"], table.T)
+    assert torch.equal(weights["row"], table[1])
+
+
+def test_an_older_checkpoint_is_replaced_whole(tmp_path):
+    write(tmp_path / "checkpoint", metrics={"mAP": 0.5})
+    write(tmp_path / "checkpoint", weights={"c": torch.zeros(1)})
+    assert read_checkpoint(tmp_path / "checkpoint").weights.keys() == {"c"}
+    assert not (tmp_path / "checkpoint" / "metrics.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_failed_write_leaves_the_older_checkpoint_and_nothing_else(tmp_path):
+    write(tmp_path / "checkpoint")
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write(tmp_path / "checkpoint", weights={"c": torch.zeros(1)}, provenance={"seed": object()})
+    assert read_checkpoint(tmp_path / "checkpoint").weights.keys() == WEIGHTS.keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from skyreid.checkpoint import write_checkpoint
+
+class Deadly(dict):
+    def __bool__(self):
+        return True
+    def items(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+for where in ("config", "provenance", "metrics"):
+    for folder in sys.argv[1:]:
+        if os.fork() == 0:
+            parts = {"config": {}, "provenance": {}, "metrics": {}, where: Deadly(a=1)}
+            write_checkpoint(Path(folder), weights={"c": torch.zeros(1)}, **parts)
+            os._exit(3)
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_writer_that_is_killed_leaves_the_older_checkpoint_or_none(tmp_path):
+    write(tmp_path / "older")
+    folders = [str(tmp_path / "older"), str(tmp_path / "none")]
+    finished = subprocess.run(
+        [sys.executable, "-c", KILLED_WRITER, *folders], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.split() == [str(-signal.SIGKILL)] * 6
+    assert read_checkpoint(tmp_path / "older").weights.keys() == WEIGHTS.keys()
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_that_is_missing_is_named_with_the_remedy(tmp_path):
+    write(tmp_path / "checkpoint")
+    (tmp_path / "checkpoint" / "config.json").unlink()
+    message = (
+        f"{tmp_path / 'checkpoint'} is not a checkpoint: config.json missing "
+        "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        read_checkpoint(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "provenance.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2]"])
+def test_a_file_that_is_cut_or_something_else_is_refused(tmp_path, name, content):
+    write(tmp_path / "checkpoint")
+    (tmp_path / "checkpoint" / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"^{re.escape(str(tmp_path / 'checkpoint'))}: cannot be read: "):
+        read_checkpoint(tmp_path / "checkpoint")
+
+
+def test_weights_are_loaded_when_every_key_fits():
+    layer = nn.Linear(3, 2)
+    load_strictly(layer, {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}, origin="x")
+    assert (layer.weight == 1).all()
+    assert not layer.bias.any()
+
+
+def test_missing_unexpected_and_mis_shaped_keys_are_all_listed_and_nothing_is_loaded():
+    layer = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    before = {key: tensor.clone() for key, tensor in layer.state_dict().items()}
+    given = {"0.weight": torch.ones(2, 4), "0.bias": torch.ones(2), "1.weight": torch.ones(1, 2), "2.bias": torch.ones(1)}
+    message = (
+        "run: weights do not fit the model: missing 1.bias; unexpected 2.bias; "
+        "0.weight has shape [2, 4], the model wants [2, 3]"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        load_strictly(layer, given, origin="run")
+    assert all(torch.equal(tensor, before[key]) for key, tensor in layer.state_dict().items())
+
+
+def test_a_long_list_is_cut_and_says_how_much_is_missing():
+    with pytest.raises(CheckpointError, match=r"unexpected extra09; and 7 more$"):
+        load_strictly(nn.Identity(), {f"extra{i:02}": torch.zeros(1) for i in range(17)}, origin="run")
+
+
+def test_provenance_says_what_made_a_result():
+    provenance = provenance_of_this_run(seed=7, world_size=2, data_sha256="ab")
+    assert {key: provenance[key] for key in ("seed", "world_size", "data_sha256")} == {
+        "seed": 7,
+        "world_size": 2,
+        "data_sha256": "ab",
+    }
+    assert provenance["torch"] == torch.__version__
+    assert provenance.keys() >= {"skyreid", "commit", "dirty", "python", "threads", "machine"}
+    json.dumps(provenance)

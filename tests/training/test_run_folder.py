@@ -1,0 +1,133 @@
+"""The folder of a run: who may go on with it, what survives a kill, what a log line of a cut epoch is worth."""
+
+import json
+import re
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from skyreid.errors import CheckpointError
+from skyreid.training.run_folder import RunLog, TrainingState, open_run
+
+CONFIG = {"seed": 1, "stage1": {"epochs": 3, "schedule": {"peak": 0.1}}, "pretrained": None}
+
+
+def make_state(epoch=2):
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    return TrainingState(
+        stage=1,
+        epoch=epoch,
+        step=7 * epoch,
+        weights=layer.state_dict(),
+        optimizer=optimizer.state_dict(),
+        gradient_scaler={},
+        initial_sha256="0" * 64,
+    )
+
+
+def write_lines(folder, *entries, tail=""):
+    lines = [json.dumps({"stage": stage, "step": step, "loss": 0.5}) + "\n" for stage, step in entries]
+    (folder / "log.jsonl").write_text("".join(lines) + tail)
+
+
+def kept_steps(folder):
+    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [(entry["stage"], entry["step"]) for entry in entries]
+
+
+def test_a_fresh_folder_holds_the_configuration_and_no_state(tmp_path):
+    folder = open_run(tmp_path / "runs" / "first", CONFIG, resume=False)
+    assert json.loads((tmp_path / "runs" / "first" / "config.json").read_text()) == CONFIG
+    assert folder.load_state() is None
+    assert folder.load_features() is None
+
+
+def test_a_fresh_folder_may_be_resumed_too(tmp_path):
+    assert open_run(tmp_path / "run", CONFIG, resume=True).load_state() is None
+
+
+def test_a_second_run_in_a_folder_must_be_asked_for(tmp_path):
+    open_run(tmp_path, CONFIG, resume=False)
+    message = f"{tmp_path} holds a run already: go on with it by --resume, or name another --run-dir"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        open_run(tmp_path, CONFIG, resume=False)
+    assert open_run(tmp_path, CONFIG, resume=True).path == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("other", "differences"),
+    [
+        ({**CONFIG, "seed": 2}, "seed was 1, is 2"),
+        (
+            {**CONFIG, "pretrained": "clip", "stage1": {"epochs": 3, "schedule": {"peak": 0.2}}},
+            "stage1.schedule.peak was 0.1, is 0.2; pretrained was None, is clip",
+        ),
+        ({**CONFIG, "stage1": {"schedule": {"peak": 0.1}}}, "stage1.epochs was 3, is absent"),
+        ({**CONFIG, "threads": 4}, "threads was absent, is 4"),
+    ],
+)
+def test_resuming_with_another_configuration_names_every_field_that_differs(tmp_path, other, differences):
+    open_run(tmp_path, CONFIG, resume=False)
+    message = f"{tmp_path} was started with another configuration: {differences}"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        open_run(tmp_path, other, resume=True)
+    assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
+
+
+def test_the_last_state_that_was_saved_comes_back_whole(tmp_path):
+    folder = open_run(tmp_path, CONFIG, resume=False)
+    folder.save_state(make_state(epoch=1))
+    state = make_state(epoch=2)
+    folder.save_state(state)
+    loaded = open_run(tmp_path, CONFIG, resume=True).load_state()
+    assert (loaded.stage, loaded.epoch, loaded.step) == (1, 2, 14)
+    assert loaded.initial_sha256 == state.initial_sha256
+    assert_close(loaded.weights, dict(state.weights), rtol=0, atol=0)
+    torch.optim.Adam(torch.nn.Linear(3, 2).parameters()).load_state_dict(loaded.optimizer)
+    assert_close(loaded.optimizer["state"][0]["exp_avg"], state.optimizer["state"][0]["exp_avg"], rtol=0, atol=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "state.pt"]
+
+
+def test_features_come_back_whole(tmp_path):
+    folder = open_run(tmp_path, CONFIG, resume=False)
+    features, labels = torch.rand(5, 4), torch.tensor([3, 1, 0, 0, 2])
+    folder.save_features(features, labels)
+    again = folder.load_features()
+    assert torch.equal(again[0], features)
+    assert torch.equal(again[1], labels)
+
+
+def test_lines_of_an_epoch_that_was_cut_short_vanish(tmp_path):
+    write_lines(tmp_path, (1, 1), (1, 2), (2, 1), (2, 2), (2, 3))
+    log = RunLog(tmp_path, stage=2, steps_done=1)
+    log.write(2, {"loss": 0.25})
+    log.close()
+    assert kept_steps(tmp_path) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1]) == {"stage": 2, "step": 2, "loss": 0.25}
+
+
+def test_a_resumed_stage_1_forgets_nothing_of_itself_but_its_cut_epoch(tmp_path):
+    write_lines(tmp_path, (1, 1), (1, 2), (1, 3))
+    RunLog(tmp_path, stage=1, steps_done=2).close()
+    assert kept_steps(tmp_path) == [(1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("tail", ['{"stage": 2, "st', '{"stage": 2, "step": 2, "loss": 0.1}'])
+def test_a_last_line_that_a_kill_cut_vanishes(tmp_path, tail):
+    write_lines(tmp_path, (2, 1), tail=tail)
+    log = RunLog(tmp_path, stage=2, steps_done=1)
+    log.write(2, {"loss": 0.5})
+    log.close()
+    assert kept_steps(tmp_path) == [(2, 1), (2, 2)]
+
+
+def test_a_line_is_on_the_disk_as_soon_as_it_is_written(tmp_path):
+    log = RunLog(tmp_path, stage=1, steps_done=0)
+    log.write(1, {"loss": 0.5})
+    assert kept_steps(tmp_path) == [(1, 1)]
+    log.close()
+    assert any((tmp_path / "events" / "stage1").iterdir())
