@@ -59,7 +59,7 @@ def test_an_older_checkpoint_is_replaced_whole(tmp_path):
 def test_a_failed_write_leaves_the_older_checkpoint_and_nothing_else(tmp_path):
     write(tmp_path / "checkpoint")
     with pytest.raises(TypeError, match="not JSON serializable"):
-        write(tmp_path / "checkpoint", weights={"c": torch.zeros(1)}, provenance={"seed": object()})
+        write(tmp_path / "checkpoint", weights={"c": torch.zeros(1)}, metrics={"mAP": object()})
     assert read_checkpoint(tmp_path / "checkpoint").weights.keys() == WEIGHTS.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
@@ -127,7 +127,12 @@ def test_weights_are_loaded_when_every_key_fits():
 def test_missing_unexpected_and_mis_shaped_keys_are_all_listed_and_nothing_is_loaded():
     layer = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
     before = {key: tensor.clone() for key, tensor in layer.state_dict().items()}
-    given = {"0.weight": torch.ones(2, 4), "0.bias": torch.ones(2), "1.weight": torch.ones(1, 2), "2.bias": torch.ones(1)}
+    given = {
+        "0.weight": torch.ones(2, 4),
+        "0.bias": torch.ones(2),
+        "1.weight": torch.ones(1, 2),
+        "2.bias": torch.ones(1),
+    }
     message = (
         "run: weights do not fit the model: missing 1.bias; unexpected 2.bias; "
         "0.weight has shape [2, 4], the model wants [2, 3]"

@@ -14,9 +14,15 @@ ADAPTERS = AdapterConfig(intra_frame=16, cross_frame=128)
 NO_ADAPTERS = AdapterConfig(intra_frame=None, cross_frame=None)
 
 
-def tiny_image_config(*, adapters=ADAPTERS, layers=3) -> ImageTowerConfig:
+def tiny_image_config(*, adapters=ADAPTERS, layers=3, activation="quick-gelu") -> ImageTowerConfig:
     return ImageTowerConfig(
-        image_size=IMAGE_SIZE, patch_size=8, stride=8, width=128, layers=layers, adapters=adapters
+        image_size=IMAGE_SIZE,
+        patch_size=8,
+        stride=8,
+        width=128,
+        layers=layers,
+        activation=activation,
+        adapters=adapters,
     )
 
 

@@ -79,10 +79,17 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         )
     try:
         weights = load_file(folder / "model.safetensors")
-        config, provenance = (json.loads((folder / name).read_text()) for name in expected[1:])
+        config, provenance = (_read_object(folder / name) for name in expected[1:])
     except (safetensors.SafetensorError, ValueError) as error:
         raise CheckpointError(f"{folder}: cannot be read: {error}") from error
     return Checkpoint(weights=weights, config=config, provenance=provenance)
+
+
+def _read_object(path: Path) -> dict[str, Json]:
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} must hold a JSON object; got {content!r:.80}")
+    return content
 
 
 def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:

@@ -69,7 +69,7 @@ def _show(lines: Sequence[str], content: object, *, json: bool) -> None:
     print(json_format.dumps(content, indent=2) if json else "\n".join(lines))
 
 
-def demo(out: Path = Path("demo"), *, identities: int = 96, seed: int = 0) -> None:
+def demo(out: Path = Path("demo"), *, identities: int = 240, seed: int = 0) -> None:
     """Make a small synthetic ground/drone benchmark, train on it, search it, write a report to look at.
 
     Args:
@@ -77,7 +77,12 @@ def demo(out: Path = Path("demo"), *, identities: int = 96, seed: int = 0) -> No
         identities: synthetic people; a third of them train.
         seed: of the world and of the training.
     """
+    import torch
+
     from skyreid.demo import run_demo
+
+    # The model is too small to share among cores: on a busy machine two threads wait for each other.
+    torch.set_num_threads(1)
 
     with Bars() as bars:
         report = run_demo(out, identities=identities, seed=seed, num_workers=os.cpu_count() or 1, progress=bars)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from skyreid.checkpoint import read_checkpoint
-from skyreid.clips.augmentation import PAPER
+from skyreid.clips.augmentation import RELEASE
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
-from skyreid.evaluation.ranking_scores import evaluate
+from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.evaluation.report import RankedExample, ScoredDirection, write_report
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
@@ -105,9 +105,10 @@ def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progres
     write_report(
         page,
         title="skyreid demo: ground and drone",
-        summary=f"{len(benchmark.query)} people nobody trained on, each seen from the ground and from a drone.",
+        summary=f"{len(benchmark.query)} people nobody trained on, each seen from the ground and from a "
+        "drone. Ranked lists are shown evenly from the best found person to the worst.",
         directions=directions,
-        examples=_examples(benchmark, ground, aerial),
+        examples=_examples(benchmark, ground, aerial, directions[0].after),
         provenance={name: str(provenance[name]) for name in ("skyreid", "commit", "data_sha256", "seed", "torch")},
         notice=NOTICE,
     )
@@ -122,11 +123,11 @@ def demo_config(world: Path, run_dir: Path, *, seed: int) -> TwoStageConfig:
         run_dir=run_dir,
         model=VslaClipConfig(
             image=ImageTowerConfig(
-                image_size=(64, 32),
+                image_size=(32, 16),
                 patch_size=8,
                 stride=8,
                 width=128,
-                layers=4,
+                layers=3,
                 adapters=AdapterConfig(intra_frame=64, cross_frame=64),
             ),
             text=TextTowerConfig(width=64, layers=2),
@@ -134,13 +135,15 @@ def demo_config(world: Path, run_dir: Path, *, seed: int) -> TwoStageConfig:
             platform_prompt=PlatformPromptConfig(depth=2, length=4),
         ),
         clip_length=4,
-        augmentation=PAPER,
-        stage1=Stage1Config(epochs=20, batch_size=32, augmented_features=False, cosine_temperature=0.1),
+        augmentation=RELEASE,
+        stage1=Stage1Config(
+            epochs=20, batch_size=32, drop_last=False, augmented_features=False, cosine_temperature=0.1
+        ),
         stage2=Stage2Config(
-            epochs=40,
+            epochs=150,
             tuned="image-tower",
-            sampler=IdentitySamplerConfig(identities=8, tracklets=4),
-            schedule=StepSchedule(peak=5e-4, warmup_epochs=3, milestones=(24, 34)),
+            sampler=IdentitySamplerConfig(identities=16, tracklets=2, drop_last=False),
+            schedule=StepSchedule(peak=1e-3, warmup_epochs=5, milestones=(90, 130)),
             loss=Stage2LossConfig(cosine_temperature=0.1),
         ),
         extraction=ExtractionConfig(clip_length=4),
@@ -149,10 +152,13 @@ def demo_config(world: Path, run_dir: Path, *, seed: int) -> TwoStageConfig:
     )
 
 
-def _examples(benchmark: Benchmark, query: EmbeddingTable, gallery: EmbeddingTable) -> list[RankedExample]:
-    """Ranked lists of a few people, taken evenly over all of them: good ones and bad ones as they come."""
+def _examples(
+    benchmark: Benchmark, query: EmbeddingTable, gallery: EmbeddingTable, scores: Scores
+) -> list[RankedExample]:
+    """Ranked lists of a few people, taken evenly from the best found to the worst."""
     people = {t.tracklet_id: t for t in (*benchmark.query, *benchmark.gallery)}
-    rows = np.linspace(0, len(query) - 1, num=min(EXAMPLES_SHOWN, len(query)), dtype=int)
+    from_best_to_worst = np.argsort(-scores.average_precisions, kind="stable")
+    rows = from_best_to_worst[np.linspace(0, len(query) - 1, num=min(EXAMPLES_SHOWN, len(query)), dtype=int)]
     return [_example(people[str(query.tracklet_ids[row])], query.embeddings[row], gallery, people) for row in rows]
 
 

@@ -5,6 +5,7 @@ import struct
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -32,6 +33,31 @@ def write_film(path, pictures, *, codec="png", rate=10, pts=None, turn=None):
 def noise(number, *, height=24, width=37, seed=0):
     """Pictures of random pixels; the width is no multiple of anything, so that rows are padded somewhere."""
     return np.random.default_rng(seed).integers(0, 256, (number, height, width, 3), np.uint8)
+
+
+def smooth(number, *, height=60, width=80):
+    """Pictures that survive JPEG: each of its own colour ramp."""
+    ramp = np.stack(np.broadcast_arrays(*np.mgrid[0:height, 0:width], 0), axis=2)
+    return [(ramp + 5 * index).astype(np.uint8) for index in range(number)]
+
+
+def drawn_face(size):
+    """A picture of 4 x 2 sizes with a drawn face in its upper half, and where its eyes are."""
+    picture = np.full((size * 4, size * 2, 3), 120, np.uint8)
+
+    def oval(x, y, width, height, colour):
+        centre, axes = (round(x * size), round(y * size)), (round(width * size), round(height * size))
+        cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, -1)
+
+    oval(1, 1, 0.42, 0.55, (205, 175, 150))
+    oval(1, 0.55, 0.45, 0.22, (50, 40, 35))
+    for side in (-0.18, 0.18):
+        oval(1 + side, 0.88, 0.11, 0.03, (70, 50, 40))
+        oval(1 + side, 0.97, 0.09, 0.045, (60, 45, 40))
+    oval(1, 1.13, 0.06, 0.1, (225, 195, 170))
+    oval(1, 1.34, 0.17, 0.04, (130, 70, 70))
+    eyes = np.s_[round(0.9 * size) : round(1.02 * size), round(0.75 * size) : round(1.25 * size)]
+    return cv2.GaussianBlur(picture, (0, 0), size / 40), eyes
 
 
 def write_sound(path):

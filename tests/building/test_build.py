@@ -1,4 +1,5 @@
 import fcntl
+import shutil
 import subprocess
 import sys
 
@@ -7,12 +8,12 @@ import pytest
 from PIL import Image
 
 from skyreid.building.build import build
-from skyreid.building.sources import Source, parse_source
+from skyreid.building.sources import parse_source
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import SourceError, VideoError
 from skyreid.tracklet import Platform
-from tests.building.films import write_film
-from tests.building.test_cropping import smooth
+from tests.building.films import smooth, write_film
+from tests.building.motion.scenes import scene, walk
 
 
 def write_source(folder, name, *, people, platform="ground", camera=None, frames=16):
@@ -27,13 +28,31 @@ def write_source(folder, name, *, people, platform="ground", camera=None, frames
     return parse_source(f"{film},platform={platform},camera={camera or name},annotations={folder / name}.txt")
 
 
+def write_pair(folder):
+    folder.mkdir(parents=True)
+    return [
+        write_source(folder, "gate", people=(4, 9)),
+        write_source(folder, "drone", people=(9, 30), platform="aerial"),
+    ]
+
+
 @pytest.fixture
 def pair(tmp_path):
-    (tmp_path / "in").mkdir()
-    return [
-        write_source(tmp_path / "in", "gate", people=(4, 9)),
-        write_source(tmp_path / "in", "drone", people=(9, 30), platform="aerial"),
-    ]
+    """Two sources that a test may change."""
+    return write_pair(tmp_path / "in")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a build of such a pair leaves; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    return build(write_pair(folder / "somewhere/else"), folder / "out")
+
+
+@pytest.fixture
+def finished(tmp_path, whole):
+    """A copy of it."""
+    return shutil.copytree(whole.manifest_path.parent, tmp_path / "out")
 
 
 def tree(out_dir):
@@ -41,21 +60,20 @@ def tree(out_dir):
     return {
         str(path.relative_to(out_dir)): path.read_bytes()
         for path in out_dir.rglob("*")
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "build.lock"
     }
 
 
-def test_annotated_people_become_tracklets_of_both_cameras(tmp_path, pair):
-    report = build(pair, tmp_path / "out")
-    manifest = read_manifest(tmp_path / "out/manifest.jsonl")
-    assert manifest.sha256 == report.manifest_sha256
+def test_annotated_people_become_tracklets_of_both_cameras(whole):
+    manifest = read_manifest(whole.manifest_path)
+    assert manifest.sha256 == whole.manifest_sha256
     assert [(t.tracklet_id, t.pid, t.camid, t.platform) for t in manifest.tracklets] == [
         ("gate-gate-0001", 4, 0, Platform.GROUND),
         ("gate-gate-0002", 9, 0, Platform.GROUND),
         ("drone-drone-0001", 9, 1, Platform.AERIAL),
         ("drone-drone-0002", 30, 1, Platform.AERIAL),
     ]
-    assert manifest.info["identities"] == report.identities == "annotated"
+    assert manifest.info["identities"] == whole.identities == "annotated"
     assert manifest.info["cameras"] == ["gate", "drone"]
     for tracklet in manifest.tracklets:
         assert [frame.index for frame in tracklet.frames] == [0, 5, 10, 15]
@@ -63,31 +81,20 @@ def test_annotated_people_become_tracklets_of_both_cameras(tmp_path, pair):
         for frame in tracklet.frames:
             with Image.open(frame.path) as image:
                 assert image.size == (12, 30)
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"manifest.jsonl", "crops", "sources", "lock"}
-    assert len(tree(tmp_path / "out")) == 1 + 2 + 16
+    out_dir = whole.manifest_path.parent
+    assert {path.name for path in out_dir.iterdir()} == {"manifest.jsonl", "crops", "sources", "build.lock"}
+    assert len(tree(out_dir)) == 1 + 2 + 16
 
 
-def test_the_report_adds_up(tmp_path, pair):
-    report = build(pair, tmp_path / "out")
-    gate = report.sources[0]
+def test_the_report_adds_up(whole):
+    gate = whole.sources[0]
     assert (gate.name, gate.frames_read, gate.boxes, gate.tracklets, gate.crops) == ("gate-gate", 4, 32, 2, 8)
-    assert build(pair, tmp_path / "out") == report  # nothing is done, the same is told
 
 
-def test_the_same_input_gives_the_same_files_in_any_folder(tmp_path, pair):
-    build(pair, tmp_path / "a")
-    (tmp_path / "moved").mkdir()
-    moved = [
-        Source(
-            path=s.path.rename(tmp_path / "moved" / s.path.name),
-            platform=s.platform,
-            camera=s.camera,
-            annotations=s.annotations,
-        )
-        for s in pair
-    ]
-    build(moved, tmp_path / "deeper/b")
-    assert tree(tmp_path / "a") == tree(tmp_path / "deeper/b")
+def test_the_same_input_gives_the_same_files_wherever_it_lies(tmp_path, pair, whole):
+    report = build(pair, tmp_path / "deeper/out")
+    assert tree(tmp_path / "deeper/out") == tree(whole.manifest_path.parent)
+    assert report.sources == whole.sources
 
 
 def kill_at(out_dir, sources, calls):
@@ -100,47 +107,49 @@ def kill_at(out_dir, sources, calls):
 @pytest.mark.parametrize(
     "calls",
     [
-        pytest.param((9, 24, 30), id="three"),
+        pytest.param((24, 30), id="two"),
         pytest.param(tuple(range(1, 90)), id="every", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_build_ends_like_one_that_was_not(tmp_path, pair, calls):
-    build(pair, tmp_path / "whole")
+def test_a_killed_build_ends_like_one_that_was_not(tmp_path, pair, whole, calls):
     endings = kill_at(tmp_path / "killed", pair, calls)
     for call, ending in zip(calls, endings, strict=True):
         assert ending in ("killed", "left with 0")
-        assert tree(tmp_path / f"killed-{call}") == tree(tmp_path / "whole"), call
+        assert tree(tmp_path / f"killed-{call}") == tree(whole.manifest_path.parent), call
     assert endings[:2] == ["killed", "killed"]
-    if len(calls) > 3:  # all calls of a whole build were among them
+    if len(calls) > 2:  # all calls of a whole build were among them
         assert "left with 0" in endings
 
 
-def test_a_finished_source_is_not_touched_when_another_is_added(tmp_path, pair):
-    build(pair[:1], tmp_path / "out")
-    before = {path: path.stat() for path in (tmp_path / "out/crops").rglob("*.jpg")}
-    build(pair, tmp_path / "out")
-    assert len(before) == 8
-    for path, stat in before.items():
-        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
-    assert len(read_manifest(tmp_path / "out/manifest.jsonl").tracklets) == 4
+def test_a_finished_build_is_told_again_and_not_touched(pair, finished, whole):
+    before = {path: path.stat() for path in finished.rglob("*.jpg")}
+    report = build(pair, finished)
+    assert (report.sources, report.manifest_sha256) == (whole.sources, whole.manifest_sha256)
+    assert {path: path.stat() for path in finished.rglob("*.jpg")} == before
 
 
-def test_a_source_whose_annotations_changed_is_cut_again(tmp_path, pair):
-    build(pair, tmp_path / "out")
+def test_a_source_may_be_added(tmp_path, pair, finished):
+    before = {path: path.stat() for path in finished.rglob("*.jpg")}
+    build([*pair, write_source(tmp_path / "in", "roof", people=(4,))], finished)
+    assert [t.pid for t in read_manifest(finished / "manifest.jsonl").tracklets] == [4, 9, 9, 30, 4]
+    assert {path: path.stat() for path in before} == before
+
+
+def test_a_source_whose_annotations_changed_is_cut_again(tmp_path, pair, finished):
     changed = write_source(tmp_path / "in", "drone", people=(9,), platform="aerial")
-    build([pair[0], changed], tmp_path / "out")
-    manifest = read_manifest(tmp_path / "out/manifest.jsonl")
-    assert [t.pid for t in manifest.tracklets] == [4, 9, 9]
-    build([pair[0], changed], tmp_path / "fresh")
-    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+    build([pair[0], changed], finished)
+    assert [t.pid for t in read_manifest(finished / "manifest.jsonl").tracklets] == [4, 9, 9]
+    assert sorted(path.name for path in (finished / "crops").iterdir()) == [
+        "drone-drone-0001",
+        "gate-gate-0001",
+        "gate-gate-0002",
+    ]
 
 
-def test_a_lost_crop_is_cut_again(tmp_path, pair):
-    build(pair, tmp_path / "out")
-    before = tree(tmp_path / "out")
-    (tmp_path / "out/crops/gate-gate-0002/000005.jpg").unlink()
-    build(pair, tmp_path / "out")
-    assert tree(tmp_path / "out") == before
+def test_a_lost_crop_is_cut_again(pair, finished, whole):
+    (finished / "crops/gate-gate-0002/000005.jpg").unlink()
+    build(pair, finished)
+    assert tree(finished) == tree(whole.manifest_path.parent)
 
 
 def test_a_broken_video_stops_the_build_before_anything_is_cut(tmp_path, pair):
@@ -151,7 +160,7 @@ def test_a_broken_video_stops_the_build_before_anything_is_cut(tmp_path, pair):
     assert not tree(tmp_path / "out")
 
 
-def test_a_video_that_breaks_off_leaves_the_finished_sources(tmp_path, pair):
+def test_a_video_that_breaks_off_leaves_the_finished_sources(tmp_path, pair, whole):
     content = pair[1].path.read_bytes()
     pair[1].path.write_bytes(content[: len(content) * 3 // 4])
     with pytest.raises(VideoError, match=r"drone\.mov: is "):
@@ -160,26 +169,27 @@ def test_a_video_that_breaks_off_leaves_the_finished_sources(tmp_path, pair):
     assert not (tmp_path / "out/manifest.jsonl").exists()
     pair[1].path.write_bytes(content)
     build(pair, tmp_path / "out")
-    build(pair, tmp_path / "fresh")
-    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+    assert tree(tmp_path / "out") == tree(whole.manifest_path.parent)
 
 
-def test_a_finished_source_cannot_be_forgotten(tmp_path, pair):
-    build(pair, tmp_path / "out")
+def test_a_finished_source_cannot_be_forgotten(pair, finished):
     with pytest.raises(
         SourceError, match=r"out: holds the finished source 'drone-drone', which is not among the given"
     ):
-        build(pair[:1], tmp_path / "out")
+        build(pair[:1], finished)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path, pair):
+    for name in ("sources", "crops"):  # of somebody else
+        (tmp_path / "in" / name).mkdir()
     with pytest.raises(SourceError, match=r"in: must be new, empty, or the folder of an earlier build; it holds other"):
         build(pair, tmp_path / "in")
+    assert (tmp_path / "in/crops").is_dir()
 
 
 def test_two_builds_cannot_work_in_one_folder(tmp_path, pair):
-    build(pair, tmp_path / "out")
-    with (tmp_path / "out/lock").open() as lock:
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out/build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SourceError, match=r"out: another build is at work in this folder"):
             build(pair, tmp_path / "out")
@@ -197,6 +207,21 @@ def test_annotations_that_miss_every_sampled_frame_are_refused(tmp_path, pair):
 def test_an_interval_is_positive(tmp_path, pair):
     with pytest.raises(ValueError, match=r"interval_s must be a positive number of seconds; got 0\.0"):
         build(pair, tmp_path / "out", interval_s=0.0)
+
+
+def test_people_found_by_motion_have_a_pid_for_each_tracklet(tmp_path):
+    film, _ = scene(tmp_path, 75, {1: (walk(-210, 9), 10)})
+    sources = [parse_source(f"{film},platform=ground,camera={name}") for name in ("a", "b")]
+    report = build(sources, tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out/manifest.jsonl")
+    assert manifest.info["identities"] == report.identities == "per-tracklet"
+    assert [(t.tracklet_id, t.pid, t.camid) for t in manifest.tracklets] == [
+        ("a-scene-0001", 1, 0),
+        ("b-scene-0001", 2, 1),
+    ]
+    first, second = manifest.tracklets
+    assert [(f.index, f.box) for f in first.frames] == [(f.index, f.box) for f in second.frames]
+    assert len(first.frames) >= 5
 
 
 @pytest.mark.footage

@@ -7,14 +7,7 @@ from skyreid.building.decode import DEFAULT_LIMITS
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 from skyreid.progress import silent
-from tests.building.films import write_film
-from tests.building.test_face_mask import drawn_face
-
-
-def smooth(number, *, height=60, width=80):
-    """Pictures that survive JPEG: each of its own colour ramp."""
-    ramp = np.stack(np.broadcast_arrays(*np.mgrid[0:height, 0:width], 0), axis=2)
-    return [(ramp + 5 * index).astype(np.uint8) for index in range(number)]
+from tests.building.films import drawn_face, smooth, write_film
 
 
 def boxes(frames):

@@ -1,28 +1,8 @@
-import cv2
 import numpy as np
 import pytest
 
 from skyreid.building.face_mask import GREY, FaceMask
-from tests.building.films import noise
-
-
-def drawn_face(size):
-    """A picture of 4 x 2 sizes with a drawn face in its upper half, and where its eyes are."""
-    picture = np.full((size * 4, size * 2, 3), 120, np.uint8)
-
-    def oval(x, y, width, height, colour):
-        centre, axes = (round(x * size), round(y * size)), (round(width * size), round(height * size))
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, colour, -1)
-
-    oval(1, 1, 0.42, 0.55, (205, 175, 150))
-    oval(1, 0.55, 0.45, 0.22, (50, 40, 35))
-    for side in (-0.18, 0.18):
-        oval(1 + side, 0.88, 0.11, 0.03, (70, 50, 40))
-        oval(1 + side, 0.97, 0.09, 0.045, (60, 45, 40))
-    oval(1, 1.13, 0.06, 0.1, (225, 195, 170))
-    oval(1, 1.34, 0.17, 0.04, (130, 70, 70))
-    eyes = np.s_[round(0.9 * size) : round(1.02 * size), round(0.75 * size) : round(1.25 * size)]
-    return cv2.GaussianBlur(picture, (0, 0), size / 40), eyes
+from tests.building.films import drawn_face, noise
 
 
 @pytest.mark.parametrize("size", [20, 50, 300])

@@ -42,14 +42,15 @@ def committed(out_dir):
 
 def test_a_record_is_read_back(tmp_path):
     finished = committed(tmp_path)
-    assert read_finished(tmp_path, "C1-a") == finished
-    assert read_finished(tmp_path, "C1-b") is None
+    assert read_finished(tmp_path, "C1-a", finished.fingerprint) == finished
+    assert read_finished(tmp_path, "C1-a", {"interval_s": "1.0"}) is None
+    assert read_finished(tmp_path, "C1-b", finished.fingerprint) is None
 
 
 def test_a_record_without_all_its_crops_counts_for_nothing(tmp_path):
-    committed(tmp_path)
+    finished = committed(tmp_path)
     (tmp_path / CROPS / "C1-a-0001" / "000005.jpg").rename(tmp_path / "elsewhere")
-    assert read_finished(tmp_path, "C1-a") is None
+    assert read_finished(tmp_path, "C1-a", finished.fingerprint) is None
 
 
 def test_the_fingerprint_changes_with_everything_that_decides_over_the_crops(tmp_path):

@@ -17,10 +17,8 @@ def test_every_image_is_compared_with_every_text(temperature):
     for row, image in enumerate(images.tolist()):
         for column, text in enumerate(texts.tolist()):
             dot = sum(a * b for a, b in zip(image, text, strict=True))
-            if temperature is None:
-                expected = dot
-            else:
-                expected = dot / math.hypot(*image) / math.hypot(*text) / temperature
+            cosine = dot / math.hypot(*image) / math.hypot(*text)
+            expected = dot if temperature is None else cosine / temperature
             assert float(logits[row, column]) == pytest.approx(expected, rel=1e-10)
 
 

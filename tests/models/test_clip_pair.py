@@ -7,18 +7,16 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
-from skyreid.models.clip_pair import ClipPair, start_from_pair
+from skyreid.models.clip_pair import CLIP_VOCABULARY, ClipPair, start_from_pair
 from skyreid.models.identity_prompt import SENTENCES
 from tests.tiny_model import ADAPTERS, NO_ADAPTERS, randomized, tiny_config, tiny_model
 
 BARE = tiny_config(adapters=NO_ADAPTERS, prompt_depth=0)
-WORDS = 49408
-"""CLIP's vocabulary: the sentences name its last token."""
 
 
 @pytest.fixture(scope="module")
 def pair():
-    return randomized(ClipPair(BARE, vocabulary=WORDS), seed=7)
+    return randomized(ClipPair(BARE, vocabulary=CLIP_VOCABULARY), seed=7)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -47,6 +45,7 @@ def test_towers_and_words_are_copied_and_the_rest_stays_as_it_was(pair, sentence
         ({"width": 64}, "image tower width differs from the pretrained one: 64 and 128"),
         ({"image_size": (32, 16)}, "image tower image_size differs from the pretrained one: (32, 16) and (24, 16)"),
         ({"stride": 4}, "image tower stride differs from the pretrained one: 4 and 8"),
+        ({"activation": "gelu"}, "image tower activation differs from the pretrained one: gelu and quick-gelu"),
     ],
 )
 def test_an_image_tower_of_another_size_is_refused(pair, change, message):
@@ -59,6 +58,12 @@ def test_an_image_tower_of_another_size_is_refused(pair, change, message):
 def test_another_joint_space_is_refused(pair):
     with pytest.raises(CheckpointError, match=r"^embed_dim differs from the pretrained one: 64 and 32$"):
         start_from_pair(tiny_model(replace(tiny_config(), embed_dim=64)), pair)
+
+
+def test_a_pair_with_another_tokenizer_is_refused():
+    message = "the sentences are written in CLIP's 49408 tokens; the pretrained pair has 100"
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        start_from_pair(tiny_model(), ClipPair(BARE, vocabulary=100))
 
 
 @pytest.mark.parametrize(

@@ -6,34 +6,39 @@ from torch.testing import assert_close
 
 from skyreid.models.text_tower import TextTower, TextTowerConfig
 from tests.models.test_attention import pytorchs
-from tests.models.test_image_tower import layer_norm
+from tests.models.test_image_tower import BENDS, layer_norm, slow_mlp
 from tests.tiny_model import drawn, randomized
+
+
+def make_tower(activation="quick-gelu"):
+    config = TextTowerConfig(width=128, layers=3, context_length=20, activation=activation)
+    return randomized(TextTower(config, embed_dim=32))
 
 
 @pytest.fixture
 def tower():
-    return randomized(TextTower(TextTowerConfig(width=128, layers=3, context_length=20), embed_dim=32))
+    return make_tower()
 
 
-def clips_text_tower(tower, padded, end):
+def clips_text_tower(tower, padded, end, activation):
     """All positions of the context, as CLIP runs them; the feature stands at `end`."""
     tokens = padded + tower.position_table
     later = torch.triu(torch.ones(2 * [len(tower.position_table)], dtype=torch.bool), diagonal=1)
     for block in tower.blocks:
         normed = layer_norm(block.norm_attention, tokens)
         tokens = tokens + pytorchs(block.attention)(normed, normed, normed, attn_mask=later)[0]
-        hidden = layer_norm(block.norm_mlp, tokens) @ block.mlp.expand.weight.T + block.mlp.expand.bias
-        bent = hidden * torch.sigmoid(1.702 * hidden)
-        tokens = tokens + bent @ block.mlp.contract.weight.T + block.mlp.contract.bias
+        tokens = tokens + slow_mlp(block.mlp, layer_norm(block.norm_mlp, tokens), activation)
     return layer_norm(tower.norm_final, tokens)[:, end] @ tower.projection
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("activation", BENDS)
 @pytest.mark.parametrize("length", [1, 7, 20])
-def test_whatever_pads_a_sentence_up_to_the_context_changes_nothing(tower, length):
+def test_whatever_pads_a_sentence_up_to_the_context_changes_nothing(length, activation):
+    tower = make_tower(activation)
     sentences = drawn(4, length, 128)
     padded = torch.cat([sentences, 10 * drawn(4, 20 - length, 128, seed=9)], dim=1)
-    expected = clips_text_tower(tower, padded, length - 1)
+    expected = clips_text_tower(tower, padded, length - 1, activation)
     assert_close(tower(sentences), expected, rtol=1e-4, atol=1e-5)
 
 

@@ -6,7 +6,7 @@ A build folder holds
     crops/ID/INDEX.jpg
     sources/NAME.json  one for each finished source: what it gave, and from what
     partial/           the source in work
-    lock               held by the build that runs
+    build.lock         held by the build that runs
 
 A source is finished in one moment, when its file in sources/ appears. Work from before that moment is
 thrown away and done again; afterwards it is not touched as long as its video, its annotations and the
@@ -15,7 +15,6 @@ settings stay the same. So a build may be killed at any time and started again, 
 
 import fcntl
 import math
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from skyreid.building.finished_source import (
     FinishedSource,
     FinishedTracklet,
     fingerprint,
+    flush,
     read_finished,
     write_finished,
 )
@@ -47,6 +47,7 @@ from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
 PARTIAL = "partial"
+LOCK = "build.lock"
 
 
 def build(
@@ -86,7 +87,7 @@ def build(
     with _locked(out_dir):
         _check_complete(sources, out_dir)
         plans = [_plan(source, interval_s=interval_s, mask_faces=mask_faces, limits=limits) for source in sources]
-        kept = {plan.source.name: _kept(plan, out_dir) for plan in plans}
+        kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
         _sweep(out_dir, kept)
         finished = [
             kept[plan.source.name]
@@ -129,14 +130,16 @@ def _plan(source: Source, *, interval_s: float, mask_faces: bool, limits: Decode
 
 @contextmanager
 def _locked(out_dir: Path) -> Iterator[None]:
-    if out_dir.exists() and not (out_dir / RECORDS).is_dir() and any(out_dir.iterdir()):
+    # Crops that belong to nobody will be removed: not in a folder that is somebody else's.
+    if out_dir.exists() and not (out_dir / LOCK).exists() and any(out_dir.iterdir()):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
-    (out_dir / RECORDS).mkdir(parents=True, exist_ok=True)
-    with (out_dir / "lock").open("w") as lock:
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with (out_dir / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SourceError(f"{out_dir}: another build is at work in this folder") from None
+        (out_dir / RECORDS).mkdir(exist_ok=True)
         yield
 
 
@@ -148,11 +151,6 @@ def _check_complete(sources: Sequence[Source], out_dir: Path) -> None:
                 f"{out_dir}: holds the finished source {record.stem!r}, which is not among the given ones; "
                 "give all sources again, or another folder"
             )
-
-
-def _kept(plan: _Plan, out_dir: Path) -> FinishedSource | None:
-    finished = read_finished(out_dir, plan.source.name)
-    return finished if finished is not None and finished.fingerprint == plan.fingerprint else None
 
 
 def _sweep(out_dir: Path, kept: dict[str, FinishedSource | None]) -> None:
@@ -199,12 +197,12 @@ def _finish(
     for number, tracklet in enumerate(result.tracklets, start=1):
         tracklet_id = f"{source.name}-{number:04d}"
         for crop in tracklet.crops:
-            _flush(tracklet.folder / crop.file_name)
-        _flush(tracklet.folder)
+            flush(tracklet.folder / crop.file_name)
+        flush(tracklet.folder)
         tracklet.folder.rename(out_dir / CROPS / tracklet_id)
         person = None if plan.annotated is None else tracklet.track
         tracklets.append(FinishedTracklet(tracklet_id, person, tuple(tracklet.crops)))
-    _flush(out_dir / CROPS)
+    flush(out_dir / CROPS)
     finished = FinishedSource(
         fingerprint=plan.fingerprint,
         report=SourceReport(
@@ -223,15 +221,6 @@ def _finish(
     write_finished(out_dir, finished)
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     return finished
-
-
-def _flush(path: Path) -> None:
-    """Bring a file or a folder's names to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _identities(sources: Sequence[Source]) -> str:

@@ -12,7 +12,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -41,7 +41,7 @@ class Request(TypedDict):
     cpu_s: int
 
 
-Message = tuple[str, dict[str, object], bytes | memoryview]
+Message: TypeAlias = tuple[str, dict[str, object], bytes | memoryview]
 
 
 class RefusedError(Exception):
@@ -57,7 +57,7 @@ def main() -> None:
         for message in _messages(request):
             _send(pipe, *message)
     except BrokenPipeError:
-        sys.stderr.close()  # the caller went away: no complaint about the unflushed rest
+        return  # the caller went away
     except RefusedError as refusal:
         _send(pipe, "error", {"message": str(refusal)})
     except MemoryError:

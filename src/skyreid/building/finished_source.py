@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,19 +52,22 @@ def write_finished(out_dir: Path, finished: FinishedSource) -> None:
     """Commit: once this returns, the source survives a power cut."""
     path = out_dir / RECORDS / f"{finished.report.name}.json"
     write_atomically(path, [json.dumps(asdict(finished)).encode()])
+    flush(path.parent)
 
 
-def read_finished(out_dir: Path, name: str) -> FinishedSource | None:
-    """The record of a source, if it is there and all its crops are."""
+def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedSource | None:
+    """The record of a source, if it is there, of this fingerprint, and all its crops are there."""
     try:
         record = json.loads((out_dir / RECORDS / f"{name}.json").read_bytes())
     except FileNotFoundError:
+        return None
+    if record["fingerprint"] != wanted:  # looked at first: another version may have written other fields
         return None
     tracklets = tuple(
         FinishedTracklet(
             tracklet["tracklet_id"],
             tracklet["person"],
-            tuple(Crop(c["index"], c["time_s"], tuple(c["box"])) for c in tracklet["crops"]),
+            tuple(Crop(crop["index"], crop["time_s"], tuple(crop["box"])) for crop in tracklet["crops"]),
         )
         for tracklet in record["tracklets"]
     )
@@ -71,9 +75,16 @@ def read_finished(out_dir: Path, name: str) -> FinishedSource | None:
         folder = out_dir / CROPS / tracklet.tracklet_id
         if not folder.is_dir() or {p.name for p in folder.iterdir()} != {crop.file_name for crop in tracklet.crops}:
             return None
-    return FinishedSource(
-        fingerprint=record["fingerprint"], report=SourceReport(**record["report"]), tracklets=tracklets
-    )
+    return FinishedSource(fingerprint=wanted, report=SourceReport(**record["report"]), tracklets=tracklets)
+
+
+def flush(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

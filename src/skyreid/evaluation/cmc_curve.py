@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 _WIDTH, _HEIGHT = 480, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 44, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 64, 44
 _MAX_RANK = 20
 _MARKED_RANKS = (1, 5, 10, 20)
 
@@ -30,7 +30,7 @@ def cmc_svg(title: str, curves: Sequence[CmcCurve]) -> str:
         f"{curve.label}: " + ", ".join(f"rank {k} {curve.cmc[k - 1]:.1%}" for k in _MARKED_RANKS) for curve in curves
     )
     lines = "\n".join(_curve(curve) for curve in curves)
-    keys = "\n".join(_key(curve, row) for row, curve in enumerate(curves))
+    keys = "\n".join(_key(curve, column) for column, curve in enumerate(curves))
     return f"""<svg class="cmc" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(f"{title}. {spoken}")}">
 <text class="title" x="{_LEFT}" y="22">{escape(title)}</text>
 {_axes()}
@@ -74,9 +74,9 @@ def _dot(style: str, x: float, y: float) -> str:
     return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
 
 
-def _key(curve: CmcCurve, row: int) -> str:
-    """One line of the legend, in the lower right corner, which a CMC curve leaves free."""
-    x, y = _WIDTH - _RIGHT - 190.0, _HEIGHT - _BOTTOM - 14.0 - 20 * row
+def _key(curve: CmcCurve, column: int) -> str:
+    """One entry of the legend, in a row under the title, where no curve runs."""
+    x, y = _LEFT + 170.0 * column, 44.0
     return (
         f'<g class="{escape(curve.style)}"><line class="key" x1="{x}" x2="{x + 28}" y1="{y - 4}" y2="{y - 4}"/>'
         f'{_dot(curve.style, x + 14, y - 4)}<text class="label" x="{x + 36}" y="{y}">{escape(curve.label)}</text></g>'

@@ -7,9 +7,9 @@ Expect    paper, Table 3: G2A-VReID 81.29 mAP / 74.27 rank-1 with the platform p
 Source    paper section 4 and section 5.2.
 Differs   from `recipes.release`, by METHOD section 11: cosine similarity with a temperature (row 1; the
           paper gives no temperature), one identity and one triplet loss (2), pad and crop, one draw of
-          erasing a clip (4), eight different identities a batch (5), clean stage-1 features (7), GELU
-          (10), platform prompt 3 x 16 on two platforms (14), no warm-up in stage 2 (15), no batch left
-          out (30).
+          erasing a clip, filled with the mean colour (4), eight different identities a batch (5), clean
+          stage-1 features (7), GELU (10), platform prompt 3 x 16 on two platforms (14), no warm-up in
+          stage 2 (15), tracklets of LS-VID left whole (23), no batch left out (30).
 """
 
 from dataclasses import replace

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from tests.building.films import write_film
+
 HEIGHT, WIDTH = 180, 320
 
 
@@ -20,9 +22,10 @@ def with_people(picture, people):
     """Paint people, given as xyxy boxes with a brightness, the later ones in front."""
     picture = picture.copy()
     for (left, top, right, bottom), shade in people:
-        picture[max(0, top) : bottom, max(0, left) : right] = shade
         waist = (top + bottom) // 2
-        picture[max(0, waist) : bottom, max(0, left) : right] = 255 - shade
+        columns = slice(max(0, left), max(0, right))
+        picture[max(0, top) : waist, columns] = shade
+        picture[waist:bottom, columns] = 255 - shade
     return picture
 
 
@@ -30,3 +33,28 @@ def seen_through_noise(picture, number):
     """The same picture as a sensor gives it, a little different every time."""
     noise = np.random.default_rng(number).normal(0, 1.5, picture.shape)
     return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def scene(folder, number, walks, *, camera=lambda step: 0):
+    """A film at 10 frames a second, and everybody's box in each frame."""
+    wide = np.concatenate([backdrop(1), backdrop(2)], axis=1)
+    pictures, truth = [], {}
+    for step in range(number):
+        place = wide[:, camera(step) : camera(step) + WIDTH]
+        people = {name: tuple(map(round, at(step))) for name, (at, _) in walks.items()}
+        shown = [(people[name], shade) for name, (_, shade) in walks.items()]
+        pictures.append(seen_through_noise(with_people(place, shown), step))
+        truth[step] = {
+            name: (max(0, box[0]), box[1], min(WIDTH, box[2]), box[3])
+            for name, box in people.items()
+            if box[2] > 0 and box[0] < WIDTH
+        }
+    return write_film(folder / "scene.mp4", pictures, codec="libx264"), {k: v for k, v in truth.items() if v}
+
+
+def walk(start, speed, *, foot=160, height=70):
+    def at(step):
+        left = start + speed * step
+        return left, foot - height, left + 26, foot
+
+    return at

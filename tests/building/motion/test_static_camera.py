@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from skyreid.building.motion.static_camera import ENOUGH_MOVED, CameraMotion
+from skyreid.building.motion import static_camera
+from skyreid.building.motion.static_camera import CameraMotion
 from tests.building.motion.scenes import backdrop, seen_through_noise, with_people
 
 
-def judged(picture_at, seconds=30):
+def judged(picture_at, seconds=15):
     camera = CameraMotion()
     for second in range(seconds):
         camera.look(float(second), picture_at(second))
@@ -18,7 +19,7 @@ def wide(seed=0):
 
 def test_a_still_camera_with_somebody_walking_close_by_does_not_move():
     def picture(second):
-        left = 10 * second - 60
+        left = 20 * second - 60
         return seen_through_noise(with_people(backdrop(), [((left, 10, left + 60, 180), 30)]), second)
 
     assert not judged(picture).moves
@@ -35,18 +36,20 @@ def test_a_camera_that_drifts_moves(speed):
 
 def test_one_bump_is_forgiven():
     def picture(second):
-        shift = 8 if second >= 15 else 0
+        shift = 8 if second >= 13 else 0
         return seen_through_noise(wide()[:180, shift : shift + 320], second)
 
-    assert not judged(picture, seconds=60).moves
+    assert not judged(picture, seconds=45).moves
 
 
-def test_movement_for_a_minute_is_enough():
+def test_movement_for_a_minute_is_enough(monkeypatch):
+    monkeypatch.setattr(static_camera, "ENOUGH_MOVED", 10)
+
     def picture(second):
         return wide()[:180, 3 * second : 3 * second + 320]
 
-    assert not judged(picture, seconds=ENOUGH_MOVED).moves_for_sure
-    assert judged(picture, seconds=ENOUGH_MOVED + 2).moves_for_sure
+    assert not judged(picture, seconds=10).moves_for_sure
+    assert judged(picture, seconds=12).moves_for_sure
 
 
 def test_an_empty_wall_says_nothing():

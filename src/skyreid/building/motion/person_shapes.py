@@ -15,6 +15,8 @@ MIN_FILL = 0.25
 """Share of a person's box that moves."""
 MIN_AREA = 12
 """Pixels of a piece."""
+MAX_PIECES = 100
+"""The largest ones; where more move, it is the light or the camera."""
 FRAGMENT_ASPECT = 1.6
 """Below it a piece may be the upper or lower half of someone; two whole people are never united."""
 MAX_GAP = 0.25
@@ -34,11 +36,12 @@ def find_person_shapes(
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, bridge)
     num_parts, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
     pieces = [
-        _Piece((int(x), int(y), int(x + w), int(y + h)), frozenset({number}), int(area))
-        for number, (x, y, w, h, area) in enumerate(stats)
+        _Piece((x, y, x + w, y + h), frozenset({number}), area)
+        for number, (x, y, w, h, area) in enumerate(stats.tolist())
         if number > 0 and area >= MIN_AREA
     ]
-    people = [piece for piece in _united(pieces) if piece.is_person_shaped]
+    pieces.sort(key=lambda piece: (-piece.area, piece.box))
+    people = [piece for piece in _united(pieces[:MAX_PIECES]) if piece.is_person_shaped]
     is_person = np.zeros(num_parts, bool)
     is_person[[number for piece in people for number in piece.parts]] = True
     return [piece.box for piece in people], is_person[np.asarray(labels, np.int32)]
@@ -74,27 +77,25 @@ class _Piece:
     def belongs_to(self, other: "_Piece") -> bool:
         """Is this and the other one person: stacked, close, and person-shaped only together?"""
         overlap = min(self.box[2], other.box[2]) - max(self.box[0], other.box[0])
-        narrower = min(self.box[2] - self.box[0], other.box[2] - other.box[0])
-        gap = max(self.box[1], other.box[1]) - min(self.box[3], other.box[3])
+        if 2 * overlap < min(self.box[2] - self.box[0], other.box[2] - other.box[0]):
+            return False
         whole = self.united_with(other)
+        gap = max(self.box[1], other.box[1]) - min(self.box[3], other.box[3])
         return (
             min(self.aspect, other.aspect) < FRAGMENT_ASPECT
-            and overlap >= narrower / 2
             and gap <= MAX_GAP * (whole.box[3] - whole.box[1])
             and whole.is_person_shaped
         )
 
 
 def _united(pieces: list[_Piece]) -> list[_Piece]:
-    """Put people together again whose belt or shirt has the colour of the wall; the largest pieces first."""
-    waiting = sorted(pieces, key=lambda piece: (-piece.area, piece.box))
+    """Put people together again whose belt or shirt has the colour of the wall, beginning with the first piece."""
+    waiting = list(pieces)
     done: list[_Piece] = []
     while waiting:
         piece = waiting.pop(0)
-        partner = next((other for other in waiting if other.belongs_to(piece)), None)
-        if partner is None:
-            done.append(piece)
-        else:
+        while partner := next((other for other in waiting if other.belongs_to(piece)), None):
             waiting.remove(partner)
-            waiting.insert(0, piece.united_with(partner))
+            piece = piece.united_with(partner)
+        done.append(piece)
     return done

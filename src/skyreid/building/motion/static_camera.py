@@ -1,5 +1,7 @@
 """Does the camera stand still? Background subtraction means nothing when it does not."""
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8
@@ -16,7 +18,9 @@ MAX_MOVED_SHARE = 0.2
 """Of the comparisons: someone bumps into a camera, or turns it once."""
 ENOUGH_MOVED = 60
 """Comparisons, about a minute: then the rest need not be decoded."""
-MIN_FEATURES = 10
+MIN_CORNERS = 30
+MIN_FOLLOWED = 0.1
+"""Share of the corners that are found again before a still camera, whoever stands in the way."""
 
 
 class CameraMotion:
@@ -59,14 +63,14 @@ class CameraMotion:
 def _background_shift(
     before: UInt8[np.ndarray, "height width"], after: UInt8[np.ndarray, "height width"]
 ) -> float | None:
-    """Pixels that the still part of the picture moved by; None where too little can be followed."""
+    """Pixels that the still part of the picture moved by; None where the picture has too few corners to tell."""
     corners = cv2.goodFeaturesToTrack(before, maxCorners=300, qualityLevel=0.01, minDistance=8)
-    if corners is None:
+    if corners is None or len(corners) < MIN_CORNERS:
         return None
     there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, np.empty_like(corners))
     back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, np.empty_like(corners))
     returned = np.linalg.norm(back - corners, axis=2)[:, 0] < 1
     trusted = (found[:, 0] == 1) & (found_back[:, 0] == 1) & returned
-    if trusted.sum() < MIN_FEATURES:
-        return None
+    if trusted.mean() < MIN_FOLLOWED:
+        return math.inf
     return float(np.quantile(np.linalg.norm(there - corners, axis=2)[trusted, 0], 0.25))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.ndimage import median_filter
-from scipy.stats import theilslopes
 
 from skyreid.building.motion.crossings import apart
 from skyreid.building.motion.motion_boxes import FrameBoxes
@@ -23,6 +22,8 @@ MIN_TRAVEL = 0.5
 MIN_TRACKS_FOR_HEIGHTS = 4
 MAX_FITTED = 500
 """Boxes that the line is fitted to; the cost grows with their square."""
+SLOPES = (0.0, 1.0)
+"""Of height over feet: a person's height over the camera's, which hangs above heads; 0 from straight above."""
 PERSON_BAND = (0.5, 1.5)
 """A person's height over what people have whose feet are at the same row of the picture."""
 POSE_BAND = (0.8, 1.3)
@@ -80,13 +81,7 @@ def _of_usual_height(tracks: Sequence[Track]) -> tuple[list[Track], int]:
     """
     if len(tracks) < MIN_TRACKS_FOR_HEIGHTS:
         return list(tracks), 0
-    # Box by box, so that a ghost of a second weighs less than a person who stays.
-    feet = np.concatenate([track.boxes[:, 3] for track in tracks])
-    heights = np.concatenate([_heights(track) for track in tracks])
-    some = np.unique(np.linspace(0, len(feet) - 1, MAX_FITTED).astype(int))
-    if len(np.unique(feet[some])) < 2:
-        return list(tracks), 0
-    slope, start, *_ = theilslopes(heights[some], feet[some])
+    slope, start = _height_line(tracks)
     kept: list[Track] = []
     for track in tracks:
         expected = np.maximum(slope * track.boxes[:, 3] + start, 1.0)
@@ -96,6 +91,21 @@ def _of_usual_height(tracks: Sequence[Track]) -> tuple[list[Track], int]:
         if PERSON_BAND[0] <= usual <= PERSON_BAND[1]:
             kept += _cut(track, short=relative < POSE_BAND[0] * usual, tall=relative > POSE_BAND[1] * usual)
     return kept, sum(map(len, tracks)) - sum(map(len, kept))
+
+
+def _height_line(tracks: Sequence[Track]) -> tuple[float, float]:
+    """Slope and start of people's height over the row of their feet: the median of all pairs (Theil and Sen).
+
+    Box by box, so that a ghost of a second weighs less than a person who stays.
+    """
+    feet = np.concatenate([track.boxes[:, 3] for track in tracks])
+    heights = np.concatenate([_heights(track) for track in tracks])
+    some = np.unique(np.linspace(0, len(feet) - 1, MAX_FITTED).astype(int))
+    feet, heights = feet[some], heights[some]
+    farther = feet[:, None] > feet
+    slopes = (heights[:, None] - heights)[farther] / (feet[:, None] - feet)[farther]
+    slope = float(np.clip(np.median(slopes), *SLOPES)) if len(slopes) else 0.0
+    return slope, float(np.median(heights - slope * feet))
 
 
 def _cut(track: Track, *, short: Bool[np.ndarray, " box"], tall: Bool[np.ndarray, " box"]) -> list[Track]:

@@ -1,0 +1,103 @@
+"""What test_distributed.py runs on one process and on two.
+
+    torchrun --nproc-per-node 2 -m tests.distributed_step FOLDER
+
+leaves FOLDER/rank0.pt and FOLDER/rank1.pt.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.normalization import normalize
+from skyreid.distributed import Workers
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.tracklet import PLATFORMS, Frame, Tracklet
+from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
+from skyreid.training.stage2 import Stage2Step
+from skyreid.training.stage2_loss import Stage2LossConfig
+from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
+
+LABELS = torch.tensor([3, 3, 1, 1, 0, 0, 4, 4])
+FRAMES_OF = (3, 1, 5)
+"""Frames of each tracklet, FOLDER/<tracklet>_<frame>.png."""
+
+
+def one_step(workers: Workers) -> dict[str, dict[str, Tensor]]:
+    """One training step of stage 2 on this process's part of eight clips: losses, gradients, what is left."""
+    generator = torch.Generator().manual_seed(0)
+    frames = normalize(torch.randint(0, 256, (8, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator))
+    model = tiny_model()
+    model.train_in_stage2("adapters", [model.head_final, model.head_joint])
+    optimizer = make_adam(model, WeightDecay())
+    set_learning_rate(optimizer, 1e-3)
+    step, prepared = workers.prepare(Stage2Step(model, workers, Stage2LossConfig()).train(), optimizer)
+    part = workers.share(range(8))
+    platforms = torch.tensor([clip % 2 for clip in part])
+    losses = step(frames[part], platforms, LABELS[part], drawn(5, 32))
+    workers.backward(torch.stack([*losses.values()]).sum())
+    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    prepared.step()
+    return {
+        "losses": {name: loss.detach() for name, loss in losses.items()},
+        "gradients": gradients,
+        "statistics": {name: tensor.clone() for name, tensor in model.named_buffers() if "norm" in name},
+    }
+
+
+def embed(workers: Workers, folder: Path, numbers: range) -> dict[str, Tensor | list[str]]:
+    """The table of some of the tracklets in `folder`."""
+    tracklets = [
+        Tracklet(
+            tracklet_id=f"t{number}",
+            frames=tuple(Frame(str(folder / f"{number}_{frame}.png")) for frame in range(FRAMES_OF[number])),
+            pid=number,
+            camid=0,
+            platform=PLATFORMS[number % 2],
+        )
+        for number in numbers
+    ]
+    bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
+    config = ExtractionConfig(clip_length=2, sampling="all-frames")
+    table = embed_tracklets(tiny_model().encoder, tracklets, bank, workers, config)
+    return {"embeddings": torch.from_numpy(table.embeddings), "ids": table.tracklet_ids.tolist()}
+
+
+def sharing(workers: Workers) -> dict[str, object]:
+    """What this process gets of lists, and how parts come together again."""
+    try:
+        refusal = str(workers.share(range(3)))
+    except ValueError as error:
+        refusal = str(error)
+    rows = workers.uneven_share(range(5))
+    part = torch.full((2,), float(workers.rank), requires_grad=True)
+    whole = workers.gather_with_gradient(part)
+    (whole * torch.arange(1.0, len(whole) + 1)).sum().backward()
+    return {
+        "share": workers.share(range(6)),
+        "uneven": [workers.uneven_share(range(length)) for length in range(6)],
+        "gathered": workers.gather_rows(torch.tensor(rows).reshape(-1, 1)),
+        "of_the_first": workers.first_then_others(lambda: f"made by {workers.rank}"),
+        "refusal": refusal,
+        "whole": whole.detach(),
+        "gradient": part.grad,
+    }
+
+
+def everything(workers: Workers, folder: Path) -> dict[str, object]:
+    return {
+        "world_size": workers.world_size,
+        "step": one_step(workers),
+        "all": embed(workers, folder, range(3)),
+        "one": embed(workers, folder, range(1)),
+        "sharing": sharing(workers),
+    }
+
+
+if __name__ == "__main__":
+    workers = Workers(device="cpu", precision="float32")
+    torch.save(everything(workers, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank{workers.rank}.pt")
+    workers.wait_for_all()

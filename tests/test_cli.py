@@ -1,0 +1,221 @@
+"""The command line in process: help, suggestions, documented JSON, exit statuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skyreid.checkpoint import write_checkpoint
+from skyreid.cli import COMMANDS, main
+from skyreid.config_json import to_json
+from skyreid.datasets import BENCHMARKS
+from skyreid.datasets.manifest import write_manifest
+from skyreid.recipes import RECIPES
+from skyreid.tracklet import PLATFORMS, Frame, Tracklet
+from tests.tiny_model import tiny_model
+
+
+def run(capsys, *arguments):
+    """Exit status, standard output, standard error."""
+    try:
+        status = main(arguments)
+    except SystemExit as stop:  # how a parser ends
+        status = stop.code
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def save_arrays(path, embeddings, *, platforms, pids, **changes):
+    arrays = {
+        "embeddings": np.array(embeddings, dtype=np.float32),
+        "pids": np.array(pids),
+        "camids": np.arange(len(pids)),
+        "platforms": np.array(platforms),
+        "tracklet_ids": np.arange(len(pids)),
+        **changes,
+    }
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(capsys, name):
+    status, out, _ = run(capsys, *name.split(), "--help")
+    assert status == 0
+    assert f"skyreid {name}" in out
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_the_overview_lists_every_command(capsys, arguments):
+    status, out, err = run(capsys, *arguments)
+    assert status == 0
+    assert err == ""
+    for name in COMMANDS:
+        assert f"\n  skyreid {name} " in out
+
+
+@pytest.mark.parametrize("given", ["serach", "data", "data verfy", "evaluate"])
+def test_what_is_no_command_is_named_and_the_commands_are_listed(capsys, given):
+    status, out, err = run(capsys, *given.split())
+    assert status == 2
+    assert err == f"error: no command is called '{given}'\n"
+    assert "skyreid data verify" in out
+
+
+@pytest.mark.parametrize("command", ["train", "show", "model info"])
+def test_a_mistyped_recipe_is_answered_with_the_nearest_one(capsys, command):
+    status, out, err = run(capsys, *command.split(), "vsla-clip-g2a-relase")
+    assert status == 1
+    assert out == ""
+    assert err == (
+        "error: no recipe is called 'vsla-clip-g2a-relase'; did you mean 'vsla-clip-g2a-release'? "
+        "(skyreid train lists them)\n"
+    )
+
+
+def test_a_mistyped_setting_is_answered_with_the_nearest_one(capsys):
+    status, _, err = run(capsys, "train", "vsla-clip-g2a-release", "--stage1.batch-siez", "8")
+    assert status == 2
+    assert "--stage1.batch-size" in err
+
+
+def test_an_impossible_setting_is_refused_before_anything_runs(capsys):
+    status, _, err = run(capsys, "train", "vsla-clip-g2a-release", "--stage1.batch-size", "1")
+    assert status == 2
+    assert "stage1.batch_size must be at least 2; got 1" in err
+
+
+def test_train_without_a_recipe_lists_them(capsys):
+    status, out, _ = run(capsys, "train")
+    assert status == 2
+    for recipe in RECIPES:
+        assert f"  {recipe}\n" in out
+
+
+@pytest.mark.parametrize("recipe", ["vsla-clip-g2a-release", "ft-clip-mars-paper"])
+def test_show_prints_the_whole_configuration(capsys, recipe):
+    status, out, err = run(capsys, "show", recipe)
+    assert (status, err) == (0, "")
+    assert json.loads(out) == to_json(RECIPES[recipe]())
+
+
+def test_data_list_names_every_benchmark(capsys):
+    status, out, _ = run(capsys, "data", "list")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(BENCHMARKS)
+
+
+def test_evaluate_tables_prints_the_documented_json_and_nothing_else(capsys, tmp_path):
+    angles = np.radians([0, 90, 20, 80, 160])
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    save_arrays(tmp_path / "query.npz", directions[:2], platforms=[0, 0], pids=[1, 2])
+    save_arrays(tmp_path / "gallery.npz", directions[2:], platforms=[1, 1, 1], pids=[1, 3, 2])
+    tables = str(tmp_path / "query.npz"), str(tmp_path / "gallery.npz")
+    status, out, err = run(capsys, "evaluate", "tables", *tables, "--protocol", "ground-to-aerial", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {
+        "protocol": "ground-to-aerial",
+        "mAP": pytest.approx((1 + 1 / 3) / 2),  # the second query finds its person third
+        "cmc": {"1": 0.5, "5": 1.0, "10": 1.0, "20": 1.0},
+        "queries": 2,
+        "queries_without_match": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--source", "{a}", "--source", "{b}"],
+        ["--source", "{a}", "{b}"],
+        ["--source", "{b}", "--source", "{a}"],
+        ["--source={a}", "--source={b}"],
+        ["--source={b}", "--source={a}"],
+    ],
+)
+def test_every_source_counts_however_it_is_given(capsys, tmp_path, given):
+    sources = {"a": "gate.mp4,platform=ground,camera=gate", "b": "drone.mp4,platform=air,camera=drone"}
+    arguments = [argument.format(**sources) for argument in given]
+    status, _, err = run(capsys, "build", "--out", str(tmp_path / "out"), *arguments)
+    assert status == 1
+    assert "drone.mp4" in err  # all sources are read before the first file is looked for
+    assert "air" in err
+
+
+def test_footage_is_embedded_and_searched(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    tracklets = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(rng.integers(0, 256, (24, 16, 3), dtype=np.uint8)).save(path)
+        platform = PLATFORMS[number % 2]
+        frames = (Frame(str(path)),)
+        tracklets.append(Tracklet(tracklet_id=f"t{number}", frames=frames, pid=0, camid=0, platform=platform))
+    write_manifest(tmp_path / "manifest.jsonl", tracklets)
+    model = tiny_model()
+    config = {"kind": "vsla-clip", "model": to_json(model.config)}
+    write_checkpoint(tmp_path / "model", weights=model.state_dict(), config=config, provenance={})
+    table, page = tmp_path / "table.npz", tmp_path / "page.html"
+    status, out, _ = run(capsys, "embed", str(tmp_path), "--model", str(tmp_path / "model"), "--out", str(table))
+    assert (status, out) == (0, f"3 tracklets embedded into {table}\n")
+    status, out, _ = run(capsys, "search", str(table), "--query", "t0", "--to", "aerial", "-k", "5", "--out", str(page))
+    assert status == 0
+    assert [line.split()[-1] for line in out.splitlines()] == ["t1", str(page)]
+    assert "A ranking is not an identification." in out
+    assert page.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("evaluate tables a.npz b.npz --protocol mars", "a.npz: no such table"),
+        ("search a.npz --query t --out page.html", "a.npz: no such table"),
+        ("model import openai gone.pt --out model", "gone.pt: no such file"),
+        ("show [red]recipe", "no recipe is called '[red]recipe' (skyreid train lists them)"),
+        ("show [/]", "no recipe is called '[/]' (skyreid train lists them)"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_on_stderr_and_status_1(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *arguments.split())
+    assert (status, out, err) == (1, "", f"error: {message}\n")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "data stats g2a-vreid --root nowhere",
+        "embed nowhere --model nomodel --out table.npz",
+        "train vsla-clip-g2a-release --data-root nowhere --run-dir run",
+        "build --out out --source gone.mp4,platform=ground,camera=gate",
+    ],
+)
+def test_a_folder_or_file_that_is_not_there_ends_in_one_line_of_error(capsys, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *arguments.split())
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1].startswith("error: ")
+    assert err.count("error: ") == 1
+
+
+def test_an_interrupted_command_ends_in_130_and_says_how_to_go_on(capsys, monkeypatch):
+    def wait() -> None:
+        """Wait until somebody presses Ctrl-C."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "wait", wait)
+    status, out, err = run(capsys, "wait")
+    assert (status, out) == (130, "")
+    assert err == "interrupted; the same command goes on where it stopped (train: add --resume)\n"
+
+
+def test_the_status_of_the_program_is_that_of_the_command(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "skyreid", "evaluate", "tables", "a.npz", "b.npz", "--protocol", "mars"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", "error: a.npz: no such table\n")

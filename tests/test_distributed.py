@@ -1,0 +1,122 @@
+"""Two processes against one: losses, gradients, statistics, embeddings, shares."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+from skyreid.distributed import Workers
+from tests.distributed_step import FRAMES_OF, everything
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frames")
+    rng = np.random.default_rng(0)
+    for number, length in enumerate(FRAMES_OF):
+        for frame in range(length):
+            Image.fromarray(rng.integers(0, 256, (24, 16, 3), dtype=np.uint8)).save(folder / f"{number}_{frame}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one(folder):
+    return everything(Workers(device="cpu", precision="float32"), folder)
+
+
+@pytest.fixture(scope="module")
+def two(folder):
+    """What each of two processes has to say."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    finished = subprocess.run(
+        [*launcher, "-m", "tests.distributed_step", str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return [torch.load(folder / f"rank{rank}.pt") for rank in range(2)]
+
+
+def assert_relatively_close(ours, theirs, tolerance):
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        difference = (tensor.double() - theirs[name].double()).norm() / theirs[name].double().norm().clamp_min(1e-12)
+        assert difference <= tolerance, (name, float(difference))
+
+
+def test_two_processes_are_two(one, two):
+    assert [one["world_size"], *(rank["world_size"] for rank in two)] == [1, 2, 2]
+
+
+def test_every_process_computes_the_losses_of_the_whole_batch(one, two):
+    for rank in two:
+        assert_relatively_close(rank["step"]["losses"], one["step"]["losses"], 1e-6)
+
+
+def test_the_gradients_are_those_of_one_process(one, two):
+    gradients = one["step"]["gradients"]
+    assert {"head_final.norm.weight", "head_joint.norm.weight", "encoder.platform_prompt.prompts"} <= gradients.keys()
+    for rank in two:
+        assert_relatively_close(rank["step"]["gradients"], gradients, 1e-6)
+
+
+def test_batch_normalisation_sees_the_whole_batch_on_every_process(one, two):
+    for rank in two:
+        assert_relatively_close(rank["step"]["statistics"], one["step"]["statistics"], 1e-6)
+
+
+@pytest.mark.parametrize("tracklets", ["all", "one"])
+def test_the_table_is_that_of_one_process_even_where_one_has_nothing_to_do(one, two, tracklets):
+    for rank in two:
+        assert rank[tracklets]["ids"] == one[tracklets]["ids"]
+        assert_close(rank[tracklets]["embeddings"], one[tracklets]["embeddings"], rtol=1e-5, atol=1e-5)
+
+
+def test_an_even_share_is_consecutive_and_a_list_that_does_not_divide_is_refused(two):
+    assert [rank["sharing"]["share"] for rank in two] == [[0, 1, 2], [3, 4, 5]]
+    assert {rank["sharing"]["refusal"] for rank in two} == {"3 clips a batch do not divide among 2 processes"}
+
+
+def test_uneven_shares_hold_everything_once_and_differ_by_one_at_most(two):
+    for length, (first, second) in enumerate(zip(*(rank["sharing"]["uneven"] for rank in two), strict=True)):
+        assert first + second == list(range(length))
+        assert abs(len(first) - len(second)) <= 1
+
+
+def test_rows_come_together_in_the_order_of_the_processes(two):
+    for rank in two:
+        assert rank["sharing"]["gathered"].flatten().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_gathered_tensor_sends_each_process_the_gradient_of_its_own_part(two):
+    for rank in two:
+        assert rank["sharing"]["whole"].tolist() == [0, 0, 1, 1]
+    # Each process weighs the four values by 1 to 4, and the gradients of both add up.
+    assert [rank["sharing"]["gradient"].tolist() for rank in two] == [[2, 4], [6, 8]]
+
+
+def test_the_first_process_makes_it_for_all(two):
+    assert [rank["sharing"]["of_the_first"] for rank in two] == ["made by 0", "made by 0"]
+
+
+def test_one_process_has_everything(one):
+    sharing = one["sharing"]
+    assert sharing["share"] == [0, 1, 2, 3, 4, 5]
+    assert sharing["refusal"] == "[0, 1, 2]"
+    assert sharing["gathered"].flatten().tolist() == [0, 1, 2, 3, 4]
+    assert sharing["of_the_first"] == "made by 0"
+
+
+def test_the_cpu_can_be_asked_for_and_precision_is_float32_there():
+    workers = Workers(device="cpu")
+    assert (workers.device.type, workers.precision, workers.rank, workers.is_first) == ("cpu", "float32", 0, True)
+    assert workers.gradient_scaler_state() == {}

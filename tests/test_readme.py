@@ -1,0 +1,85 @@
+"""The README and the other pages: their commands parse, their links lead somewhere, their names exist."""
+
+import re
+import shlex
+from functools import wraps
+from pathlib import Path
+
+import pytest
+import tyro
+
+import skyreid
+from skyreid.cli import COMMANDS
+from skyreid.recipes import RECIPES
+from skyreid.training.two_stage_config import TwoStageConfig
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    """Every `skyreid …` of the console blocks, as one line each."""
+    for page in PAGES:
+        for block in blocks(page, "console"):
+            for line in block.replace("\\\n", " ").splitlines():
+                for command in line.split("&&"):
+                    if re.match(r"skyreid\s", command.strip()):
+                        yield pytest.param(command.strip(), id=f"{page.name}: {' '.join(command.split())[:60]}")
+
+
+def links():
+    for page in PAGES:
+        for target in sorted(set(re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")))):
+            if not re.match(r"[a-z]+:|#", target):
+                yield pytest.param(page, target, id=f"{page.name}: {target}")
+
+
+def parsed(arguments):
+    """What the command line makes of arguments, without doing it."""
+    name = next(name for name in COMMANDS if arguments[: name.count(" ") + 1] == name.split())
+    rest = arguments[name.count(" ") + 1 :]
+    if name == "train":
+        settings = [argument for argument in rest[1:] if argument != "--resume"]
+        return tyro.cli(TwoStageConfig, args=settings, default=RECIPES[rest[0]]())
+    given = {}
+
+    @wraps(COMMANDS[name])
+    def note(**arguments):
+        given.update(arguments)
+
+    tyro.cli(note, args=rest)
+    return given
+
+
+@pytest.mark.parametrize("command", [*commands()])
+def test_every_command_parses(command):
+    try:
+        assert parsed(shlex.split(command)[1:]) is not None
+    except SystemExit as stop:
+        pytest.fail(f"{command!r} is refused with status {stop.code}")
+
+
+def test_a_command_with_an_option_that_does_not_exist_would_be_found(capsys):
+    with pytest.raises(SystemExit):
+        parsed(["evaluate", "tables", "a.npz", "b.npz", "--protocl", "mars"])
+
+
+@pytest.mark.parametrize(("page", "target"), [*links()])
+def test_every_relative_link_leads_to_a_file(page, target):
+    assert (page.parent / target.partition("#")[0]).exists()
+
+
+def test_the_readme_shows_the_commands_of_its_own_sections():
+    shown = {param.values[0].split()[1] for param in commands()}
+    assert shown >= {"demo", "build", "embed", "search", "train", "evaluate"}
+
+
+@pytest.mark.parametrize("block", blocks(ROOT / "README.md", "python"))
+def test_python_in_the_readme_compiles_and_uses_public_names(block):
+    compile(block, "README.md", "exec")
+    for name in re.findall(r"\bskyreid\.(\w+)", block):
+        assert name in skyreid.__all__
