@@ -14,21 +14,21 @@ ADAPTERS = AdapterConfig(intra_frame=16, cross_frame=128)
 NO_ADAPTERS = AdapterConfig(intra_frame=None, cross_frame=None)
 
 
-def tiny_image_config(*, adapters=ADAPTERS, layers=3, activation="quick-gelu") -> ImageTowerConfig:
+def tiny_image_config(*, adapters=ADAPTERS, activation="quick-gelu") -> ImageTowerConfig:
     return ImageTowerConfig(
         image_size=IMAGE_SIZE,
         patch_size=8,
         stride=8,
         width=128,
-        layers=layers,
+        layers=3,
         activation=activation,
         adapters=adapters,
     )
 
 
-def tiny_config(*, adapters=ADAPTERS, layers=3, prompt_depth=2, sentence="shared-prompt") -> VslaClipConfig:
+def tiny_config(*, adapters=ADAPTERS, prompt_depth=2, sentence="shared-prompt") -> VslaClipConfig:
     return VslaClipConfig(
-        image=tiny_image_config(adapters=adapters, layers=layers),
+        image=tiny_image_config(adapters=adapters),
         text=TextTowerConfig(width=64, layers=2, context_length=30),
         embed_dim=32,
         platform_prompt=PlatformPromptConfig(depth=prompt_depth, length=2),

@@ -69,7 +69,7 @@ def _show(lines: Sequence[str], content: object, *, json: bool) -> None:
     print(json_format.dumps(content, indent=2) if json else "\n".join(lines))
 
 
-def demo(out: Path = Path("demo"), *, identities: int = 240, seed: int = 0) -> None:
+def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0) -> None:
     """Make a small synthetic ground/drone benchmark, train on it, search it, write a report to look at.
 
     Args:

@@ -13,8 +13,8 @@ UPDATE_RATE = 0.01
 """Weight of an update: what is no person and stays is background after about ten of them."""
 PROTECT_S = 60.0
 """A person who stands still is not learned as background for this long."""
-SHADOW, MOVING = 127, 255
-"""What OpenCV's mask says."""
+MOVING = 255
+"""In OpenCV's mask; 127 is shadow."""
 
 
 class Background:

@@ -1,7 +1,6 @@
 """People as what moves before a static camera: boxes without any weights.
 
-Measured with these settings on real clips: usable for sparse people taller than about 60 pixels; it cannot
-see who stands still longer than a minute, and gives one box for people who overlap.
+It cannot see who stands still for more than a minute, and gives one box for people who overlap.
 """
 
 from dataclasses import dataclass

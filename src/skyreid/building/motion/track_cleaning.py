@@ -49,7 +49,7 @@ def clean(
         dropped[reason] += sum(map(len, among)) - sum(map(len, kept))
         return kept
 
-    shortest = round(MIN_LIFE_S / interval_s)
+    shortest = max(2, round(MIN_LIFE_S / interval_s))
     people = keep(lambda track: len(track) >= shortest, "short-lived", tracks)
     people = keep(lambda track: _travel(track, smooth=shortest) >= MIN_TRAVEL, "never-moves", people)
     people, dropped["merged"] = apart(people)
