@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: timings belong into benchmarks/.
+settings.register_profile("skyreid", deadline=None)
+settings.load_profile("skyreid")
 
 
 def _folder_from_environment(variable: str) -> Path:

@@ -24,6 +24,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from skyreid.errors import SkyreidError
 from skyreid.tracklet import Platform
@@ -210,20 +211,28 @@ def build(
     _show(report.lines(), report.to_json(), json=json)
 
 
-def embed(folder: File, model: Path, out: Path, *, sampling: Literal["one-clip", "all-frames"] = "one-clip") -> None:
+def embed(
+    folder: File,
+    model: Path,
+    out: Path,
+    *,
+    camera: str | None = None,
+    sampling: Literal["one-clip", "all-frames"] = "one-clip",
+) -> None:
     """Embed the tracklets of a folder that `skyreid build` made.
 
     Args:
         folder: with manifest.jsonl.
         model: checkpoint folder.
         out: the table to write, .npz.
+        camera: only its tracklets; None = all cameras.
         sampling: one clip a tracklet, or every frame.
     """
     from skyreid.extraction.embed_folder import embed_folder
     from skyreid.extraction.embed_tracklets import ExtractionConfig
 
     with Bars() as bars:
-        table = embed_folder(folder, model, out, ExtractionConfig(sampling=sampling), progress=bars)
+        table = embed_folder(folder, model, out, ExtractionConfig(sampling=sampling), camera=camera, progress=bars)
     print(f"{len(table)} tracklets embedded into {out}")
 
 
@@ -354,17 +363,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return tyro.cli(COMMANDS[name], prog=f"skyreid {name}", args=_gather_repeated(rest, "--source")) or 0
     except SkyreidError as error:
-        errors.print(f"[bold red]error:[/] {error}", markup=True)
+        _print_error(str(error))
         return 1
     except KeyboardInterrupt:
         errors.print("interrupted; the same command goes on where it stopped (train: add --resume)")
         return 130
 
 
+def _print_error(text: str) -> None:
+    # Assembled, not marked up: what a user typed may hold brackets.
+    errors.print(Text.assemble(("error:", "bold red"), f" {text}"))
+
+
 def _usage(given: Sequence[str]) -> int:
     is_asked = not given or given[0] in ("-h", "--help")
     if not is_asked:
-        errors.print(f"[bold red]error:[/] no command is called {' '.join(given[:2])!r}")
+        _print_error(f"no command is called {' '.join(given[:2])!r}")
     print("skyreid: find a person seen by a ground camera in drone footage, and the other way round.\n")
     for name, command in COMMANDS.items():
         print(f"  skyreid {name:16} {(command.__doc__ or '').splitlines()[0]}")
@@ -373,7 +387,12 @@ def _usage(given: Sequence[str]) -> int:
 
 
 def _gather_repeated(arguments: Sequence[str], option: str) -> list[str]:
-    """Let `--source A --source B` mean `--source A B`."""
+    """Let `--source A --source B` and `--source=A --source=B` mean `--source A B`."""
+    arguments = [
+        part
+        for argument in arguments
+        for part in (argument.split("=", 1) if argument.startswith(f"{option}=") else [argument])
+    ]
     values = [argument for before, argument in pairwise(arguments) if before == option]
     if len(values) < 2:
         return list(arguments)

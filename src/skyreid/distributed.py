@@ -19,6 +19,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from skyreid.errors import SettingError
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Item = TypeVar("Item")
 
@@ -88,10 +90,10 @@ class Workers:
         """Take this process's part of a list: consecutive, all parts equally long.
 
         Raises:
-            ValueError: the list does not divide evenly.
+            SettingError: the list does not divide evenly.
         """
         if len(items) % self.world_size:
-            raise ValueError(f"{len(items)} clips a batch do not divide among {self.world_size} processes")
+            raise SettingError(f"{len(items)} clips a batch do not divide among {self.world_size} processes")
         length = len(items) // self.world_size
         return list(items[self.rank * length : (self.rank + 1) * length])
 

@@ -9,7 +9,8 @@
     ├── CheckpointError      keys, shapes or files of weights do not add up
     │   └── UnsafeFileError      a weights file that would run code or exhaust memory
     ├── VideoError           footage that cannot be decoded within its limits
-    └── SourceError          footage that cannot be turned into tracklets with what was given
+    ├── SourceError          footage that cannot be turned into tracklets with what was given
+    └── SettingError         settings that cannot work together, or not with this data
 
 All of them are `ValueError`s: the caller gave something that cannot be used. A message names
 the thing, the rule, what came and, where there is one, the remedy.
@@ -54,3 +55,7 @@ class VideoError(SkyreidError):
 
 class SourceError(SkyreidError):
     """Footage that cannot be turned into tracklets with what was given."""
+
+
+class SettingError(SkyreidError):
+    """Settings that cannot work together, or not with this data."""

@@ -64,6 +64,16 @@ def tree(out_dir):
     }
 
 
+def test_a_build_with_one_unannotated_source_can_be_searched_but_tells_no_identity(tmp_path):
+    walker, _ = scene(tmp_path, 75, {1: (walk(-210, 9), 10)})
+    annotated = write_source(tmp_path, "drone", people=(9, 30), platform="aerial")
+    report = build([parse_source(f"{walker},platform=ground,camera=gate"), annotated], tmp_path / "out")
+    manifest = read_manifest(report.manifest_path)
+    assert manifest.info["identities"] == "per-tracklet"
+    assert {tracklet.platform for tracklet in manifest.tracklets} == set(Platform)
+    assert sorted(tracklet.pid for tracklet in manifest.tracklets) == list(range(1, len(manifest.tracklets) + 1))
+
+
 def test_annotated_people_become_tracklets_of_both_cameras(whole):
     manifest = read_manifest(whole.manifest_path)
     assert manifest.sha256 == whole.manifest_sha256

@@ -69,11 +69,6 @@ def test_a_name_fits_every_file_system(camera, file, name):
             "b.mp4: camera 'C1' cannot be on the ground and in the air",
         ),
         (
-            [source("a.mp4", annotations=Path("x")), source("b.mp4")],
-            "either all sources of a build have annotations or none has; got some of each (a.mp4, b.mp4): without "
-            "them nobody knows who is who",
-        ),
-        (
             [source(platform=AERIAL)],
             "a.mp4: without annotations people are found by motion, which an aerial camera hides; bring boxes in "
             "MOTChallenge format (annotations=FILE), such as a tracker of your own writes",

@@ -61,13 +61,13 @@ def build(
 ) -> BuildReport:
     """Cut the people of all sources into tracklets below `out_dir` and write the manifest.
 
-    With annotations a pid is the identity number in them, shared by all sources of the build. Without, every
-    tracklet gets a pid of its own, and the manifest's `info["identities"]` says `per-tracklet`: such a
-    manifest can be searched, but not scored. A camid is the place of the camera's name in
-    `info["cameras"]`. The same input gives the same manifest hash.
+    When all sources are annotated, a pid is the identity number in the annotations, shared by all sources:
+    number 7 of one file is number 7 of another. Otherwise every tracklet gets a pid of its own, and the
+    manifest's `info["identities"]` says `per-tracklet`: it can be searched, but not scored. A camid is the
+    place of the camera's name in `info["cameras"]`. The same input gives the same manifest hash.
 
     Args:
-        sources: every video once; all of them annotated, or none.
+        sources: every video once.
         out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
         interval_s: presentation time from one crop of a person to the next.
         mask_faces: cover near frontal faces before anything is written.
@@ -224,7 +224,8 @@ def _finish(
 
 
 def _identities(sources: Sequence[Source]) -> str:
-    return PER_TRACKLET if sources[0].annotations is None else ANNOTATED
+    """Only when every source is annotated do equal numbers mean the same person."""
+    return ANNOTATED if all(source.annotations is not None for source in sources) else PER_TRACKLET
 
 
 def _manifest(
@@ -236,6 +237,7 @@ def _manifest(
     mask_faces: bool,
 ) -> tuple[list[Tracklet], dict[str, object]]:
     cameras = list(dict.fromkeys(source.camera for source in sources))
+    identities = _identities(sources)
     tracklets: list[Tracklet] = []
     for source, done in zip(sources, finished, strict=True):
         for tracklet in done.tracklets:
@@ -244,17 +246,18 @@ def _manifest(
                 Frame(str(folder / crop.file_name), index=crop.index, time_s=crop.time_s, box=crop.box)
                 for crop in tracklet.crops
             )
+            person = tracklet.person if identities == ANNOTATED else None
             tracklets.append(
                 Tracklet(
                     tracklet_id=tracklet.tracklet_id,
                     frames=frames,
-                    pid=len(tracklets) + 1 if tracklet.person is None else tracklet.person,
+                    pid=len(tracklets) + 1 if person is None else person,
                     camid=cameras.index(source.camera),
                     platform=source.platform,
                 )
             )
     info: dict[str, object] = {
-        "identities": _identities(sources),
+        "identities": identities,
         "cameras": cameras,
         "interval_s": interval_s,
         "faces_masked": mask_faces,

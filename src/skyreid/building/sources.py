@@ -66,8 +66,8 @@ def check_together(sources: Sequence[Source]) -> None:
     """See whether these sources can be one build.
 
     Raises:
-        SourceError: there is none, two would have the same name, a camera is of both platforms, only some have
-            annotations, or a drone's video has none.
+        SourceError: there is none, two would have the same name, a camera is of both platforms, or a drone's
+            video has no annotations.
     """
     if not sources:
         raise SourceError("a build needs at least one source")
@@ -82,11 +82,6 @@ def check_together(sources: Sequence[Source]) -> None:
             )
         if platforms.setdefault(source.camera, source.platform) is not source.platform:
             raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
-        if (source.annotations is None) != (sources[0].annotations is None):
-            raise SourceError(
-                "either all sources of a build have annotations or none has; got some of each "
-                f"({sources[0].path}, {source.path}): without them nobody knows who is who"
-            )
         if source.annotations is None and source.platform is Platform.AERIAL:
             raise SourceError(
                 f"{source.path}: without annotations people are found by motion, which an aerial camera hides; "

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skyreid.errors import SettingError
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdentitySamplerConfig:
@@ -25,7 +27,7 @@ class IdentitySamplerConfig:
 
     def __post_init__(self) -> None:
         if self.identities < 2 or self.tracklets < 1:
-            raise ValueError(
+            raise SettingError(
                 f"a batch needs 2 identities with 1 tracklet each or more; got {self.identities} x {self.tracklets}"
             )
 
@@ -38,10 +40,12 @@ def identity_batches(labels: Sequence[int], config: IdentitySamplerConfig, *, se
     """Draw one epoch of batches, as positions into `labels`.
 
     Raises:
-        ValueError: fewer identities than one batch holds.
+        SettingError: fewer identities than one batch holds.
     """
     if (identities := len(set(labels))) < config.identities:
-        raise ValueError(f"a batch of {config.identities} identities needs as many; the training set has {identities}")
+        raise SettingError(
+            f"a batch of {config.identities} identities needs as many; the training set has {identities}"
+        )
     rng = random.Random(f"identity-sampler/{seed}/{epoch}")
     groups = draw_groups(labels, config.tracklets, rng, np.random.RandomState(rng.getrandbits(32)))
     if config.distinct:

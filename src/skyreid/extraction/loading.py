@@ -14,7 +14,7 @@ from skyreid.checkpoint import load_strictly, read_checkpoint
 from skyreid.clips.frame_bank import resize
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import from_json
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, SettingError
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
 from skyreid.tracklet import Platform
@@ -56,7 +56,7 @@ class ClipEmbedder:
             Un-normalised embeddings, on the CPU; compare them by cosine.
 
         Raises:
-            ValueError: frames of another type or layout, an unknown platform, or not one for each clip.
+            SettingError: frames of another type or layout, an unknown platform, or not one for each clip.
         """
         sized = _at_size(_checked(frames), self.encoder.image_size)
         numbers = self._platform_numbers(platforms, len(frames))
@@ -69,10 +69,10 @@ class ClipEmbedder:
                 logger.warning("platform unknown for %d clips: the mean of the platform prompts is used", clips)
             return torch.full((clips,), UNKNOWN_PLATFORM)
         if isinstance(platforms, str) or len(platforms) != clips:
-            raise ValueError(f"one platform for each of {clips} clips; got {platforms!r}")
+            raise SettingError(f"one platform for each of {clips} clips; got {platforms!r}")
         known = [platform.value for platform in Platform]
         if unknown := [platform for platform in platforms if platform not in known]:
-            raise ValueError(f"a platform is one of {', '.join(known)}; got {unknown[0]!r}")
+            raise SettingError(f"a platform is one of {', '.join(known)}; got {unknown[0]!r}")
         return torch.tensor([Platform(platform).number for platform in platforms], dtype=torch.long)
 
 
@@ -104,7 +104,7 @@ def _checked(
         # A copy, since PyTorch takes neither a read-only array (Pillow's) nor a mirrored view.
         frames = torch.from_numpy(np.array(frames, order="C"))
     if frames.dtype != torch.uint8 or frames.dim() != 5 or frames.shape[2] != 3 or frames.numel() == 0:
-        raise ValueError(
+        raise SettingError(
             "frames must be uint8 RGB of the shape [clip, frame, 3, height, width], no side 0; "
             f"got {str(frames.dtype).removeprefix('torch.')} of the shape {list(frames.shape)}"
         )

@@ -9,6 +9,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from skyreid.errors import SettingError
 from skyreid.models.attention import SelfAttention
 
 HEAD_WIDTH = 64
@@ -27,13 +28,13 @@ class CrossFrameAdapter(nn.Module):
         zero_init: start as the zero function, so that the adapted model starts as the pretrained one.
 
     Raises:
-        ValueError: `bottleneck` is not a multiple of 64, the width of an attention head.
+        SettingError: `bottleneck` is not a multiple of 64, the width of an attention head.
     """
 
     def __init__(self, dim: int, *, bottleneck: int, zero_init: bool = False) -> None:
         super().__init__()
         if bottleneck % HEAD_WIDTH:
-            raise ValueError(f"cross-frame bottleneck must be a multiple of {HEAD_WIDTH}; got {bottleneck}")
+            raise SettingError(f"cross-frame bottleneck must be a multiple of {HEAD_WIDTH}; got {bottleneck}")
         self.down = nn.Linear(dim, bottleneck)
         self.attention = SelfAttention(bottleneck, heads=bottleneck // HEAD_WIDTH)
         self.up = nn.Linear(bottleneck, dim)

@@ -17,6 +17,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from skyreid.errors import SettingError
 from skyreid.models.attention import SelfAttention
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
 from skyreid.models.intra_frame_adapter import IntraFrameAdapter
@@ -53,13 +54,13 @@ class ImageTowerConfig:
 
     def __post_init__(self) -> None:
         if self.width % HEAD_WIDTH:
-            raise ValueError(f"image tower width must be a multiple of {HEAD_WIDTH}; got {self.width}")
+            raise SettingError(f"image tower width must be a multiple of {HEAD_WIDTH}; got {self.width}")
         if self.layers < 2:
-            raise ValueError(
+            raise SettingError(
                 f"the image tower needs at least 2 blocks (the loss reads the last two); got {self.layers}"
             )
         if min(self.image_size) < self.patch_size:
-            raise ValueError(f"a frame must hold one patch of {self.patch_size} px; got image_size={self.image_size}")
+            raise SettingError(f"a frame must hold one patch of {self.patch_size} px; got image_size={self.image_size}")
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from skyreid.errors import SettingError
 from skyreid.tracklet import PLATFORMS
 
 UNKNOWN_PLATFORM = -1
@@ -25,7 +26,7 @@ class PlatformPromptConfig:
 
     def __post_init__(self) -> None:
         if self.depth < 0 or self.length < 1:
-            raise ValueError(f"a platform prompt has depth >= 0 and length >= 1; got {self.depth} x {self.length}")
+            raise SettingError(f"a platform prompt has depth >= 0 and length >= 1; got {self.depth} x {self.length}")
 
 
 class PlatformPrompt(nn.Module):

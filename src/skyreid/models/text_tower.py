@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from skyreid.errors import SettingError
 from skyreid.models.attention import SelfAttention
 from skyreid.models.mlp import Activation, Mlp
 
@@ -29,7 +30,7 @@ class TextTowerConfig:
 
     def __post_init__(self) -> None:
         if self.width % HEAD_WIDTH:
-            raise ValueError(f"text tower width must be a multiple of {HEAD_WIDTH}; got {self.width}")
+            raise SettingError(f"text tower width must be a multiple of {HEAD_WIDTH}; got {self.width}")
 
 
 class TextBlock(nn.Module):

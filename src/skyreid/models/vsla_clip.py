@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from skyreid.errors import SettingError
 from skyreid.models.identity_head import IdentityHead
 from skyreid.models.identity_prompt import IdentityPrompt, IdentityPromptConfig
 from skyreid.models.image_tower import ClipFeatures, ImageTower, ImageTowerConfig
@@ -36,12 +37,12 @@ class VslaClipConfig:
 
     def __post_init__(self) -> None:
         if self.platform_prompt.depth > self.image.layers:
-            raise ValueError(
+            raise SettingError(
                 "a platform prompt must not be deeper than the image tower; "
                 f"got depth={self.platform_prompt.depth}, layers={self.image.layers}"
             )
         if self.identity_prompt.length > self.text.context_length:
-            raise ValueError(
+            raise SettingError(
                 "the sentence of an identity must fit the text tower's context; "
                 f"got {self.identity_prompt.length} tokens, context_length={self.text.context_length}"
             )

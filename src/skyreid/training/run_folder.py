@@ -87,7 +87,6 @@ def open_run(path: Path, config: Json, *, resume: bool) -> RunFolder:
         if differences := _differences(kept, config):
             raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
     else:
-        path.mkdir(parents=True, exist_ok=True)
         write_atomically(config_path, [(json.dumps(config, indent=2) + "\n").encode()])
     return RunFolder(path)
 

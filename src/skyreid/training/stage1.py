@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.optim import Optimizer
 
+from skyreid.errors import SettingError
 from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.models.vsla_clip import VslaClip
@@ -37,7 +38,7 @@ class Stage1Config:
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:
-            raise ValueError(f"stage1.batch_size must be at least 2; got {self.batch_size}")
+            raise SettingError(f"stage1.batch_size must be at least 2; got {self.batch_size}")
 
 
 def stage1_epoch(
@@ -64,10 +65,10 @@ def stage1_epoch(
         report: is given the losses of every step.
 
     Raises:
-        ValueError: there are fewer features than one batch holds, and incomplete batches are left out.
+        SettingError: there are fewer features than one batch holds, and incomplete batches are left out.
     """
     if config.drop_last and len(order) < config.batch_size:
-        raise ValueError(
+        raise SettingError(
             f"stage 1 has {len(order)} features, fewer than one batch of {config.batch_size}: "
             "lower stage1.batch_size or keep incomplete batches (stage1.drop_last False)"
         )
