@@ -1,0 +1,85 @@
+"""The command line: one table, command name → typed function. The only folder that prints.
+
+Every command is a few lines around one call of the library. What it needs is imported inside it, so that
+a wrong option or `--help` answers at once and not after loading PyTorch.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import tyro
+
+from skyreid.cli.data import data_list, data_stats, data_verify
+from skyreid.cli.footage import build, embed, search
+from skyreid.cli.models import model_import, model_info
+from skyreid.cli.scoring import evaluate_tables
+from skyreid.cli.terminal import errors, print_error
+from skyreid.cli.training import demo, show, train
+from skyreid.errors import SkyreidError
+
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "demo": demo,
+    "data list": data_list,
+    "data verify": data_verify,
+    "data stats": data_stats,
+    "model info": model_info,
+    "model import": model_import,
+    "train": train,
+    "show": show,
+    "build": build,
+    "embed": embed,
+    "search": search,
+    "evaluate tables": evaluate_tables,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors that a user can mend end in one line and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((name for name in COMMANDS if given[: name.count(" ") + 1] == name.split()), None)
+    if name is None:
+        return _usage(given)
+    rest = given[name.count(" ") + 1 :]
+    try:
+        if name == "train":
+            train(rest)
+            return 0
+        return tyro.cli(COMMANDS[name], prog=f"skyreid {name}", args=_gather_repeated(rest, "--source")) or 0
+    except SkyreidError as error:
+        print_error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        errors.print("interrupted; build and demo go on where they stopped when run again, train with --resume")
+        return 130
+
+
+def _usage(given: Sequence[str]) -> int:
+    is_asked = not given or given[0] in ("-h", "--help")
+    if not is_asked:
+        print_error(f"no command is called {' '.join(given[:2])!r}")
+    print("skyreid: find a person seen by a ground camera in drone footage, and the other way round.\n")
+    for name, command in COMMANDS.items():
+        print(f"  skyreid {name:16} {(command.__doc__ or '').splitlines()[0]}")
+    print("\n  skyreid COMMAND --help says more.")
+    return 0 if is_asked else 2
+
+
+def _gather_repeated(arguments: Sequence[str], option: str) -> list[str]:
+    """Let `--source A --source B` and `--source=A --source=B` mean `--source A B`."""
+    arguments = [
+        part
+        for argument in arguments
+        for part in (argument.split("=", 1) if argument.startswith(f"{option}=") else [argument])
+    ]
+    values = [argument for before, argument in pairwise(arguments) if before == option]
+    if len(values) < 2:
+        return list(arguments)
+    kept = [
+        argument
+        for position, argument in enumerate(arguments)
+        if argument != option and (position == 0 or arguments[position - 1] != option)
+    ]
+    return [*kept, option, *values]

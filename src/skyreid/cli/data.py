@@ -1,0 +1,52 @@
+"""`skyreid data`: benchmarks on disk."""
+
+from pathlib import Path
+
+from skyreid.cli.terminal import Bars, Name, show_result
+
+
+def data_list() -> None:
+    """List the benchmarks that can be read."""
+    from skyreid.datasets import BENCHMARKS
+
+    for name, entry in BENCHMARKS.items():
+        print(f"{name:14} {entry.terms}")
+
+
+def data_verify(name: Name, root: Path, *, split: int = 0, decode_images: bool = True, json: bool = False) -> int:
+    """Check a benchmark on disk against its published counts, and name everything that is wrong.
+
+    Args:
+        name: of `skyreid data list`.
+        root: its folder.
+        split: of benchmarks with several splits.
+        decode_images: decode every image; --no-decode-images is quicker and finds less.
+        json: print JSON.
+    """
+    from skyreid.datasets.verification import verify
+
+    with Bars() as bars:
+        verification = verify(name, root, split=split, decode_images=decode_images, progress=bars)
+    show_result(verification.lines(), verification.to_json(), json=json)
+    return 0 if verification.is_ok else 1
+
+
+def data_stats(name: Name, root: Path, *, split: int = 0, picture: Path | None = None, json: bool = False) -> None:
+    """Give the row of the paper's Table 1 and the distributions of Fig. 2 and section 3.3.
+
+    Args:
+        name: of `skyreid data list`; "manifest" for a folder that `skyreid build` made.
+        root: its folder.
+        split: of benchmarks with several splits.
+        picture: PNG of the distributions to write.
+        json: print JSON.
+    """
+    from skyreid.datasets import read_benchmark
+    from skyreid.datasets.statistics import benchmark_statistics
+    from skyreid.datasets.statistics_picture import draw_statistics
+
+    with Bars() as bars:
+        statistics = benchmark_statistics(read_benchmark(name, root, split=split), progress=bars)
+    if picture is not None:
+        draw_statistics(statistics, picture)
+    show_result(statistics.lines(), statistics.to_json(), json=json)

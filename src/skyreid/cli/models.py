@@ -1,0 +1,62 @@
+"""`skyreid model`: sizes and other people's weights."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from skyreid.cli.recipe import find_recipe
+from skyreid.cli.terminal import File, Name, show_result
+
+
+def model_info(recipe: Name, *, json: bool = False) -> None:
+    """Count a recipe's parameters by component, beside the paper's Tables 3 and 4.
+
+    Args:
+        recipe: one of the recipes.
+        json: print JSON.
+    """
+    from skyreid.datasets import BENCHMARKS
+    from skyreid.training.parameter_report import count_parameters
+
+    config = find_recipe(recipe)()
+    published = BENCHMARKS[config.benchmark].published.train_identities
+    report = count_parameters(config, num_identities=published or 930)
+    show_result(report.lines(), report.to_json(), json=json)
+
+
+def model_import(
+    format: Annotated[Literal["openai", "huggingface", "open_clip", "vifi", "release"], tyro.conf.Positional],
+    file: File,
+    out: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    token_embedding: Path | None = None,
+    activation: Literal["quick-gelu", "gelu"] | None = None,
+    adapters: Literal["used", "unused"] = "used",
+    json: bool = False,
+) -> None:
+    """Turn someone's weights into a checkpoint folder; nothing in the file is executed.
+
+    Args:
+        format: who wrote the file; "release" is the authors' VSLA-CLIP program.
+        file: the weights.
+        out: folder to write.
+        image_size: height and width that the position table of a CLIP model is resized to; None = 256 x 128.
+        token_embedding: file of OpenAI's CLIP, for "vifi", which does not carry its token embedding.
+        activation: of an open_clip file; None = "quick-gelu", as OpenAI's.
+        adapters: "unused" for FT-CLIP files of the release, whose adapters never ran.
+        json: print JSON.
+    """
+    from skyreid.pretrained.importing import import_weights
+
+    report = import_weights(
+        format,
+        file,
+        out,
+        image_size=image_size,
+        token_embedding=token_embedding,
+        activation=activation,
+        adapters=adapters,
+    )
+    show_result(report.lines(), report.to_json(), json=json)

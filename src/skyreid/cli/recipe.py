@@ -1,0 +1,22 @@
+"""A recipe by the name that a user types."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from skyreid.errors import SettingError
+
+if TYPE_CHECKING:
+    from skyreid.training.two_stage_config import TwoStageConfig
+
+
+def find_recipe(name: str) -> "Callable[[], TwoStageConfig]":
+    """Look a recipe up; a typo gets a suggestion."""
+    from difflib import get_close_matches
+
+    from skyreid.recipes import RECIPES
+
+    if name not in RECIPES:
+        close = get_close_matches(name, RECIPES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise SettingError(f"no recipe is called {name!r}{hint} (skyreid train lists them)")
+    return RECIPES[name]
