@@ -91,5 +91,5 @@ def test_six_real_people_are_six_tracks_of_one_person_each(footage_dir):
 @pytest.mark.footage
 @pytest.mark.slow  # 4K
 def test_a_real_drone_that_hovers_is_refused(footage_dir):
-    with pytest.raises(SourceError, match="this camera moves"):
+    with pytest.raises(SourceError, match="this camera seems to move"):
         find(footage_dir / "aerial_topview/soccer_topview_drone.mp4")
