@@ -34,10 +34,10 @@ def one_step(workers: Workers) -> dict[str, dict[str, Tensor]]:
     model.train_in_stage2("adapters", [model.head_final, model.head_joint])
     optimizer = make_adam(model, WeightDecay())
     set_learning_rate(optimizer, 1e-3)
-    step, prepared = workers.prepare(Stage2Step(model, workers, Stage2LossConfig()).train(), optimizer)
+    step, prepared = workers.prepare(Stage2Step(model, workers, Stage2LossConfig(), drawn(5, 32)).train(), optimizer)
     part = workers.share(range(8))
     platforms = torch.tensor([clip % 2 for clip in part])
-    losses = step(frames[part], platforms, LABELS[part], drawn(5, 32))
+    losses = step(frames[part], platforms, LABELS[part])
     workers.backward(torch.stack([*losses.values()]).sum())
     gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
     prepared.step()

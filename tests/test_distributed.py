@@ -12,6 +12,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 from skyreid.distributed import Workers
+from skyreid.errors import SettingError
 from tests.distributed_step import FRAMES_OF, everything
 
 
@@ -120,3 +121,8 @@ def test_the_cpu_can_be_asked_for_and_precision_is_float32_there():
     workers = Workers(device="cpu")
     assert (workers.device.type, workers.precision, workers.rank, workers.is_first) == ("cpu", "float32", 0, True)
     assert workers.gradient_scaler_state() == {}
+
+
+def test_float16_is_not_silently_replaced_where_it_does_not_exist():
+    with pytest.raises(SettingError, match="precision float16 needs a GPU; on a CPU choose float32 or bfloat16"):
+        Workers(device="cpu", precision="float16")

@@ -31,12 +31,17 @@ class Workers:
     Args:
         device: "auto" takes a GPU when there is one; "cpu" never does.
         precision: of the matrix products; "auto" is bfloat16 where a GPU has it, else float32.
+
+    Raises:
+        SettingError: float16 without a GPU.
     """
 
     def __init__(self, *, device: Literal["auto", "cpu"] = "auto", precision: Precision = "auto") -> None:
         is_cuda = device == "auto" and torch.cuda.is_available()
         if precision == "auto":
             precision = "bfloat16" if is_cuda and torch.cuda.is_bf16_supported() else "float32"
+        if precision == "float16" and not is_cuda:
+            raise SettingError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
         launched = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
         self.precision: Precision = precision
         self._fabric = Fabric(

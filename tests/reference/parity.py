@@ -129,15 +129,13 @@ def one_training_step(case: StoredCase) -> Iterator[Comparison]:
     inside: dict[str, Tensor] = {}
     keep_output(model.head_final, "cls_score", inside)
     keep_output(model.head_joint, "cls_score_proj", inside)
-    with torch.no_grad():
-        texts = model.text_features(torch.arange(model.num_identities))
     labels = inputs["labels"][:count]
-    losses = step(pixels(case)[:count], inputs["cams"][:count], labels, texts)
+    losses = step(pixels(case)[:count], inputs["cams"][:count], labels)
     total = torch.stack([*losses.values()]).sum()
     total.backward()
     for key, value in inside.items():
         yield feature(key, value, stored[key])
-    yield feature("text_feat_batch", texts[labels], stored["text_feat_batch"])
+    yield feature("text_feat_batch", step.texts[labels], stored["text_feat_batch"])
     for theirs, ours in LOSSES.items():
         yield feature(f"loss_{theirs}", losses[ours] / WEIGHT[ours], stored[f"loss_{theirs}"], LOSS)
     yield feature("loss_total", total, stored["loss_total"], LOSS)
@@ -199,7 +197,9 @@ def stage2_config(case: StoredCase) -> Stage2Config:
 
 def prepare_stage2(model: VslaClip, config: Stage2Config) -> Stage2Step:
     model.train_in_stage2(config.tuned, [model.head_final, model.head_joint])
-    return Stage2Step(model, Workers(device="cpu", precision="float32"), config.loss).train()
+    with torch.no_grad():
+        texts = model.text_features(torch.arange(model.num_identities))
+    return Stage2Step(model, Workers(device="cpu", precision="float32"), config.loss, texts).train()
 
 
 def run_stage2(
@@ -210,8 +210,6 @@ def run_stage2(
     frames = rearrange(inputs["clips_u8"], "clip c frame h w -> clip frame c h w")
     workers = Workers(device="cpu", precision="float32")
     step = prepare_stage2(model, config)
-    with torch.no_grad():
-        texts = model.text_features(torch.arange(model.num_identities))
     optimizer = make_adam(model, config.weight_decay)
     seen: list[dict] = []
     smallest: dict[str, Tensor] = {}
@@ -237,7 +235,6 @@ def run_stage2(
                 )
                 for index in batches
             ],
-            texts,
             epoch=epoch,
             config=config,
             erase_fill=NOTHING_ERASED,

@@ -44,10 +44,9 @@ def run_epoch(model, batches, workers, *, config, epoch=1):
     optimizer = make_adam(model, config.weight_decay)
     seen = []
     stage2_epoch(
-        Stage2Step(model, workers, config.loss),
+        Stage2Step(model, workers, config.loss, drawn(5, 32)),
         optimizer,
         batches,
-        drawn(5, 32),
         epoch=epoch,
         config=config,
         erase_fill=FILL,
@@ -60,8 +59,8 @@ def run_epoch(model, batches, workers, *, config, epoch=1):
 @pytest.mark.parametrize("loss", [Stage2LossConfig(), PAPER_LOSS])
 def test_a_step_is_encoder_heads_and_loss_one_after_the_other(workers, loss):
     batch, texts = make_batch(), drawn(5, 32)
-    step = Stage2Step(tiny_model(), workers, loss).train()
-    losses = step(batch.pixels(FILL), batch.platforms, batch.labels, texts)
+    step = Stage2Step(tiny_model(), workers, loss, texts).train()
+    losses = step(batch.pixels(FILL), batch.platforms, batch.labels)
     model = tiny_model().train()
     features = model.encoder(normalize(batch.frames), batch.platforms)
     logits = {"final": model.head_final(features.final), "joint": model.head_joint(features.joint)}
@@ -96,8 +95,8 @@ def test_erased_rectangles_reach_the_model_with_the_fill_it_is_told(workers):
     batch = make_batch(erased=True)
     pixels = normalize(batch.frames)
     pixels[1, 2, :, 2:7, 3:10] = torch.tensor(FILL).view(3, 1, 1)
-    step = Stage2Step(tiny_model(), workers, Stage2LossConfig()).train()
-    losses = step(pixels, batch.platforms, batch.labels, drawn(5, 32))
+    step = Stage2Step(tiny_model(), workers, Stage2LossConfig(), drawn(5, 32)).train()
+    losses = step(pixels, batch.platforms, batch.labels)
     expected = {name: float(loss.detach()) for name, loss in losses.items()}
     seen, _ = run_epoch(tiny_model(), [batch], workers, config=Stage2Config())
     assert seen == [pytest.approx(expected)]
@@ -124,3 +123,18 @@ def test_more_steps_on_one_batch_lower_its_loss(workers):
     seen, _ = run_epoch(tiny_model(), [make_batch()] * 8, workers, config=config)
     totals = [sum(losses.values()) for losses in seen]
     assert totals[-1] < 0.8 * totals[0]
+
+
+def test_sixteen_bit_towers_give_nearly_the_same_losses_computed_in_32():
+    batch, losses = make_batch(), {}
+    for name in ("float32", "bfloat16"):
+        workers = Workers(device="cpu", precision=name)
+        model = tiny_model()
+        train_in_stage2(model, Stage2Config())
+        optimizer = make_adam(model, Stage2Config().weight_decay)
+        step, _ = workers.prepare(Stage2Step(model, workers, PAPER_LOSS, drawn(5, 32)).train(), optimizer)
+        losses[name] = step(batch.pixels(FILL), batch.platforms, batch.labels)
+        assert {loss.dtype for loss in losses[name].values()} == {torch.float32}
+    assert not all(torch.equal(losses["bfloat16"][name], loss) for name, loss in losses["float32"].items())
+    for name, loss in losses["float32"].items():
+        assert_close(losses["bfloat16"][name].detach(), loss.detach(), rtol=0.05, atol=0.05)

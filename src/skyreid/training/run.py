@@ -72,14 +72,13 @@ class Run:
         epochs = self._epochs(
             2, config.epochs, optimizer, steps_per_epoch=self.clips.num_batches(config.sampler, epoch=1)
         )
-        step = Stage2Step(self.model, self.workers, config.loss)
+        step = Stage2Step(self.model, self.workers, config.loss, texts)
         prepared_step, prepared_optimizer = self.workers.prepare(step, optimizer)
         for epoch in epochs:
             stage2_epoch(
                 prepared_step,
                 prepared_optimizer,
                 self.clips.epoch(config.sampler, epoch),
-                texts,
                 epoch=epoch,
                 config=config,
                 erase_fill=self.config.augmentation.erase_fill,

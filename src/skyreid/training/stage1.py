@@ -95,8 +95,10 @@ def stage1_losses(
     """
     identities, position = labels.unique(return_inverse=True)
     texts = model.text_features(identities)[position].float()
-    logits = image_text_logits(features, texts, cosine_temperature=cosine_temperature)
-    return {
-        "image_to_text": supervised_contrastive(logits, labels, labels),
-        "text_to_image": supervised_contrastive(logits.T, labels, labels),
-    }
+    # Dot products of tens are coarse in 16 bits (METHOD section 5: the loss is computed outside autocast).
+    with torch.autocast(features.device.type, enabled=False):
+        logits = image_text_logits(features, texts, cosine_temperature=cosine_temperature)
+        return {
+            "image_to_text": supervised_contrastive(logits, labels, labels),
+            "text_to_image": supervised_contrastive(logits.T, labels, labels),
+        }

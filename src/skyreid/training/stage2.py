@@ -38,23 +38,37 @@ class Stage2Step(nn.Module):
     """One batch to its losses, the same on one process and on many.
 
     Every process encodes its part of the batch; features are gathered, so that every process computes
-    the losses of the whole batch, batch normalisation included.
+    the losses of the whole batch, batch normalisation included. Towers run in the precision of
+    `workers`, losses in float32.
+
+    Args:
+        model: after `train_in_stage2`.
+        workers: the processes.
+        config: of the loss.
+        texts: text feature of every training identity; None when the loss needs none.
     """
 
-    def __init__(self, model: VslaClip, workers: Workers, config: Stage2LossConfig) -> None:
+    def __init__(
+        self,
+        model: VslaClip,
+        workers: Workers,
+        config: Stage2LossConfig,
+        texts: Float[Tensor, "identity embed"] | None,
+    ) -> None:
         super().__init__()
         self.encoder = model.encoder
         heads = {"final": model.head_final, "joint": model.head_joint}
         self.heads = nn.ModuleDict({name: heads[name] for name in config.identity_on})
         self.config = config
         self._workers = workers
+        # No argument of `forward`: the launch library would round it to the towers' precision.
+        self.register_buffer("texts", texts, persistent=False)
 
     def forward(
         self,
         frames: Float[Tensor, "clip frame channel height width"],
         platforms: Int[Tensor, " clip"],
         labels: Int[Tensor, " clip"],
-        texts: Float[Tensor, "identity embed"] | None,
     ) -> dict[str, Float[Tensor, ""]]:
         """Encode normalised frames of this process's part; give the losses of the whole batch."""
         gather = self._workers.gather_with_gradient
@@ -63,14 +77,13 @@ class Stage2Step(nn.Module):
         # Logits of a hundred in 16 bits would be coarse, and cost nothing next to the tower.
         with torch.autocast(frames.device.type, enabled=False):
             identity_logits = {name: head(getattr(features, name)) for name, head in self.heads.items()}
-            return stage2_losses(features, identity_logits, texts, labels, self.config)  # pyright: ignore[reportArgumentType]
+            return stage2_losses(features, identity_logits, self.texts, labels, self.config)  # pyright: ignore[reportArgumentType]
 
 
 def stage2_epoch(
     step: nn.Module,
     optimizer: Optimizer,
     batches: Iterable[ClipBatch],
-    texts: Float[Tensor, "identity embed"] | None,
     *,
     epoch: int,
     config: Stage2Config,
@@ -84,7 +97,6 @@ def stage2_epoch(
         step: a `Stage2Step`, as `workers.prepare` gave it back.
         optimizer: as `workers.prepare` gave it back.
         batches: this process's part of every batch.
-        texts: text feature of every training identity, None when the loss needs none.
         epoch: from 1.
         config: of stage 2.
         erase_fill: what erased rectangles are filled with.
@@ -95,7 +107,7 @@ def stage2_epoch(
     step.train()
     for batch in batches:
         on_device = batch.to(workers.device)
-        losses = step(on_device.pixels(erase_fill), on_device.platforms, on_device.labels, texts)
+        losses = step(on_device.pixels(erase_fill), on_device.platforms, on_device.labels)
         optimizer.zero_grad(set_to_none=True)
         workers.backward(torch.stack([*losses.values()]).sum())
         optimizer.step()
