@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -56,12 +57,25 @@ def test_the_overview_lists_every_command(capsys, arguments):
         assert f"\n  skyreid {name} " in out
 
 
-@pytest.mark.parametrize("given", ["serach", "data", "data verfy", "evaluate"])
-def test_what_is_no_command_is_named_and_the_commands_are_listed(capsys, given):
+@pytest.mark.parametrize(("given", "meant"), [("serach", "search"), ("data verfy", "data verify"), ("xyzzy", None)])
+def test_what_is_no_command_is_named_and_the_commands_are_listed(capsys, given, meant):
     status, out, err = run(capsys, *given.split())
     assert status == 2
-    assert err == f"error: no command is called '{given}'\n"
+    hint = f"; did you mean '{meant}'?" if meant else ""
+    assert err == f"error: no command is called '{given}'{hint}\n"
     assert "skyreid data verify" in out
+
+
+@pytest.mark.parametrize("given", ["data", "data --help", "data -h"])
+def test_a_family_of_commands_lists_its_own(capsys, given):
+    status, out, err = run(capsys, *given.split())
+    assert (status, err) == (0, "")
+    assert "skyreid data verify" in out
+    assert "skyreid train" not in out
+
+
+def test_the_version_is_told(capsys):
+    assert run(capsys, "--version") == (0, f"{version('skyreid')}\n", "")
 
 
 @pytest.mark.parametrize("command", ["train", "show", "model info"])

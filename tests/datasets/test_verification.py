@@ -74,7 +74,10 @@ def test_a_wrong_count_is_found(mars):
     rows = loadmat(mars / "info/tracks_train_info.mat")["track_train_info"]
     savemat(mars / "info/tracks_train_info.mat", {"track_train_info": rows[:2]})
     verification = verify("mars", mars)
-    assert verification.findings == ()
+    assert {(f.kind, f.detail) for f in verification.findings} == {("inconsistent", "listed, but in no tracklet")}
+    names = (mars / "info/train_name.txt").read_text().splitlines()
+    unused = [finding.subject.rpartition("/")[2] for finding in verification.findings]
+    assert unused == names[int(rows[2, 0]) - 1 :]
     assert not verification.is_ok
     wrong = {check.name: (check.expected, check.found) for check in verification.counts if not check.is_ok}
     assert wrong == {

@@ -131,6 +131,8 @@ def _plan(source: Source, *, interval_s: float, mask_faces: bool, limits: Decode
 @contextmanager
 def _locked(out_dir: Path) -> Iterator[None]:
     # Crops that belong to nobody will be removed: not in a folder that is somebody else's.
+    if out_dir.exists() and not out_dir.is_dir():
+        raise SourceError(f"{out_dir}: must be a folder; it is a file")
     if out_dir.exists() and not (out_dir / LOCK).exists() and any(out_dir.iterdir()):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
     out_dir.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ a wrong option or `--help` answers at once and not after loading PyTorch.
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
 from itertools import pairwise
 
 import tyro
@@ -57,11 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _usage(given: Sequence[str]) -> int:
-    is_asked = not given or given[0] in ("-h", "--help")
+    if given == ["--version"]:
+        print(version("skyreid"))
+        return 0
+    words = [word for word in given[:2] if not word.startswith("-")]
+    family = {name: command for name, command in COMMANDS.items() if name.split()[:1] == words[:1]}
+    is_asked = not words or (len(words) == 1 and bool(family))
     if not is_asked:
-        print_error(f"no command is called {' '.join(given[:2])!r}")
+        close = get_close_matches(" ".join(words), COMMANDS, n=1)
+        print_error(f"no command is called {' '.join(words)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     print("skyreid: find a person seen by a ground camera in drone footage, and the other way round.\n")
-    for name, command in COMMANDS.items():
+    for name, command in (family or COMMANDS).items():
         print(f"  skyreid {name:16} {(command.__doc__ or '').splitlines()[0]}")
     print("\n  skyreid COMMAND --help says more.")
     return 0 if is_asked else 2

@@ -50,6 +50,10 @@ class BenchmarkFormat:
     published: Counts
     """What an intact copy must hold; only numbers that somebody has published."""
     paper_row: PaperRow | None = None
+    lists_frames: bool = True
+    """False: a tracklet is whatever files are there; only a gap in their numbers tells that one is missing."""
+    pid_of_name: Callable[[str], int | None] | None = None
+    """Identity that a frame's name tells, where the layout does not check it anyway."""
     num_splits: int
     cameras: int | None
     """Camera views; None where the data decide."""

@@ -1,5 +1,6 @@
 """iLIDS-VID: 300 people in an airport hall, two ground cameras, ten splits."""
 
+import re
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
@@ -73,9 +74,17 @@ def _split_row(found: Survey, split: int, num_people: int) -> list[int]:
     return usable
 
 
+def _pid(name: str) -> int | None:
+    """Identity in a frame's name, cam1_person001_00317.png; the person's folder is called the same."""
+    match = re.match(r"cam\d_person(\d+)_", name)
+    return int(match[1]) if match else None
+
+
 FORMAT = BenchmarkFormat(
     read=read,
     survey=survey,
+    lists_frames=False,
+    pid_of_name=_pid,
     published=Counts(identities=300, tracklets=600, images=42_460, train_identities=150, test_identities=150),
     paper_row=PaperRow(
         identities=300,

@@ -11,7 +11,7 @@ import numpy as np
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.survey import FindingKind, Survey, require_files
+from skyreid.datasets.parsing.survey import FindingKind, Survey, read_lines, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import DatasetError
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -68,7 +68,7 @@ def _tracklets(found: Survey, file: str, half: str, owners: dict[str, str]) -> l
     """Parse lines of `<path prefix> <pid>`; the frames are the files that start with the prefix, sorted."""
     tracklets: list[Tracklet | None] = []
     in_folder: dict[str, list[str]] = {}
-    for row, line in enumerate((found.root / file).read_text(encoding="utf-8").splitlines()):
+    for row, line in enumerate(read_lines(found.root / file)):
         subject = f"{half} row {row}"
         match = _LINE.fullmatch(line)
         if match is None:
@@ -124,6 +124,12 @@ def _camera(name: str) -> int:
     return int(fields[2]) if len(fields) > 2 and fields[2].isdecimal() else 0
 
 
+def _pid(name: str) -> int | None:
+    """Identity in a frame's name: the first '_' field."""
+    start = name.partition("_")[0]
+    return int(start) if start.isdecimal() else None
+
+
 def _pieces(tracklet: Tracklet, piece_frames: int | None) -> list[Tracklet]:
     if piece_frames is None:
         return [tracklet]
@@ -149,8 +155,10 @@ def _query_rows(found: Survey, num_rows: int) -> set[int]:
             content = np.asarray(file[QUERY_KEY])
     except (OSError, KeyError) as error:
         raise DatasetError(f"{path} must be an HDF5 file with the dataset {QUERY_KEY}: {error}") from error
-    if content.ndim != 2 or content.shape[0] < 1 or not (content[0] == np.trunc(content[0])).all():
-        raise DatasetError(f"{path}: {QUERY_KEY} must be a matrix of row numbers; got shape {content.shape}")
+    if content.ndim != 2 or content.shape[0] != 1 or content.dtype.kind not in "iuf":
+        raise DatasetError(f"{path}: {QUERY_KEY} must be one row of numbers; got {content.dtype} {content.shape}")
+    if not (content[0] == np.trunc(content[0])).all():
+        raise DatasetError(f"{path}: {QUERY_KEY} must hold whole row numbers; got {content[0].tolist()[:5]}")
     rows: set[int] = set()
     for row in (content[0].astype(np.int64) - 1).tolist():
         if not 0 <= row < num_rows:
@@ -166,6 +174,8 @@ def _format(training_piece_frames: int | None, training_note: str) -> BenchmarkF
         read=partial(read, training_piece_frames=training_piece_frames),
         survey=partial(survey, training_piece_frames=training_piece_frames),
         # Table 1 counts the 200 people of the validation set too, which this reader does not use.
+        lists_frames=False,
+        pid_of_name=_pid,
         published=Counts(train_identities=842, test_identities=2_730),
         paper_row=PaperRow(
             identities=3_772,

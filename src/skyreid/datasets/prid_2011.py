@@ -56,7 +56,7 @@ def _split(found: Survey, split: int) -> tuple[list[str], list[str]]:
     path = found.root / SPLIT_FILE
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))
-        sides = splits[split]["train"], splits[split]["test"]
+        sides = list(splits[split]["train"]), list(splits[split]["test"])
     except (ValueError, LookupError, TypeError) as error:
         raise DatasetError(
             f"{path} must be a JSON list of at least {split + 1} splits with the lists train and test: {error!r}"
@@ -84,6 +84,7 @@ def _is_shared(person: str) -> bool:
 FORMAT = BenchmarkFormat(
     read=read,
     survey=survey,
+    lists_frames=False,
     published=Counts(identities=200, tracklets=400, images=40_033, train_identities=89, test_identities=89),
     paper_row=PaperRow(
         identities=200,

@@ -9,6 +9,7 @@ from PIL import Image
 
 from skyreid.datasets import find_format
 from skyreid.datasets.benchmark_format import Counts, check_split
+from skyreid.datasets.frame_names import foreign_names, gaps
 from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
@@ -102,7 +103,11 @@ def verify(
         decode_images = False
     else:
         found = _count(survey)
-        findings += [*survey.findings, *_shared_identities(survey), *_extra_files(survey)]
+        findings += [*survey.findings, *_shared_identities(survey), *_extra_files(survey), *_unused_frames(survey)]
+        if not form.lists_frames:
+            findings += gaps(survey)
+        if form.pid_of_name is not None:
+            findings += foreign_names(survey, form.pid_of_name)
         if decode_images:
             findings += _unreadable_images(survey, progress)
     counts = (
@@ -155,6 +160,13 @@ def _extra_files(survey: Survey) -> list[Finding]:
     return [
         Finding(kind=FindingKind.EXTRA_FILE, subject=survey.relative(path), detail="nothing lists it")
         for path in sorted(extra)
+    ]
+
+
+def _unused_frames(survey: Survey) -> list[Finding]:
+    return [
+        Finding(kind=FindingKind.INCONSISTENT, subject=survey.relative(path), detail="listed, but in no tracklet")
+        for path in survey.unused
     ]
 
 

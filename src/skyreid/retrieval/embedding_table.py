@@ -145,20 +145,17 @@ def load_table(path: Path) -> EmbeddingTable:
     """Read a table that `save_table` or any other program wrote.
 
     Embeddings may come in any float type, numbers in any integer type; both are converted. Nothing
-    in the file is ever executed: an array of Python objects is refused.
+    in the file is ever executed: an array of Python objects is refused. Arrays of other names are
+    somebody else's and are left alone.
 
     Raises:
-        TableError: not an .npz file, an array missing, unknown or of the wrong kind, or what
-            `EmbeddingTable` refuses.
+        TableError: not an .npz file, an array missing or of the wrong kind, or what `EmbeddingTable`
+            refuses.
     """
     arrays = _read_arrays(path)
     missing = [name for name in ARRAYS if name not in arrays]
-    unknown = sorted(arrays.keys() - {*ARRAYS, "manifest"})
-    if missing or unknown:
-        raise TableError(
-            f"{path}: a table holds the arrays {', '.join(ARRAYS)} and may hold manifest; "
-            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
-        )
+    if missing:
+        raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
     try:
         converted = {
             "embeddings": _as_float32(arrays["embeddings"]),

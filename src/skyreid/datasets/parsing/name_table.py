@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from skyreid.datasets.parsing.survey import FindingKind, Survey
+from skyreid.datasets.parsing.survey import FindingKind, Survey, read_lines
 from skyreid.errors import DatasetError
 from skyreid.tracklet import JUNK_PID, Frame, Platform, Tracklet
 
@@ -34,7 +34,7 @@ def read_names(path: Path) -> list[str]:
     Raises:
         DatasetError: a name is empty or contains a folder.
     """
-    names = path.read_text(encoding="utf-8").splitlines()
+    names = read_lines(path)
     for number, name in enumerate(names, start=1):
         if len(name) <= FOLDER_CHARACTERS or "/" in name or "\\" in name:
             raise DatasetError(f"{path}: line {number} must be the bare file name of a crop; got {name!r}")
@@ -96,6 +96,8 @@ def tracklets_of_table(
                 platform=platform,
             )
         )
+    if None not in tracklets:  # an unusable row has a finding of its own
+        survey.unused += [path for path, row in zip(paths, owner.tolist(), strict=True) if row < 0]
     return tracklets
 
 

@@ -62,6 +62,8 @@ class Survey:
     """Path of every frame that the format lists, whether it is there or not."""
     missing: set[str] = field(default_factory=set)
     """Those of `listed` that are not there."""
+    unused: list[str] = field(default_factory=list)
+    """Those of `listed` that no tracklet has; reading can do without them."""
     image_trees: list[Path] = field(default_factory=list)
     """Folders in which, at any depth, every file must be listed."""
     findings: list[Finding] = field(default_factory=list)
@@ -120,6 +122,18 @@ class Survey:
             gallery=tuple(self.gallery),
             protocol=self.protocol,
         )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a list file.
+
+    Raises:
+        DatasetError: it is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} must be UTF-8 text: {error}") from error
 
 
 def require_files(name: str, root: Path, files: tuple[str, ...]) -> None:
