@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from skyreid.building.build_report import BuildReport, SourceReport
@@ -35,3 +36,8 @@ def test_a_program_reads_the_same_as_json():
     read = json.loads(json.dumps(REPORT.to_json()))
     assert read["manifest_path"] == "out/manifest.jsonl"
     assert SourceReport(**read["sources"][0]) == REPORT.sources[0]
+
+
+def test_a_build_that_found_nobody_says_so():
+    empty = replace(REPORT, sources=tuple(replace(source, tracklets=0) for source in REPORT.sources))
+    assert "nobody was found: nothing can be embedded or searched" in empty.lines()

@@ -55,6 +55,8 @@ class BuildReport:
                 f"{source.faces_masked} faces masked; "
                 f"left out: {', '.join(dropped) or 'nothing'}"
             )
+        if not any(source.tracklets for source in self.sources):
+            lines.append("nobody was found: nothing can be embedded or searched")
         lines.append(f"{self.manifest_path}: identities {self.identities}, sha256 {self.manifest_sha256}")
         return lines
 

@@ -10,6 +10,9 @@ from skyreid.tracklet import Platform
 class EvaluationProtocol:
     """Which queries are compared with which gallery entries.
 
+    Whatever the protocol, gallery entries of pid -1 are ranked for nobody (METHOD section 8 leaves them out
+    while reading; a table from elsewhere may still hold them) and distractors of pid 0 for everybody.
+
     Raises:
         ProtocolError: every query would find itself.
 
