@@ -1,7 +1,8 @@
 import pytest
 
+from skyreid.cli import main
 from skyreid.datasets import g2a_vreid_v2
-from skyreid.datasets.identity_split import IdentitySplit, divide_identities, write_identity_split
+from skyreid.datasets.identity_split import IdentitySplit, divide_identities, read_identity_split, write_identity_split
 from skyreid.errors import DatasetError
 from skyreid.tracklet import Platform
 
@@ -41,3 +42,12 @@ def test_a_split_file_of_other_people_is_refused(miniature, tmp_path, test, odd)
     message = rf"split file: must divide exactly the 3 people of the data; only one of the two has \[{odd}\]"
     with pytest.raises(DatasetError, match=message):
         g2a_vreid_v2.read_with_split_file(root, tmp_path / "split.json")
+
+
+def test_the_written_split_is_the_one_that_reading_uses(miniature, tmp_path, capsys):
+    root = miniature("g2a-vreid-v2")
+    file = tmp_path / "split.json"
+    assert main(["data", "split", "--root", str(root), "--out", str(file), "--split", "3"]) == 0
+    by_number, by_file = g2a_vreid_v2.read(root, 3), g2a_vreid_v2.read_with_split_file(root, file)
+    assert (by_number.train, by_number.query, by_number.gallery) == (by_file.train, by_file.query, by_file.gallery)
+    assert read_identity_split(file).sha256 in capsys.readouterr().out

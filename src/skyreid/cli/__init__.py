@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import tyro
 
-from skyreid.cli.data import data_list, data_stats, data_verify
+from skyreid.cli.data import data_list, data_split, data_stats, data_verify
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.models import model_import, model_info
 from skyreid.cli.scoring import evaluate_tables
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "data list": data_list,
     "data verify": data_verify,
     "data stats": data_stats,
+    "data split": data_split,
     "model info": model_info,
     "model import": model_import,
     "train": train,

@@ -31,6 +31,22 @@ def data_verify(name: Name, root: Path, *, split: int = 0, decode_images: bool =
     return 0 if verification.is_ok else 1
 
 
+def data_split(root: Path, out: Path, *, split: int = 0) -> None:
+    """Write the split of G2A-VReID.v2 that we declare, with the hash to quote beside a score made with it.
+
+    Args:
+        root: folder of G2A-VReID.v2.
+        out: JSON file to write.
+        split: number of the split, which is its seed.
+    """
+    from skyreid.datasets.g2a_vreid_v2 import declared_split
+    from skyreid.datasets.identity_split import write_identity_split
+
+    declared = declared_split(root, split)
+    sha256 = write_identity_split(out, declared)
+    print(f"{len(declared.train)} people train, {len(declared.test)} are tested: {out}, sha256 {sha256}")
+
+
 def data_stats(name: Name, root: Path, *, split: int = 0, picture: Path | None = None, json: bool = False) -> None:
     """Give the row of the paper's Table 1 and the distributions of Fig. 2 and section 3.3.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from skyreid.clips.normalization import erase, normalize
@@ -50,6 +50,6 @@ class ClipBatch:
             labels=self.labels.to(device, non_blocking=True),
         )
 
-    def pixels(self, fill: tuple[float, float, float]) -> Tensor:
-        """Normalised frames `[clip, frame, channel, height, width]` with the erased rectangles filled."""
+    def pixels(self, fill: tuple[float, float, float]) -> Float[Tensor, "clip frame channel height width"]:
+        """Normalise the frames and fill the erased rectangles."""
         return erase(normalize(self.frames), self.erasures, fill)

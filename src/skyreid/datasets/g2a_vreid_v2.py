@@ -44,6 +44,12 @@ def read_with_split_file(root: Path, split_file: Path) -> Benchmark:
     return _divide(found, read_identity_split(split_file)).benchmark()
 
 
+def declared_split(root: Path, split: int = 0) -> IdentitySplit:
+    """Give the split of this number, by which `read` divides the people; to be written and quoted."""
+    check_split(NAME, split, NUM_SPLITS)
+    return divide_identities(_pids(_survey_undivided(root)), seed=split)
+
+
 def survey(root: Path, split: int = 0) -> Survey:
     """Parse G2A-VReID.v2 with all findings; see `read`."""
     check_split(NAME, split, NUM_SPLITS)
