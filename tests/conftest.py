@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
+
+# One thread, here and in the processes that tests start: a sum over two threads rounds otherwise than over
+# one, and the comparisons between one process and two are as tight as that.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 # A busy machine is no failure: timings belong into benchmarks/.
 settings.register_profile("skyreid", deadline=None)
