@@ -8,7 +8,7 @@ import torch
 
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import CLIP_VOCABULARY, ClipPair, start_from_pair
-from skyreid.models.identity_prompt import SENTENCES
+from skyreid.models.identity_prompt import CLIP_TOKENS, SENTENCES
 from tests.tiny_model import ADAPTERS, NO_ADAPTERS, randomized, tiny_config, tiny_model
 
 BARE = tiny_config(adapters=NO_ADAPTERS, prompt_depth=0)
@@ -30,7 +30,7 @@ def test_towers_and_words_are_copied_and_the_rest_stays_as_it_was(pair, sentence
             assert torch.equal(state.pop(f"{part}.{name}"), tensor), name
     for name, words in zip(("fixed_before", "fixed_after"), SENTENCES[sentence], strict=True):
         words_now = state.pop(f"identity_prompt.{name}")
-        assert torch.equal(words_now, pair.token_embedding.weight[list(words)])
+        assert torch.equal(words_now, pair.token_embedding.weight[[CLIP_TOKENS[word] for word in words]])
     assert "encoder.tower.blocks.0.cross_frame.down.weight" in state
     assert "encoder.platform_prompt.prompts" in state
     assert "identity_prompt.identity" in state
@@ -61,9 +61,21 @@ def test_another_joint_space_is_refused(pair):
 
 
 def test_a_pair_with_another_tokenizer_is_refused():
-    message = "the sentences are written in CLIP's 49408 tokens; the pretrained pair has 100"
+    message = (
+        "the sentence of an identity needs the words ., <end>, <start>; the pretrained pair's 100 tokens lack them "
+        "(CLIP's own tokenizer has 49408)"
+    )
     with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
         start_from_pair(tiny_model(), ClipPair(BARE, vocabulary=100))
+
+
+def test_a_pair_of_whole_words_gives_the_rows_of_its_own_words():
+    words = ["a", "<end>", "person", "<start>", "photo", ".", "of"]
+    model = tiny_model(tiny_config(sentence="clip-reid"))
+    pair = randomized(ClipPair(BARE, vocabulary=len(words), words=words), seed=3)
+    start_from_pair(model, pair)
+    rows = [words.index(word) for word in ("<start>", "a", "photo", "of", "a")]
+    assert torch.equal(model.identity_prompt.get_buffer("fixed_before"), pair.token_embedding.weight[rows])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skyreid.models.identity_prompt import SENTENCES, IdentityPrompt, IdentityPromptConfig
+from skyreid.models.identity_prompt import CLIP_TOKENS, SENTENCES, IdentityPrompt, IdentityPromptConfig
 from tests.tiny_model import randomized
 
 LAYOUTS = {
@@ -41,8 +41,8 @@ def test_every_position_of_the_sentence_is_the_one_it_should_be(sentence):
 
 def test_the_sentences_start_with_the_start_mark_and_end_with_the_end_of_text():
     for before, after in SENTENCES.values():
-        assert before[0] == 49406
-        assert after[-2:] == (269, 49407)
+        assert CLIP_TOKENS[before[0]] == 49406
+        assert [CLIP_TOKENS[word] for word in after[-2:]] == [269, 49407]
 
 
 def test_an_identity_s_tokens_stand_in_its_own_sentence_only():

@@ -57,3 +57,10 @@ def test_the_order_of_the_words_matters(tower):
 def test_the_heads_are_64_channels_wide():
     with pytest.raises(ValueError, match=r"^text tower width must be a multiple of 64; got 96$"):
         TextTowerConfig(width=96)
+
+
+@torch.no_grad()
+def test_sentences_of_several_lengths_share_a_batch(tower):
+    sentences, lengths = drawn(4, 7, 128), torch.tensor([7, 3, 1, 5])
+    alone = [tower(one[None, :length]) for one, length in zip(sentences, lengths, strict=True)]
+    assert_close(tower(sentences, lengths), torch.cat(alone), rtol=1e-5, atol=1e-5)

@@ -1,10 +1,12 @@
 """A pretrained CLIP pair: image tower, text tower and token embedding, before any adaptation."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from skyreid.errors import CheckpointError
-from skyreid.models.identity_prompt import SENTENCES
+from skyreid.models.identity_prompt import CLIP_TOKENS, SENTENCES
 from skyreid.models.image_tower import AdapterConfig
 from skyreid.models.text_tower import TextTower
 from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
@@ -18,11 +20,16 @@ BARE = AdapterConfig(intra_frame=None, cross_frame=None)
 class ClipPair(nn.Module):
     """What stage 1 and stage 2 start from.
 
+    Args:
+        config: of the towers.
+        vocabulary: rows of the token embedding.
+        words: what the rows stand for, when they are whole words; None = CLIP's byte-pair encoding.
+
     Raises:
         ValueError: `config` has adapters or a platform prompt; a pretrained pair has none.
     """
 
-    def __init__(self, config: VslaClipConfig, *, vocabulary: int) -> None:
+    def __init__(self, config: VslaClipConfig, *, vocabulary: int, words: Sequence[str] | None = None) -> None:
         super().__init__()
         adapters = config.image.adapters
         if adapters.intra_frame or adapters.cross_frame or config.platform_prompt.depth:
@@ -31,6 +38,7 @@ class ClipPair(nn.Module):
         self.encoder = VideoEncoder(config)
         self.text_tower = TextTower(config.text, embed_dim=config.embed_dim)
         self.token_embedding = nn.Embedding(vocabulary, config.text.width)
+        self.token_numbers = CLIP_TOKENS if words is None else {word: row for row, word in enumerate(words)}
 
 
 def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
@@ -49,15 +57,17 @@ def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
         ours, theirs = getattr(model.config, name), getattr(pair.config, name)
         if ours != theirs:
             raise CheckpointError(f"{name} differs from the pretrained one: {ours} and {theirs}")
-    vocabulary = pair.token_embedding.num_embeddings
-    if vocabulary != CLIP_VOCABULARY:
+    before, after = SENTENCES[model.config.identity_prompt.sentence]
+    vocabulary, numbers = pair.token_embedding.num_embeddings, pair.token_numbers
+    if absent := sorted(word for word in {*before, *after} if numbers.get(word, vocabulary) >= vocabulary):
         raise CheckpointError(
-            f"the sentences are written in CLIP's {CLIP_VOCABULARY} tokens; the pretrained pair has {vocabulary}"
+            f"the sentence of an identity needs the words {', '.join(absent)}; the pretrained pair's {vocabulary} "
+            f"tokens lack them (CLIP's own tokenizer has {CLIP_VOCABULARY})"
         )
     tower = model.encoder.tower
     tower.load_state_dict({**tower.state_dict(), **pair.encoder.tower.state_dict()})
     model.text_tower.load_state_dict(pair.text_tower.state_dict())
-    before, after = SENTENCES[model.config.identity_prompt.sentence]
     with torch.no_grad():
-        model.identity_prompt.get_buffer("fixed_before").copy_(pair.token_embedding.weight[list(before)])
-        model.identity_prompt.get_buffer("fixed_after").copy_(pair.token_embedding.weight[list(after)])
+        for name, sentence_part in (("fixed_before", before), ("fixed_after", after)):
+            rows = [numbers[word] for word in sentence_part]
+            model.identity_prompt.get_buffer(name).copy_(pair.token_embedding.weight[rows])

@@ -15,12 +15,14 @@ from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-SENTENCES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "shared-prompt": ((49406,), (269, 49407)),
-    "clip-reid": ((49406, 320, 1125, 539, 320), (2533, 269, 49407)),
+START, END = "<start>", "<end>"
+SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "shared-prompt": ((START,), (".", END)),
+    "clip-reid": ((START, "a", "photo", "of", "a"), ("person", ".", END)),
 }
-"""CLIP token numbers before and after the learned part: 49406 start, 49407 end, 269 ".", 320 "a",
-1125 "photo", 539 "of", 2533 "person"."""
+"""Words before and after the learned part."""
+CLIP_TOKENS = {START: 49406, "a": 320, "photo": 1125, "of": 539, "person": 2533, ".": 269, END: 49407}
+"""Numbers of these words in CLIP's own tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)

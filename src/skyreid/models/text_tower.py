@@ -8,7 +8,7 @@ padded to 77 positions.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skyreid.errors import SettingError
@@ -58,9 +58,18 @@ class TextTower(nn.Module):
         self.norm_final = nn.LayerNorm(config.width)
         self.projection = nn.Parameter(config.width**-0.5 * torch.randn(config.width, embed_dim))
 
-    def forward(self, sentences: Float[Tensor, "sentence token dim"]) -> Float[Tensor, "sentence embed"]:
-        """Encode; the features are not normalised."""
+    def forward(
+        self, sentences: Float[Tensor, "sentence token dim"], lengths: Int[Tensor, " sentence"] | None = None
+    ) -> Float[Tensor, "sentence embed"]:
+        """Encode; the features are not normalised.
+
+        Args:
+            sentences: embedded tokens.
+            lengths: tokens of each sentence, the end-of-text token included; None = all of them. What follows
+                is never looked at.
+        """
         tokens = sentences + self.position_table[: sentences.shape[1]]
         for block in self.blocks:
             tokens = block(tokens)
-        return self.norm_final(tokens[:, -1]) @ self.projection
+        ends = tokens[:, -1] if lengths is None else tokens[torch.arange(len(tokens)), lengths - 1]
+        return self.norm_final(ends) @ self.projection

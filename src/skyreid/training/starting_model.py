@@ -57,6 +57,11 @@ def _read_pair(folder: Path) -> ClipPair:
             f"{folder}: training starts from a pretrained CLIP pair; got {checkpoint.config.get('kind')!r} "
             "(make one by 'skyreid model import openai FILE --out DIR')"
         )
-    pair = ClipPair(from_json(VslaClipConfig, checkpoint.config.get("model")), vocabulary=vocabulary)
+    words = checkpoint.config.get("words")
+    pair = ClipPair(
+        from_json(VslaClipConfig, checkpoint.config.get("model")),
+        vocabulary=vocabulary,
+        words=[str(word) for word in words] if isinstance(words, list) else None,
+    )
     load_strictly(pair, checkpoint.weights, origin=str(folder))
     return pair
