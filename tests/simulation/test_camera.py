@@ -1,5 +1,6 @@
 """Camera geometry against the pinhole formula."""
 
+import itertools
 import math
 
 import numpy as np
@@ -24,7 +25,9 @@ def test_a_rod_is_as_tall_as_the_pinhole_formula_says(distance, height, focal_px
 @given(height=st.floats(1.5, 60), x=st.floats(1, 80), u=st.floats(-300, 300), v=st.floats(-300, 300))
 def test_a_point_on_a_ray_projects_to_the_pixel_of_the_ray(height, x, u, v):
     camera = look_at(np.array([x, -3.0, height]), np.array([0.0, 0.0, 0.9]), focal_px=1109.0)
-    ray = camera.directions(np.array([u]), np.array([v]))[:, 0, 0]
+    start, right, down, forward = camera.pinhole
+    ray = forward + u * right + v * down
+    assert np.array_equal(start, camera.position)
     assert camera.project(camera.position + 7.5 * ray) == pytest.approx([u, v], abs=1e-6)
     assert camera.to_camera(camera.position + 7.5 * ray)[2] == pytest.approx(7.5)
 
@@ -54,3 +57,28 @@ def test_a_camera_that_looks_straight_down_is_refused():
     assert str(refusal.value) == (
         "a camera at [1.0, 2.0, 30.0] that looks straight up or down at [1.0, 2.0, 0.0] has no upright"
     )
+
+
+def corners(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return np.array([[np.where(bits, high, low) for bits in itertools.product((0, 1), repeat=3)]])
+
+
+def test_the_outline_of_a_solid_in_front_is_the_box_of_its_corners():
+    camera = look_at(np.array([-10.0, 1.0, 2.0]), np.array([0.0, 0.0, 1.0]), focal_px=500.0)
+    solid = corners(np.array([-1.0, -2.0, 0.0]), np.array([1.0, 1.0, 3.0]))
+    pixels = camera.project(solid[0])
+    assert camera.outlines(solid)[0] == pytest.approx([*pixels.min(axis=0), *pixels.max(axis=0)])
+
+
+def test_of_a_solid_that_reaches_behind_the_camera_only_the_front_is_in_the_outline():
+    camera = look_at(np.array([0.0, 0.0, 2.0]), np.array([1.0, 0.0, 2.0]), focal_px=100.0)
+    left, top, right, bottom = camera.outlines(corners(np.array([-5.0, 1.0, 0.0]), np.array([10.0, 2.0, 3.0])))[0]
+    assert right == pytest.approx(-10.0)
+    assert left < -1000
+    assert top < -1000 < 1000 < bottom
+
+
+def test_a_solid_behind_the_camera_has_no_outline():
+    camera = look_at(np.array([0.0, 0.0, 2.0]), np.array([1.0, 0.0, 2.0]), focal_px=100.0)
+    outline = camera.outlines(corners(np.array([-5.0, 1.0, 0.0]), np.array([-1.0, 2.0, 3.0])))[0]
+    assert outline.tolist() == [math.inf, math.inf, -math.inf, -math.inf]

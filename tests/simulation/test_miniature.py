@@ -29,8 +29,8 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MiniatureFacts]
 def test_the_reader_reads_what_was_written(six):
     root, facts = six
     benchmark = read_benchmark("g2a-vreid", root)
-    assert facts.train_pids == (3, 6)
-    assert facts.test_pids == (1, 2, 4, 5)
+    assert facts.train_pids == (1, 2, 3)
+    assert facts.test_pids == (4, 5, 6)
     assert sorted((t.pid, t.platform) for t in benchmark.train) == [
         (pid, platform) for pid in facts.train_pids for platform in sorted(PLATFORMS)
     ]
@@ -60,18 +60,18 @@ def test_the_same_arguments_give_the_same_bytes_with_any_number_of_workers(six, 
 
 def test_another_seed_gives_other_people(six, tmp_path):
     root, _ = six
-    write_miniature(tmp_path / "other", identities=3, frames_per_tracklet=1, seed=2)
+    write_miniature(tmp_path / "other", identities=4, frames_per_tracklet=1, seed=2)
     crops = {name: digest for name, digest in digests(tmp_path / "other").items() if name.endswith(".jpg")}
-    assert len(crops) == 6
+    assert len(crops) == 8
     assert not set(crops.values()) & set(digests(root).values())
 
 
 def test_an_identity_looks_the_same_however_many_others_there_are(six, tmp_path):
     root, _ = six
-    write_miniature(tmp_path / "three", identities=3, frames_per_tracklet=2, seed=1)
-    few, many = digests(tmp_path / "three"), digests(root)
+    write_miniature(tmp_path / "four", identities=4, frames_per_tracklet=2, seed=1)
+    few, many = digests(tmp_path / "four"), digests(root)
     crops = [name for name in few if name.endswith(".jpg")]
-    assert len(crops) == 12
+    assert len(crops) == 16
     assert all(few[name] == many[name] for name in crops)
 
 
@@ -81,9 +81,9 @@ def test_progress_is_told_of_every_tracklet_and_nothing_else_is_left_behind(tmp_
     def listen(task: str, done: int, total: int, note: str = "") -> None:
         calls.append((task, done, total, note))
 
-    write_miniature(tmp_path / "world", identities=3, frames_per_tracklet=1, seed=0, progress=listen)
+    write_miniature(tmp_path / "world", identities=4, frames_per_tracklet=1, seed=0, progress=listen)
     drawn = [call[1:3] for call in calls if call[0] == "draw people"]
-    assert drawn == [(done, 6) for done in range(1, 7)]
+    assert drawn == [(done, 8) for done in range(1, 9)]
     assert [path.name for path in tmp_path.iterdir()] == ["world"]
 
 
@@ -92,22 +92,22 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_miniature(tmp_path / "world", identities=3, frames_per_tracklet=1, seed=0, progress=stop)
+        write_miniature(tmp_path / "world", identities=4, frames_per_tracklet=1, seed=0, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"identities": 2}, "a miniature's identities must be from 3 to 9999; got 2"),
-        ({"identities": 10_000}, "a miniature's identities must be from 3 to 9999; got 10000"),
+        ({"identities": 3}, "a miniature's identities must be from 4 to 9999; got 3"),
+        ({"identities": 10_000}, "a miniature's identities must be from 4 to 9999; got 10000"),
         ({"frames_per_tracklet": 0}, "a miniature's frames_per_tracklet must be from 1 to 999; got 0"),
         ({"num_workers": 0}, "a miniature's num_workers must be from 1 to 256; got 0"),
-        ({"seed": -1}, "a miniature's seed must be from 0 to 4294967295; got -1"),
+        ({"seed": -1}, "a miniature's seed must be from 0 to 4294967294; got -1"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path, changed, message):
-    arguments = {"identities": 3, "frames_per_tracklet": 1, "seed": 0, "num_workers": 1} | changed
+    arguments = {"identities": 4, "frames_per_tracklet": 1, "seed": 0, "num_workers": 1} | changed
     with pytest.raises(DatasetError) as refusal:
         write_miniature(tmp_path / "world", **arguments)
     assert str(refusal.value) == message
@@ -115,5 +115,5 @@ def test_numbers_out_of_range_are_refused(tmp_path, changed, message):
 
 def test_an_existing_folder_is_refused_before_anything_is_drawn(tmp_path):
     with pytest.raises(DatasetError) as refusal:
-        write_miniature(tmp_path, identities=3, frames_per_tracklet=1, seed=0)
+        write_miniature(tmp_path, identities=4, frames_per_tracklet=1, seed=0)
     assert str(refusal.value) == f"{tmp_path} must not exist yet: a miniature is one new folder; remove or rename it"

@@ -6,11 +6,16 @@ optical axis, `u` to the right and `v` down, so that a crop's window is independ
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float
 
 Vector = Float[np.ndarray, "3"]
+_NEAREST_M = 0.05
+"""What is nearer to the camera's plane is not in the picture."""
+_EDGES = [(one, other) for one, other in product(range(8), repeat=2) if one < other and one ^ other in (1, 2, 4)]
+"""Between corners that differ in one bit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +64,35 @@ class Camera:
         rows = window.top + (np.arange(window.height * samples) + 0.5) / samples
         return columns, rows
 
-    def directions(
-        self, columns: Float[np.ndarray, " column"], rows: Float[np.ndarray, " row"]
-    ) -> Float[np.ndarray, "3 row column"]:
-        """Ray directions whose forward part is 1: a distance along them is a depth in metres."""
-        right, down, forward = self.axes[..., None, None]
-        u, v = columns[None, None, :] / self.focal_px, rows[None, :, None] / self.focal_px
-        return forward + u * right + v * down
+    @property
+    def pinhole(self) -> Float[np.ndarray, "4 3"]:
+        """Rows o, r, d, f: the ray through (u, v) starts at o and goes along f + u r + v d, by 1 m forward."""
+        scale = np.array([[1 / self.focal_px], [1 / self.focal_px], [1.0]])
+        return np.concatenate([self.position[None], self.axes * scale])
+
+    def outlines(self, corners: Float[np.ndarray, "solid 8 3"]) -> Float[np.ndarray, "solid 4"]:
+        """The xyxy boxes of solids in pixel coordinates, from corners numbered by three bits, one an axis.
+
+        What is behind the camera is cut off; (inf, inf, -inf, -inf) for a solid of which nothing is left.
+        """
+        seen = self.to_camera(corners)
+        one, other = seen[:, [edge[0] for edge in _EDGES]], seen[:, [edge[1] for edge in _EDGES]]
+        ends = np.concatenate([_cut_off(one, other), _cut_off(other, one)], axis=1)
+        is_behind = ends[..., 2:] < _NEAREST_M
+        pixels = self.focal_px * ends[..., :2] / np.where(is_behind, 1.0, ends[..., 2:])
+        low = np.where(is_behind, np.inf, pixels).min(axis=1)
+        high = np.where(is_behind, -np.inf, pixels).max(axis=1)
+        return np.concatenate([low, high], axis=1)
+
+
+def _cut_off(
+    end: Float[np.ndarray, "solid edge 3"], other: Float[np.ndarray, "solid edge 3"]
+) -> Float[np.ndarray, "solid edge 3"]:
+    """Ends of edges, moved to just before the camera's plane where they are behind it and the others are not."""
+    depth, there = end[..., 2:], other[..., 2:]
+    crosses = (depth < _NEAREST_M) & (there > _NEAREST_M)
+    share = (_NEAREST_M * (1 + 1e-9) - depth) / np.where(crosses, there - depth, 1.0)
+    return np.where(crosses, end + share * (other - end), end)
 
 
 def look_at(position: Vector, target: Vector, *, focal_px: float) -> Camera:

@@ -9,18 +9,33 @@ between two circles of contact and a sphere at either end, and a ray keeps its p
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 
 from skyreid.simulation.camera import Camera, Vector
+from skyreid.simulation.kernels.capsule_rays import PART
 from skyreid.simulation.paint import Paint
 
 Point = tuple[float, float, float]
 NO_CUT = -math.inf
-_CUT_TOLERANCE_M = 1e-5
-_PAIRS_AT_ONCE = 8192
-"""Their arrays stay in the processor's cache; four times as many take more than twice as long each."""
+_FIELDS: dict[str, tuple[int, ...]] = {
+    "start": (3,),
+    "end": (3,),
+    "start_radius": (),
+    "end_radius": (),
+    "flattening": (3, 3),
+    "cut_height": (),
+    "to_frame": (3, 3),
+    "length": (),
+    "slope": (),
+    "cone_radius": (),
+    "contact": (2,),
+    "pattern_start": (3,),
+    "pattern_frame": (3, 3),
+}
+"""The arrays of `Capsules` and what each holds for a part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,34 +155,45 @@ def _frames(axis: Float[np.ndarray, "part 3"], front: Vector) -> Float[np.ndarra
     return np.stack([first, np.cross(along, first), along], axis=1)
 
 
+def join(bodies: Sequence[Capsules]) -> Capsules:
+    """The parts of all bodies, one after the other; there may be no body."""
+    return Capsules(
+        paints=tuple(paint for body in bodies for paint in body.paints),
+        **{
+            field: np.concatenate([np.zeros((0, *shape)), *(getattr(body, field) for body in bodies)])
+            for field, shape in _FIELDS.items()
+        },
+    )
+
+
 def image_boxes(body: Capsules, camera: Camera) -> Float[np.ndarray, "part 4"]:
-    """The exact xyxy box of every part's outline in pixel coordinates; cuts are not taken off.
+    """The xyxy box of every part's outline in pixel coordinates; cuts are not taken off.
 
     The outline of a hull is the hull of the outlines of its two ellipsoids, and that of an ellipsoid
-    follows from its dual quadric.
+    follows from its dual quadric: the box is exact. Where a part reaches behind the camera it is that of
+    the visible piece of its bounding box; (inf, inf, -inf, -inf) for a part wholly behind the camera.
     """
-    low, high = [], []
+    low, high, corners_low, corners_high, is_before = [], [], [], [], []
     for centre, radius in ((body.start, body.start_radius), (body.end, body.end_radius)):
         middle = camera.to_camera(centre)
         spread = (body.flattening[:, None, :, :] * camera.axes[None, :, None, :]).sum(axis=3)
         spread = spread * radius[:, None, None]
         dual = (spread[:, :, None, :] * spread[:, None, :, :]).sum(axis=3)
+        is_before.append(middle[:, 2] > 1.001 * np.sqrt(dual[:, 2, 2]))
         dual = dual - middle[:, :, None] * middle[:, None, :]
-        depth = dual[:, 2, 2]
-        for side in (0, 1):
-            mean = dual[:, side, 2] / depth
-            half = np.sqrt(mean**2 - dual[:, side, side] / depth)
-            low.append(camera.focal_px * (mean - half))
-            high.append(camera.focal_px * (mean + half))
-    return np.stack(
-        [
-            np.minimum(low[0], low[2]),
-            np.minimum(low[1], low[3]),
-            np.maximum(high[0], high[2]),
-            np.maximum(high[1], high[3]),
-        ],
-        axis=1,
-    )
+        depth = np.where(is_before[-1], dual[:, 2, 2], -1.0)
+        mean = dual[:, :2, 2] / depth[:, None]
+        half = np.sqrt(np.maximum(mean**2 - dual[:, (0, 1), (0, 1)] / depth[:, None], 0.0))
+        low.append(camera.focal_px * (mean - half))
+        high.append(camera.focal_px * (mean + half))
+        corners_low.append(centre - radius[:, None] * np.maximum(1.0, np.abs(body.flattening).sum(axis=2)))
+        corners_high.append(centre + radius[:, None] * np.maximum(1.0, np.abs(body.flattening).sum(axis=2)))
+    boxes = np.concatenate([np.minimum(*low), np.maximum(*high)], axis=1)
+    reaches_back = np.flatnonzero(~np.logical_and(*is_before))
+    ends = np.stack([np.minimum(*corners_low)[reaches_back], np.maximum(*corners_high)[reaches_back]])
+    bits = np.array(list(product((0, 1), repeat=3)))
+    boxes[reaches_back] = camera.outlines(ends[bits, :, np.arange(3)].transpose(2, 0, 1))
+    return boxes
 
 
 def parallel_boxes(body: Capsules, across: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "part 4"]:
@@ -182,95 +208,15 @@ def parallel_boxes(body: Capsules, across: Float[np.ndarray, "2 3"]) -> Float[np
     return np.concatenate([np.minimum(*low), np.maximum(*high)], axis=1)
 
 
-def entries(
-    body: Capsules,
-    part: Int[np.ndarray, " pair"],
-    origin: Float[np.ndarray, "3 pair"],
-    direction: Float[np.ndarray, "3 pair"],
-) -> Float[np.ndarray, " pair"]:
-    """How far along its ray each pair of ray and part has the part's surface; inf for a miss.
-
-    In units of the direction's length; negative where the ray starts inside or beyond. Computed in the
-    type of `origin`: keep origins within a few metres of the body when that is float32.
-    """
-    table = np.column_stack(
-        [
-            body.to_frame.reshape(-1, 9),
-            (body.to_frame * body.start[:, None, :]).sum(axis=2),
-            body.length,
-            body.slope,
-            body.cone_radius,
-            body.contact,
-            body.start_radius,
-            body.end_radius,
-            body.cut_height,
-        ]
-    ).T.astype(origin.dtype)
-    found = np.empty(part.shape, origin.dtype)
-    for first in range(0, part.size, _PAIRS_AT_ONCE):
-        chosen = slice(first, first + _PAIRS_AT_ONCE)
-        found[chosen] = _entries(table[:, part[chosen]], origin[:, chosen], direction[:, chosen])
-    return found
-
-
-def _entries(
-    of_pair: Float[np.ndarray, "20 pair"],
-    origin: Float[np.ndarray, "3 pair"],
-    direction: Float[np.ndarray, "3 pair"],
-) -> Float[np.ndarray, " pair"]:
-    frame, offset = of_pair[:9].reshape(3, 3, -1), of_pair[9:12]
-    length, slope, cone_radius, first, last, start_radius, end_radius, cut = of_pair[12:]
-    x, y, z = (_dot(row, origin) - shift for row, shift in zip(frame, offset, strict=True))
-    dx, dy, dz = (_dot(row, direction) for row in frame)
-    across_square, across_dot, across_distance = dx * dx + dy * dy, x * dx + y * dy, x * x + y * y
-
-    entry = np.full(x.shape, math.inf, origin.dtype)
-    leave = np.full(x.shape, -math.inf, origin.dtype)
-    # Missed surfaces give NaN, which fmin and fmax pass over.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        radius, growth = cone_radius + slope * z, slope * dz
-        square, dot = across_square - growth * growth, across_dot - growth * radius
-        root = np.sqrt(dot * dot - square * (across_distance - radius * radius))
-        for solution in ((-dot - root) / square, (-dot + root) / square):
-            position = z + solution * dz
-            on_cone = np.where((position >= first) & (position <= last), solution, np.nan)
-            entry, leave = np.fmin(entry, on_cone), np.fmax(leave, on_cone)
-        square = across_square + dz * dz
-        for centre, radius in ((0.0, start_radius), (length, end_radius)):
-            height = z - centre
-            dot = across_dot + height * dz
-            root = np.sqrt(dot * dot - square * (across_distance + height * height - radius * radius))
-            entry, leave = np.fmin(entry, (-dot - root) / square), np.fmax(leave, (-dot + root) / square)
-
-    # A level ray counts as one that falls by next to nothing.
-    rise = np.where(direction[2] == 0, origin.dtype.type(-1e-30), direction[2])
-    crossing = (cut - origin[2]) / rise
-    entry = np.where((rise > 0) & (crossing > entry), crossing, entry)
-    return np.where((entry > leave) | ((rise < 0) & (entry > crossing)), np.inf, entry)
-
-
-def _dot(one: Sequence[np.ndarray] | np.ndarray, other: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
-
-
-def surface(
-    body: Capsules, part: Int[np.ndarray, " point"], points: Float[np.ndarray, "3 point"]
-) -> tuple[Float[np.ndarray, "3 point"], Float[np.ndarray, "2 point"]]:
-    """Unit normals of points on parts, and their place in a pattern: (azimuth in radians, metres along).
-
-    The azimuth is 0 at the body's front and grows to its left.
-    """
-    frame = body.to_frame.astype(points.dtype)[part].transpose(1, 2, 0)
-    x, y, z = (_dot(row, points - body.start.astype(points.dtype)[part].T) for row in frame)
-    first, last = body.contact.astype(points.dtype)[part].T
-    slope, length = body.slope.astype(points.dtype)[part], body.length.astype(points.dtype)[part]
-    rise = np.where(z < first, z, np.where(z > last, z - length, -slope * np.sqrt(x * x + y * y)))
-    # The normal of a mapped surface is the mapped normal by the transposed frame.
-    normal = np.stack([_dot(column, (x, y, rise)) for column in frame.transpose(1, 0, 2)])
-    is_cut = points[2] - body.cut_height.astype(points.dtype)[part] < _CUT_TOLERANCE_M
-    normal[:, is_cut] = np.array([[0], [0], [-1]], points.dtype)
-    normal /= np.sqrt((normal**2).sum(axis=0))
-
-    frame = body.pattern_frame.astype(points.dtype)[part].transpose(1, 2, 0)
-    front, left, along = (_dot(row, points - body.pattern_start.astype(points.dtype)[part].T) for row in frame)
-    return normal, np.stack([np.arctan2(left, front), along])
+def stack(body: Capsules, counts: Sequence[int]) -> Shaped[np.ndarray, " part"]:
+    """The parts of joined bodies as records for the kernels; `counts` are the parts of each body."""
+    records = np.zeros(len(body.paints), PART)
+    records["body"] = np.repeat(np.arange(len(counts)), counts)
+    records["number"] = np.concatenate([np.zeros(0, np.int64), *map(np.arange, counts)])
+    for field in _FIELDS:
+        # A record's frame holds the flattening already.
+        if field != "flattening":
+            records[field] = getattr(body, field)
+    for field in ("colour", "accent", "pattern", "fold", "holes"):
+        records[field] = np.array([getattr(paint, field) for paint in body.paints]).reshape(records[field].shape)
+    return records

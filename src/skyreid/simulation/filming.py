@@ -1,4 +1,8 @@
-"""One person walks past one camera: the crops of one tracklet, and what is true about them."""
+"""One person walks past one camera: the crops of one tracklet, and what is true about them.
+
+Only the crops are drawn, not the scene around them: a thousand times less work than whole frames
+(`skyreid.simulation.world`), for benchmarks of many people.
+"""
 
 import dataclasses
 import math
@@ -7,26 +11,28 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from skyreid.datasets.statistics import PAPER_CROP_WIDTHS
 from skyreid.simulation.camera import Camera, Window, look_at
 from skyreid.simulation.capsules import Capsules, image_boxes, place
-from skyreid.simulation.light import draw_light
+from skyreid.simulation.difficulty import USUAL, Difficulty
+from skyreid.simulation.light import Light, draw_light
 from skyreid.simulation.people.body import body, size
-from skyreid.simulation.people.person import Person, draw_person
+from skyreid.simulation.people.person import Person, draw_clothes, draw_person
 from skyreid.simulation.people.skeleton import LEG_M
-from skyreid.simulation.ray_caster import draw
+from skyreid.simulation.ray_caster import Picture, draw
 from skyreid.simulation.sensor import BLUR_REACH_PX, develop, draw_sensor, encode
 from skyreid.simulation.surroundings import draw_surroundings
 from skyreid.tracklet import Platform
 
 FRAME_INTERVAL_S = 0.5
 """Source: paper section 3.1."""
-CROP_WIDTHS_PX = {Platform.GROUND: (10, 70), Platform.AERIAL: (5, 35)}
-"""Narrowest and widest crop. Source: paper section 3.3, Fig. 1."""
+FOCAL_PX = 1109.0
+"""Of a picture 1280 wide that spans 60 degrees: people on both platforms then have the published widths."""
+LEAST_VISIBLE = 0.3
+"""Who is hidden more than that is filmed without the stranger who hides them."""
 
-_TYPICAL_WIDTH_M = 0.6
-"""Of a walking person, over all directions."""
-_USUAL_WIDTHS_PX = {Platform.GROUND: (20.0, 48.0), Platform.AERIAL: (11.0, 26.0)}
-"""Of that typical width, so that most crops keep off the ends of the published range."""
+_NEAREST_M, _FARTHEST_M = 13.0, 42.0
+"""Of the ground camera."""
 _SAMPLES = 2
 
 
@@ -36,7 +42,9 @@ class Crop:
 
     jpeg: bytes
     person: Float[np.ndarray, "height width"]
-    """Share of every pixel that the person covers, before the lens's blur."""
+    """Share of every pixel that the person visibly covers, before the lens's blur."""
+    visible: float
+    """Share of the person that nobody hides."""
 
     @property
     def width(self) -> int:
@@ -44,43 +52,66 @@ class Crop:
         return self.person.shape[1]
 
 
-def identity(seed: int, number: int) -> Person:
+def identity(seed: int, number: int, difficulty: Difficulty = USUAL) -> Person:
     """The person who is identity `number` of the world `seed`, however many others there are."""
-    return draw_person(np.random.default_rng([seed, number, 0]))
+    clothes = draw_clothes(np.random.default_rng([seed, difficulty.wardrobe(number), 1]), dark=difficulty.dark)
+    return draw_person(np.random.default_rng([seed, number, 0]), clothes)
 
 
-def film(seed: int, number: int, platform: Platform, num_frames: int) -> list[Crop]:
-    """The crops of identity `number` on one platform, `FRAME_INTERVAL_S` apart; the same at every call."""
-    rng = np.random.default_rng([seed, number, 1 + platform.number])
-    bodies, reach_m = _walk(rng, identity(seed, number), num_frames)
+def film(
+    seed: int,
+    number: int,
+    platform: Platform,
+    num_frames: int,
+    *,
+    difficulty: Difficulty = USUAL,
+) -> list[Crop]:
+    """The crops of identity `number` on one platform, `FRAME_INTERVAL_S` apart; the same at every call.
+
+    Args:
+        seed: of the world.
+        number: of the identity.
+        platform: who films.
+        num_frames: crops.
+        difficulty: of the world.
+    """
+    rng = np.random.default_rng([seed, number, 2 + platform.number])
+    bodies, reach_m = _walk(rng, identity(seed, number, difficulty), num_frames)
     if platform is Platform.GROUND:
         cameras = _ground_cameras(rng, num_frames, reach_m)
     else:
-        cameras = _drone_cameras(rng, num_frames)
+        cameras = _drone_cameras(rng, num_frames, difficulty)
     boxes = [_outline(capsules, camera) for capsules, camera in zip(bodies, cameras, strict=True)]
     margins = rng.uniform(0.0, 0.07, (num_frames, 4)) * [-1, -1, 1, 1]
     loose = [box + margin * np.tile(box[2:] - box[:2], 2) for box, margin in zip(boxes, margins, strict=True)]
-    focal_px = _focal_length(rng, platform, cameras[0], loose)
+    focal_px = _focal_length(platform, loose)
+    strangers = _strangers(rng, bodies, cameras[0], difficulty)
     surroundings = draw_surroundings(rng, cameras[0])
-    light, sensor = draw_light(rng), draw_sensor(rng, platform)
+    light = light_of(seed, difficulty, rng)
+    sensor = draw_sensor(rng, platform, tint=difficulty.tint, exposure=difficulty.exposure)
     crops = []
-    for capsules, camera, box in zip(bodies, cameras, loose, strict=True):
+    for capsules, beside, camera, box in zip(bodies, strangers, cameras, loose, strict=True):
         # One free pixel all round: nothing of the person is cut off.
         left, top = math.floor(focal_px * box[0]) - 1, math.floor(focal_px * box[1]) - 1
         right, bottom = math.ceil(focal_px * box[2]) + 1, math.ceil(focal_px * box[3]) + 1
-        window = Window(left=left, top=top, width=right - left, height=bottom - top)
-        picture = draw(
-            dataclasses.replace(camera, focal_px=focal_px),
-            window.padded(BLUR_REACH_PX),
-            capsules,
-            surroundings,
-            light,
-            samples=_SAMPLES,
-        )
+        window = Window(left=left, top=top, width=right - left, height=bottom - top).padded(BLUR_REACH_PX)
+        zoomed = dataclasses.replace(camera, focal_px=focal_px)
+        picture = draw(zoomed, window, [capsules, *beside], surroundings, light, samples=_SAMPLES)
+        if _visible(picture) < LEAST_VISIBLE:
+            picture = draw(zoomed, window, [capsules], surroundings, light, samples=_SAMPLES)
         jpeg = encode(develop(picture.radiance, sensor, rng), sensor)
         inner = slice(BLUR_REACH_PX, -BLUR_REACH_PX)
-        crops.append(Crop(jpeg, picture.person[inner, inner]))
+        crops.append(Crop(jpeg, picture.coverage(0)[inner, inner], _visible(picture)))
     return crops
+
+
+def light_of(seed: int, difficulty: Difficulty, rng: np.random.Generator) -> Light:
+    """The hour and weather of one tracklet."""
+    return draw_light(rng if difficulty.light_varies else np.random.default_rng(seed))
+
+
+def _visible(picture: Picture) -> float:
+    return float((picture.body == 0).sum() / picture.alone[0])
 
 
 def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> tuple[list[Capsules], float]:
@@ -101,18 +132,43 @@ def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> tuple[li
     return bodies, float(np.hypot(x, y).max())
 
 
+def _strangers(
+    rng: np.random.Generator, bodies: list[Capsules], camera: Camera, difficulty: Difficulty
+) -> list[list[Capsules]]:
+    """Who else is in each frame: nobody, or one who crosses between the person and the camera."""
+    if rng.random() >= difficulty.company:
+        return [[] for _ in bodies]
+    stranger = draw_person(rng, draw_clothes(rng, dark=difficulty.dark))
+    towards = math.atan2(camera.position[1], camera.position[0])
+    nearer_m, side = rng.uniform(0.5, 1.2), rng.choice([-1, 1])
+    begin_m, speed = rng.uniform(-2.0, 0.2), rng.uniform(0.1, 0.5)
+    phase, cadence = rng.random(), stranger.stride.cadence_hz * FRAME_INTERVAL_S
+    placed = []
+    for frame, capsules in enumerate(bodies):
+        x, y = 0.5 * (capsules.start[:, :2].min(axis=0) + capsules.start[:, :2].max(axis=0))
+        along = side * (begin_m + speed * frame)
+        x += nearer_m * math.cos(towards) - along * math.sin(towards)
+        y += nearer_m * math.sin(towards) + along * math.cos(towards)
+        step = body(stranger, float(phase + cadence * frame))
+        heading = towards + side * math.pi / 2
+        placed.append([place(step, scale=size(stranger), x=float(x), y=float(y), heading_rad=float(heading))])
+    return placed
+
+
 def _ground_cameras(rng: np.random.Generator, num_frames: int, reach_m: float) -> list[Camera]:
     """A fixed camera 2 m up that nobody comes near. Source: paper section 3.1."""
-    azimuth, distance = rng.uniform(0, 2 * math.pi), rng.uniform(10.0, 30.0) + reach_m
+    azimuth = rng.uniform(0, 2 * math.pi)
+    distance = math.exp(rng.uniform(math.log(_NEAREST_M), math.log(_FARTHEST_M))) + reach_m
     position = np.array([distance * math.cos(azimuth), distance * math.sin(azimuth), 2.0])
     return [look_at(position, np.array([0.0, 0.0, 0.9]), focal_px=1.0)] * num_frames
 
 
-def _drone_cameras(rng: np.random.Generator, num_frames: int) -> list[Camera]:
-    """A drone that hovers, cruises or turns 20 to 60 m up. Source: paper section 3.1."""
-    height, down = rng.uniform(20.0, 60.0), math.radians(30.0 + 50.0 * rng.beta(1.2, 1.8))
+def _drone_cameras(rng: np.random.Generator, num_frames: int, difficulty: Difficulty) -> list[Camera]:
+    """A drone that hovers or circles."""
+    flattest, steepest = difficulty.pitch_deg
+    height, down = rng.uniform(*difficulty.altitude_m), flattest + (steepest - flattest) * rng.beta(1.2, 1.8)
     azimuth, drift = rng.uniform(0, 2 * math.pi), rng.normal(0.0, 0.06)
-    distance = height / math.tan(down)
+    distance = height / math.tan(math.radians(down))
     cameras = []
     for frame in range(num_frames):
         angle = azimuth + drift * FRAME_INTERVAL_S * frame
@@ -126,14 +182,9 @@ def _outline(capsules: Capsules, camera: Camera) -> Float[np.ndarray, "4"]:
     return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
 
 
-def _focal_length(
-    rng: np.random.Generator, platform: Platform, camera: Camera, boxes: list[Float[np.ndarray, "4"]]
-) -> float:
-    """Zoom so that people have the published size; `boxes` were seen with a focal length of 1 pixel."""
-    low, high = _USUAL_WIDTHS_PX[platform]
-    usual_px = math.exp(rng.uniform(math.log(low), math.log(high)))
-    focal_px = usual_px * float(np.linalg.norm(camera.position)) / _TYPICAL_WIDTH_M
+def _focal_length(platform: Platform, boxes: list[Float[np.ndarray, "4"]]) -> float:
+    """The usual one, or what the published widths need; `boxes` were seen with a focal length of 1 pixel."""
     widths = [float(box[2] - box[0]) for box in boxes]
-    narrowest, widest = CROP_WIDTHS_PX[platform]
+    narrowest, widest = PAPER_CROP_WIDTHS[platform]
     # Rounding outwards to whole pixels and the free pixels add less than four.
-    return min(max(focal_px, narrowest / min(widths)), (widest - 4) / max(widths))
+    return min(max(FOCAL_PX, narrowest / min(widths)), (widest - 4) / max(widths))

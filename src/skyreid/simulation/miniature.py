@@ -6,19 +6,22 @@ from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import product, repeat
 from pathlib import Path
 
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.progress import Progress, silent
+from skyreid.simulation.difficulty import USUAL, Difficulty
 from skyreid.simulation.filming import FRAME_INTERVAL_S, Crop, film
+from skyreid.simulation.photos import WORLD
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
 
 _MAX_IDENTITIES = 9999
 """The layout's crop names hold four digits."""
 _MAX_FRAMES = 999
-_MAX_SEED = 2**32 - 1
+_MAX_SEED = WORLD - 1
 _MAX_WORKERS = 256
 
 
@@ -40,21 +43,23 @@ def write_miniature(
     identities: int,
     frames_per_tracklet: int,
     seed: int,
+    difficulty: Difficulty = USUAL,
     num_workers: int = 1,
     progress: Progress = silent,
 ) -> MiniatureFacts:
     """Write a benchmark of simulated people, each seen once from the ground and once from a drone.
 
-    Pids run from 1; every third identity trains and the others are tested, ground asking aerial. A person
+    Pids run from 1; every third group of look-alikes trains and the others are tested, ground asking aerial. A person
     looks and walks the same whatever the number of identities. With the same library versions on the same
     kind of machine, the same arguments give the same bytes, whatever the number of workers.
     `skyreid.datasets.read_benchmark("g2a-vreid", out_dir)` reads it.
 
     Args:
         out_dir: A folder that does not exist yet; it appears when it is complete.
-        identities: From 3 to 9999.
+        identities: More than wear the same clothes, at least 3, up to 9999.
         frames_per_tracklet: Crops of one person on one platform, 0.5 s apart.
         seed: Another seed is another world.
+        difficulty: Of telling people apart.
         num_workers: Processes that draw, about 10 ms a crop on each; 1 draws in this one. More are started
             anew: a script that asks for them keeps its own work under `if __name__ == "__main__"`.
         progress: Told after every tracklet.
@@ -63,24 +68,25 @@ def write_miniature(
         DatasetError: `out_dir` exists, or a number is out of its range.
 
     Source: paper sections 3.1, 3.3 and 5.1 (heights, crop sizes, 0.5 s, split 1 : 2).
-    Deviation: identities are split by their number, not at random; one person a crop, never hidden; light,
-    ground and walls are drawn for each tracklet, so that the background does not tell who it is.
+    Deviation: identities are split by their number, not at random; light, ground and walls are drawn for
+    each tracklet, so that the background does not tell who it is.
     """
-    _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, num_workers)
+    _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, difficulty, num_workers)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     shots = list(product(range(1, identities + 1), PLATFORMS))
     tracklets: list[Tracklet] = []
     widths: dict[Platform, list[int]] = {platform: [] for platform in PLATFORMS}
     with (
         tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir,
-        closing(_films(shots, frames_per_tracklet, seed, num_workers)) as films,
+        closing(_films(shots, frames_per_tracklet, seed, difficulty, num_workers)) as films,
     ):
         for (pid, platform), crops in zip(shots, films, strict=True):
             tracklets.append(_store(Path(crop_dir), pid, platform, crops))
             widths[platform] += [crop.width for crop in crops]
             progress("draw people", len(tracklets), len(shots), tracklets[-1].tracklet_id)
-        tested = [tracklet for tracklet in tracklets if tracklet.pid % 3]
-        train = [tracklet for tracklet in tracklets if not tracklet.pid % 3]
+        # Look-alikes stay together, so that training knows that clothes do not tell everything.
+        train = [tracklet for tracklet in tracklets if difficulty.wardrobe(tracklet.pid) % 3 == 1]
+        tested = [tracklet for tracklet in tracklets if difficulty.wardrobe(tracklet.pid) % 3 != 1]
         write_mars_layout(
             out_dir,
             train=train,
@@ -98,12 +104,12 @@ def write_miniature(
 
 
 def _refuse_what_cannot_be(
-    out_dir: Path, identities: int, frames_per_tracklet: int, seed: int, num_workers: int
+    out_dir: Path, identities: int, frames_per_tracklet: int, seed: int, difficulty: Difficulty, num_workers: int
 ) -> None:
     if out_dir.exists():
         raise DatasetError(f"{out_dir} must not exist yet: a miniature is one new folder; remove or rename it")
     for name, value, low, high in (
-        ("identities", identities, 3, _MAX_IDENTITIES),
+        ("identities", identities, max(3, difficulty.look_alikes + 1), _MAX_IDENTITIES),
         ("frames_per_tracklet", frames_per_tracklet, 1, _MAX_FRAMES),
         ("seed", seed, 0, _MAX_SEED),
         ("num_workers", num_workers, 1, _MAX_WORKERS),
@@ -112,17 +118,20 @@ def _refuse_what_cannot_be(
             raise DatasetError(f"a miniature's {name} must be from {low} to {high}; got {value}")
 
 
-def _films(shots: list[tuple[int, Platform]], num_frames: int, seed: int, num_workers: int) -> Generator[list[Crop]]:
+def _films(
+    shots: list[tuple[int, Platform]], num_frames: int, seed: int, difficulty: Difficulty, num_workers: int
+) -> Generator[list[Crop]]:
     """The crops of every shot, in order."""
     pids, platforms = zip(*shots, strict=True)
     arguments = (repeat(seed), pids, platforms, repeat(num_frames))
+    film_so = partial(film, difficulty=difficulty)
     if num_workers == 1:
-        yield from map(film, *arguments)
+        yield from map(film_so, *arguments)
         return
     # Forking a process that runs threads can hang, and the caller may have loaded torch.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
-        yield from pool.map(film, *arguments, chunksize=4)
+        yield from pool.map(film_so, *arguments, chunksize=4)
 
 
 def _store(crop_dir: Path, pid: int, platform: Platform, crops: list[Crop]) -> Tracklet:

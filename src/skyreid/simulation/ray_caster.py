@@ -1,115 +1,125 @@
-"""Draw one crop of one person: rays, surfaces, sun and sky light, shadows.
+"""Draw people in their surroundings: rays, surfaces, sun and sky light, shadows.
 
-Pairs of a ray and a part that it can meet are found from the exact boxes of the parts' outlines; all
-pairs are then solved at once. That makes the cost follow the area that the parts cover.
+Solids are met one after the other, each only by the rays inside the exact box of its outline: the cost
+follows the area that they cover.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from skyreid.simulation.blocks import parallel_block_boxes
 from skyreid.simulation.camera import Camera, Window
-from skyreid.simulation.capsules import Capsules, entries, image_boxes, surface
-from skyreid.simulation.light import Light, sky_share, sunlit
-from skyreid.simulation.paint import fold_tilt, reflectance
-from skyreid.simulation.surroundings import GROUND, SKY, Surroundings
+from skyreid.simulation.capsules import Capsules, image_boxes, join, parallel_boxes, stack
+from skyreid.simulation.kernels.bins import sort_into_bins
+from skyreid.simulation.kernels.ground_colour import ground_colours
+from skyreid.simulation.kernels.hits import nearest_hits, see_sun, seen_bodies
+from skyreid.simulation.kernels.shading import (
+    CONTACT_REACH_M,
+    ground_shares,
+    shade_blocks,
+    shade_ground,
+    shade_parts,
+    shade_sky,
+    sky_shares,
+)
+from skyreid.simulation.light import Light
+from skyreid.simulation.surroundings import Surroundings
 
-_FROM_GROUND = 0.25
-"""Light from below, off the ground, as a share of the light from the whole sky."""
+_STANDS_BELOW_M = 0.45
+"""Blocks whose foot is higher than that hang in the air."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A crop before it went through a sensor."""
+    """A crop or a whole frame before it went through a sensor."""
 
     radiance: Float[np.ndarray, "height width 3"]
-    """Linear light."""
-    person: Float[np.ndarray, "height width"]
-    """Share of every pixel that the person covers, 0-1."""
+    """Linear light, the means of the pixels."""
+    body: Int[np.ndarray, "row column"]
+    """Which body each ray meets first, -1 for none; there are several rays a pixel in both directions."""
+    part: Int[np.ndarray, "row column"]
+    """Which part of that body, -1 for none."""
+    alone: Int[np.ndarray, " body"]
+    """How many rays would meet each body if nothing hid it."""
+
+    def coverage(self, body: int) -> Float[np.ndarray, "height width"]:
+        """The share of every pixel that a body visibly covers."""
+        height, width, _ = self.radiance.shape
+        samples = self.body.shape[0] // height
+        seen = (self.body == body).reshape(height, samples, width, samples)
+        return seen.mean(axis=(1, 3), dtype=np.float32)
 
 
 def draw(
-    camera: Camera, window: Window, body: Capsules, surroundings: Surroundings, light: Light, *, samples: int
-) -> Picture:
-    """Draw a crop with `samples` x `samples` rays a pixel. The same arguments give the same bytes."""
-    columns, rows = camera.sample_grid(window, samples)
-    directions = camera.directions(columns, rows).reshape(3, -1).astype(np.float32)
-    background = surroundings.meet(camera, directions)
-    points, normals, colours = background.points, background.normals, background.colours
-    part, depth = _nearest_parts(camera, columns, rows, directions, body)
-
-    person = np.flatnonzero(part >= 0)
-    points[:, person] = camera.position[:, None] + depth[person] * directions[:, person]
-    normals[:, person], place = surface(body, part[person], points[:, person])
-    colours[:, person] = reflectance(body.paints, part[person], place)
-
-    # Walls are out of the reach of the body's shadow.
-    ground = np.flatnonzero((part < 0) & (background.kind == GROUND))
-    shaded = np.concatenate([person, ground])
-    sees_sun = np.ones(directions.shape[1], bool)
-    sees_sun[shaded] = sunlit(light, body, points[:, shaded], normals[:, shaded])
-    sky = np.ones(directions.shape[1], np.float32)
-    sky[ground] = sky_share(body, points[:, ground])
-
-    normals[:, person] = _creased(normals[:, person], fold_tilt(body.paints, part[person], place))
-    towards_sun = light.direction.astype(np.float32)[:, None]
-    sun = sees_sun * np.maximum((normals * towards_sun).sum(axis=0), 0)
-    sky *= _FROM_GROUND + (1 - _FROM_GROUND) * (0.5 + 0.5 * normals[2])
-    sun_colour, sky_colour = (np.array(colour, np.float32)[:, None] for colour in (light.sun, light.sky))
-    radiance = colours * (sun * sun_colour + sky * sky_colour)
-    radiance[:, (part < 0) & (background.kind == SKY)] = sky_colour
-    return Picture(
-        np.stack([_pixel_means(channel, window, samples) for channel in radiance], axis=2),
-        _pixel_means((part >= 0).astype(np.float32), window, samples),
-    )
-
-
-def _nearest_parts(
     camera: Camera,
-    columns: Float[np.ndarray, " column"],
-    rows: Float[np.ndarray, " row"],
-    directions: Float[np.ndarray, "3 ray"],
-    body: Capsules,
-) -> tuple[Int[np.ndarray, " ray"], Float[np.ndarray, " ray"]]:
-    """The part that each ray meets first (-1 for none) and the depth there (inf for none)."""
-    part, ray = _candidates(image_boxes(body, camera), columns, rows)
-    # Rays start near the body: single precision then resolves less than a tenth of a millimetre.
-    near = float(camera.to_camera(body.start)[:, 2].min()) - 1.0
-    starts = (camera.position[:, None] + near * directions).astype(np.float32)
-    distance = entries(body, part, starts[:, ray], directions[:, ray])
-    nearest = np.full(directions.shape[1], np.inf, np.float32)
-    np.minimum.at(nearest, ray, distance)
-    is_nearest = (distance == nearest[ray]) & (distance < np.inf)
-    first = np.full(directions.shape[1], -1)
-    first[ray[is_nearest]] = part[is_nearest]
-    return first, near + nearest.astype(np.float64)
+    window: Window,
+    bodies: Sequence[Capsules],
+    surroundings: Surroundings,
+    light: Light,
+    *,
+    samples: int,
+) -> Picture:
+    """Draw with `samples` x `samples` rays a pixel everywhere. The same arguments give the same bytes."""
+    columns, rows = camera.sample_grid(window, samples)
+    rays = (camera.pinhole, columns, rows)
+    groups = [*bodies, *surroundings.growths]
+    counts = [len(group.paints) for group in groups]
+    standing, blocks = join(groups), surroundings.block_records
+    parts, corners = stack(standing, counts), surroundings.block_corners
+    spans = [_spans(boxes, columns, rows) for boxes in (image_boxes(standing, camera), camera.outlines(corners))]
+    depth, met, alone = nearest_hits(*rays, parts, spans[0], blocks, spans[1], len(bodies))
+
+    sun_axes = light.axes
+    from_sun = [parallel_boxes(standing, sun_axes[:2]), parallel_block_boxes(corners, sun_axes[:2])]
+    from_sun = np.concatenate(from_sun)
+    shades = sort_into_bins(from_sun)
+    sunlit = see_sun(*rays, depth, met, parts, blocks, sun_axes, from_sun, shades.grid, shades.first, shades.boxes)
+
+    radiance = np.zeros((window.height, window.width, 3), np.float32)
+    sources, surfaces = np.array([light.direction, light.sun, light.sky]), surroundings.surface_records
+    shade_parts(radiance, *rays, depth, met, sunlit, parts, sources)
+    shade_blocks(radiance, *rays, depth, met, sunlit, parts.size, blocks, surfaces, sources)
+    ground, sunny, sky = ground_shares(met, sunlit, samples)
+    regions, laid = surroundings.laid_regions
+    colours, ground_depth = ground_colours(*rays, ground, regions, laid.grid, laid.first, laid.boxes, surfaces)
+    first_part = np.cumsum([0, *counts])
+    contacts = sort_into_bins(_contact_boxes(standing, first_part, surroundings))
+    open_sky = sky_shares(*rays, ground, parts, first_part, blocks, contacts.grid, contacts.first, contacts.boxes)
+    shade_ground(radiance, ground, sunny, colours, ground_depth, open_sky, sources)
+    shade_sky(radiance, *rays, sky, sources)
+    return Picture(radiance, *seen_bodies(met, parts, len(bodies)), alone)
 
 
-def _candidates(
-    boxes: Float[np.ndarray, "part 4"], columns: Float[np.ndarray, " column"], rows: Float[np.ndarray, " row"]
-) -> tuple[Int[np.ndarray, " pair"], Int[np.ndarray, " pair"]]:
-    """All pairs of a part and a ray inside its box."""
-    left, right = np.searchsorted(columns, boxes[:, 0]), np.searchsorted(columns, boxes[:, 2])
-    top, bottom = np.searchsorted(rows, boxes[:, 1]), np.searchsorted(rows, boxes[:, 3])
-    rays = [
-        (np.arange(first_row, last_row)[:, None] * columns.size + np.arange(first, last)).ravel()
-        for first, first_row, last, last_row in zip(left, top, right, bottom, strict=True)
-    ]
-    return np.repeat(np.arange(len(rays)), [inside.size for inside in rays]), np.concatenate(rays)
+def _spans(
+    boxes: Float[np.ndarray, "box 4"], columns: Float[np.ndarray, " column"], rows: Float[np.ndarray, " row"]
+) -> Int[np.ndarray, "box 4"]:
+    """The rays inside each box, as half-open ranges (left, top, right, bottom) of the grid."""
+    grid = (columns, rows, columns, rows)
+    return np.stack([np.searchsorted(places, side) for places, side in zip(grid, boxes.T, strict=True)], axis=1)
 
 
-def _creased(normals: Float[np.ndarray, "3 point"], tilt: Float[np.ndarray, "2 point"]) -> Float[np.ndarray, "3 point"]:
-    """Normals of creased cloth; `tilt` is (around the upright axis, upwards)."""
-    x, y, z = normals
-    creased = np.stack([x - tilt[0] * y, y + tilt[0] * x, z + tilt[1]])
-    return creased / np.sqrt((creased**2).sum(axis=0))
-
-
-def _pixel_means(values: Float[np.ndarray, " ray"], window: Window, samples: int) -> Float[np.ndarray, "height width"]:
-    grid = values.reshape(window.height, samples, window.width, samples)
-    mean = np.zeros((window.height, window.width), np.float32)
-    for row in range(samples):
-        for column in range(samples):
-            mean += grid[:, row, :, column]
-    return mean / np.float32(samples**2)
+def _contact_boxes(
+    standing: Capsules, first_part: Int[np.ndarray, " body_and_one"], surroundings: Surroundings
+) -> Float[np.ndarray, "solid 4"]:
+    """Where the ground sees less sky: round bodies, then round blocks; nowhere for a block that hangs high."""
+    middles = 0.5 * (standing.start[:, :2] + standing.end[:, :2])
+    corners = surroundings.block_corners[:, :, :2]
+    low, high = (
+        np.concatenate(
+            [end.reduceat(middles, first_part[:-1]) if len(middles) else middles, end.reduce(corners, axis=1)]
+        )
+        for end in (np.minimum, np.maximum)
+    )
+    boxes = np.concatenate([low - CONTACT_REACH_M, high + CONTACT_REACH_M], axis=1)
+    blocks = boxes[len(first_part) - 1 :]
+    blocks[surroundings.block_corners[:, :, 2].min(axis=1) > _STANDS_BELOW_M] = (
+        math.inf,
+        math.inf,
+        -math.inf,
+        -math.inf,
+    )
+    return boxes

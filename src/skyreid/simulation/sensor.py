@@ -31,10 +31,17 @@ class Sensor:
     jpeg_quality: int
 
 
-def draw_sensor(rng: np.random.Generator, platform: Platform) -> Sensor:
-    """A random camera of a platform: the ground's is warm and contrasty, the drone's cool and hazy."""
-    tint = rng.normal(0.0, 0.03, 3)
-    exposure = rng.normal(0.0, 0.08)
+def draw_sensor(rng: np.random.Generator, platform: Platform, *, tint: float = 0.03, exposure: float = 0.08) -> Sensor:
+    """A random camera of a platform: the ground's is warm and contrasty, the drone's cool and hazy.
+
+    Args:
+        rng: the same state gives the same camera.
+        platform: of the camera.
+        tint: standard deviation of the logarithm of the white balance's errors.
+        exposure: the same of the exposure.
+    """
+    wrong_balance = rng.normal(0.0, tint, 3)
+    wrong_exposure = rng.normal(0.0, exposure)
     if platform is Platform.GROUND:
         bias, haze, blur, noise = (0.07, 0.0, -0.10), 0.0, rng.uniform(0.45, 0.8), rng.uniform(0.003, 0.010)
     else:
@@ -44,9 +51,9 @@ def draw_sensor(rng: np.random.Generator, platform: Platform) -> Sensor:
             rng.uniform(0.4, 0.7),
             rng.uniform(0.003, 0.010),
         )
-    red, green, blue = np.exp(tint - tint.mean() + bias)
+    red, green, blue = np.exp(wrong_balance - wrong_balance.mean() + bias)
     return Sensor(
-        exposure=float(1.05 * np.exp(exposure)),
+        exposure=float(1.05 * np.exp(wrong_exposure)),
         white_balance=(float(red), float(green), float(blue)),
         haze=float(haze),
         blur_px=float(blur),

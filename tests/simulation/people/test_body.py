@@ -8,14 +8,19 @@ import pytest
 
 from skyreid.simulation.capsules import Capsule, parallel_boxes, place
 from skyreid.simulation.people.body import body, size
-from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper, draw_person
+from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper, draw_clothes, draw_person
 from tests.simulation.slow_shapes import depth_inside
 
 SKIN, SHOES = (0.777, 0.1, 0.1), (0.1, 0.777, 0.1)
 
 
+WORN = ("upper", "upper_paint", "sleeve_paint", "lower", "lower_paint")
+
+
 def someone(seed: int, **look: object) -> Person:
-    return dataclasses.replace(draw_person(np.random.default_rng(seed)), **look)
+    rng = np.random.default_rng(seed)
+    clothes = dataclasses.replace(draw_clothes(rng), **{name: look.pop(name) for name in WORN if name in look})
+    return dataclasses.replace(draw_person(rng, clothes), **look)
 
 
 def highest(parts: list[Capsule], scale: float = 1.0) -> float:
@@ -75,7 +80,7 @@ def test_no_leg_pokes_through_a_skirt(lower, seed):
     person = someone(seed, lower=lower, upper=Upper.JUMPER, skin=SKIN, bag=Bag.NONE, girth=0.82 + 0.2 * seed)
     for phase in np.arange(0, 1, 0.17):
         parts = body(person, phase)
-        cloth = [part for part in parts if part.paint is person.lower_paint]
+        cloth = [part for part in parts if part.paint is person.clothes.lower_paint]
         skirt = [part for part in cloth if part.cut_height > 0.1]
         legs = [part for part in parts if part.paint.colour == SKIN and part.end[2] < 0.67]
         assert len(skirt) == 6
@@ -89,9 +94,9 @@ def test_no_leg_pokes_through_a_skirt(lower, seed):
 def test_a_coat_covers_trousers_down_to_its_hem(phase):
     person = someone(5, lower=Lower.TROUSERS, upper=Upper.COAT, shoes=SHOES, bag=Bag.NONE)
     parts = body(person, phase)
-    coat = [part for part in parts if part.paint is person.upper_paint]
+    coat = [part for part in parts if part.paint is person.clothes.upper_paint]
     hem = max(part.cut_height for part in coat if part.cut_height < 0.7)
-    legs = [part for part in parts if part.paint is person.lower_paint and part.flatness == 1.0]
+    legs = [part for part in parts if part.paint is person.clothes.lower_paint and part.flatness == 1.0]
     points = np.concatenate([points_on(part) for part in legs])
     points = points[points[:, 2] > hem + 0.005]
     assert np.max([depth_inside(part, points) for part in coat], axis=0).min() > 0

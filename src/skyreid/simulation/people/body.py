@@ -33,10 +33,10 @@ def body(person: Person, phase: float) -> list[Capsule]:
     """The parts of a person who walks along x over the origin, at `phase` (0-1, cyclic) of the stride."""
     joints = stand(person.shoulders, person.stride, phase)
     parts = [*_trunk(person, joints), *_legs(person, joints), *_arms(person, joints)]
-    if person.lower in _HEM_HEIGHT_M:
-        parts += _skirt(person, joints, _HEM_HEIGHT_M[person.lower], 0.0, person.lower_paint)
-    if person.upper is Upper.COAT:
-        parts += _skirt(person, joints, _COAT_HEM_HEIGHT_M, _COAT_SKIRT_M, person.upper_paint)
+    if person.clothes.lower in _HEM_HEIGHT_M:
+        parts += _skirt(person, joints, _HEM_HEIGHT_M[person.clothes.lower], 0.0, person.clothes.lower_paint)
+    if person.clothes.upper is Upper.COAT:
+        parts += _skirt(person, joints, _COAT_HEM_HEIGHT_M, _COAT_SKIRT_M, person.clothes.upper_paint)
     return [*parts, *head(person, joints), *bag(person, joints)]
 
 
@@ -51,7 +51,7 @@ def _garment_axis(joints: Skeleton) -> tuple[Point, Point]:
 
 
 def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
-    at, girth, cloth = joints.trunk, person.girth, _CLOTH_M[person.upper]
+    at, girth, cloth = joints.trunk, person.girth, _CLOTH_M[person.clothes.upper]
 
     def piece(
         start: Point,
@@ -66,7 +66,7 @@ def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
             end=end,
             start_radius=start_radius + cloth,
             end_radius=end_radius + cloth,
-            paint=person.upper_paint,
+            paint=person.clothes.upper_paint,
             flatness=flatness,
             cut_height=cut_height,
             pattern_axis=_garment_axis(joints),
@@ -78,9 +78,9 @@ def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
         start_radius=0.156 * person.hips,
         end_radius=0.132 * girth,
         flatness=0.70,
-        paint=person.lower_paint,
+        paint=person.clothes.lower_paint,
     )
-    waistband = at(0.0, 0.0, _WAISTBAND_UP_M[person.upper])[2]
+    waistband = at(0.0, 0.0, _WAISTBAND_UP_M[person.clothes.upper])[2]
     shoulder = 0.056 * girth
     parts = [
         pelvis,
@@ -100,9 +100,9 @@ def _trunk(person: Person, joints: Skeleton) -> list[Capsule]:
 
 def _legs(person: Person, joints: Skeleton) -> list[Capsule]:
     girth, skin, shoe = person.girth, Paint(person.skin), Paint(person.shoes)
-    has_trousers = person.lower is Lower.TROUSERS
+    has_trousers = person.clothes.lower is Lower.TROUSERS
     cloth = _TROUSERS_M if has_trousers else 0.0
-    paint = person.lower_paint if has_trousers else skin
+    paint = person.clothes.lower_paint if has_trousers else skin
     thigh, knee_radius, calf = 0.078 * girth + cloth, 0.052 * girth + cloth, 0.053 * girth + cloth
     ankle_radius = 0.036 * girth + 1.5 * cloth
     parts = []
@@ -121,14 +121,14 @@ def _legs(person: Person, joints: Skeleton) -> list[Capsule]:
                 paint=shoe,
             ),
         ]
-        if person.lower is Lower.SHORTS:
+        if person.clothes.lower is Lower.SHORTS:
             parts.append(
                 Capsule(
                     start=hip,
                     end=between(hip, knee, 0.82),
                     start_radius=thigh + 0.014,
                     end_radius=0.060 * girth + 0.022,
-                    paint=person.lower_paint,
+                    paint=person.clothes.lower_paint,
                 )
             )
     return parts
@@ -170,9 +170,9 @@ def _skirt(person: Person, joints: Skeleton, hem: float, loose: float, paint: Pa
 
 def _arms(person: Person, joints: Skeleton) -> list[Capsule]:
     girth, skin = person.girth, Paint(person.skin)
-    is_short = person.upper is Upper.TSHIRT
-    cloth = 0.0 if is_short else _CLOTH_M[person.upper]
-    paint = skin if is_short else person.sleeve_paint
+    is_short = person.clothes.upper is Upper.TSHIRT
+    cloth = 0.0 if is_short else _CLOTH_M[person.clothes.upper]
+    paint = skin if is_short else person.clothes.sleeve_paint
     upper, elbow_radius, lower = 0.048 * girth + cloth, 0.038 * girth + cloth, 0.026 * girth + cloth
     parts = []
     for side, _ in SIDES:
@@ -189,7 +189,7 @@ def _arms(person: Person, joints: Skeleton) -> list[Capsule]:
                     end=between(shoulder, elbow, 0.55),
                     start_radius=0.058 * girth + 0.004,
                     end_radius=0.048 * girth + 0.010,
-                    paint=person.sleeve_paint,
+                    paint=person.clothes.sleeve_paint,
                 )
             )
     return parts

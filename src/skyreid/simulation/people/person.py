@@ -48,6 +48,17 @@ class Bag(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Clothes:
+    """What look-alikes share."""
+
+    upper: Upper
+    upper_paint: Paint
+    sleeve_paint: Paint
+    lower: Lower
+    lower_paint: Paint
+
+
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """One identity: everything about a look that lasts through the day."""
 
@@ -60,11 +71,7 @@ class Person:
     skin: Colour
     hair: Hair
     hair_colour: Colour
-    upper: Upper
-    upper_paint: Paint
-    sleeve_paint: Paint
-    lower: Lower
-    lower_paint: Paint
+    clothes: Clothes
     shoes: Colour
     hat: Hat
     hat_colour: Colour
@@ -93,6 +100,7 @@ _SKIRTS: Choices[int] = (
     (0x1D1E21, 3), (0x2A3350, 3), (0x7A2E36, 2), (0xB89A5E, 2), (0xD8D2C6, 3), (0x5C6B4A, 2),
     (0xB9787F, 2), (0x6A88A6, 2), (0x6D4C41, 2),
 )  # fmt: skip
+_DARK: Choices[int] = ((0x1B1C1F, 4), (0x2B2E33, 3), (0x4A4D52, 2), (0x1F2A44, 3))
 _SHOES: Choices[int] = (
     (0x17171A, 8), (0xD9D7D2, 6), (0x5A3E2B, 4), (0x6C6F73, 2), (0x8E2F33, 1), (0x2A3C66, 1),
 )  # fmt: skip
@@ -125,20 +133,41 @@ _SKIRT_WEARERS = 0.30
 """Their share; the same people have other chances of hair styles and proportions."""
 
 
-def draw_person(rng: np.random.Generator) -> Person:
-    """A random person; the same generator state gives the same one."""
+def draw_clothes(rng: np.random.Generator, *, dark: float = 0.0) -> Clothes:
+    """Random clothes.
+
+    Args:
+        rng: the same state gives the same clothes.
+        dark: share of garments that are black, grey or navy whatever the usual palette says.
+    """
     wears_skirt = bool(rng.random() < _SKIRT_WEARERS)
     upper = _pick(rng, _UPPERS)
-    upper_paint, sleeve_paint = _upper_clothes(rng, upper)
-    if wears_skirt:
-        lower, lower_colour = _pick(rng, ((Lower.SKIRT, 5), (Lower.LONG_SKIRT, 3))), _cloth(rng, _SKIRTS)
+    main, pattern = _garment(rng, _TOPS, dark), _pick(rng, _PATTERNS[upper])
+    accent = _contrasting(rng, main)
+    upper_paint = Paint(main, accent, pattern, fold=_FOLD)
+    has_other_sleeves = rng.random() < 0.18 and upper in (Upper.TSHIRT, Upper.JUMPER)
+    goes_round = pattern in (Pattern.STRIPES, Pattern.CHECKS)
+    sleeve_paint = upper_paint if goes_round else Paint(accent if has_other_sleeves else main, fold=_FOLD)
+    kinds = ((Lower.SKIRT, 5), (Lower.LONG_SKIRT, 3)) if wears_skirt else ((Lower.TROUSERS, 8), (Lower.SHORTS, 2))
+    lower, lower_colour = _pick(rng, kinds), _garment(rng, _SKIRTS if wears_skirt else _TROUSERS, dark)
+    is_dress = rng.random() < 0.3 and wears_skirt and upper in (Upper.TSHIRT, Upper.JUMPER)
+    return Clothes(
+        upper=upper,
+        upper_paint=upper_paint,
+        sleeve_paint=sleeve_paint,
+        lower=lower,
+        lower_paint=Paint(main if is_dress else lower_colour, fold=_FOLD),
+    )
+
+
+def draw_person(rng: np.random.Generator, clothes: Clothes) -> Person:
+    """A random person in these clothes; the same generator state gives the same one."""
+    if clothes.lower in (Lower.SKIRT, Lower.LONG_SKIRT):
         hair = _pick(rng, ((Hair.BOB, 3), (Hair.LONG, 4), (Hair.PONYTAIL, 3), (Hair.BUN, 2), (Hair.SHORT, 1)))
         height_m, shoulders, hips = 1.66, 0.93, 1.05
     else:
-        lower, lower_colour = _pick(rng, ((Lower.TROUSERS, 8), (Lower.SHORTS, 2))), _cloth(rng, _TROUSERS)
         hair = _pick(rng, ((Hair.SHORT, 9), (Hair.BALD, 1.5), (Hair.BOB, 2), (Hair.LONG, 2), (Hair.PONYTAIL, 2)))
         height_m, shoulders, hips = 1.74, 1.02, 0.99
-    is_dress = rng.random() < 0.3 and wears_skirt and upper in (Upper.TSHIRT, Upper.JUMPER)
     return Person(
         height_m=_near(rng, height_m, 0.08, 1.48, 1.95),
         girth=_near(rng, 1.0, 0.10, 0.82, 1.28),
@@ -153,11 +182,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         skin=from_srgb(_pick(rng, _SKINS)),
         hair=hair,
         hair_colour=from_srgb(_pick(rng, _HAIRS)),
-        upper=upper,
-        upper_paint=upper_paint,
-        sleeve_paint=sleeve_paint,
-        lower=lower,
-        lower_paint=Paint(upper_paint.colour if is_dress else lower_colour, fold=_FOLD),
+        clothes=clothes,
         shoes=from_srgb(_pick(rng, _SHOES)),
         hat=_pick(rng, _HATS_WORN),
         hat_colour=_cloth(rng, _HATS),
@@ -165,17 +190,6 @@ def draw_person(rng: np.random.Generator) -> Person:
         bag_colour=_cloth(rng, _BAGS),
         bag_side=int(rng.integers(2)),
     )
-
-
-def _upper_clothes(rng: np.random.Generator, upper: Upper) -> tuple[Paint, Paint]:
-    """Paint of the trunk and of the sleeves."""
-    main, pattern = _cloth(rng, _TOPS), _pick(rng, _PATTERNS[upper])
-    accent = _contrasting(rng, main)
-    paint = Paint(main, accent, pattern, fold=_FOLD)
-    has_other_sleeves = rng.random() < 0.18 and upper in (Upper.TSHIRT, Upper.JUMPER)
-    if pattern in (Pattern.STRIPES, Pattern.CHECKS):
-        return paint, paint
-    return paint, Paint(accent if has_other_sleeves else main, fold=_FOLD)
 
 
 def _pick(rng: np.random.Generator, choices: Choices[T]) -> T:
@@ -193,6 +207,10 @@ def _cloth(rng: np.random.Generator, choices: Choices[int]) -> Colour:
     faded = colour + 0.15 * (colour.mean() - colour)
     red, green, blue = np.clip(faded * np.exp(rng.normal(0.0, 0.07, 3) + rng.normal(0.0, 0.16)), 0.008, 0.80)
     return float(red), float(green), float(blue)
+
+
+def _garment(rng: np.random.Generator, palette: Choices[int], dark: float) -> Colour:
+    return _cloth(rng, _DARK if rng.random() < dark else palette)
 
 
 def _contrasting(rng: np.random.Generator, main: Colour) -> Colour:

@@ -1,0 +1,253 @@
+"""What is true in a filmed scene: who is where in every video frame, how much of them shows, which faces do.
+
+A world that films itself writes it, and a build of its videos is measured against it. A world's folder holds
+
+    videos/NAME.mp4
+    truth/NAME.jsonl    one line for every frame of the video, from frame 0
+    truth/NAME.txt      the same boxes as a MOTChallenge annotation: from 1, and cut at the picture's edge
+    truth/people.json   who there is
+
+Boxes are xyxy in pixels from 0, and amodal: as if nothing hid the person and the picture had no edge.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TypeAlias
+
+from skyreid.atomic_file import write_atomically
+from skyreid.errors import DatasetError
+
+SceneBox: TypeAlias = tuple[float, float, float, float]
+Vector: TypeAlias = tuple[float, float, float]
+
+VIDEOS_DIR = "videos"
+TRUTH_DIR = "truth"
+PEOPLE_FILE = "people.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneFace:
+    """A face that is not turned away from the camera."""
+
+    box: SceneBox
+    facing: float
+    """Cosine between the face's normal and the direction to the camera: 1 looks into it, 0 is a profile."""
+    visible: float
+    """Share of the face that is neither hidden nor outside the picture, 0-1."""
+
+    def __post_init__(self) -> None:
+        _check_box("face box", self.box)
+        _check_share("facing", self.facing)
+        _check_share("visible", self.visible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenePerson:
+    """One person in one frame."""
+
+    pid: int
+    box: SceneBox
+    visible: float
+    """Share of the person's pixels that are neither hidden nor outside the picture, 0-1."""
+    head: SceneBox
+    face: SceneFace | None
+    """None when it is turned away."""
+
+    def __post_init__(self) -> None:
+        _check_box("box", self.box)
+        _check_box("head box", self.head)
+        _check_share("visible", self.visible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneCamera:
+    """Where the camera is in one frame."""
+
+    position: Vector
+    """Metres."""
+    axes: tuple[Vector, Vector, Vector]
+    """Directions of unit length in the world: to the right of the picture, down it, and into it."""
+    focal_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneFrame:
+    """Everything about one video frame."""
+
+    index: int
+    """From 0; `frame` in the file."""
+    time_s: float
+    camera: SceneCamera
+    people: tuple[ScenePerson, ...]
+
+    def __post_init__(self) -> None:
+        pids = [person.pid for person in self.people]
+        if len(set(pids)) < len(pids):
+            raise ValueError(f"a pid stands once in a frame; got {pids}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedPerson:
+    """Who somebody is, in words."""
+
+    pid: int
+    caption: str
+    scene: str
+    """Name of the place where this person is filmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Everybody in a world."""
+
+    seed: int
+    people: tuple[DescribedPerson, ...]
+
+
+def write_scene_truth(path: Path, frames: Iterable[SceneFrame]) -> None:
+    """Write the truth of one video, atomically: all frames, in order, from index 0. Equal frames give equal bytes.
+
+    Raises:
+        ValueError: an index is not that of its place, or a number is not finite.
+    """
+    write_atomically(path, (_line(frame, place) for place, frame in enumerate(frames)))
+
+
+def read_scene_truth(path: Path) -> tuple[SceneFrame, ...]:
+    """Read the truth of one video, all of it or nothing.
+
+    Raises:
+        DatasetError: the file is missing, empty, cut, or a line is not what it must be; the message names the line.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} must be the truth of a video; it cannot be read: {error.strerror}") from error
+    if not content.endswith(b"\n"):
+        raise DatasetError(f"{path} must be one line for each video frame; it is {'cut' if content else 'empty'}")
+    return tuple(_frame(line, place, path) for place, line in enumerate(content[:-1].split(b"\n")))
+
+
+def write_people(path: Path, seed: int, people: Sequence[DescribedPerson]) -> None:
+    """Write who there is in the world of this seed, atomically."""
+    content = {"seed": seed, "people": [asdict(person) for person in people]}
+    write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
+
+
+def read_people(path: Path) -> People:
+    """Read who there is.
+
+    Raises:
+        DatasetError: the file is missing or damaged, or a pid stands twice.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+        seed, listed = _values(record, "seed", "people")
+        people = tuple(
+            DescribedPerson(pid=_whole(pid), caption=_text(caption), scene=_text(scene))
+            for pid, caption, scene in (_values(person, "pid", "caption", "scene") for person in _list(listed))
+        )
+        pids = [person.pid for person in people]
+        if len(set(pids)) < len(pids):
+            raise ValueError("a pid stands twice")
+        return People(seed=_whole(seed), people=people)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} must say who there is in a world: {error}") from error
+
+
+def _line(frame: SceneFrame, place: int) -> bytes:
+    if frame.index != place:
+        raise ValueError(f"the truth of a video has every frame once, from 0; got frame {frame.index} at {place}")
+    values = asdict(frame)
+    record = {"frame": values.pop("index"), **values}
+    return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _frame(line: bytes, place: int, path: Path) -> SceneFrame:
+    try:
+        index, time_s, camera, people = _values(json.loads(line), "frame", "time_s", "camera", "people")
+        if _whole(index) != place:
+            raise ValueError(f"frame {place} stands here; got frame {index}")
+        position, axes, focal_px = _values(camera, "position", "axes", "focal_px")
+        right, down, into = _list(axes, length=3)
+        return SceneFrame(
+            index=place,
+            time_s=_number(time_s),
+            camera=SceneCamera(
+                position=_vector(position),
+                axes=(_vector(right), _vector(down), _vector(into)),
+                focal_px=_number(focal_px),
+            ),
+            people=tuple(map(_person, _list(people))),
+        )
+    except ValueError as error:
+        raise DatasetError(f"{path}: line {place + 1} is damaged: {error}") from error
+
+
+def _person(record: object) -> ScenePerson:
+    pid, box, visible, head, face = _values(record, "pid", "box", "visible", "head", "face")
+    return ScenePerson(
+        pid=_whole(pid),
+        box=_box(box),
+        visible=_number(visible),
+        head=_box(head),
+        face=None if face is None else _face(face),
+    )
+
+
+def _face(record: object) -> SceneFace:
+    box, facing, visible = _values(record, "box", "facing", "visible")
+    return SceneFace(box=_box(box), facing=_number(facing), visible=_number(visible))
+
+
+def _values(record: object, *keys: str) -> list[object]:
+    if not isinstance(record, Mapping) or record.keys() != set(keys):
+        raise ValueError(f"expected the keys {', '.join(keys)}; got {record!r:.80}")
+    return [record[key] for key in keys]
+
+
+def _list(value: object, length: int | None = None) -> list[object]:
+    if not isinstance(value, list) or (length is not None and len(value) != length):
+        raise ValueError(f"expected a list{'' if length is None else f' of {length}'}; got {value!r:.80}")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise ValueError(f"expected a number; got {value!r:.80}")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"expected a whole number; got {value!r:.80}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text; got {value!r:.80}")
+    return value
+
+
+def _vector(value: object) -> Vector:
+    x, y, z = map(_number, _list(value, length=3))
+    return x, y, z
+
+
+def _box(value: object) -> SceneBox:
+    left, top, right, bottom = map(_number, _list(value, length=4))
+    return left, top, right, bottom
+
+
+def _check_box(what: str, box: SceneBox) -> None:
+    if not (box[0] < box[2] and box[1] < box[3]):
+        raise ValueError(f"a {what} has left < right and top < bottom; got {box}")
+
+
+def _check_share(what: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what} lies in 0-1; got {value}")

@@ -1,0 +1,1 @@
+"""The compiled loops of the renderer and the arrays they work on."""

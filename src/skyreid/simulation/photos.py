@@ -1,0 +1,51 @@
+"""Single crops of many simulated people with what there is to say about them: what a small CLIP learns from."""
+
+import multiprocessing
+from collections.abc import Generator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+
+from skyreid.progress import Progress, silent
+from skyreid.simulation.captions import phrases
+from skyreid.simulation.difficulty import Difficulty
+from skyreid.simulation.filming import film, identity
+from skyreid.tracklet import PLATFORMS, Platform
+
+WORLD = 2**32 - 1
+"""The seed of these people; no benchmark may have it, so that nobody is tested on them."""
+EVERYBODY_DIFFERS = Difficulty(look_alikes=1, dark=0.15, company=0.25)
+"""For learning words: every colour often enough, and few strangers in the picture."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One crop with its caption's phrases."""
+
+    jpeg: bytes
+    person: int
+    platform: Platform
+    phrases: tuple[str, ...]
+
+
+def take_photos(
+    *, people: int, aerial_every: int, num_workers: int = 1, progress: Progress = silent
+) -> Generator[Photo]:
+    """Photograph everybody from the ground and every `aerial_every`-th person from a drone, always the same."""
+    shots = [
+        (number, platform)
+        for number, platform in product(range(1, people + 1), PLATFORMS)
+        if platform is Platform.GROUND or number % aerial_every == 0
+    ]
+    # Forking a process that runs threads can hang, and the caller has loaded torch.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+        for done, photo in enumerate(pool.map(_photo, shots, chunksize=32), start=1):
+            yield photo
+            progress("take photos", done, len(shots))
+
+
+def _photo(shot: tuple[int, Platform]) -> Photo:
+    number, platform = shot
+    (crop,) = film(WORLD, number, platform, 1, difficulty=EVERYBODY_DIFFERS)
+    return Photo(crop.jpeg, number, platform, phrases(identity(WORLD, number, EVERYBODY_DIFFERS)))

@@ -1,0 +1,47 @@
+"""Work spread over processes that stop when whoever started them does."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+Job = TypeVar("Job")
+
+
+def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: int) -> Iterator[Job]:
+    """Do every job, on new processes if there are more workers than one; gives each job when it is finished.
+
+    A job that fails, or an interruption, ends the others: what they were at is not finished.
+    """
+    if num_workers == 1:
+        for job in jobs:
+            work(job)
+            yield job
+        return
+    # Forking a process that runs threads can hang, and the caller may have loaded torch.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_end_with_the_parent) as pool:
+        futures = {pool.submit(work, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_the_parent() -> None:
+    """Not only after the job in hand: a parent that was killed would leave orphans that write on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
