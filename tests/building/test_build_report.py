@@ -7,6 +7,7 @@ from skyreid.building.build_report import BuildReport, SourceReport
 REPORT = BuildReport(
     manifest_path=Path("out/manifest.jsonl"),
     manifest_sha256="00ff",
+    card_path=Path("out/dataset-card.md"),
     identities="annotated",
     sources=(
         SourceReport(
@@ -17,18 +18,23 @@ REPORT = BuildReport(
             boxes_dropped={"outside": 2, "ignored": 0},
             tracklets=11,
             tracklets_dropped={"too-short": 3},
+            tracks_dropped={"hidden": 1},
             crops=62,
-            faces_masked=1,
+            crops_dropped={"hidden": 4, "too-short": 3},
+            faces_detected=1,
+            faces_by_fallback=5,
         ),
     ),
 )
 
 
-def test_a_report_is_one_line_a_source_and_one_for_the_manifest():
+def test_a_report_is_one_line_a_source_one_for_the_manifest_and_one_for_the_card():
     assert REPORT.lines() == [
         "C1-a: 11 tracklets of 62 crops from 866 boxes (40 more interpolated) and 20 sampled frames; "
-        "1 faces masked; left out: 2 boxes outside, 3 tracklets too-short",
+        "1 faces and 5 heads without a found face masked; left out: 2 boxes outside, 4 crops hidden, "
+        "3 crops too-short, 3 tracklets too-short, 1 whole tracks hidden",
         "out/manifest.jsonl: identities annotated, sha256 00ff",
+        "out/dataset-card.md: what this data is; fill in terms and consent (skyreid build --help)",
     ]
 
 

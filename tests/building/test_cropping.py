@@ -1,30 +1,43 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from skyreid.building.cropping import Crop, cut
 from skyreid.building.decode import DEFAULT_LIMITS
+from skyreid.building.face_mask import FaceMask, MaskingConfig
+from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 from skyreid.progress import silent
-from tests.building.films import drawn_face, smooth, write_film
+from tests.building.films import drawn_face, noise, smooth, write_film
 
 
 def boxes(frames):
     return TrackedBoxes(frames=frames, dropped={})
 
 
-def run(film, tracked, folder, *, mask_faces=False, progress=silent):
+def run(film, tracked, folder, *, mask=None, is_annotated=True, progress=silent, **quality):
     return cut(
         film,
         tracked,
         folder,
         interval_s=0.5,
-        mask_faces=mask_faces,
+        quality=QualityFilter(tracked, QualityConfig(**quality), width=80, height=160, is_annotated=is_annotated),
+        mask=mask,
         duration_s=None,
         limits=DEFAULT_LIMITS,
         progress=progress,
     )
+
+
+@pytest.fixture(scope="module")
+def film_of_two_seconds(tmp_path_factory):
+    return write_film(tmp_path_factory.mktemp("film") / "a.mov", smooth(16))
 
 
 def test_the_crop_is_what_the_box_shows_at_each_sampled_frame(tmp_path):
@@ -62,15 +75,62 @@ def test_what_is_too_small_or_too_short_is_left_out_and_counted(tmp_path):
     tracked = boxes({0: people, 5: people | {3: (9.0, 9.0, 20.0, 40.0)}, 7: people})
     result = run(film, tracked, tmp_path / "out")
     assert [t.track for t in result.tracklets] == [1]
-    assert (result.dropped_boxes, result.dropped_tracklets) == ({"too-small": 2}, {"too-short": 1})
+    assert (result.dropped_crops, result.dropped_tracklets) == ({"too-small": 2, "too-short": 1}, {"too-short": 1})
+    assert result.dropped_tracks == {"too-small": 1, "too-short": 1}
+
+
+def test_who_is_in_no_sampled_frame_is_counted(tmp_path):
+    film = write_film(tmp_path / "a.mov", smooth(11))
+    result = run(film, boxes({3: {1: (0.0, 0.0, 9.0, 20.0)}, 4: {1: (0.0, 0.0, 9.0, 20.0)}}), tmp_path / "out")
+    assert (result.tracklets, result.dropped_crops, result.dropped_tracks) == ((), {}, {"not-sampled": 1})
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    frames=st.dictionaries(
+        st.sampled_from((0, 3, 5, 10, 15)),
+        st.dictionaries(
+            st.integers(0, 3),
+            st.tuples(st.integers(0, 60), st.integers(0, 30), st.integers(1, 20), st.integers(1, 30)),
+            min_size=1,
+        ),
+    ),
+    is_annotated=st.booleans(),
+)
+def test_nobody_vanishes_uncounted(film_of_two_seconds, frames, is_annotated):
+    tracked = boxes(
+        {
+            index: {track: (float(x), float(y), float(x + width), float(y + height))}
+            for index, people in frames.items()
+            for track, (x, y, width, height) in people.items()
+        }
+    )
+    with TemporaryDirectory() as folder:
+        result = run(film_of_two_seconds, tracked, Path(folder), is_annotated=is_annotated)
+    sampled = sum(len(people) for index, people in tracked.frames.items() if index % 5 == 0)
+    assert sum(len(t.crops) for t in result.tracklets) + sum(result.dropped_crops.values()) == sampled
+    everybody = {track for people in tracked.frames.values() for track in people}
+    assert len({t.track for t in result.tracklets}) + sum(result.dropped_tracks.values()) == len(everybody)
+
+
+def test_a_blurred_crop_is_left_out_unless_somebody_annotated_it(tmp_path):
+    pictures = noise(11, height=60, width=80)
+    pictures[5] = np.linspace(0, 255, 80, dtype=np.uint8)[None, :, None]  # light grows dark, evenly
+    film = write_film(tmp_path / "a.mov", pictures)
+    tracked = boxes({index: {1: (5.0, 5.0, 30.0, 55.0)} for index in (0, 5, 10)})
+    found = run(film, tracked, tmp_path / "found", is_annotated=False)
+    assert [crop.index for crop in found.tracklets[0].crops] == [0, 10]
+    assert found.dropped_crops == {"blurred": 1}
+    assert [crop.index for crop in run(film, tracked, tmp_path / "drawn").tracklets[0].crops] == [0, 5, 10]
 
 
 def test_faces_are_masked_in_every_crop_that_shows_them(tmp_path):
     face, eyes = drawn_face(40)
     film = write_film(tmp_path / "a.mov", [face] * 6)
     whole, half = (0.0, 0.0, 80.0, 160.0), (0.0, 20.0, 45.0, 160.0)
-    result = run(film, boxes({0: {1: whole, 2: half}, 5: {1: whole, 2: half}}), tmp_path / "out", mask_faces=True)
-    assert result.faces_masked == 2
+    mask = FaceMask(MaskingConfig(fallback=False))
+    result = run(film, boxes({0: {1: whole, 2: half}, 5: {1: whole, 2: half}}), tmp_path / "out", mask=mask)
+    assert (result.faces_detected, result.faces_by_fallback) == (2, 0)
     for tracklet in result.tracklets:
         for crop in tracklet.crops:
             left, top, right, bottom = map(int, crop.box)
@@ -79,6 +139,17 @@ def test_faces_are_masked_in_every_crop_that_shows_them(tmp_path):
             with Image.open(tracklet.folder / crop.file_name) as image:
                 hidden = np.asarray(image)[seen[top:bottom, left:right]].astype(int)
             assert np.abs(hidden - 96).max() <= 6
+            (region,) = crop.masked  # in the crop of the other person too, who has no face left to be found
+            assert region[0] < 30 < 50 < region[2]
+
+
+def test_a_region_masked_elsewhere_does_not_count_for_a_crop(tmp_path):
+    film = write_film(tmp_path / "a.mov", smooth(6, height=160))
+    people = {1: (0.0, 0.0, 30.0, 90.0), 2: (40.0, 40.0, 60.0, 140.0)}
+    result = run(film, boxes({0: people, 5: people}), tmp_path / "out", mask=FaceMask(MaskingConfig()))
+    assert result.faces_by_fallback == 4
+    heads = [crop.masked for tracklet in result.tracklets for crop in tracklet.crops]
+    assert heads == 2 * [((3.0, 0.0, 27.0, 18.0),)] + 2 * [((42.0, 40.0, 58.0, 60.0),)]
 
 
 def test_boxes_beyond_the_end_of_the_video_are_refused(tmp_path):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from skyreid.building.build_report import SourceReport
 from skyreid.building.cropping import Crop
+from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.finished_source import (
     CROPS,
     RECORDS,
@@ -11,13 +12,16 @@ from skyreid.building.finished_source import (
     read_finished,
     write_finished,
 )
+from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.tracklet import Platform
+
+GREY, DEFAULT = MaskingConfig(), QualityConfig()
 
 
 def committed(out_dir):
     """A record with its crops."""
-    crops = (Crop(0, 0.0, (1.0, 2.0, 3.0, 4.0)), Crop(5, 0.5, (1.5, 2.0, 3.0, 4.0)))
+    crops = (Crop(0, 0.0, (1.0, 2.0, 3.0, 4.0), ((1.0, 2.0, 2.0, 3.0),)), Crop(5, 0.5, (1.5, 2.0, 3.0, 4.0)))
     report = SourceReport(
         name="C1-a",
         frames_read=2,
@@ -26,8 +30,11 @@ def committed(out_dir):
         boxes_dropped={},
         tracklets=1,
         tracklets_dropped={},
+        tracks_dropped={},
         crops=2,
-        faces_masked=0,
+        crops_dropped={},
+        faces_detected=1,
+        faces_by_fallback=0,
     )
     finished = FinishedSource(
         fingerprint={"interval_s": "0.5"}, report=report, tracklets=(FinishedTracklet("C1-a-0001", 7, crops),)
@@ -59,16 +66,27 @@ def test_the_fingerprint_changes_with_everything_that_decides_over_the_crops(tmp
             (tmp_path / name).write_text(content)
         return Source(path=tmp_path / "video", platform=Platform.GROUND, camera="C1", annotations=tmp_path / "gt")
 
-    def of(source, *, interval_s=0.5, mask_faces=True):
-        return tuple(fingerprint(source, interval_s=interval_s, mask_faces=mask_faces).items())
+    def of(source, *, finder="annotations", interval_s=0.5, masking=GREY, quality=DEFAULT):
+        parts = fingerprint(source, finder=finder, interval_s=interval_s, masking=masking, quality=quality)
+        return tuple(parts.items())
+
+    def yunet(name, content):
+        (tmp_path / name).write_text(content)
+        return MaskingConfig(detector="yunet", model=tmp_path / name)
 
     base = of(source("v", "a"))
     others = {
         of(source("w", "a")),
         of(source("v", "b")),
         of(source("v", "a"), interval_s=0.25),
-        of(source("v", "a"), mask_faces=False),
+        of(source("v", "a"), masking=None),
+        of(source("v", "a"), masking=MaskingConfig(style="pixelate")),
+        of(source("v", "a"), masking=yunet("one", "1")),
+        of(source("v", "a"), masking=yunet("two", "2")),
+        of(source("v", "a"), quality=QualityConfig(min_visible=0.5)),
+        of(source("v", "a"), finder="moving-camera"),
         of(Source(path=Path(tmp_path / "video"), platform=Platform.GROUND, camera="C1")),
     }
-    assert len(others - {base}) == 5
+    assert len(others - {base}) == 10
     assert of(source("v", "a")) == base
+    assert of(source("v", "a"), masking=yunet("one", "2")) == of(source("v", "a"), masking=yunet("two", "2"))

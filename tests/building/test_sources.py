@@ -1,16 +1,18 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from skyreid.building.sources import Source, check_together, parse_source
+from skyreid.building.sources import Source, check_together, parse_source, read_sources
 from skyreid.errors import SourceError
 from skyreid.tracklet import Platform
 
 GROUND, AERIAL = Platform.GROUND, Platform.AERIAL
 
 
-def source(path="a.mp4", *, platform=GROUND, camera="C1", annotations=None):
-    return Source(path=Path(path), platform=platform, camera=camera, annotations=annotations)
+def source(path="a.mp4", *, platform=GROUND, camera="C1", annotations=None, **more):
+    return Source(path=Path(path), platform=platform, camera=camera, annotations=annotations, **more)
 
 
 def test_a_source_is_read_from_one_word():
@@ -18,17 +20,27 @@ def test_a_source_is_read_from_one_word():
         "in/a.mp4", platform=AERIAL, camera="drone 1", annotations=Path("gt.txt")
     )
     assert parse_source("a,b.mp4,camera=C1,platform=ground") == source("a,b.mp4")
+    started = parse_source("a.mp4,platform=ground,camera=C1,start_time=2026-05-04T09:00:00+02:00")
+    assert started == source(start_time=datetime(2026, 5, 4, 9, tzinfo=timezone(timedelta(hours=2))))
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a.mp4,platform=ground,camera=C1,fps=3", "a source has the keys platform, camera, annotations; got 'fps'"),
+        (
+            "a.mp4,platform=ground,camera=C1,fps=3",
+            "a source has the keys platform, camera, annotations, format, start_time; got 'fps'",
+        ),
         ("a.mp4,camera=C1", "platform is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=sea,camera=C1", "platform is ground or aerial; got 'sea'"),
         ("a.mp4,platform=ground,camera=", "camera is empty"),
         ("a.mp4,camera=a,camera=b,platform=ground", "camera stands twice"),
+        (
+            "a.mp4,platform=ground,camera=C1,start_time=2026-05-04T09:00:00",
+            "start_time is a time of ISO 8601 with its zone, such as 2026-05-04T09:00:00+02:00; "
+            "got '2026-05-04T09:00:00'",
+        ),
         (
             ",platform=ground,camera=C1",
             "a source begins with its file, as in video.mp4,platform=ground,camera=C1",
@@ -69,9 +81,9 @@ def test_a_name_fits_every_file_system(camera, file, name):
             "b.mp4: camera 'C1' cannot be on the ground and in the air",
         ),
         (
-            [source(platform=AERIAL)],
-            "a.mp4: without annotations people are found by motion, which an aerial camera hides; bring boxes in "
-            "MOTChallenge format (annotations=FILE), such as a tracker of your own writes",
+            [source("a.mp4", is_simulated=True), source("b.mp4")],
+            "b.mp4 and a.mp4: one is simulated and one is not; build them into two folders, so that nobody takes drawn "
+            "people for real ones",
         ),
     ],
 )
@@ -83,3 +95,79 @@ def test_sources_that_do_not_go_together_are_refused(sources, complaint):
 
 def test_a_camera_may_have_several_videos_and_a_video_may_be_of_several_cameras():
     check_together([source("a.mp4"), source("b.mp4"), source("a.mp4", camera="C2")])
+    check_together([source(platform=AERIAL)])  # who is in it, a finder for moving cameras tells
+
+
+KEYS = "file, platform, camera, annotations, format, start_time"
+GATE = {"file": "videos/gate.mp4", "platform": "ground", "camera": "gate"}
+WALL = GATE | {"file": "wall.mp4", "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/wall.txt"}
+
+
+def written(folder, content):
+    path = folder / "sources.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_sources_are_read_from_a_file(tmp_path):
+    path = written(tmp_path, {"sources": [GATE, WALL], "simulated": True})
+    gate = source(tmp_path / "videos/gate.mp4", camera="gate", is_simulated=True)
+    wall = source(
+        tmp_path / "wall.mp4",
+        camera="gate",
+        annotations=tmp_path / "truth/wall.txt",
+        start_time=datetime(2026, 5, 4, 9, tzinfo=UTC),
+        is_simulated=True,
+    )
+    assert read_sources(path) == [gate, wall]
+    assert read_sources(path, with_annotations=False)[1].annotations is None
+    assert not read_sources(written(tmp_path, {"sources": [GATE]}))[0].is_simulated
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        (GATE | {"fps": "3"}, f"a source has the keys {KEYS}; got 'fps'"),
+        ({"platform": "ground", "camera": "C1"}, "file is missing, as in {\"file\": \"video.mp4\", \"platform\": "
+         "\"ground\", \"camera\": \"C1\"}"),
+        (GATE | {"camera": ""}, "camera is empty"),
+        (GATE | {"camera": 3}, "camera must be a text; got 3"),
+        (GATE | {"platform": "sea"}, "platform is ground or aerial; got 'sea'"),
+        (GATE | {"start_time": "noon"}, "start_time is a time of ISO 8601 with its zone, such as "
+         "2026-05-04T09:00:00+02:00; got 'noon'"),
+        (GATE | {"file": "../gate.mp4"}, "'../gate.mp4' must lie in the folder of the file that names it"),
+        (GATE | {"file": "/gate.mp4"}, "'/gate.mp4' must lie in the folder of the file that names it"),
+        (GATE | {"annotations": "way/out.txt"}, "'way/out.txt' must lie in the folder of the file that names it"),
+        ("gate.mp4", f"must be an object with the keys {KEYS}; got 'gate.mp4'"),
+        (WALL, "'wall.mp4' stands twice"),
+    ],
+)  # fmt: skip
+def test_a_file_with_a_wrong_source_is_refused_by_name(tmp_path, record, complaint):
+    (tmp_path / "way").symlink_to(tmp_path.parent)
+    path = written(tmp_path, {"sources": [WALL, record]})
+    with pytest.raises(SourceError) as caught:
+        read_sources(path)
+    assert str(caught.value) == f"{path}: source 2: {complaint}"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", " must be a JSON file of sources; it cannot be read: "),
+        ([GATE], ' must be a JSON object such as {"sources": [...]}'),
+        ({"sources": [GATE], "scene": 1}, ": has the keys sources and simulated; got 'scene'"),
+        ({"sources": [GATE], "simulated": "no"}, ": simulated is true or false; got 'no'"),
+    ],
+)
+def test_a_file_that_is_none_of_sources_is_refused(tmp_path, content, complaint):
+    path = written(tmp_path, content)
+    with pytest.raises(SourceError) as caught:
+        read_sources(path)
+    assert str(caught.value).startswith(f"{path}{complaint}")
+
+
+def test_the_format_of_annotations_can_be_named():
+    source = parse_source("a.mp4,platform=ground,camera=C1,annotations=gt.txt,format=visdrone")
+    assert source.format == "visdrone"
+    with pytest.raises(SourceError, match=r"format is that of the annotations, and there are none$"):
+        parse_source("a.mp4,platform=ground,camera=C1,format=mot")

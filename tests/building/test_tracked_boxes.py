@@ -27,6 +27,14 @@ def test_short_holes_of_a_straight_walk_are_filled_and_long_ones_are_not(seen, r
     assert whole.dropped == {"ignored": 3}
 
 
+def test_what_is_known_of_the_seen_stays_and_nothing_is_told_of_the_filled_in():
+    boxes = TrackedBoxes(frames={0: line(0), 2: line(2)}, dropped={}, visible={0: {1: 0.5}}, identified=True)
+    whole, filled = without_holes(boxes, frame_rate=25.0)
+    assert filled == 1
+    assert whole.visible == {0: {1: 0.5}}
+    assert whole.identified
+
+
 def test_people_are_filled_in_one_by_one():
     frames = {0: line(0) | line(0, track=2), 1: line(1, track=2), 2: line(2)}
     whole, filled = without_holes(tracked(frames), frame_rate=25.0)

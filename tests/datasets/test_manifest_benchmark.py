@@ -24,6 +24,13 @@ def test_with_one_platform_all_are_searched(miniature):
     assert benchmark.protocol.name == "cross-camera"
 
 
+def test_what_is_measured_while_building_is_what_is_read_later(miniature):
+    root = miniature("manifest")
+    assert manifest_benchmark.as_benchmark(read_manifest(root / "manifest.jsonl").tracklets) == (
+        manifest_benchmark.read(root)
+    )
+
+
 def test_a_missing_frame_is_named(miniature):
     root = miniature("manifest")
     (root / "crops/aerial-2/000001.jpg").unlink()

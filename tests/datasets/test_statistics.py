@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.datasets import BENCHMARKS, read_benchmark
-from skyreid.datasets.statistics import _distributions, benchmark_statistics
+from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, _distributions, _in_paper_range, benchmark_statistics
 from skyreid.datasets.verification import verify
 from skyreid.errors import MissingFrameError
 from skyreid.tracklet import Platform
@@ -55,6 +55,24 @@ def test_lengths_and_widths_are_told_by_platform(miniature):
     assert (aerial.num, aerial.minimum, aerial.maximum) == (12, 16, 16)
     assert statistics.sequence_lengths[Platform.GROUND].histogram == (0, 0, 1, 2)
     assert statistics.sequence_lengths[Platform.AERIAL].histogram == (0, 0, 0, 0, 3)
+
+
+def test_the_share_of_widths_in_the_papers_range_is_told(miniature):
+    statistics = benchmark_statistics(read_benchmark("g2a-vreid", miniature("g2a-vreid")))
+    assert statistics.crop_widths_in_paper_range == {Platform.GROUND: 0.0, Platform.AERIAL: 1.0}  # 8 and 16 pixels
+    assert statistics.lines()[-2:] == [
+        "ground               0.0% of the crops are 10 to 70 px wide, as in G2A-VReID",
+        "aerial             100.0% of the crops are 5 to 35 px wide, as in G2A-VReID",
+    ]
+
+
+@given(st.dictionaries(st.sampled_from(Platform), st.lists(st.integers(1, 90), max_size=20)))
+def test_shares_count_both_ends_of_the_range(widths):
+    shares = _in_paper_range(widths)
+    assert set(shares) == {platform for platform, group in widths.items() if group}
+    for platform, share in shares.items():
+        low, high = PAPER_CROP_WIDTHS[platform]
+        assert share * len(widths[platform]) == pytest.approx(sum(w in range(low, high + 1) for w in widths[platform]))
 
 
 def test_only_headers_are_read(miniature):

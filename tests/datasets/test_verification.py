@@ -52,6 +52,13 @@ def test_an_intact_copy_of_the_published_size_passes(mars):
     assert len(verification.counts) == 8
 
 
+def test_other_data_in_a_layout_is_not_bound_by_what_was_published(mars):
+    (mars / "bbox_test/0002/0002C1T0003F001.jpg").unlink()
+    verification = verify("mars", mars, is_published=False)
+    assert verification.counts == ()
+    assert findings(verification) == [("missing file", "bbox_test/0002/0002C1T0003F001.jpg")]
+
+
 def test_people_outside_the_split_count_as_published(miniature):
     counts = {check.name: check.found for check in verify("prid-2011", miniature("prid-2011")).counts}
     assert counts == {

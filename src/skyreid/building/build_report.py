@@ -21,12 +21,34 @@ class SourceReport:
     boxes_interpolated: int
     """Added where a person was not marked for a moment."""
     boxes_dropped: Mapping[str, int]
-    """By reason."""
+    """By reason, before anything was cut: by the reader of the annotations, or by the finder."""
     tracklets: int
     tracklets_dropped: Mapping[str, int]
+    tracks_dropped: Mapping[str, int]
+    """Annotated people, or tracks that were found, of whom no tracklet is left, by the main reason."""
     crops: int
     """Written, in the tracklets that are kept."""
-    faces_masked: int
+    crops_dropped: Mapping[str, int]
+    """By reason: boxes of sampled frames that have no crop. With `crops`, these are all of them."""
+    faces_detected: int
+    """And covered, in the sampled frames."""
+    faces_by_fallback: int
+    """Heads covered because no face was detected on them."""
+
+    def left_out(self) -> list[str]:
+        """What was dropped, in words such as `3 crops hidden`."""
+        counts = {
+            "boxes": self.boxes_dropped,
+            "crops": self.crops_dropped,
+            "tracklets": self.tracklets_dropped,
+            "whole tracks": self.tracks_dropped,
+        }
+        return [
+            f"{number} {what} {reason}"
+            for what, reasons in counts.items()
+            for reason, number in sorted(reasons.items())
+            if number
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,31 +57,32 @@ class BuildReport:
 
     manifest_path: Path
     manifest_sha256: str
+    card_path: Path
+    """The dataset card."""
     identities: str
     """`annotated`: a pid is a person. `per-tracklet`: nobody knows who is who, every tracklet has its own."""
     sources: tuple[SourceReport, ...]
 
     def lines(self) -> list[str]:
-        """One line for each source and one for the manifest."""
-        lines = []
-        for source in self.sources:
-            dropped = [
-                f"{number} {what} {reason}"
-                for what, reasons in (("boxes", source.boxes_dropped), ("tracklets", source.tracklets_dropped))
-                for reason, number in sorted(reasons.items())
-                if number
-            ]
-            lines.append(
-                f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
-                f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
-                f"{source.faces_masked} faces masked; "
-                f"left out: {', '.join(dropped) or 'nothing'}"
-            )
+        """One line for each source, one for the manifest and one for the card."""
+        lines = [
+            f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
+            f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
+            f"{source.faces_detected} faces and {source.faces_by_fallback} heads without a found face masked; "
+            f"left out: {', '.join(source.left_out()) or 'nothing'}"
+            for source in self.sources
+        ]
         if not any(source.tracklets for source in self.sources):
             lines.append("nobody was found: nothing can be embedded or searched")
         lines.append(f"{self.manifest_path}: identities {self.identities}, sha256 {self.manifest_sha256}")
+        lines.append(f"{self.card_path}: what this data is; fill in terms and consent (skyreid build --help)")
         return lines
 
     def to_json(self) -> dict[str, Json]:
         """What a program reads."""
-        return {**asdict(self), "manifest_path": str(self.manifest_path), "sources": [asdict(s) for s in self.sources]}
+        return {
+            **asdict(self),
+            "manifest_path": str(self.manifest_path),
+            "card_path": str(self.card_path),
+            "sources": [asdict(source) for source in self.sources],
+        }

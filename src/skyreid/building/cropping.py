@@ -1,25 +1,23 @@
 """Tracked boxes and a video to crops of people on disk, one folder for each tracklet."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from skyreid.building.decode import DecodeLimits, frames
+from skyreid.building.decode import DecodeLimits, VideoFrame, frames
 from skyreid.building.face_mask import FaceMask
+from skyreid.building.quality import QualityFilter
+from skyreid.building.sharpness import sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 
-MIN_SIDE = 5
-"""Pixels. The smallest people in G2A-VReID are 5 wide (paper section 3.3)."""
 MAX_PAUSE_S = 2.0
 """Who is not seen for longer starts a new tracklet."""
-MIN_FRAMES = 2
-"""Fewer make no video."""
 JPEG_QUALITY = 95
 
 
@@ -31,6 +29,8 @@ class Crop:
     """Of the frame, from 0."""
     time_s: float
     box: Box
+    masked: tuple[Box, ...] = ()
+    """What was painted over in the frame and shows in the crop, in pixels of the frame."""
 
     @property
     def file_name(self) -> str:
@@ -55,10 +55,16 @@ class Cut:
     """In order of their first crop."""
     frames_read: int
     """Sampled frames."""
-    dropped_boxes: Mapping[str, int]
+    dropped_crops: Mapping[str, int]
+    """Boxes in sampled frames of which no crop is left, by reason."""
     dropped_tracklets: Mapping[str, int]
-    faces_masked: int
-    """In kept and dropped tracklets."""
+    dropped_tracks: Mapping[str, int]
+    """Tracks of which no tracklet is left, by the reason that most of their boxes were dropped for, or
+    `not-sampled`."""
+    faces_detected: int
+    """In all sampled frames."""
+    faces_by_fallback: int
+    """Regions that were painted over although no face was detected there."""
 
 
 def cut(
@@ -67,35 +73,41 @@ def cut(
     folder: Path,
     *,
     interval_s: float,
-    mask_faces: bool,
+    quality: QualityFilter,
+    mask: FaceMask | None,
     duration_s: float | None,
     limits: DecodeLimits,
     progress: Progress,
 ) -> Cut:
     """Write the crop of every tracked person at every sampled frame below `folder`, as JPEG.
 
-    A box is widened to whole pixels; that is the crop, and its box. Left out, by reason: boxes
-    that are `too-small`, tracklets that are `too-short` (their crops stay in `folder`).
+    A box is widened to whole pixels; that is the crop, and its box. Every box of a sampled frame either has a
+    crop in a tracklet or is counted as dropped: for the reasons of `quality`, `blurred`, or `too-short` with
+    its tracklet, whose crops stay in `folder`. Faces are painted over by `mask` before anything is written.
 
     Raises:
         VideoError: the video cannot be decoded.
         SourceError: there are boxes beyond the end of the video.
     """
-    mask = FaceMask() if mask_faces else None
     begun: list[CutTracklet] = []
     going_on: dict[int, tuple[CutTracklet, float]] = {}  # by track, with the time of its last crop
-    dropped: Counter[str] = Counter()
-    frames_read = faces = last = step = 0
+    dropped: defaultdict[int, Counter[str]] = defaultdict(Counter)  # by track
+    frames_read = detected = fallback = last = step = 0
     for frame in frames(video, interval_s=interval_s, limits=limits):
         frames_read += 1
         last, step = frame.index, max(step, frame.index - last)
         people = {track: _widened(box) for track, box in sorted(tracked.frames.get(frame.index, {}).items())}
+        unfit = _unfit(frame, people, quality)
+        masked: list[Box] = []
         if mask is not None:  # all of them before the first crop: people overlap
-            faces += sum(mask.cover(frame.pixels, box) for box in people.values())
+            for box in people.values():
+                faces = mask.cover(frame.pixels, box)
+                detected += faces.detected
+                fallback += faces.fallback
+                masked += faces.regions
         for track, box in people.items():
-            left, top, right, bottom = map(int, box)
-            if min(right - left, bottom - top) < MIN_SIDE:
-                dropped["too-small"] += 1
+            if track in unfit:
+                dropped[track][unfit[track]] += 1
                 continue
             tracklet, seen_s = going_on.get(track, (None, 0.0))
             if tracklet is None or frame.time_s - seen_s > MAX_PAUSE_S:
@@ -103,7 +115,8 @@ def cut(
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
             going_on[track] = tracklet, frame.time_s
-            crop = Crop(frame.index, frame.time_s, box)
+            crop = Crop(frame.index, frame.time_s, box, tuple(region for region in masked if _meet(region, box)))
+            left, top, right, bottom = map(int, box)
             picture = Image.fromarray(frame.pixels[top:bottom, left:right])
             picture.save(tracklet.folder / crop.file_name, quality=JPEG_QUALITY)
             tracklet.crops.append(crop)
@@ -113,14 +126,42 @@ def cut(
             f"{video}: there are boxes in frame {max(tracked.frames)} from 0, but the video ends near frame {last}; "
             "are these the annotations of this video?"
         )
-    kept = tuple(tracklet for tracklet in begun if len(tracklet.crops) >= MIN_FRAMES)
+    kept = tuple(tracklet for tracklet in begun if len(tracklet.crops) >= quality.config.min_crops)
+    for tracklet in begun:
+        if tracklet not in kept:
+            dropped[tracklet.track]["too-short"] += len(tracklet.crops)
     return Cut(
         tracklets=kept,
         frames_read=frames_read,
-        dropped_boxes=dropped,
+        dropped_crops=sum(dropped.values(), Counter[str]()),
         dropped_tracklets={"too-short": len(begun) - len(kept)},
-        faces_masked=faces,
+        dropped_tracks=_dropped_tracks(tracked, kept, dropped),
+        faces_detected=detected,
+        faces_by_fallback=fallback,
     )
+
+
+def _unfit(frame: VideoFrame, people: Mapping[int, Box], quality: QualityFilter) -> dict[int, str]:
+    """Judge boxes and pixels; before faces are masked, since a grey patch has sharp edges."""
+    unfit = quality.reasons(frame.index, people)
+    if not quality.is_annotated:
+        for track, box in people.items():
+            left, top, right, bottom = map(int, box)
+            if track not in unfit and sharpness(frame.pixels[top:bottom, left:right]) < quality.config.min_sharpness:
+                unfit[track] = "blurred"
+    return unfit
+
+
+def _dropped_tracks(
+    tracked: TrackedBoxes, kept: tuple[CutTracklet, ...], dropped: Mapping[int, Counter[str]]
+) -> dict[str, int]:
+    everybody = {track for people in tracked.frames.values() for track in people}
+    lost = sorted(everybody - {tracklet.track for tracklet in kept})
+    return dict(Counter(dropped[track].most_common(1)[0][0] if track in dropped else "not-sampled" for track in lost))
+
+
+def _meet(first: Box, second: Box) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
 def _widened(box: Box) -> Box:

@@ -9,11 +9,14 @@ from pathlib import Path
 from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
 from skyreid.building.cropping import Crop
+from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
+from skyreid.building.tracked_boxes import Box
 
 CROPS = "crops"
 RECORDS = "sources"
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
 
@@ -37,13 +40,30 @@ class FinishedSource:
     tracklets: tuple[FinishedTracklet, ...]
 
 
-def fingerprint(source: Source, *, interval_s: float, mask_faces: bool) -> dict[str, str]:
-    """What decides over a source's crops; reads the whole video once."""
+def fingerprint(
+    source: Source, *, finder: str, interval_s: float, masking: MaskingConfig | None, quality: QualityConfig
+) -> dict[str, str]:
+    """What decides over a source's crops; reads the whole video once.
+
+    Args:
+        source: the source.
+        finder: who finds the people, as `finder.finder_of` gives it.
+        interval_s: between two crops.
+        masking: None = faces stay.
+        quality: which boxes are dropped.
+    """
+    if masking is None:
+        how_masked = "none"
+    else:
+        model = _sha256(masking.model) if masking.model else None  # wherever the file lies
+        how_masked = json.dumps({**asdict(masking), "model": model})
     return {
         "video_sha256": _sha256(source.path),
         "annotations_sha256": _sha256(source.annotations) if source.annotations else "none",
+        "finder": finder,
         "interval_s": str(interval_s),
-        "mask_faces": str(mask_faces),
+        "masking": how_masked,
+        "quality": json.dumps(asdict(quality)),
         "builder_version": str(BUILDER_VERSION),
     }
 
@@ -67,7 +87,10 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
         FinishedTracklet(
             tracklet["tracklet_id"],
             tracklet["person"],
-            tuple(Crop(crop["index"], crop["time_s"], tuple(crop["box"])) for crop in tracklet["crops"]),
+            tuple(
+                Crop(crop["index"], crop["time_s"], _box(crop["box"]), tuple(map(_box, crop["masked"])))
+                for crop in tracklet["crops"]
+            ),
         )
         for tracklet in record["tracklets"]
     )
@@ -85,6 +108,11 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _box(numbers: list[float]) -> Box:
+    left, top, right, bottom = numbers
+    return left, top, right, bottom
 
 
 def _sha256(path: Path) -> str:

@@ -1,14 +1,16 @@
 """What the user brings: a video, the camera that took it, and perhaps who is where in it."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from skyreid.errors import SourceError
 from skyreid.tracklet import Platform
 
-_KEYS = ("platform", "camera", "annotations")
+_KEYS = ("platform", "camera", "annotations", "format", "start_time")
 _MAX_NAME = 40
 """Characters that a camera or a file gives to a folder's name, so that it stays below 255 bytes."""
 
@@ -22,7 +24,13 @@ class Source:
     camera: str
     """Its name; the same name in two sources is the same camera."""
     annotations: Path | None = None
-    """Boxes with identity numbers in MOTChallenge format; None = find people by motion."""
+    """Boxes with identity numbers, in a format of `building.annotations`; None = find people in the pixels."""
+    format: str | None = None
+    """Of the annotations, a name in `building.annotations.FORMATS`; None = told by their content."""
+    start_time: datetime | None = None
+    """When the first frame was taken, with a time zone; None = nobody knows."""
+    is_simulated: bool = False
+    """Whether a program drew the video."""
 
     @property
     def name(self) -> str:
@@ -34,7 +42,8 @@ def parse_source(text: str) -> Source:
     """Read `FILE,platform=ground,camera=C1,annotations=gt.txt`, as the command line takes it.
 
     Raises:
-        SourceError: a key is unknown, missing, empty or given twice, or the platform is neither of the two.
+        SourceError: a key is unknown, missing, empty or given twice, the platform is neither of the two, or
+            the start time has no time zone.
     """
     path, *items = re.split(r",(?=\w+=)", text)
     given: dict[str, str] = {}
@@ -44,30 +53,76 @@ def parse_source(text: str) -> Source:
             raise SourceError(f"{text!r}: a source has the keys {', '.join(_KEYS)}; got {key!r}")
         if key in given:
             raise SourceError(f"{text!r}: {key} stands twice")
-        if not value:
-            raise SourceError(f"{text!r}: {key} is empty")
         given[key] = value
     if not path:
         raise SourceError(f"{text!r}: a source begins with its file, as in video.mp4,platform=ground,camera=C1")
-    for key in ("platform", "camera"):
-        if key not in given:
-            raise SourceError(f"{text!r}: {key} is missing, as in {path},platform=ground,camera=C1")
-    if given["platform"] not in tuple(Platform):
-        raise SourceError(f"{text!r}: platform is {' or '.join(Platform)}; got {given['platform']!r}")
+    _check_present(given, repr(text), example=f"{path},platform=ground,camera=C1")
     return Source(
         path=Path(path),
-        platform=Platform(given["platform"]),
+        platform=_platform(given["platform"], repr(text)),
         camera=given["camera"],
         annotations=Path(given["annotations"]) if "annotations" in given else None,
+        format=_format(given, repr(text)),
+        start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,
     )
+
+
+def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
+    """Read the sources of a file such as `skyreid simulate` writes:
+
+        {"sources": [{"file": "videos/gate.mp4", "platform": "ground", "camera": "gate",
+                      "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/gate.txt"}],
+         "simulated": true}
+
+    `start_time`, `annotations`, their `format` and `simulated` may be absent. Paths count from the file's
+    folder and never leave it.
+
+    Args:
+        path: the file.
+        with_annotations: False passes over the annotations, so that people are found as if there were none.
+
+    Raises:
+        SourceError: the file is not of this format, names a video twice, or a path leaves its folder.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} must be a JSON file of sources; it cannot be read: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("sources"), list):
+        raise SourceError(f'{path} must be a JSON object such as {{"sources": [...]}}')
+    unknown = sorted(set(content) - {"sources", "simulated"})
+    if unknown:
+        raise SourceError(f"{path}: has the keys sources and simulated; got {unknown[0]!r}")
+    is_simulated = content.get("simulated", False)
+    if not isinstance(is_simulated, bool):
+        raise SourceError(f"{path}: simulated is true or false; got {is_simulated!r}")
+    sources: list[Source] = []
+    for number, record in enumerate(content["sources"], start=1):
+        where = f"{path}: source {number}"
+        given = _texts(record, where)
+        source = Source(
+            path=_inside(given["file"], path.parent, where),
+            platform=_platform(given["platform"], where),
+            camera=given["camera"],
+            annotations=_inside(given["annotations"], path.parent, where)
+            if with_annotations and "annotations" in given
+            else None,
+            format=_format(given, where) if with_annotations else None,
+            start_time=_start_time(given["start_time"], where) if "start_time" in given else None,
+            is_simulated=is_simulated,
+        )
+        if any(source.path == other.path for other in sources):
+            raise SourceError(f"{where}: {given['file']!r} stands twice")
+        sources.append(source)
+    return sources
 
 
 def check_together(sources: Sequence[Source]) -> None:
     """See whether these sources can be one build.
 
     Raises:
-        SourceError: there is none, two would have the same name, a camera is of both platforms, or a drone's
-            video has no annotations.
+        SourceError: there is none, two would have the same name, a camera is of both platforms, or some are
+            simulated and some are not.
     """
     if not sources:
         raise SourceError("a build needs at least one source")
@@ -82,11 +137,72 @@ def check_together(sources: Sequence[Source]) -> None:
             )
         if platforms.setdefault(source.camera, source.platform) is not source.platform:
             raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
-        if source.annotations is None and source.platform is Platform.AERIAL:
+        if source.is_simulated is not sources[0].is_simulated:
             raise SourceError(
-                f"{source.path}: without annotations people are found by motion, which an aerial camera hides; "
-                "bring boxes in MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
+                f"{source.path} and {sources[0].path}: one is simulated and one is not; build them into two "
+                "folders, so that nobody takes drawn people for real ones"
             )
+
+
+def _texts(record: object, where: str) -> dict[str, str]:
+    """The entries of a source in a file, all of them texts that are not empty."""
+    keys = ("file", *_KEYS)
+    if not isinstance(record, dict):
+        raise SourceError(f"{where}: must be an object with the keys {', '.join(keys)}; got {record!r}")
+    given: dict[str, str] = {}
+    for key, value in record.items():
+        if key not in keys:
+            raise SourceError(f"{where}: a source has the keys {', '.join(keys)}; got {key!r}")
+        if not isinstance(value, str):
+            raise SourceError(f"{where}: {key} must be a text; got {value!r}")
+        given[key] = value
+    example = '{"file": "video.mp4", "platform": "ground", "camera": "C1"}'
+    _check_present(given, where, example=example, needed=("file", "platform", "camera"))
+    return given
+
+
+def _check_present(
+    given: Mapping[str, str], where: str, *, example: str, needed: Sequence[str] = ("platform", "camera")
+) -> None:
+    for key in needed:
+        if key not in given:
+            raise SourceError(f"{where}: {key} is missing, as in {example}")
+    for key, value in given.items():
+        if not value:
+            raise SourceError(f"{where}: {key} is empty")
+
+
+def _platform(text: str, where: str) -> Platform:
+    if text not in tuple(Platform):
+        raise SourceError(f"{where}: platform is {' or '.join(Platform)}; got {text!r}")
+    return Platform(text)
+
+
+def _format(given: Mapping[str, str], where: str) -> str | None:
+    """The annotations' format; which names there are is known where they are read."""
+    if "format" in given and "annotations" not in given:
+        raise SourceError(f"{where}: format is that of the annotations, and there are none")
+    return given.get("format")
+
+
+def _start_time(text: str, where: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise SourceError(
+            f"{where}: start_time is a time of ISO 8601 with its zone, such as 2026-05-04T09:00:00+02:00; got {text!r}"
+        )
+    return time
+
+
+def _inside(relative: str, folder: Path, where: str) -> Path:
+    # Resolved, since a link leads out as well as `..` does.
+    is_plain = not Path(relative).is_absolute() and "\\" not in relative and "\0" not in relative
+    if not is_plain or not (folder / relative).resolve().is_relative_to(folder.resolve()):
+        raise SourceError(f"{where}: {relative!r} must lie in the folder of the file that names it")
+    return folder / relative
 
 
 def _plain(name: str) -> str:

@@ -1,7 +1,7 @@
 """Who is where in each frame of one video: what annotations and the tracker both give to the cropper."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -20,6 +20,12 @@ class TrackedBoxes:
     """Frame number from 0, then track number, then box. A frame without boxes may be absent."""
     dropped: Mapping[str, int]
     """Boxes left out, by reason."""
+    visible: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Frame, then track, then the share of the person that is neither hidden nor outside the picture, 0-1; only
+    where somebody said so, never for a box that was filled in."""
+    identified: bool = False
+    """Whether a track number is a person's, the same in every video of a build; otherwise it only tells the
+    tracks of this video apart."""
 
 
 def without_holes(tracked: TrackedBoxes, *, frame_rate: float) -> tuple[TrackedBoxes, int]:
@@ -34,10 +40,15 @@ def without_holes(tracked: TrackedBoxes, *, frame_rate: float) -> tuple[TrackedB
             last[track] = index
             if index - before > reach:
                 continue
-            for hole in range(before + 1, index):
-                share = (hole - before) / (index - before)
-                start = tracked.frames[before][track]
-                left, top, right, bottom = (a + share * (b - a) for a, b in zip(start, box, strict=True))
-                frames.setdefault(hole, {})[track] = (left, top, right, bottom)
+            for hole, between in straight_line(before, tracked.frames[before][track], index, box):
+                frames.setdefault(hole, {})[track] = between
                 filled += 1
-    return TrackedBoxes(frames=frames, dropped=tracked.dropped), filled
+    return replace(tracked, frames=frames), filled
+
+
+def straight_line(first: int, start: Box, last: int, end: Box) -> Iterator[tuple[int, Box]]:
+    """Give the frames between two frames, and the boxes of somebody who walks from one to the other."""
+    for index in range(first + 1, last):
+        share = (index - first) / (last - first)
+        left, top, right, bottom = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+        yield index, (left, top, right, bottom)

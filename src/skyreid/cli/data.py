@@ -13,20 +13,27 @@ def data_list() -> None:
         print(f"{name:14} {entry.terms}")
 
 
-def data_verify(name: Name, root: Path, *, split: int = 0, decode_images: bool = True, json: bool = False) -> int:
+def data_verify(
+    name: Name, root: Path | None = None, *, split: int = 0, decode_images: bool = True, json: bool = False
+) -> int:
     """Check a benchmark on disk against its published counts, and name everything that is wrong.
 
     Args:
-        name: of `skyreid data list`.
-        root: its folder.
+        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote, which
+            no published counts bind.
+        root: folder of the benchmark.
         split: of benchmarks with several splits.
         decode_images: decode every image; --no-decode-images is quicker and finds less.
         json: print JSON.
     """
     from skyreid.datasets.verification import verify
 
+    is_published = root is not None
+    name, root = _benchmark(name, root)
     with Bars() as bars:
-        verification = verify(name, root, split=split, decode_images=decode_images, progress=bars)
+        verification = verify(
+            name, root, split=split, is_published=is_published, decode_images=decode_images, progress=bars
+        )
     show_result(verification.lines(), verification.to_json(), json=json)
     return 0 if verification.is_ok else 1
 
@@ -47,12 +54,14 @@ def data_split(root: Path, out: Path, *, split: int = 0) -> None:
     print(f"{len(declared.train)} people train, {len(declared.test)} are tested: {out}, sha256 {sha256}")
 
 
-def data_stats(name: Name, root: Path, *, split: int = 0, picture: Path | None = None, json: bool = False) -> None:
+def data_stats(
+    name: Name, root: Path | None = None, *, split: int = 0, picture: Path | None = None, json: bool = False
+) -> None:
     """Give the row of the paper's Table 1 and the distributions of Fig. 2 and section 3.3.
 
     Args:
-        name: of `skyreid data list`; "manifest" for a folder that `skyreid build` made.
-        root: its folder.
+        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote.
+        root: folder of the benchmark.
         split: of benchmarks with several splits.
         picture: PNG of the distributions to write.
         json: print JSON.
@@ -61,8 +70,27 @@ def data_stats(name: Name, root: Path, *, split: int = 0, picture: Path | None =
     from skyreid.datasets.statistics import benchmark_statistics
     from skyreid.datasets.statistics_picture import draw_statistics
 
+    name, root = _benchmark(name, root)
     with Bars() as bars:
         statistics = benchmark_statistics(read_benchmark(name, root, split=split), progress=bars)
     if picture is not None:
         draw_statistics(statistics, picture)
     show_result(statistics.lines(), statistics.to_json(), json=json)
+
+
+def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
+    """The benchmark that is meant: by its name and folder, or by a folder that tells what it is."""
+    from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+    from skyreid.datasets.mars_layout import QUERY_FILE
+    from skyreid.errors import DatasetError
+
+    if root is not None:
+        return name, root
+    folder = Path(name)
+    for file, benchmark in ((MANIFEST_FILE, "manifest"), (QUERY_FILE, "g2a-vreid")):
+        if (folder / file).is_file():
+            return benchmark, folder
+    raise DatasetError(
+        f"{name}: holds neither {MANIFEST_FILE} nor {QUERY_FILE}; name the benchmark and its folder: "
+        "NAME --root FOLDER (skyreid data list)"
+    )

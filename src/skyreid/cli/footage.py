@@ -1,5 +1,6 @@
 """`skyreid build`, `embed`, `search`: one's own video."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,23 +11,62 @@ from skyreid.tracklet import Platform
 
 
 def build(
-    out: Path, source: tuple[str, ...], *, interval_s: float = 0.5, mask_faces: bool = True, json: bool = False
+    out: Path,
+    source: tuple[str, ...] = (),
+    *,
+    sources: Path | None = None,
+    without_annotations: bool = False,
+    detector: str | None = None,
+    interval_s: float = 0.5,
+    mask_faces: bool = True,
+    mask_style: Literal["grey", "pixelate"] = "grey",
+    face_model: Path | None = None,
+    terms: str = "not stated",
+    consent: str = "not stated",
+    contact: str = "not stated",
+    json: bool = False,
 ) -> None:
-    """Cut raw video into tracklets on disk, with a manifest.
+    """Cut raw video into tracklets on disk, with a manifest and a dataset card.
 
     Args:
         out: folder to write; running again goes on where it stopped.
-        source: FILE,platform=ground|aerial,camera=NAME[,annotations=gt.txt]; one for each video.
+        source: FILE,platform=ground|aerial,camera=NAME[,annotations=gt.txt][,start_time=2026-05-04T09:00:00+02:00];
+            one for each video.
+        sources: JSON file of sources, such as `skyreid simulate` writes.
+        without_annotations: pass over the annotations that the sources name, and find the people.
+        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision; finds people where there are no annotations.
+            Without one, their motion tells.
         interval_s: seconds between two crops of a person.
-        mask_faces: burn grey over the faces before anything is written.
+        mask_faces: cover the faces before anything is written.
+        mask_style: what is painted over them.
+        face_model: face_detection_yunet_*.onnx of OpenCV, instead of its built-in frontal detector.
+        terms: who may use the data and for what; for the dataset card.
+        consent: how the filmed people agreed or were told; for the dataset card.
+        contact: whom somebody asks who wants to be removed; for the dataset card.
         json: print JSON.
     """
     from skyreid.building.build import build as build_tracklets
-    from skyreid.building.sources import parse_source
+    from skyreid.building.built_manifest import Declaration
+    from skyreid.building.detection.detector import load_detector
+    from skyreid.building.face_mask import MaskingConfig
+    from skyreid.building.sources import parse_source, read_sources
 
-    sources = [parse_source(text) for text in source]
+    given = [parse_source(text) for text in source]
+    if without_annotations:
+        given = [replace(one, annotations=None) for one in given]
+    if sources is not None:
+        given += read_sources(sources, with_annotations=not without_annotations)
+    masking = MaskingConfig(style=mask_style, detector="yunet" if face_model else "cascade", model=face_model)
     with Bars() as bars:
-        report = build_tracklets(sources, out, interval_s=interval_s, mask_faces=mask_faces, progress=bars)
+        report = build_tracklets(
+            given,
+            out,
+            interval_s=interval_s,
+            detector=None if detector is None else load_detector(detector),
+            masking=masking if mask_faces else None,
+            declaration=Declaration(terms=terms, consent=consent, contact=contact),
+            progress=bars,
+        )
     show_result(report.lines(), report.to_json(), json=json)
 
 

@@ -1,8 +1,9 @@
-"""`skyreid evaluate`: scores of anyone's embeddings."""
+"""`skyreid evaluate`: scores of anyone's embeddings, and of a build whose truth is known."""
 
+from pathlib import Path
 from typing import Literal
 
-from skyreid.cli.terminal import File, show_result
+from skyreid.cli.terminal import Bars, File, show_result
 
 
 def evaluate_tables(
@@ -25,4 +26,19 @@ def evaluate_tables(
     from skyreid.retrieval.embedding_table import load_table
 
     scores = evaluate(load_table(query), load_table(gallery), PROTOCOLS[protocol])
+    show_result(scores.lines(), scores.to_json(), json=json)
+
+
+def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> None:
+    """Measure a build against the simulated world that was filmed: boxes, purity, association, masked faces.
+
+    Args:
+        folder: what `skyreid build` wrote.
+        truth: what `skyreid simulate` wrote, with truth/ and videos/ in it.
+        json: print JSON.
+    """
+    from skyreid.evaluation.construction import evaluate_construction as measure
+
+    with Bars() as bars:
+        scores = measure(folder, truth, progress=bars)
     show_result(scores.lines(), scores.to_json(), json=json)

@@ -1,5 +1,6 @@
 """A manifest as a benchmark: what was built from one's own footage can be measured, verified and searched."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
@@ -7,7 +8,7 @@ from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_spl
 from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.parsing.survey import Survey, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL
-from skyreid.tracklet import PLATFORMS, Platform
+from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
 MANIFEST_FILE = "manifest.jsonl"
 
@@ -30,17 +31,34 @@ def survey(root: Path, split: int = 0) -> Survey:
     check_split("manifest", split, num_splits=1)
     require_files("manifest", root, (MANIFEST_FILE,))
     tracklets = read_manifest(root / MANIFEST_FILE).tracklets
-    has_both = {tracklet.platform for tracklet in tracklets} == set(PLATFORMS)
-    found = Survey(name="manifest", root=root, protocol=GROUND_TO_AERIAL if has_both else CROSS_CAMERA)
+    tested = as_benchmark(tracklets)
+    found = Survey(
+        name="manifest",
+        root=root,
+        protocol=tested.protocol,
+        query=list(tested.query),
+        gallery=list(tested.gallery),
+    )
     for tracklet in tracklets:
         for frame in tracklet.frames:
             folder, _, name = frame.path.rpartition("/")
             found.list_image(folder, name)
-        asks = has_both and tracklet.platform is Platform.GROUND
-        (found.query if asks else found.gallery).append(tracklet)
     folders = {path.rpartition("/")[0] for path in found.listed} - {str(root)}
     found.image_trees = [Path(folder) for folder in sorted(folders)]
     return found
+
+
+def as_benchmark(tracklets: Sequence[Tracklet]) -> Benchmark:
+    """Give the tracklets of a manifest as the test set that `read` makes of them."""
+    has_both = {tracklet.platform for tracklet in tracklets} == set(PLATFORMS)
+    query = tuple(t for t in tracklets if has_both and t.platform is Platform.GROUND)
+    return Benchmark(
+        name="manifest",
+        train=(),
+        query=query,
+        gallery=tuple(t for t in tracklets if not (has_both and t.platform is Platform.GROUND)),
+        protocol=GROUND_TO_AERIAL if has_both else CROSS_CAMERA,
+    )
 
 
 FORMAT = BenchmarkFormat(

@@ -15,6 +15,8 @@ from skyreid.errors import MissingFrameError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
+PAPER_CROP_WIDTHS: Mapping[Platform, tuple[int, int]] = {Platform.GROUND: (10, 70), Platform.AERIAL: (5, 35)}
+"""Pixels between which most crops of G2A-VReID are wide. Source: paper section 3.3."""
 _MAX_BINS = 40
 _PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -61,6 +63,8 @@ class BenchmarkStatistics:
     """Frames per tracklet (Fig. 2), by platform; all with one bin width."""
     crop_widths: Mapping[Platform, Distribution]
     """Pixels (section 3.3), by platform; all with one bin width."""
+    crop_widths_in_paper_range: Mapping[Platform, float]
+    """Share of the crops, 0-1, by platform, whose width lies in PAPER_CROP_WIDTHS, both ends included."""
     paper_row: PaperRow | None
 
     def to_json(self) -> dict[str, object]:
@@ -94,6 +98,9 @@ class BenchmarkStatistics:
             for platform, values in spread.items():
                 percentiles = "".join(f" {value:>7.0f}" for value in values.percentiles.values())
                 lines.append(f"{platform:<17} {values.mean:>7.1f} {values.minimum:>7}{percentiles} {values.maximum:>7}")
+        for platform, share in self.crop_widths_in_paper_range.items():
+            low, high = PAPER_CROP_WIDTHS[platform]
+            lines.append(f"{platform:<17} {share:>7.1%} of the crops are {low} to {high} px wide, as in G2A-VReID")
         return lines
 
 
@@ -116,6 +123,7 @@ def benchmark_statistics(benchmark: Benchmark, progress: Progress = silent) -> B
         "gallery": _part(benchmark.gallery, identities_of_test(benchmark.gallery)),
     }
     of_platform = {p: [t for t in tracklets if t.platform is p] for p in PLATFORMS}
+    widths = _widths(of_platform, progress)
     lengths = {p: [len(t.frames) for t in group] for p, group in of_platform.items()}
     form = BENCHMARKS.get(benchmark.name)
     paper_row = form.paper_row if form else None
@@ -129,7 +137,8 @@ def benchmark_statistics(benchmark: Benchmark, progress: Progress = silent) -> B
         camera_working_mode=paper_row.camera_working_mode if paper_row else None,
         parts={name: part for name, part in parts.items() if part.tracklets},
         sequence_lengths=_distributions(lengths),
-        crop_widths=_distributions(_widths(of_platform, progress)),
+        crop_widths=_distributions(widths),
+        crop_widths_in_paper_range=_in_paper_range(widths),
         paper_row=paper_row,
     )
 
@@ -189,6 +198,15 @@ def _distributions(values: Mapping[Platform, Sequence[int]]) -> dict[Platform, D
         for platform, group in values.items()
         if group
     }
+
+
+def _in_paper_range(widths: Mapping[Platform, Sequence[int]]) -> dict[Platform, float]:
+    shares: dict[Platform, float] = {}
+    for platform, group in widths.items():
+        low, high = PAPER_CROP_WIDTHS[platform]
+        if group:
+            shares[platform] = sum(low <= width <= high for width in group) / len(group)
+    return shares
 
 
 def _bin_width(maximum: int) -> int:

@@ -11,11 +11,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skyreid.atomic_file import write_atomically
-from skyreid.datasets.statistics import BenchmarkStatistics, Distribution
+from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics, Distribution
 from skyreid.tracklet import Platform
 
 _COLOURS = {Platform.GROUND: "#c26a1b", Platform.AERIAL: "#2b7bba"}
 _INK = "#30363d"
+_ROW = 0.12
+"""Height of a row above the histograms, as a share of theirs."""
 
 
 def draw_statistics(statistics: BenchmarkStatistics, path: Path) -> None:
@@ -32,6 +34,7 @@ def draw_statistics(statistics: BenchmarkStatistics, path: Path) -> None:
     lengths, widths = figure.subplots(1, 2)
     _draw(lengths, statistics.sequence_lengths, "Sequence length", "frames per tracklet", "tracklets")
     _draw(widths, statistics.crop_widths, "Crop width", "pixels", "images")
+    _mark_paper_ranges(widths, statistics.crop_widths_in_paper_range)
     figure.suptitle(
         f"{statistics.name}:  {statistics.identities:,} identities,  {statistics.tracklets:,} tracklets,  "
         f"{statistics.images:,} images",
@@ -73,3 +76,31 @@ def _draw(axes: Axes, distributions: Mapping[Platform, Distribution], title: str
     axes.tick_params(colors=_INK)
     if distributions:
         axes.legend(frameon=False, labelcolor=_INK, fontsize=9)
+
+
+def _mark_paper_ranges(axes: Axes, shares: Mapping[Platform, float]) -> None:
+    """Draw between which widths the paper's crops lie, in rows above the histograms and the legend."""
+    if not shares:
+        return
+    top = axes.get_ylim()[1] * (1 + _ROW * len(shares))
+    axes.set_ylim(top=top)
+    axes.set_xlim(right=max(axes.get_xlim()[1], 1.6 * max(PAPER_CROP_WIDTHS[platform][1] for platform in shares)))
+    for row, (platform, share) in enumerate(shares.items()):
+        low, high = PAPER_CROP_WIDTHS[platform]
+        height = top * (0.97 - 0.8 * _ROW * row)
+        axes.plot((low, high), (height, height), color=_COLOURS[platform], marker="|", markersize=9, linewidth=2)
+        axes.annotate(
+            f"{low} to {high} in G2A-VReID, {share:.0%} of these",
+            (high, height),
+            xytext=(8, 0),
+            textcoords="offset points",
+            verticalalignment="center",
+            color=_INK,
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            zorder=5,
+        )
+    legend = axes.get_legend()
+    assert legend is not None
+    legend.set_loc("upper right")
+    legend.set_bbox_to_anchor((1, 1 - 0.8 * _ROW * len(shares)))

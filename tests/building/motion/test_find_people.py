@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
+from skyreid.building.annotations.mot import read_mot
 from skyreid.building.decode import DEFAULT_LIMITS, probe
-from skyreid.building.mot import read_mot
 from skyreid.building.motion import motion_boxes
 from skyreid.building.motion.find_people import find_people
 from skyreid.errors import SourceError

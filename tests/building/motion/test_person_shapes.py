@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skyreid.building.motion.person_shapes import find_person_shapes
+from skyreid.building.motion.person_shapes import FROM_A_DRONE, find_person_shapes
 
 
 def mask_of(*boxes, height=120, width=160):
@@ -49,3 +49,11 @@ def test_halves_of_a_person_are_put_together():
 def test_two_people_stay_two(other):
     one = (20, 20, 32, 55)
     assert sorted(find_person_shapes(mask_of(one, other))[0]) == sorted([one, other])
+
+
+def test_from_a_drone_people_are_smaller_and_may_be_as_wide_as_high():
+    one, other = (20, 20, 25, 28), (60, 40, 72, 50)
+    boxes, _ = find_person_shapes(mask_of(one, other), FROM_A_DRONE)
+    assert sorted(boxes) == [one, other]
+    assert find_person_shapes(mask_of(one, other))[0] == []
+    assert find_person_shapes(mask_of((20, 10, 60, 110)), FROM_A_DRONE)[0] == []

@@ -1,6 +1,6 @@
 import numpy as np
 
-from skyreid.building.motion.motion_boxes import FrameBoxes
+from skyreid.building.motion.frame_boxes import FrameBoxes
 from skyreid.building.motion.track_cleaning import clean
 from skyreid.building.motion.tracking import Track
 

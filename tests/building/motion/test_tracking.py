@@ -1,7 +1,20 @@
-import numpy as np
+from fractions import Fraction
 
-from skyreid.building.motion.motion_boxes import FrameBoxes
-from skyreid.building.motion.tracking import CONFIRMED_AFTER, LOST_S, link
+import numpy as np
+import pytest
+
+from skyreid.building.motion.frame_boxes import FrameBoxes
+from skyreid.building.motion.registration import carry
+from skyreid.building.motion.tracking import (
+    CONFIRMED_AFTER,
+    LOST_S,
+    TRACKING_INTERVAL_S,
+    Track,
+    by_frame,
+    in_order,
+    link,
+    tracking_interval,
+)
 
 
 def walk(left, *, speed=3.0, top=20.0):
@@ -43,3 +56,53 @@ def test_the_same_boxes_give_the_same_tracks_whatever_was_tracked_before():
 def test_an_empty_place_has_no_tracks():
     assert link(found(5, {}), interval_s=0.1) == []
     assert link([], interval_s=0.1) == []
+
+
+PAN = np.array([[1.0, 0.0, 45.0], [0.0, 1.0, -30.0], [0.0, 0.0, 1.0]])
+TURN = np.array([[0.98, -0.2, 60.0], [0.2, 0.98, -40.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("motion", [PAN, TURN], ids=["pan", "turn"])
+def test_things_are_followed_over_the_ground_when_the_camera_jumps(motion):
+    centres, frames = np.array([[200.0, 100.0], [260.0, 150.0]]), []
+    for step in range(10):
+        centres = centres + np.array([2.0, 1.0])
+        centres = carry(centres, motion) if step else centres
+        frames.append(FrameBoxes(step, step / 10, tuple((x - 5, y - 10, x + 5, y + 10) for x, y in centres.tolist())))
+    tracks = link(frames, interval_s=0.1, camera=[motion] * 10)
+    assert [len(track) for track in tracks] == [9, 9]
+    assert all(len(track) < 9 for track in link(frames, interval_s=0.1))
+
+
+def test_all_tracks_end_where_the_ground_is_lost():
+    camera = [np.eye(3)] * 20
+    camera[10] = None
+    tracks = link(found(20, {"a": walk(0.0, speed=1.0)}), interval_s=0.1, camera=camera)
+    assert [(track.steps[0], track.steps[-1]) for track in tracks] == [(1, 9), (11, 19)]
+
+
+def test_doubtful_boxes_go_on_with_a_track_but_begin_none():
+    def frames(first_sure):
+        places = [(step, walk(0.0)(step)) for step in range(20)]
+        return [
+            FrameBoxes(step, step / 10, (box,) if step < first_sure else (), () if step < first_sure else (box,))
+            for step, box in places
+        ]
+
+    (track,) = link(frames(5), interval_s=0.1)
+    assert track.steps.tolist() == list(range(1, 20))
+    assert link(frames(0), interval_s=0.1) == []
+
+
+def test_the_sampled_times_are_among_the_searched():
+    for interval_s in (0.5, 0.25, 0.1, 0.04, 1.0, 0.33):
+        step = tracking_interval(interval_s)
+        assert step <= TRACKING_INTERVAL_S and (Fraction(str(interval_s)) / step).denominator == 1
+
+
+def test_tracks_by_frame_have_their_place_as_number():
+    frames = [FrameBoxes(3 * step, step / 10, ()) for step in range(4)]
+    tracks = [Track(steps=np.array([1, 2]), boxes=np.array([walk(0.0)(1), walk(0.0)(2)]))]
+    tracks.append(Track(steps=np.array([2]), boxes=np.array([walk(50.0)(2)])))
+    assert by_frame(tracks, frames) == {3: {0: walk(0.0)(1)}, 6: {0: walk(0.0)(2), 1: walk(50.0)(2)}}
+    assert in_order(tracks[::-1]) == tracks

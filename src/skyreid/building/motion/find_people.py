@@ -1,18 +1,13 @@
 """From a video to tracked people: the parts of this folder, one after the other."""
 
-import math
-from fractions import Fraction
 from pathlib import Path
 
 from skyreid.building.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts
 from skyreid.building.motion.motion_boxes import motion_boxes
 from skyreid.building.motion.track_cleaning import clean
-from skyreid.building.motion.tracking import link
+from skyreid.building.motion.tracking import link, tracking_interval
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.progress import Progress
-
-TRACKING_INTERVAL_S = Fraction(1, 10)
-"""At most, from one searched frame to the next: people must overlap with themselves."""
 
 
 def find_people(
@@ -24,8 +19,7 @@ def find_people(
         SourceError: the camera moves.
         VideoError: the video cannot be decoded.
     """
-    interval = Fraction(str(interval_s))
-    tracking = interval / math.ceil(interval / TRACKING_INTERVAL_S)
+    tracking = tracking_interval(interval_s)
     found = motion_boxes(path, facts, interval_s=tracking, limits=limits, progress=progress)
     step_s = max(float(tracking), 1 / (facts.frame_rate or USUAL_FRAME_RATE))
     tracks = link(found, interval_s=step_s)

@@ -3,15 +3,14 @@
 It cannot see who stands still for more than a minute, and gives one box for people who overlap.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from skyreid.building.decode import DecodeLimits, VideoFacts, frames
 from skyreid.building.motion.background import Background
+from skyreid.building.motion.frame_boxes import FrameBoxes
 from skyreid.building.motion.person_shapes import find_person_shapes
 from skyreid.building.motion.static_camera import CameraMotion
-from skyreid.building.tracked_boxes import Box
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 
@@ -19,15 +18,6 @@ MAX_SIDE = 1280
 """Longer side of the pictures that are searched: people of 60 pixels in 4K keep 20."""
 BLIND_S = 1.0
 """No boxes at the very start: what moves and where it stood in the first frame look alike."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameBoxes:
-    """What moves in one frame."""
-
-    index: int
-    time_s: float
-    boxes: tuple[Box, ...]
 
 
 def motion_boxes(

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float64
 from scipy.ndimage import median_filter
 
 from skyreid.building.motion.crossings import apart
-from skyreid.building.motion.motion_boxes import FrameBoxes
-from skyreid.building.motion.tracking import Track
-from skyreid.building.tracked_boxes import Box, TrackedBoxes
+from skyreid.building.motion.frame_boxes import FrameBoxes
+from skyreid.building.motion.tracking import Track, by_frame, in_order
+from skyreid.building.tracked_boxes import TrackedBoxes
 
 MIN_LIFE_S = 1.0
 MIN_TRAVEL = 0.5
@@ -55,13 +55,20 @@ def clean(
     people, dropped["merged"] = apart(people)
     people, dropped["odd-height"] = _of_usual_height(people)
     people = keep(lambda track: len(track) >= shortest, "short-lived", people)
-    frames: dict[int, dict[int, Box]] = {}
-    for number, track in enumerate(sorted(people, key=lambda track: (track.steps[0], track.boxes[0].tolist()))):
-        whole = _whole(track, width, height)
-        dropped["cut-at-border"] += int((~whole).sum())
-        for step, (left, top, right, bottom) in zip(track.steps[whole], track.boxes[whole].tolist(), strict=True):
-            frames.setdefault(found[step].index, {})[number] = (left, top, right, bottom)
-    return TrackedBoxes(frames=frames, dropped=dropped)
+    ordered = in_order(people)
+    inside = [whole_boxes(track, width, height) for track in ordered]
+    dropped["cut-at-border"] += sum(map(len, ordered)) - sum(map(len, inside))
+    return TrackedBoxes(frames=by_frame(inside, found), dropped=dropped)
+
+
+def whole_boxes(track: Track, width: int, height: int) -> Track:
+    """Those away from the border, or as wide and high as this thing usually is."""
+    sizes = track.boxes[:, 2:] - track.boxes[:, :2]
+    at_border = (track.boxes[:, :2] <= (BORDER * width, BORDER * height)) | (
+        track.boxes[:, 2:] >= ((1 - BORDER) * width, (1 - BORDER) * height)
+    )
+    cut = at_border & (sizes < WHOLE * np.median(sizes, axis=0))
+    return track.at(np.flatnonzero(~cut.any(axis=1)))
 
 
 def _travel(track: Track, *, smooth: int) -> float:
@@ -113,16 +120,6 @@ def _cut(track: Track, *, short: Bool[np.ndarray, " box"], tall: Bool[np.ndarray
     borders = np.flatnonzero(np.diff(lasting)) + 1
     pieces = [piece[~(short | tall)[piece]] for piece in np.split(np.arange(len(track)), borders)]
     return [track.at(piece) for piece in pieces if len(piece)]
-
-
-def _whole(track: Track, width: int, height: int) -> Bool[np.ndarray, " box"]:
-    """Away from the border, or as wide and high as this person usually is."""
-    sizes = track.boxes[:, 2:] - track.boxes[:, :2]
-    at_border = (track.boxes[:, :2] <= (BORDER * width, BORDER * height)) | (
-        track.boxes[:, 2:] >= ((1 - BORDER) * width, (1 - BORDER) * height)
-    )
-    cut = at_border & (sizes < WHOLE * np.median(sizes, axis=0))
-    return np.asarray(~cut.any(axis=1))
 
 
 def _heights(track: Track) -> Float64[np.ndarray, " box"]:

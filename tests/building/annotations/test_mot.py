@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.building.mot import read_mot
+from skyreid.building.annotations.mot import read_mot, write_mot
+from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
+from tests.building.annotations.drawn_boxes import HEIGHT, WIDTH, tracked_boxes
 
 
 def read(tmp_path, *lines, width=100, height=80):
@@ -25,6 +27,48 @@ def test_frames_and_pixels_count_from_1_in_the_file_and_from_0_here(tmp_path):
         2: {7: (10, 20, 40, 60), 2: (50, 20, 80, 60)},
     }
     assert not people.dropped
+    assert people.identified
+
+
+def test_visibility_is_known_where_ground_truth_tells_it(tmp_path):
+    people = read(tmp_path, "1,7,1,1,9,9,1,1,0.25", "1,8,1,1,9,9,1,1,-1", "2,7,1,1,9,9,1,1,0", "3,7,1,1,9,9,0,1,1")
+    assert people.visible == {0: {7: 0.25}, 1: {7: 0}}
+    assert read(tmp_path, "1,7,1,1,9,9,0.3,-1,-1,-1").visible == {}
+
+
+def test_frames_may_come_in_any_order(tmp_path):
+    people = read(tmp_path, "9,7,1,1,9,9,1,1,1", "2,7,1,1,9,9,1,1,1")
+    assert sorted(people.frames) == [1, 8]
+
+
+@given(tracked=tracked_boxes(identified=True, with_visible=True))
+def test_what_was_written_is_read_again_bit_for_bit(tmp_path_factory, tracked):
+    path = tmp_path_factory.mktemp("mot") / "gt.txt"
+    write_mot(path, tracked)
+    assert read_mot(path, width=WIDTH, height=HEIGHT) == tracked
+
+
+def test_the_written_text_is_what_other_programs_expect(tmp_path):
+    frames = {2: {7: (0.1, 0.0, 30.5, 40.0), 3: (9.0, 19.0, 29.0, 59.0)}, 0: {7: (0.0, 0.0, 100.0, 80.0)}}
+    tracked = TrackedBoxes(frames=frames, dropped={}, visible={2: {7: 0.5}})
+    write_mot(tmp_path / "gt.txt", tracked)
+    assert (tmp_path / "gt.txt").read_text() == (
+        "1,7,1,1,100,80,1,1,-1\n3,3,10,20,20,40,1,1,-1\n3,7,1.1,1,30.4,40,1,1,0.5\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("track", "box", "complaint"),
+    [
+        (0, (0.0, 0.0, 5.0, 5.0), ", frame 4, id 0: id must be a whole number from 1; got 0"),
+        (1, (5.0, 0.0, 5.0, 5.0), ", frame 4, id 1: a box must have a width and a height; got 0x5"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path, track, box, complaint):
+    with pytest.raises(SourceError) as caught:
+        write_mot(tmp_path / "gt.txt", TrackedBoxes(frames={3: {track: box}}, dropped={}))
+    assert str(caught.value) == f"{tmp_path / 'gt.txt'}{complaint}"
+    assert not list(tmp_path.iterdir())
 
 
 def test_results_have_ten_columns_and_any_confidence(tmp_path):
@@ -97,8 +141,10 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
         ),
         (
             ["1,1,1,1,5,5,1,3,1"],
-            ": must hold boxes of people; none is left of 1 lines {'other-class': 1}",
+            ": must hold boxes of people (class 1); none is left of 1 boxes {'other-class': 1}",
         ),
+        (["1,4,1,1,5,5,1,1,1.5"], ", line 1: visibility (-1 = unknown) must be from 0 to 1; got 1.5"),
+        (["1,4,1,1,5,5,1,1,-0.5"], ", line 1: visibility (-1 = unknown) must be from 0 to 1; got -0.5"),
     ],
 )
 def test_a_line_that_cannot_be_is_named(tmp_path, lines, complaint):

@@ -1,0 +1,250 @@
+"""CVAT's XML 1.1: tracks of a video, frames and pixels counted from 0."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, iterparse
+
+from skyreid.atomic_file import write_atomically
+from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, check_size, is_person
+from skyreid.building.annotations.fields import number, share, whole
+from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
+from skyreid.errors import SourceError
+
+PERSON_ATTRIBUTE = "person_id"
+PERSON_ATTRIBUTES = (PERSON_ATTRIBUTE, "pid")
+"""Who it is, the same number in every video; a track's own number starts again in every task."""
+VISIBLE_ATTRIBUTE = "visible"
+"""Ours: CVAT itself knows only whether something is occluded, not how much."""
+SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
+LABEL = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What the file says of a track in one frame."""
+
+    box: Box
+    visible: float | None
+    is_outside: bool
+    """Nothing is there; the box says only that the track is interrupted."""
+
+
+@dataclass
+class _Track:
+    where: str
+    is_interpolated: bool
+    """Whether frames between two marks that the file leaves out lie on a straight line."""
+    marks: dict[int, _Mark] = field(default_factory=dict)
+    people: set[int] = field(default_factory=set)
+    """Person ids that its boxes have: one, or none."""
+
+
+def read_cvat(path: Path, *, width: int, height: int) -> TrackedBoxes:
+    """Read who is where, for a video of this size in pixels, from `CVAT for video 1.1`.
+
+    The number is that of the attribute `person_id` or `pid`, if the people have it: a person, the same in
+    every video. Otherwise it is the track's, which says nothing about other videos. Between two boxes of a
+    track without `outside`, missing frames are filled in by straight lines; after its last box a track has
+    ended. `CVAT for images` is read when its boxes have the attribute `track_id`.
+
+    Left out, by reason: `other-class` (labels other than person, people, pedestrian or human), `not-a-box`
+    (polygons and other shapes), `outside` (mostly outside the picture; what CVAT calls outside is no box).
+
+    Raises:
+        SourceError: the file is not of this format, would do harm when read, is of several tasks or of a picture
+            of another size, turns a box, gives people no or unclear numbers, or has nobody.
+
+    Source: CVAT's documentation, "XML annotation format", version 1.1.
+    """
+    boxes = BoxCollector(path, width=width, height=height, first_frame=0)
+    tracks: dict[int, _Track] = {}
+    tasks: set[str | None] = set()
+    for element in _elements(path):
+        if element.tag == "original_size":
+            boxes.check_picture(element.findtext("width"), element.findtext("height"), f"{path}, original_size")
+        elif element.tag == "track":
+            tasks.add(element.get("task_id"))
+            _read_track(element, tracks, boxes, path)
+        else:
+            _read_image(element, tracks, boxes, path)
+    if len(tasks) > 1:
+        raise SourceError(f"{path}: holds the tracks of {len(tasks)} tasks; export each task by itself")
+    names = _names(tracks, path)
+    for track_id, track in tracks.items():
+        for frame, mark in _filled(track):
+            where = f"{track.where}, frame {frame}"
+            boxes.add(frame, names.get(track_id, track_id), mark.box, where, visible=mark.visible)
+    return boxes.finish(LABELLED_PEOPLE, identified=bool(names))
+
+
+def write_cvat(path: Path, tracked: TrackedBoxes, *, num_frames: int) -> None:
+    """Write `CVAT for video 1.1`; `read_cvat` gives the same boxes back.
+
+    Every box is a keyframe, and a track is marked as outside after each run of frames. The label is `person`;
+    people who are identified have their number as the text attribute `person_id`, and what is known of their
+    visible share as `visible`. A task must have this label with these attributes before the file is uploaded.
+
+    Args:
+        path: to write.
+        tracked: tracks are numbered from 0, or from 1 if they are people.
+        num_frames: of the video.
+
+    Raises:
+        SourceError: a box has no size or lies beyond the last frame, or a number is too small.
+    """
+    if max(tracked.frames, default=-1) >= num_frames:
+        raise SourceError(f"{path}: there are boxes in frame {max(tracked.frames)} from 0 of {num_frames} frames")
+    write_atomically(path, (line.encode("ascii") for line in _lines(path, tracked, num_frames)))
+
+
+def _elements(path: Path) -> Iterator[Element]:
+    """Give each `original_size`, `track` and `image` when it is complete, and forget it then: files are large."""
+    try:
+        with path.open("rb") as file:
+            events = iterparse(file, events=("start", "end"))
+            _, root = next(events)
+            if root.tag != "annotations":
+                raise SourceError(f"{path}: must be CVAT's XML, which begins with <annotations>; got <{root.tag}>")
+            for event, element in events:
+                if event == "end" and element.tag in ("original_size", "track", "image"):
+                    yield element
+                    element.clear()
+    except OSError as error:
+        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
+    except DefusedXmlException as error:
+        raise SourceError(f"{path}: XML that defines entities is not read, since it can do harm; {error}") from error
+    except SourceError:
+        raise
+    except (ParseError, LookupError, ValueError) as error:  # the last two: an encoding that is not read
+        raise SourceError(f"{path}: must be XML; {error}") from error
+
+
+def _read_track(element: Element, tracks: dict[int, _Track], boxes: BoxCollector, path: Path) -> None:
+    where = f"{path}, track {element.get('id')}"
+    shapes = [shape for shape in element if shape.tag in SHAPES and shape.get("outside") != "1"]
+    if not is_person(element.get("label", "")):
+        boxes.leave_out("other-class", len(shapes))
+        return
+    boxes.leave_out("not-a-box", sum(shape.tag != "box" for shape in shapes))
+    track_id = whole(element.get("id"), "track id", where, least=0)
+    if track_id in tracks:
+        raise SourceError(f"{where}: there are two tracks of this id")
+    track = _Track(where, is_interpolated=True)
+    for box in element.iterfind("box"):
+        _mark(track, whole(box.get("frame"), "frame", where, least=0), box, _attributes(box))
+    if track.marks:
+        tracks[track_id] = track
+
+
+def _read_image(element: Element, tracks: dict[int, _Track], boxes: BoxCollector, path: Path) -> None:
+    frame = whole(element.get("id"), "image id", str(path), least=0)
+    where = f"{path}, image {frame}"
+    boxes.check_picture(element.get("width"), element.get("height"), where)
+    for shape in element:
+        if shape.tag not in SHAPES:
+            continue
+        if not is_person(shape.get("label", "")):
+            boxes.leave_out("other-class")
+        elif shape.tag != "box":
+            boxes.leave_out("not-a-box")
+        else:
+            attributes = _attributes(shape)
+            if "track_id" not in attributes:
+                raise SourceError(
+                    f"{where}: CVAT for images does not tell which boxes are of one person, unless they have the "
+                    "attribute track_id; export the task as 'CVAT for video 1.1'"
+                )
+            track_id = whole(attributes["track_id"], "track_id", where, least=0)
+            track = tracks.setdefault(track_id, _Track(f"{path}, track {track_id}", is_interpolated=False))
+            _mark(track, frame, shape, attributes)
+
+
+def _mark(track: _Track, frame: int, box: Element, attributes: Mapping[str, str]) -> None:
+    where = f"{track.where}, frame {frame}"
+    if frame in track.marks:
+        raise SourceError(f"{where}: the track has two boxes in this frame")
+    if number(box.get("rotation", "0"), "rotation", where) != 0:
+        raise SourceError(f"{where}: boxes must stand upright; got rotation {box.get('rotation')}")
+    left, top, right, bottom = (number(box.get(side), side, where) for side in ("xtl", "ytl", "xbr", "ybr"))
+    visible = attributes.get(VISIBLE_ATTRIBUTE)
+    track.marks[frame] = _Mark(
+        box=(left, top, right, bottom),
+        visible=share(visible, VISIBLE_ATTRIBUTE, where) if visible else None,
+        is_outside=box.get("outside") == "1",
+    )
+    for name in PERSON_ATTRIBUTES:
+        if name in attributes:
+            track.people.add(whole(attributes[name], name, where, least=1))
+
+
+def _attributes(box: Element) -> dict[str, str]:
+    return {attribute.get("name", ""): (attribute.text or "").strip() for attribute in box.iterfind("attribute")}
+
+
+def _names(tracks: Mapping[int, _Track], path: Path) -> dict[int, int]:
+    """Track id to person id, of all or of none."""
+    for track in tracks.values():
+        if len(track.people) > 1:
+            raise SourceError(
+                f"{track.where}: a track is one person; its boxes have the person ids {sorted(track.people)}"
+            )
+    names = {track_id: min(track.people) for track_id, track in tracks.items() if track.people}
+    nameless = sorted(set(tracks) - set(names))
+    if names and nameless:
+        raise SourceError(
+            f"{path}: all people must have a {PERSON_ATTRIBUTE} or none; track {nameless[0]} has none, track "
+            f"{min(names)} has"
+        )
+    return names
+
+
+def _filled(track: _Track) -> Iterator[tuple[int, _Mark]]:
+    """Every frame in which the track is there."""
+    marks = sorted(track.marks.items())
+    yield from ((frame, mark) for frame, mark in marks if not mark.is_outside)
+    if track.is_interpolated:
+        for (first, start), (last, end) in pairwise(marks):
+            if not start.is_outside and not end.is_outside:
+                for frame, box in straight_line(first, start.box, last, end.box):
+                    yield frame, _Mark(box, visible=None, is_outside=False)
+
+
+def _lines(path: Path, tracked: TrackedBoxes, num_frames: int) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n'
+    yield f"      <size>{num_frames}</size>\n      <mode>interpolation</mode>\n      <start_frame>0</start_frame>\n"
+    yield f"      <stop_frame>{num_frames - 1}</stop_frame>\n      <labels>\n        <label>\n"
+    yield f"          <name>{LABEL}</name>\n          <attributes>\n"
+    for name, is_mutable in ((PERSON_ATTRIBUTE, False), (VISIBLE_ATTRIBUTE, True)):
+        yield f"            <attribute><name>{name}</name><mutable>{is_mutable}</mutable>"
+        yield "<input_type>text</input_type><default_value></default_value><values></values></attribute>\n"
+    yield "          </attributes>\n        </label>\n      </labels>\n    </task>\n  </meta>\n"
+    tracks: dict[int, dict[int, Box]] = {}
+    for index, people in sorted(tracked.frames.items()):
+        for track, box in people.items():
+            tracks.setdefault(track, {})[index] = box
+    for place, (track, boxes) in enumerate(sorted(tracks.items())):
+        whole(track, "track", str(path), least=1 if tracked.identified else 0)
+        yield f'  <track id="{place if tracked.identified else track}" label="{LABEL}" source="manual">\n'
+        attribute = {PERSON_ATTRIBUTE: str(track)} if tracked.identified else {}
+        for index, box in boxes.items():
+            check_size(box, f"{path}, track {track}, frame {index}")
+            visible = tracked.visible.get(index, {}).get(track)
+            seen = {} if visible is None else {VISIBLE_ATTRIBUTE: repr(float(visible))}
+            yield from _box_lines(index, box, attribute | seen)
+            if index + 1 not in boxes and index + 1 < num_frames:
+                yield from _box_lines(index + 1, box, attribute, is_outside=True)
+        yield "  </track>\n"
+    yield "</annotations>\n"
+
+
+def _box_lines(index: int, box: Box, attributes: Mapping[str, str], *, is_outside: bool = False) -> Iterator[str]:
+    sides = " ".join(f'{name}="{float(side)!r}"' for name, side in zip(("xtl", "ytl", "xbr", "ybr"), box, strict=True))
+    yield f'    <box frame="{index}" outside="{is_outside:d}" occluded="0" keyframe="1" {sides} z_order="0">\n'
+    for name, value in attributes.items():
+        yield f'      <attribute name="{name}">{value}</attribute>\n'
+    yield "    </box>\n"

@@ -1,0 +1,87 @@
+"""Reading a file of annotations and the values in it, with messages that name the place."""
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from pathlib import Path
+
+from skyreid.errors import SourceError
+
+
+def read_bytes(path: Path) -> bytes:
+    """Give the whole file.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
+
+
+def read_lines(path: Path) -> list[tuple[str, str]]:
+    """Give the lines of a text that are not blank, each behind its place, such as `gt.txt, line 3`.
+
+    Raises:
+        SourceError: it cannot be read, or is no text.
+    """
+    try:
+        lines = read_bytes(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: annotations must be text; {error}") from error
+    return [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def read_json(path: Path) -> object:
+    """Give the content of a JSON file.
+
+    Raises:
+        SourceError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path}: must be JSON; {error}") from error
+
+
+def records(owner: Mapping[str, object], key: str, where: str) -> list[dict[str, object]]:
+    """Give a list of JSON objects that stands under a key."""
+    value = owner.get(key)
+    if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
+        raise SourceError(f"{where}: {key} must be a list of objects; got {str(value)[:80]!r}")
+    return value
+
+
+def identifier(record: Mapping[str, object], key: str, where: str) -> int | str:
+    """Give what stands under a key by which others refer to this record."""
+    value = record.get(key)
+    if not isinstance(value, int | str):
+        raise SourceError(f"{where}: {key} must be a number or a text; got {value!r}")
+    return value
+
+
+def number(value: object, name: str, where: str) -> float:
+    """Give a finite number, from a number or a text."""
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and isfinite(float(value)):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise SourceError(f"{where}: {name} must be a finite number; got {value!r}")
+
+
+def whole(value: object, name: str, where: str, *, least: int) -> int:
+    """Give a whole number that is not below `least`, from a number or a text."""
+    found = number(value, name, where)
+    if found < least or found != int(found):
+        raise SourceError(f"{where}: {name} must be a whole number from {least}; got {found:g}")
+    return int(found)
+
+
+def share(value: object, name: str, where: str) -> float:
+    """Give a number from 0 to 1."""
+    found = number(value, name, where)
+    if not 0 <= found <= 1:
+        raise SourceError(f"{where}: {name} must be from 0 to 1; got {found:g}")
+    return found

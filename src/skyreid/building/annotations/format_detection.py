@@ -1,0 +1,78 @@
+"""Telling by a file's content which format of annotations it is; what could be two is refused."""
+
+from pathlib import Path
+
+from skyreid.building.annotations import mot, visdrone
+from skyreid.building.annotations.fields import read_bytes, read_lines
+from skyreid.errors import SourceError
+
+VISDRONE_DET_COLUMNS = 8
+
+
+def detect_format(path: Path) -> str:
+    """Name the format of a file: a key of FORMATS.
+
+    Raises:
+        SourceError: it cannot be any, or could be two. The message says what would settle it.
+    """
+    head = read_bytes(path)[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PK"):
+        raise SourceError(f"{path}: is a ZIP archive; unpack it and name the annotations in it")
+    if head.startswith(b"<"):
+        return "cvat"
+    if head.startswith(b"{"):
+        return "coco-video"
+    if head.startswith(b"["):
+        return "label-studio"
+    return _detect_table(path)
+
+
+def _detect_table(path: Path) -> str:
+    rows = [(where, line.strip().rstrip(",").split(",")) for where, line in read_lines(path)]
+    if not rows:
+        raise SourceError(f"{path}: must hold annotations; it is empty")
+    where, first = rows[0]
+    if len(first) == mot.GROUND_TRUTH_COLUMNS:
+        return "mot"
+    if len(first) == VISDRONE_DET_COLUMNS:
+        raise SourceError(
+            f"{where}: 8 columns are VisDrone-DET's, which tell neither frame nor identity; bring tracks, such as "
+            "VisDrone-MOT's 10 columns or those of a tracker"
+        )
+    if len(first) != visdrone.COLUMNS:
+        raise SourceError(
+            f"{where}: annotations are MOTChallenge or VisDrone tables (9 or 10 columns), CVAT's XML, or JSON of "
+            f"COCO-video or Label Studio; got {len(first)} columns"
+        )
+    # The last three columns: place in the world in one format; category, truncation and occlusion in the other.
+    ends = {tuple(fields[7:]) for _, fields in rows}
+    if all(_is_no_place(end) for end in ends):
+        return "mot"
+    if all(_is_category(end) for end in ends):
+        return "visdrone"
+    raise SourceError(
+        f"{path}: 10 columns are of MOTChallenge if they end in -1,-1,-1, and of VisDrone if they end in category, "
+        "truncation and occlusion; these could be of either or neither. If you know, name the format: mot or visdrone"
+    )
+
+
+def _is_no_place(end: tuple[str, ...]) -> bool:
+    return _numbers(end) == (-1, -1, -1)
+
+
+def _is_category(end: tuple[str, ...]) -> bool:
+    numbers = _numbers(end)
+    return (
+        len(numbers) == 3
+        and numbers[0] in visdrone.CATEGORIES
+        and numbers[1] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_TRUNCATED)
+        and numbers[2] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_OCCLUDED)
+    )
+
+
+def _numbers(fields: tuple[str, ...]) -> tuple[float, ...]:
+    """Empty unless all are numbers."""
+    try:
+        return tuple(map(float, fields))
+    except ValueError:
+        return ()

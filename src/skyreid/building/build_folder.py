@@ -1,0 +1,78 @@
+"""The folder of a build: who may write in it, and what in it belongs to no finished source."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from skyreid.building.finished_source import CROPS, RECORDS, FinishedSource
+from skyreid.building.sources import Source
+from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.errors import SourceError
+
+MASKING_FILE = "masking.json"
+STATISTICS_FILE = "statistics.png"
+CARD_FILE = "dataset-card.md"
+PARTIAL = "partial"
+LOCK = "build.lock"
+
+
+@contextmanager
+def locked(out_dir: Path) -> Iterator[None]:
+    """Make the folder, or enter it, and keep other builds out.
+
+    Raises:
+        SourceError: the folder is somebody else's, or another build is in it.
+    """
+    # Crops that belong to nobody will be removed: not in a folder that is somebody else's.
+    if out_dir.exists() and not out_dir.is_dir():
+        raise SourceError(f"{out_dir}: must be a folder; it is a file")
+    if out_dir.exists() and not (out_dir / LOCK).exists() and any(out_dir.iterdir()):
+        raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with (out_dir / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SourceError(f"{out_dir}: another build is at work in this folder") from None
+        (out_dir / RECORDS).mkdir(exist_ok=True)
+        yield
+
+
+def check_complete(sources: Sequence[Source], out_dir: Path) -> None:
+    """See that no source of an earlier build is forgotten.
+
+    Raises:
+        SourceError: naming the source.
+    """
+    names = {source.name for source in sources}
+    for record in sorted((out_dir / RECORDS).glob("*.json")):
+        if record.stem not in names:
+            raise SourceError(
+                f"{out_dir}: holds the finished source {record.stem!r}, which is not among the given ones; "
+                "give all sources again, or another folder"
+            )
+
+
+def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
+    """Remove what belongs to no finished source; the manifest and the records first, since they name crops.
+
+    Args:
+        out_dir: the folder, locked.
+        kept: by name of the source; None = it is to be built.
+    """
+    if None in kept.values():
+        for name in (MANIFEST_FILE, CARD_FILE, STATISTICS_FILE, MASKING_FILE):
+            (out_dir / name).unlink(missing_ok=True)
+    for name, finished in kept.items():
+        if finished is None:
+            (out_dir / RECORDS / f"{name}.json").unlink(missing_ok=True)
+    for unfinished in (*out_dir.glob(".*.partial"), *(out_dir / RECORDS).glob(".*.partial")):
+        unfinished.unlink()
+    shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
+    (out_dir / CROPS).mkdir(exist_ok=True)
+    listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}
+    for folder in (out_dir / CROPS).iterdir():
+        if folder.name not in listed:
+            shutil.rmtree(folder)

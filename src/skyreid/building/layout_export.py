@@ -1,0 +1,128 @@
+"""A build as a benchmark of the field: people divided into train and test, written in the G2A or MARS layout."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from skyreid.building.built_manifest import PER_TRACKLET
+from skyreid.datasets.identity_split import divide_identities
+from skyreid.datasets.manifest import read_manifest
+from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.mars_layout import write_mars_layout
+from skyreid.datasets.split_leakage import check_no_leak
+from skyreid.errors import DatasetError
+from skyreid.progress import Progress, silent
+from skyreid.tracklet import DISTRACTOR_PID, PLATFORMS, Platform, Tracklet
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutReport:
+    """What an export wrote."""
+
+    layout: str
+    out: Path
+    seed: int
+    split_sha256: str
+    """Of the identity split, to be quoted beside every score."""
+    train_identities: int
+    test_identities: int
+    train_tracklets: int
+    query_tracklets: int
+    gallery_tracklets: int
+    distractors: int
+    """Tracklets in the gallery, among the above, of people whom no query asks for."""
+    left_out: tuple[int, ...]
+    """Pids of people seen from one platform only, of whom nothing was written."""
+    shared_videos: tuple[str, ...]
+    """Videos that show people who train and people who are tested, at the same time or not."""
+
+    def lines(self) -> list[str]:
+        """Say it to a person."""
+        pids = ", ".join(map(str, self.left_out[:10])) + (", ..." if len(self.left_out) > 10 else "")
+        return [
+            f"{self.out}: {self.train_identities} people train ({self.train_tracklets} tracklets), "
+            f"{self.test_identities} are tested ({self.query_tracklets} query and {self.gallery_tracklets} gallery "
+            f"tracklets, {self.distractors} of them distractors)",
+            f"split {self.seed}, sha256 {self.split_sha256}",
+            f"seen from one platform only and left out: {len(self.left_out)} people"
+            + (f" (pid {pids})" if pids else ""),
+            "no person and no segment of a video is on both sides; "
+            f"{len(self.shared_videos)} videos show people of both",
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        """Give everything as plain JSON values."""
+        return {**asdict(self), "out": str(self.out)}
+
+
+def export_layout(
+    build_dir: Path,
+    out: Path,
+    *,
+    layout: Literal["g2a", "mars"],
+    seed: int = 0,
+    progress: Progress = silent,
+) -> LayoutReport:
+    """Divide the people of a build 1 : 2 and write them as a folder that the field's programs read.
+
+    Only people seen from both platforms are divided. The ground asks, the drone's tracklets are the gallery;
+    the other direction is a matter of the protocol. These layouts count cameras by one digit, and G2A-VReID
+    has two, so camera 1 is the ground and camera 2 the air, however many there were. People seen from one
+    platform are left out; in the MARS layout, those seen from the air join the gallery as distractors.
+
+    Args:
+        build_dir: folder of a build, its people annotated or linked.
+        out: a new folder.
+        layout: whose.
+        seed: of the split; the same people and seed give the same split.
+        progress: told about the copying.
+
+    Raises:
+        ManifestError: the manifest is missing or damaged.
+        DatasetError: nobody knows who is who, too few people were seen from both platforms, `out` exists, or
+            a tracklet does not fit the layout (MissingFrameError: a crop is missing).
+    """
+    manifest = read_manifest(build_dir / MANIFEST_FILE)
+    if manifest.info.get("identities") == PER_TRACKLET:
+        raise DatasetError(f"{build_dir}: nobody has said who is who; link first: skyreid link {build_dir}")
+    tracklets = [replace(t, camid=PLATFORMS.index(t.platform)) for t in manifest.tracklets]
+    ground, aerial = ({t.pid for t in tracklets if t.platform is platform} for platform in PLATFORMS)
+    if len(ground & aerial) < 2:
+        raise DatasetError(
+            f"{build_dir}: a benchmark needs two people seen from both platforms; got {len(ground & aerial)} of "
+            f"{len(ground | aerial)}"
+        )
+    split = divide_identities(ground & aerial, seed=seed)
+    train = _of(split.train, tracklets)
+    query = [t for t in _of(split.test, tracklets) if t.platform is Platform.GROUND]
+    found = [t for t in _of(split.test, tracklets) if t.platform is Platform.AERIAL]
+    only_aerial = _of(sorted(aerial - ground), tracklets) if layout == "mars" else []
+    distractors = [replace(t, pid=DISTRACTOR_PID) for t in only_aerial]
+    gallery = [*found, *distractors]
+    shared = check_no_leak(train, (*query, *gallery), video_of=_source_of)
+    write_mars_layout(out, train=train, query=query, gallery=gallery, progress=progress)
+    return LayoutReport(
+        layout=layout,
+        out=out,
+        seed=seed,
+        split_sha256=split.sha256,
+        train_identities=len(split.train),
+        test_identities=len(split.test),
+        train_tracklets=len(train),
+        query_tracklets=len(query),
+        gallery_tracklets=len(gallery),
+        distractors=len(distractors),
+        left_out=tuple(sorted(ground ^ aerial if layout == "g2a" else ground - aerial)),
+        shared_videos=shared,
+    )
+
+
+def _of(pids: Sequence[int], tracklets: Sequence[Tracklet]) -> list[Tracklet]:
+    wanted = set(pids)
+    return [tracklet for tracklet in tracklets if tracklet.pid in wanted]
+
+
+def _source_of(tracklet: Tracklet) -> str:
+    """Name of the source: a build numbers the tracklets of each, as in `C1-entrance-0001`."""
+    return tracklet.tracklet_id.rpartition("-")[0]

@@ -1,0 +1,126 @@
+"""Which boxes of people show too little of one person to be worth a crop, and why."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+import numpy as np
+
+from skyreid.building.tracked_boxes import Box, TrackedBoxes
+
+BORDER_PX = 1.0
+"""Nearer to the picture's edge than this, a box touches it."""
+NEIGHBOURS = 9
+"""Boxes, the nearest in time that touch no edge, whose median is a person's usual size there: a stride is
+averaged away, and who comes nearer is compared with what he was a moment ago."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityConfig:
+    """When a box is dropped; in doubt it stays.
+
+    What somebody annotated is dropped only for what cannot be seen in it: hidden, cut, too small. Blur and
+    overlap are doubts about a finder's boxes, and an annotator has resolved them.
+    """
+
+    min_side_px: int = 5
+    """Of a crop. The smallest people in G2A-VReID are 5 wide (paper section 3.3)."""
+    min_visible: float = 0.3
+    """Share of the person that is to be seen, where the annotations tell it: with less, the crop shows mostly
+    somebody or something else."""
+    max_missing_height: float = 1 / 3
+    """Share of the usual height that may lie beyond the upper or lower edge: with more, the head and chest or
+    the legs are gone."""
+    max_missing_width: float = 1 / 2
+    """The same at the left and right edge. Wider, since a stride changes the width by a third and more."""
+    max_overlap: float = 0.7
+    """Intersection over union of two boxes: above it, nobody can say who of the two is in the crop. Both go."""
+    min_sharpness: float = 0.02
+    """As `sharpness.sharpness` measures it. Measured: real crops (two stands, 40 to 200 pixels high; one
+    hall, 300 to 430) are above 0.37 and simulated ones above 0.10; out of focus by a twentieth of the person's
+    height (sigma), half of each of them is below 0.02, and by a hundredth, next to none."""
+    min_crops: int = 2
+    """Of a tracklet; fewer make no video."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_visible", "max_missing_height", "max_missing_width", "max_overlap"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"QualityConfig.{name} must be from 0 to 1; got {getattr(self, name)}")
+        for name, least in (("min_side_px", 1), ("min_crops", 1), ("min_sharpness", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"QualityConfig.{name} must be at least {least}; got {getattr(self, name)}")
+
+
+class QualityFilter:
+    """Judges the boxes of one video."""
+
+    def __init__(
+        self, tracked: TrackedBoxes, config: QualityConfig, *, width: int, height: int, is_annotated: bool
+    ) -> None:
+        self.config = config
+        self.is_annotated = is_annotated
+        """By somebody; otherwise a program found the boxes."""
+        self._visible = tracked.visible
+        self._far_edges = np.array([width, height])
+        self._whole: dict[int, tuple[list[int], list[tuple[float, float]]]] = {}  # by track: frames, sizes
+        for index in sorted(tracked.frames):
+            for track, box in tracked.frames[index].items():
+                if not any(self._touches(box)):
+                    frames, sizes = self._whole.setdefault(track, ([], []))
+                    frames.append(index)
+                    sizes.append((box[2] - box[0], box[3] - box[1]))
+
+    def reasons(self, index: int, people: Mapping[int, Box]) -> dict[int, str]:
+        """Of the boxes of one frame by track, those that are dropped: `too-small`, `hidden`, `cut` or `merged`."""
+        merged = set() if self.is_annotated else _merged(people, self.config.max_overlap)
+        dropped: dict[int, str] = {}
+        for track, box in people.items():
+            if min(box[2] - box[0], box[3] - box[1]) < self.config.min_side_px:
+                dropped[track] = "too-small"
+            elif self._visible.get(index, {}).get(track, 1.0) < self.config.min_visible:
+                dropped[track] = "hidden"
+            elif self._is_cut(index, track, box):
+                dropped[track] = "cut"
+            elif track in merged:
+                dropped[track] = "merged"
+        return dropped
+
+    def _is_cut(self, index: int, track: int, box: Box) -> bool:
+        frames, sizes = self._whole.get(track, ([], []))
+        at_side, at_end = self._touches(box)
+        if not sizes or not (at_side or at_end):
+            return False
+        around = bisect_left(frames, index)
+        near = sorted(
+            range(max(0, around - NEIGHBOURS), min(len(frames), around + NEIGHBOURS)),
+            key=lambda place: abs(frames[place] - index),
+        )[:NEIGHBOURS]
+        usual_width, usual_height = (median(sizes[place][axis] for place in near) for axis in (0, 1))
+        return (at_side and box[2] - box[0] < (1 - self.config.max_missing_width) * usual_width) or (
+            at_end and box[3] - box[1] < (1 - self.config.max_missing_height) * usual_height
+        )
+
+    def _touches(self, box: Box) -> tuple[bool, bool]:
+        """Whether a box touches the left or right edge, and the upper or lower one."""
+        near, far = np.array(box[:2]) < BORDER_PX, np.array(box[2:]) > self._far_edges - BORDER_PX
+        return bool(near[0] or far[0]), bool(near[1] or far[1])
+
+
+def _merged(people: Mapping[int, Box], max_overlap: float) -> set[int]:
+    return {
+        track
+        for first, second in combinations(people, 2)
+        if _overlap(people[first], people[second]) > max_overlap
+        for track in (first, second)
+    }
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """Intersection over union."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(0.0, width) * max(0.0, height)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return shared / (areas - shared) if shared else 0.0

@@ -1,0 +1,30 @@
+"""`skyreid export`: a built folder in formats of other programs."""
+
+from pathlib import Path
+from typing import Literal
+
+from skyreid.cli.terminal import Bars, File
+
+
+def export(folder: File, out: Path, *, format: Literal["mot", "cvat", "g2a", "mars"], seed: int | None = None) -> None:
+    """Write a built folder as annotations of its videos, or as a benchmark in its authors' layout.
+
+    Args:
+        folder: what `skyreid build` made.
+        out: folder to write.
+        format: mot or cvat, one file of boxes for each video; g2a or mars, crops and split.
+        seed: of the split of g2a and mars; 0 when not given.
+    """
+    with Bars() as bars:
+        if format == "mot" or format == "cvat":
+            from skyreid.building.annotations.exporting import export_annotations
+            from skyreid.errors import SettingError
+
+            if seed is not None:
+                raise SettingError(f"--seed means nothing to --format {format}, which splits nobody")
+            lines = [f"written: {path}" for path in export_annotations(folder, out, format, progress=bars)]
+        else:
+            from skyreid.building.layout_export import export_layout
+
+            lines = export_layout(folder, out, layout=format, seed=seed or 0, progress=bars).lines()
+    print("\n".join(lines))

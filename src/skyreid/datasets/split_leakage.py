@@ -1,0 +1,58 @@
+"""Does anything of the test set stand in the training set?"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from skyreid.errors import DatasetError
+from skyreid.tracklet import Tracklet
+
+_Place: TypeAlias = tuple[str, int, tuple[float, float, float, float]]
+"""Video, frame, box."""
+
+
+def check_no_leak(
+    train: Sequence[Tracklet], test: Sequence[Tracklet], *, video_of: Callable[[Tracklet], str]
+) -> tuple[str, ...]:
+    """See that no person and no segment of a video trains and is tested; returns the videos that both sides share.
+
+    A segment is one person in one video over the frames of one tracklet: the same file, or the same box in the
+    same frame of the same video, must not stand on both sides, under whatever pid. Other people in the same
+    video may: who crosses a square trains, who crosses beside him is tested, as in G2A-VReID.
+
+    Args:
+        train: tracklets to train on.
+        test: tracklets to test on.
+        video_of: name of the video that a tracklet was cut from.
+
+    Raises:
+        DatasetError: naming the first people or crops.
+    """
+    pids = sorted({t.pid for t in train if t.pid > 0} & {t.pid for t in test})
+    if pids:
+        raise DatasetError(f"train and test must not share people; both have the pids {pids[:5]}")
+    files = sorted(_files(train) & _files(test))
+    if files:
+        raise DatasetError(f"train and test must not share crops; both have {files[:5]}")
+    trained = {place: t.tracklet_id for t in train for place in _places(t, video_of)}
+    for tracklet in test:
+        for place in _places(tracklet, video_of):
+            if place in trained:
+                video, index, box = place
+                raise DatasetError(
+                    f"train and test must not share what a video shows; {trained[place]!r} trains and "
+                    f"{tracklet.tracklet_id!r} is tested, both with the box {box} in frame {index} of {video}"
+                )
+    return tuple(sorted({video_of(t) for t in train} & {video_of(t) for t in test}))
+
+
+def _files(tracklets: Sequence[Tracklet]) -> set[str]:
+    return {frame.path for tracklet in tracklets for frame in tracklet.frames}
+
+
+def _places(tracklet: Tracklet, video_of: Callable[[Tracklet], str]) -> list[_Place]:
+    video = video_of(tracklet)
+    return [
+        (video, frame.index, frame.box)
+        for frame in tracklet.frames
+        if frame.index is not None and frame.box is not None
+    ]

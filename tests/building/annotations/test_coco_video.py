@@ -1,0 +1,171 @@
+"""The fields are those of TAO's toolkit and of MMTracking's documentation of CocoVID; the files are written by hand."""
+
+import json
+
+import pytest
+
+from skyreid.building.annotations.coco_video import read_coco_video
+from skyreid.errors import SourceError
+
+
+def content(**changes):
+    """Two videos that both have a track 0, as MMTracking writes them."""
+    return {
+        "videos": [{"id": 1, "name": "gate"}, {"id": 2, "name": "sequences/drone.mp4"}],
+        "images": [
+            {"id": 1, "video_id": 1, "frame_id": 0, "file_name": "gate/0.jpg", "width": 100, "height": 80},
+            {"id": 2, "video_id": 1, "frame_id": 4, "file_name": "gate/4.jpg", "width": 100, "height": 80},
+            {"id": 3, "video_id": 2, "frame_id": 0, "file_name": "drone/0.jpg", "width": 300, "height": 200},
+        ],
+        "annotations": [
+            annotation(1, 1, 0, [0, 0, 10, 20], visibility=0.5),
+            annotation(2, 2, 0, [1.5, 0, 10, 20]),
+            annotation(3, 2, 4, [90, 0, 15, 20]),
+            annotation(4, 3, 0, [250, 0, 10, 20]),
+        ],
+        "categories": [{"id": 1, "name": "pedestrian"}, {"id": 3, "name": "car"}],
+        **changes,
+    }
+
+
+def annotation(number, image, instance, bbox, *, key="instance_id", **more):
+    return {"id": number, "image_id": image, "category_id": 1, key: instance, "bbox": bbox, "iscrowd": 0, **more}
+
+
+def changed(**changes):
+    """The file with its second annotation changed; None removes a key."""
+    made = content()
+    made["annotations"][1].update(changes)
+    made["annotations"][1] = {key: value for key, value in made["annotations"][1].items() if value is not None}
+    return made
+
+
+def read(tmp_path, made, *, video="gate.mp4", width=100, height=80):
+    (tmp_path / "a.json").write_text(made if isinstance(made, str) else json.dumps(made))
+    return read_coco_video(tmp_path / "a.json", width=width, height=height, video=video)
+
+
+def refusal(tmp_path, made, **video):
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, made, **video)
+    return str(caught.value).removeprefix(str(tmp_path / "a.json"))
+
+
+def test_one_video_is_chosen_by_its_name_and_its_tracks_are_its_own(tmp_path):
+    gate = read(tmp_path, content())
+    assert gate.frames == {0: {0: (0, 0, 10, 20)}, 4: {0: (1.5, 0, 11.5, 20), 4: (90, 0, 100, 20)}}
+    assert gate.visible == {0: {0: 0.5}}
+    assert not gate.identified
+    drone = read(tmp_path, content(), video="drone.mp4", width=300, height=200)
+    assert drone.frames == {0: {0: (250, 0, 260, 20)}}
+    assert not drone.identified
+
+
+def test_the_only_video_needs_no_name(tmp_path):
+    made = content(videos=[{"id": 1, "name": "something else"}])
+    made["annotations"].pop()
+    assert sorted(read(tmp_path, made).frames) == [0, 4]
+
+
+def test_frames_of_tao_count_from_0_even_where_the_first_is_not_listed(tmp_path):
+    made = content()
+    for image in made["images"]:
+        image["frame_index"] = image.pop("frame_id") + 30
+    assert sorted(read(tmp_path, made).frames) == [30, 34]
+
+
+def test_a_track_may_be_called_track(tmp_path):
+    made = content(annotations=[annotation(1, 1, 6, [0, 0, 10, 20], key="track_id")])
+    assert read(tmp_path, made).frames == {0: {6: (0, 0, 10, 20)}}
+
+
+def test_person_ids_are_people_in_every_video(tmp_path):
+    made = content()
+    for entry in made["annotations"]:
+        entry["person_id"] = 40 + entry["id"]
+    people = read(tmp_path, made)
+    assert people.frames == {0: {41: (0, 0, 10, 20)}, 4: {42: (1.5, 0, 11.5, 20), 43: (90, 0, 100, 20)}}
+    assert people.identified
+
+
+def test_only_people_are_taken_and_the_rest_is_counted(tmp_path):
+    made = content()
+    made["annotations"] += [
+        {**annotation(5, 1, 7, [0, 0, 10, 20]), "category_id": 3},
+        annotation(6, 1, 8, [0, 0, 10, 20]) | {"iscrowd": 1},
+        annotation(7, 1, 9, [-30, 0, 40, 20]),
+    ]
+    people = read(tmp_path, made)
+    assert people.frames[0] == {0: (0, 0, 10, 20)}
+    assert people.dropped == {"other-class": 1, "crowd": 1, "outside": 1}
+
+
+def from_1():
+    made = content()
+    for image in made["images"]:
+        image["frame_id"] += 1
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        ("{", ": must be JSON; Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("[" * 100_000, ": must be JSON; maximum recursion depth exceeded"),
+        (
+            {"images": [], "annotations": [], "categories": []},
+            ": COCO-video is an object with videos, images, annotations, categories; got ['annotations', 'categories', "
+            "'images']. COCO without videos and tracks does not tell which boxes are of one person; of Datumaro or "
+            "CVAT, export 'CVAT for video 1.1'",
+        ),
+        (content(videos=7), ": videos must be a list of objects; got '7'"),
+        (content(images=[]), ": must hold images of the video; none has its video_id"),
+        (
+            changed(instance_id=None),
+            ", annotation 2: must have instance_id or track_id; COCO without them does not tell which boxes are of one "
+            "person, run a tracker first",
+        ),
+        (changed(track_id=9), ", annotation 2: instance_id and track_id must be the same; got [0, 9]"),
+        (changed(person_id=3), ", annotation 1: all people must have a person_id or none; this one has none"),
+        (changed(image_id=77), ", annotation 2: image_id must be that of an image; got 77"),
+        (changed(image_id=[1]), ", annotation 2: image_id must be a number or a text; got [1]"),
+        (changed(bbox=[1, 2, 3]), ", annotation 2: bbox must be [left, top, width, height]; got [1, 2, 3]"),
+        (changed(bbox=[1, 2, 3, "x"]), ", annotation 2: a side of bbox must be a finite number; got 'x'"),
+        (changed(bbox=[1, 2, 0, 5]), ", annotation 2: a box must have a width and a height; got 0x5"),
+        (changed(instance_id=-1), ", annotation 2: instance_id must be a whole number from 0; got -1"),
+        (changed(instance_id=4), ", annotation 3: id 4 stands twice in frame 4"),
+        (changed(visibility=2), ", annotation 2: visibility must be from 0 to 1; got 2"),
+        (
+            from_1(),
+            ": no image of the video has frame_id 0, and some programs count from 1: list the first image, too, or "
+            "name the frames frame_index, which counts from 0",
+        ),
+        (
+            content(categories=[{"id": 3, "name": "car"}]),
+            ": must hold boxes of people (labels person, people, pedestrian, human); none is left of 3 boxes "
+            "{'other-class': 3}",
+        ),
+    ],
+)
+def test_what_cannot_be_is_named(tmp_path, made, complaint):
+    assert refusal(tmp_path, made).startswith(complaint)
+
+
+def test_two_images_of_one_frame_are_refused(tmp_path):
+    made = content()
+    made["images"][1]["frame_id"] = 0
+    assert refusal(tmp_path, made) == ": two images of the video have the same id or the same frame"
+
+
+def test_a_picture_of_another_size_is_refused(tmp_path):
+    assert refusal(tmp_path, content(), width=200, height=160) == (
+        ", image 1: annotated in a picture of 100x80, but the video has 200x160; are these the annotations of this "
+        "video?"
+    )
+
+
+@pytest.mark.parametrize("video", ["tower.mp4", "gat.mp4"])
+def test_a_video_that_is_not_there_is_refused_and_those_there_are_named(tmp_path, video):
+    assert refusal(tmp_path, content(), video=video) == (
+        f": must hold the video '{video}' once, by its file's name; it holds ['gate', 'sequences/drone.mp4']"
+    )

@@ -1,0 +1,75 @@
+import pytest
+
+from skyreid.building.annotations.format_detection import detect_format
+from skyreid.errors import SourceError
+
+
+def detect(tmp_path, content):
+    (tmp_path / "a").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return detect_format(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "format"),
+    [
+        ("1,1,1,1,5,5,1,1,1\n", "mot"),
+        ("\n1,1,1,1,5,5,1,1,1\n", "mot"),
+        ("1,1,1,1,5,5,0.5,-1,-1,-1\n2,1,1,1,5,5,0.5,-1,-1,-1.0\n", "mot"),
+        ("1,0,0,0,5,5,1,4,0,0\n1,1,0,0,5,5,1,1,1,2\n", "visdrone"),
+        ("1,1,0,0,5,5,0.7,4,-1,-1\n", "visdrone"),
+        ('<?xml version="1.0"?><annotations/>', "cvat"),
+        (b"\xef\xbb\xbf<annotations/>", "cvat"),
+        ('\n {"videos": []}', "coco-video"),
+        ("[]", "label-studio"),
+    ],
+)
+def test_a_format_is_told_by_its_content(tmp_path, content, format):
+    assert detect(tmp_path, content) == format
+
+
+BOTH = (
+    ": 10 columns are of MOTChallenge if they end in -1,-1,-1, and of VisDrone if they end in category, truncation and "
+    "occlusion; these could be of either or neither. If you know, name the format: mot or visdrone"
+)
+NONE = (
+    ", line 1: annotations are MOTChallenge or VisDrone tables (9 or 10 columns), CVAT's XML, or JSON of COCO-video or "
+    "Label Studio; got {} columns"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", ": must hold annotations; it is empty"),
+        ("1,1,1,1,5,5,1\n", NONE.format(7)),
+        ("0 0.5 0.5 0.1 0.1\n", NONE.format(1)),  # YOLO's
+        (b"PK\x03\x04", ": is a ZIP archive; unpack it and name the annotations in it"),
+        (
+            b"\x00\xff",
+            ": annotations must be text; 'utf-8' codec can't decode byte 0xff in position 1: invalid start byte",
+        ),
+        # VisDrone-DET, where some lines end in a comma
+        *(
+            (
+                f"684,8,273,116,0,0,0,0{comma}\n",
+                ", line 1: 8 columns are VisDrone-DET's, which tell neither frame nor identity; bring tracks, such as "
+                "VisDrone-MOT's 10 columns or those of a tracker",
+            )
+            for comma in ("", ",")
+        ),
+        ("1,1,1,1,5,5,1,-6.3,-2.1,0\n", BOTH),  # MOT15 in the world
+        ("1,1,1,1,5,5,1,4,0,0\n2,1,1,1,5,5,1,4,0.5,0\n", BOTH),
+        ("1,1,1,1,5,5,1,4,0,0\n2,1,1,1,5,5,1,-1,-1,-1\n", BOTH),
+        ("1,1,1,1,5,5,1,x,y,z\n", BOTH),
+        ("1,1,1,1,5,5,1,4,0,0\n2,1,1,1,5,5,1,1,1\n", BOTH),
+    ],
+)
+def test_what_could_be_two_formats_or_none_is_refused_with_a_remedy(tmp_path, content, complaint):
+    with pytest.raises(SourceError) as caught:
+        detect(tmp_path, content)
+    assert str(caught.value) == f"{tmp_path / 'a'}{complaint}"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SourceError, match="none: annotations cannot be read: No such file"):
+        detect_format(tmp_path / "none")

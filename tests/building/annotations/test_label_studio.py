@@ -1,0 +1,153 @@
+"""The fields are those of Label Studio's documentation of VideoRectangle; the files are written by hand."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyreid.building.annotations.label_studio import read_label_studio
+from skyreid.errors import SourceError
+
+# The keyframes of the documentation's example, of 1051 frames, in a video of 200x100.
+DOCUMENTED = [
+    {"x": 16, "y": 51, "width": 30, "height": 28, "rotation": 0, "enabled": True, "frame": 1, "time": 0.04},
+    {"x": 44.7, "y": 51.5, "width": 30.1, "height": 28.8, "rotation": 0, "enabled": True, "frame": 18, "time": 0.72},
+    {"x": 44.7, "y": 51.5, "width": 30.1, "height": 28.8, "rotation": 0, "enabled": False, "frame": 25, "time": 1},
+]
+
+
+def key(frame, *, enabled=True, x=0, width=10, **more):
+    return {"frame": frame, "enabled": enabled, "x": x, "y": 0, "width": width, "height": 20, "rotation": 0, **more}
+
+
+def region(name, *sequence, labels=("Person",), frames_count=30):
+    value = {"framesCount": frames_count, "duration": 42.0, "sequence": list(sequence), "labels": list(labels)}
+    return {"id": name, "type": "videorectangle", "from_name": "box", "to_name": "video", "value": value}
+
+
+def who(name, number):
+    return {"id": name, "type": "number", "from_name": "person_id", "to_name": "video", "value": {"number": number}}
+
+
+def task(*result, number=1, video="/data/upload/1/5d1f2c3a-gate.mp4", more=()):
+    return {"id": number, "data": {"video": video}, "annotations": [{"id": 7, "result": list(result)}, *more]}
+
+
+def read(tmp_path, *tasks, video="gate.mp4"):
+    (tmp_path / "a.json").write_text(json.dumps(list(tasks)))
+    return read_label_studio(tmp_path / "a.json", width=200, height=100, video=video)
+
+
+def refusal(tmp_path, *tasks, **video):
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, *tasks, **video)
+    return str(caught.value).removeprefix(str(tmp_path / "a.json"))
+
+
+def test_the_documented_example_is_percent_from_frame_1_and_ends_where_it_is_not_enabled(tmp_path):
+    people = read(tmp_path, task(region("a", *DOCUMENTED, frames_count=1051)))
+    assert sorted(people.frames) == list(range(25))
+    assert people.frames[0][1] == pytest.approx((32, 51, 92, 79))
+    assert people.frames[17][1] == pytest.approx((89.4, 51.5, 149.6, 80.3))
+    assert people.frames[24] == people.frames[17]
+    assert not people.identified
+
+
+SEQUENCES = st.dictionaries(st.integers(1, 20), st.tuples(st.integers(0, 80), st.booleans()), min_size=1, max_size=6)
+
+
+@given(keyframes=SEQUENCES, order=st.randoms(use_true_random=False))
+def test_a_region_goes_straight_while_enabled_and_stays_till_the_end(tmp_path_factory, keyframes, order):
+    sequence = [key(frame, x=x, enabled=enabled) for frame, (x, enabled) in keyframes.items()]
+    order.shuffle(sequence)
+    people = read(tmp_path_factory.mktemp("ls"), task(region("a", *sequence)))
+    for frame in range(1, 31):
+        before = max((other for other in keyframes if other <= frame), default=None)
+        after = min((other for other in keyframes if other >= frame), default=None)
+        if before is None or (before != frame and not keyframes[before][1]):
+            assert frame - 1 not in people.frames
+            continue
+        x = keyframes[before][0]
+        if after not in (None, before):
+            x += (keyframes[after][0] - x) * (frame - before) / (after - before)
+        assert people.frames[frame - 1][1] == pytest.approx((2 * x, 0, 2 * x + 20, 20))
+
+
+def test_a_number_for_each_region_is_the_person(tmp_path):
+    people = read(tmp_path, task(region("a", key(1, enabled=False)), who("a", 41), region("b", key(3)), who("b", 7)))
+    assert people.frames[0] == {41: (0, 0, 20, 20)}
+    assert people.frames[29] == {7: (0, 0, 20, 20)}
+    assert people.identified
+
+
+def test_only_people_are_taken_and_the_rest_is_counted_in_frames(tmp_path):
+    others = [
+        region("b", key(1), labels=("Car",), frames_count=4),
+        region("c", key(1), labels=(), frames_count=3),
+        region("d", key(1, x=-8, enabled=False)),
+        region("e"),
+        {"id": "f", "type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 5}]}},
+    ]
+    people = read(tmp_path, task(region("a", key(1, enabled=False)), *others))
+    assert people.frames == {0: {1: (0, 0, 20, 20)}}
+    assert people.dropped == {"other-class": 4, "unlabelled": 3, "outside": 1}
+
+
+def test_a_task_is_chosen_by_the_name_of_its_video(tmp_path):
+    gate = task(region("a", key(1, enabled=False)))
+    drone = task(region("a", key(5, enabled=False)), number=2, video="drone.mp4")
+    assert list(read(tmp_path, gate, drone).frames) == [0]
+    assert list(read(tmp_path, gate, drone, video="drone.mp4").frames) == [4]
+    assert refusal(tmp_path, gate, drone, video="tower.mp4") == (
+        ": must hold the video 'tower.mp4' once, by its file's name; it holds ['5d1f2c3a-gate.mp4', 'drone.mp4']"
+    )
+
+
+def test_what_an_annotator_skipped_is_not_read(tmp_path):
+    skipped = {"id": 8, "was_cancelled": True, "result": [region("z", key(9))]}
+    assert list(read(tmp_path, task(region("a", key(1, enabled=False)), more=[skipped])).frames) == [0]
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        ([region("a", key(1, rotation=15))], ", region a, frame 1: boxes must stand upright; got rotation 15"),
+        ([region("a", key(0))], ", region a: frame must be a whole number from 1; got 0"),
+        ([region("a", key(31))], ", region a: frame 31 lies beyond the 30 frames of framesCount"),
+        ([region("a", key(1), frames_count=None)], ", region a: framesCount must be a finite number; got None"),
+        ([region("a", key(1, enabled=None))], ", region a, frame 1: enabled must be true or false; got None"),
+        ([region("a", key(1, x="left"))], ", region a, frame 1: x must be a finite number; got 'left'"),
+        ([region("a", key(1, width=0))], ", region a: a box must have a width and a height; got 0x20"),
+        ([region("a", key(1), key(1))], ", region a: id 1 stands twice in frame 1"),
+        (
+            [region("a", key(1, x=150))],
+            ", region a: the box lies outside the picture of 200x100; are these the annotations of this video, in "
+            "pixels of its full size?",
+        ),
+        (
+            [region("a", key(1)), region("b", key(1)), who("a", 3)],
+            ", region b: all people must have a person_id or none; this one has none",
+        ),
+        ([region(["a"], key(1))], ", region: id must be a number or a text; got ['a']"),
+        ([region("a", key(1)), who("a", 0)], ", region a: person_id must be a whole number from 1; got 0"),
+        (
+            [region("a", key(1)), region("b", key(1)), who("a", 3), who("b", 3)],
+            ", region b: id 3 stands twice in frame 1",
+        ),
+        ([], ": must hold boxes of people (labels person, people, pedestrian, human); none is left of 0 boxes {}"),
+    ],
+)
+def test_what_cannot_be_is_named(tmp_path, result, complaint):
+    assert refusal(tmp_path, task(*result)) == complaint
+
+
+def test_two_annotations_of_a_task_are_refused(tmp_path):
+    assert refusal(tmp_path, task(more=[{"id": 8, "result": []}])) == (
+        ", task 1: must have one annotation that was not skipped; got 2. Keep the one that counts"
+    )
+
+
+def test_what_is_no_list_of_tasks_is_refused(tmp_path):
+    assert refusal(tmp_path, 3) == ": tasks must be a list of objects; got '[3]'"
+    assert refusal(tmp_path, {"id": 1}) == ", task 1: annotations must be a list of objects; got 'None'"

@@ -1,0 +1,61 @@
+import sys
+
+import numpy as np
+import pytest
+
+from skyreid.building.detection.onnx_file import open_onnx
+from skyreid.errors import CheckpointError, SettingError
+from tests.building.detection import onnx_files
+
+
+def refusal(path):
+    with pytest.raises(CheckpointError) as caught:
+        open_onnx(path)
+    return str(caught.value)
+
+
+def test_what_is_no_onnx_file_is_refused(tmp_path):
+    missing, text = tmp_path / "missing.onnx", tmp_path / "text.onnx"
+    text.write_text("hello")
+    assert refusal(missing) == f"{missing}: there is no such file"
+    assert refusal(tmp_path) == f"{tmp_path}: is not a file"
+    assert refusal(text).startswith(f"{text}: is no ONNX file: ")
+
+
+def test_a_broken_graph_is_refused(tmp_path):
+    path = onnx_files.yolox(tmp_path / "d.onnx")
+    path.write_bytes(path.read_bytes().replace(b"AveragePool", b"AveragePoof"))
+    assert refusal(path).startswith(f"{path}: cannot be loaded by ONNX Runtime: ")
+
+
+def test_weights_may_lie_beside_the_file_and_belong_to_its_sum(tmp_path):
+    path, weights = onnx_files.with_weights_elsewhere(tmp_path / "d.onnx", "d.bin"), tmp_path / "d.bin"
+    weights.write_bytes(np.full(192, 2, np.float32).tobytes())
+    first = open_onnx(path)
+    (doubled,) = first.run({"images": np.ones((1, 3, 8, 8), np.float32)}, ["output"])
+    assert (doubled == 2).all()
+    weights.write_bytes(np.full(192, 3, np.float32).tobytes())
+    assert open_onnx(path).sha256 != first.sha256
+
+
+@pytest.mark.parametrize("name", ["../secret.bin", "link.bin", "/etc/passwd"])
+def test_weights_outside_the_folder_are_refused(tmp_path, name):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(768))
+    (tmp_path / "models/link.bin").symlink_to(tmp_path / "secret.bin")
+    path = onnx_files.with_weights_elsewhere(tmp_path / "models/d.onnx", name)
+    assert refusal(path) == f"{path}: its weights must lie in its folder; it names {name!r}"
+
+
+def test_missing_weights_are_named(tmp_path):
+    path = onnx_files.with_weights_elsewhere(tmp_path / "d.onnx", "d.bin")
+    assert refusal(path) == f"{path}: its weights are missing: there is no file 'd.bin' beside it"
+
+
+def test_without_the_extra_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(SettingError) as caught:
+        open_onnx(tmp_path / "d.onnx")
+    assert str(caught.value) == (
+        f"{tmp_path}/d.onnx: a detector needs onnxruntime, which is not installed; pip install 'skyreid[detection]'"
+    )
