@@ -13,12 +13,16 @@ from itertools import pairwise
 
 import tyro
 
+from skyreid.cli.ablation import ablate
 from skyreid.cli.data import data_list, data_split, data_stats, data_verify
+from skyreid.cli.exporting import export
 from skyreid.cli.footage import build, embed, search
-from skyreid.cli.models import model_import, model_info
-from skyreid.cli.scoring import evaluate_tables
+from skyreid.cli.linking import link
+from skyreid.cli.models import model_import, model_info, model_pretrain
+from skyreid.cli.scoring import evaluate_construction, evaluate_tables
 from skyreid.cli.terminal import errors, print_error
 from skyreid.cli.training import demo, show, train
+from skyreid.cli.world import simulate
 from skyreid.errors import SkyreidError
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
@@ -29,12 +33,18 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "data split": data_split,
     "model info": model_info,
     "model import": model_import,
+    "model pretrain": model_pretrain,
     "train": train,
     "show": show,
     "build": build,
     "embed": embed,
     "search": search,
+    "link": link,
+    "export": export,
+    "simulate": simulate,
+    "evaluate construction": evaluate_construction,
     "evaluate tables": evaluate_tables,
+    "ablate": ablate,
 }
 
 

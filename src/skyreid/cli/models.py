@@ -1,12 +1,13 @@
-"""`skyreid model`: sizes and other people's weights."""
+"""`skyreid model`: sizes, other people's weights, and a small CLIP of our own."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from skyreid.cli.recipe import find_recipe
-from skyreid.cli.terminal import File, Name, show_result
+from skyreid.cli.terminal import Bars, File, Name, show_result
 
 
 def model_info(recipe: Name, *, json: bool = False) -> None:
@@ -60,3 +61,24 @@ def model_import(
         adapters=adapters,
     )
     show_result(report.lines(), report.to_json(), json=json)
+
+
+def model_pretrain(
+    out: Path, *, people: int = 6000, epochs: int = 20, seed: int = 0, workers: int = os.cpu_count() or 1
+) -> None:
+    """Make the small CLIP that comes with the package again, from photos of simulated people.
+
+    Args:
+        out: checkpoint folder to write.
+        people: simulated; none of them is in any benchmark.
+        epochs: passes over their photos.
+        seed: of the training.
+        workers: processes that draw the photos.
+    """
+    from skyreid.training.pretraining import PretrainingConfig, pretrain
+
+    with Bars() as bars:
+        config = PretrainingConfig(people=people, epochs=epochs, seed=seed)
+        metrics = pretrain(config, out, num_workers=workers, progress=bars)
+    print("   ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+    print(f"clip-pair written to {out}")

@@ -1,0 +1,1 @@
+"""The paper's ablation tables, trained on simulated people: `skyreid ablate`."""

@@ -1,0 +1,6 @@
+"""The small CLIP that comes with the package; its card lies beside the weights."""
+
+from pathlib import Path
+
+TINY_CLIP = Path(__file__).with_name("tiny_clip_weights")
+"""A checkpoint folder, made by `skyreid model pretrain`. It knows simulated people only."""

@@ -1,0 +1,48 @@
+"""An ablation from nothing to its table, in a world that is too small to say anything."""
+
+import json
+import re
+
+import pytest
+
+from skyreid.ablation.rows import TABLES, Row
+from skyreid.ablation.running import AblationConfig, Outcome
+from skyreid.ablation.table import ablate, summarize
+from skyreid.errors import SettingError
+
+SMALL = AblationConfig(identities=12, frames_per_tracklet=2, epochs=1, seeds=2)
+
+
+def outcome(row: str, seed: int, mean_ap: float) -> Outcome:
+    return Outcome(row=row, seed=seed, mAP=mean_ap, rank_1=mean_ap / 2, overall=1.0, tunable=0.5)
+
+
+def test_a_line_has_mean_deviation_and_the_paired_gain_over_the_row_before():
+    rows = {"IFA": [0.50, 0.60], "IFA+VSA": [0.56, 0.64]}
+    outcomes = [outcome(row, seed, value) for row, values in rows.items() for seed, value in enumerate(values)]
+    paper = (Row(name="IFA", change=lambda config: config, paper={"mAP": 0.7382}),)
+    first, second = summarize(outcomes, paper)
+    assert (first.mAP, first.gain, first.paper) == (pytest.approx(0.55), None, {"mAP": 0.7382})
+    assert first.mAP_sd == pytest.approx(0.0707, abs=1e-4)
+    assert (second.gain, second.gain_sd) == (pytest.approx(0.05), pytest.approx(0.0141, abs=1e-4))
+
+
+def test_an_unknown_table_is_refused(tmp_path):
+    message = "the paper has no ablation called 'table9'; there are table3, table4, table5, fig4"
+    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
+        ablate("table9", SMALL, tmp_path)
+
+
+@pytest.mark.slow  # five trainings, each in a process that loads PyTorch
+def test_a_table_is_trained_once_and_printed_beside_the_paper_s(tmp_path, monkeypatch):
+    monkeypatch.setitem(TABLES, "table3", TABLES["table3"][-1:])
+    result = ablate("table3", SMALL, tmp_path, num_workers=2)
+    assert [line.name for line in result.table_lines] == ["colour stripes", "zero-shot", "IFA+VSA+CFAA+PBP"]
+    assert result.lines()[-1].endswith("mAP 81.29 %, rank-1 74.27 %, overall 140.0 M, tunable 14.5 M")
+    written = (tmp_path / "table3.json").read_bytes()
+    assert [run["row"] for run in json.loads(written)["runs"]] == [
+        name for name in ("colour stripes", "zero-shot", "IFA+VSA+CFAA+PBP") for _ in range(2)
+    ]
+    weights = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/state*")}
+    assert ablate("table3", SMALL, tmp_path, num_workers=2).outcomes == result.outcomes
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/state*")} == weights
