@@ -15,7 +15,7 @@ from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.evaluation.ranking_scores import Scores, evaluate
-from skyreid.evaluation.report import RankedExample, ScoredDirection, write_report
+from skyreid.evaluation.report import RankedExample, ReportPicture, ScoredDirection, write_report
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated
@@ -23,13 +23,15 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.retrieval.search import search
 from skyreid.simulation.miniature import write_miniature
-from skyreid.tracklet import Tracklet
+from skyreid.simulation.stills import draw_stills
+from skyreid.tracklet import Platform, Tracklet
 from skyreid.training.two_stage import embed_untrained, train
 
 FRAMES_PER_TRACKLET = 8
 EPOCHS = 40
 EXAMPLES_SHOWN = 8
 RANKS_SHOWN = 8
+PEOPLE_IN_VIEW = 8
 NOTICE = (
     "Synthetic data: every person here is drawn by a program, and the model is a tiny one that knows drawn people "
     "only. The scores show that the parts work together; they say nothing about real people."
@@ -112,11 +114,21 @@ def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progres
         "drone, three and three in the same clothes. Plain colour statistics reach a mAP of "
         f"{colour[0].mAP:.1%}. Ranked lists are shown evenly from the best found person to the worst.",
         directions=directions,
+        pictures=_views(seed),
         examples=_examples(benchmark, ground, aerial, directions[0].after),
         provenance={name: str(provenance[name]) for name in ("skyreid", "commit", "data_sha256", "seed", "torch")},
         notice=NOTICE,
     )
     return DemoReport(directions=directions, colour=colour, page=page, checkpoint=result.checkpoint)
+
+
+def _views(seed: int) -> list[ReportPicture]:
+    """A place of the world as both cameras see it at the same moment."""
+    heights = {Platform.GROUND: "a camera 2 m up", Platform.AERIAL: "a drone at the same moment"}
+    return [
+        ReportPicture(caption=f"{still.scene}, seen by {heights[still.platform]}", jpeg=still.jpeg)
+        for still in draw_stills(seed, people=PEOPLE_IN_VIEW)
+    ]
 
 
 def _examples(

@@ -8,7 +8,7 @@ from PIL import Image
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL, MARS, EvaluationProtocol
 from skyreid.errors import MissingFrameError
 from skyreid.evaluation.ranking_scores import Scores
-from skyreid.evaluation.report import RankedExample, ScoredDirection, write_report
+from skyreid.evaluation.report import RankedExample, ReportPicture, ScoredDirection, write_report
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -141,3 +141,11 @@ def test_a_missing_frame_is_refused_and_nothing_is_written(tmp_path, tracklet):
     with pytest.raises(MissingFrameError, match=re.escape(f"tracklet {HOSTILE}: frame ")):
         write(tmp_path / "report.html", tracklet)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_stand_inside_the_page_with_their_captions(tmp_path, tracklet):
+    picture = ReportPicture(caption=f"a square {HOSTILE}", jpeg=b"\xff\xd8pixels")
+    page = write(tmp_path / "report.html", tracklet, pictures=(picture,))
+    assert 'src="data:image/jpeg;base64,/9hwaXhlbHM="' in page
+    assert "<script>" not in page
+    assert page.index("/9hwaXhlbHM=") < page.index("<h2>Scores</h2>")

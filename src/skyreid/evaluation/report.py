@@ -1,5 +1,6 @@
 """An evaluation as a page that a person enjoys: scores, curves, ranked lists, and where they come from."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -33,6 +34,14 @@ class RankedExample:
     ranked: tuple[RankedTracklet, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReportPicture:
+    """A picture to show above the scores."""
+
+    caption: str
+    jpeg: bytes
+
+
 def write_report(
     path: Path,
     *,
@@ -41,6 +50,7 @@ def write_report(
     directions: Sequence[ScoredDirection],
     examples: Sequence[RankedExample],
     provenance: Mapping[str, str],
+    pictures: Sequence[ReportPicture] = (),
     notice: str | None = None,
     before_label: str = "before training",
     after_label: str = "after training",
@@ -54,6 +64,7 @@ def write_report(
         directions: what was scored; each gets a block of the table and a CMC curve.
         examples: ranked lists to show, in this order.
         provenance: what a reader needs to make the page again: dataset, its hash, seed, commit.
+        pictures: shown first, such as the places where people were filmed.
         notice: banner above everything, such as "Synthetic data: …".
         before_label: what the `before` scores of the directions are.
         after_label: what the `after` scores are.
@@ -63,6 +74,7 @@ def write_report(
     """
     body = "\n".join(
         [
+            _pictures(pictures),
             _score_table(directions, before_label, after_label),
             _curves(directions, before_label, after_label),
             _examples(examples),
@@ -77,6 +89,15 @@ def write_report(
         footer=f"{_facts('Protocol', _protocols(directions))}\n{_facts('Provenance', provenance)}\n"
         f"<p>{RANKING_NOTICE}</p>",
     )
+
+
+def _pictures(pictures: Sequence[ReportPicture]) -> str:
+    figures = "\n".join(
+        f'<figure><img src="data:image/jpeg;base64,{b64encode(picture.jpeg).decode("ascii")}" '
+        f'alt="{escape(picture.caption)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+        for picture in pictures
+    )
+    return f'<section>\n<div class="pictures">\n{figures}\n</div></section>' if pictures else ""
 
 
 def _score_table(directions: Sequence[ScoredDirection], before_label: str, after_label: str) -> str:
