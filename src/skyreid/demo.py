@@ -31,7 +31,7 @@ FRAMES_PER_TRACKLET = 8
 EPOCHS = 40
 EXAMPLES_SHOWN = 8
 RANKS_SHOWN = 8
-PEOPLE_IN_VIEW = 8
+PEOPLE_IN_VIEW = 5
 NOTICE = (
     "Synthetic data: every person here is drawn by a program, and the model is a tiny one that knows drawn people "
     "only. The scores show that the parts work together; they say nothing about real people."

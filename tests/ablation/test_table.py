@@ -10,7 +10,7 @@ from skyreid.ablation.running import AblationConfig, Outcome
 from skyreid.ablation.table import ablate, summarize
 from skyreid.errors import SettingError
 
-SMALL = AblationConfig(identities=12, frames_per_tracklet=2, epochs=1, seeds=2)
+SMALL = AblationConfig(identities=50, frames_per_tracklet=2, epochs=1, seeds=2)
 
 
 def outcome(row: str, seed: int, mean_ap: float) -> Outcome:

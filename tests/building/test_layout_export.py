@@ -76,7 +76,7 @@ def test_mars_keeps_who_is_seen_from_the_air_only_as_a_distractor(built, tmp_pat
 @pytest.mark.parametrize(("layout", "name"), [("g2a", "g2a-vreid"), ("mars", "mars")])
 def test_what_is_exported_is_whole_and_as_its_layout_says(built, tmp_path, layout, name):
     export_layout(built, tmp_path / "out", layout=layout)
-    verification = verify(name, tmp_path / "out", is_published=False)
+    verification = verify(name, tmp_path / "out")
     assert verification.findings == ()
     assert verification.is_ok
 

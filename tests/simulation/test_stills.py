@@ -20,4 +20,4 @@ def test_both_platforms_show_the_same_place_with_its_people_marked():
         with Image.open(io.BytesIO(still.jpeg)) as picture:
             assert picture.size == (960, 540)
             off = np.abs(np.asarray(picture, int) - MARK).sum(axis=2)
-        assert (off < 60).sum() > 20
+        assert (off < 90).sum() > 50  # thin lines, after scaling and JPEG

@@ -19,8 +19,7 @@ def data_verify(
     """Check a benchmark on disk against its published counts, and name everything that is wrong.
 
     Args:
-        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote, which
-            no published counts bind.
+        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote.
         root: folder of the benchmark.
         split: of benchmarks with several splits.
         decode_images: decode every image; --no-decode-images is quicker and finds less.
@@ -28,12 +27,9 @@ def data_verify(
     """
     from skyreid.datasets.verification import verify
 
-    is_published = root is not None
     name, root = _benchmark(name, root)
     with Bars() as bars:
-        verification = verify(
-            name, root, split=split, is_published=is_published, decode_images=decode_images, progress=bars
-        )
+        verification = verify(name, root, split=split, decode_images=decode_images, progress=bars)
     show_result(verification.lines(), verification.to_json(), json=json)
     return 0 if verification.is_ok else 1
 

@@ -7,6 +7,7 @@
     info/query_IDX.mat          query_IDX: 1-based rows of the test table that ask
     bbox_train/0001/0001C1T0001F001.jpg
     bbox_test/...
+    written-by-skyreid.txt      only where we wrote the folder
 
 In a crop name `C` is the camera, `T` the tracklet counted per identity, `F` the frame counted per
 tracklet; all from 1. The reader is `parsing/mars_reader.py`.
@@ -54,6 +55,13 @@ TEST = MarsHalf(
 QUERY_FILE = "info/query_IDX.mat"
 QUERY_KEY = "query_IDX"
 
+OWN_FILE = "written-by-skyreid.txt"
+"""Lies in every folder that we write, so that nobody takes it for the published benchmark."""
+_OWN_TEXT = (
+    "Written by skyreid in the layout of MARS and G2A-VReID. This is not the published benchmark: "
+    "'skyreid data verify' compares none of its counts with published ones.\n"
+)
+
 JUNK_FOLDER = "00-1"
 """MARS writes the junk identity -1 as these four characters."""
 
@@ -90,6 +98,7 @@ def write_mars_layout(
         done = _write_half(partial, TRAIN, train, progress, done=0, total=total)
         _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
         write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
+        (partial / OWN_FILE).write_text(_OWN_TEXT, encoding="ascii")
         partial.rename(root)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
