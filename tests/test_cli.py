@@ -222,7 +222,9 @@ def test_an_interrupted_command_ends_in_130_and_says_how_to_go_on(capsys, monkey
     monkeypatch.setitem(COMMANDS, "wait", wait)
     status, out, err = run(capsys, "wait")
     assert (status, out) == (130, "")
-    assert err == "interrupted; build and demo go on where they stopped when run again, train with --resume\n"
+    assert err == (
+        "interrupted; simulate, build, demo and ablate go on where they stopped when run again, train with --resume\n"
+    )
 
 
 def test_the_status_of_the_program_is_that_of_the_command(tmp_path):
