@@ -65,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(str(error))
         return 1
     except KeyboardInterrupt:
-        errors.print("interrupted; simulate, build, demo and ablate go on where they stopped when run again, train with --resume")
+        errors.print(
+            "interrupted; simulate, build, demo and ablate go on where they stopped when run again, train with --resume"
+        )
         return 130
 
 
