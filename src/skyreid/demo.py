@@ -23,7 +23,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.retrieval.search import search
 from skyreid.simulation.miniature import write_miniature
-from skyreid.simulation.stills import draw_stills
+from skyreid.simulation.sessions.stills import draw_stills
 from skyreid.tracklet import Platform, Tracklet
 from skyreid.training.two_stage import embed_untrained, train
 

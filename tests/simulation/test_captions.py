@@ -7,8 +7,8 @@ import pytest
 
 from skyreid.simulation.captions import caption, colour_name, phrases, sentence, vocabulary, words
 from skyreid.simulation.filming import identity
-from skyreid.simulation.paint import Paint, Pattern, from_srgb
 from skyreid.simulation.people.person import Bag, Clothes, Hair, Hat, Lower, Upper
+from skyreid.simulation.rendering.paint import Paint, Pattern, from_srgb
 from skyreid.tracklet import Platform
 
 CROWD = [identity(5, number) for number in range(400)]

@@ -16,8 +16,8 @@ from skyreid.datasets.scene_truth import read_people, read_scene_truth
 from skyreid.errors import DatasetError, SettingError
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
-from skyreid.simulation.rehearsal import LEAST_FRAMES, LEAST_SHOWN
 from skyreid.simulation.scenes import SCENES
+from skyreid.simulation.sessions.rehearsal import LEAST_FRAMES, LEAST_SHOWN
 from skyreid.simulation.world import WorldArguments, write_world
 
 TINY = WorldArguments(identities=1, seed=8, frame_rate=2)

@@ -5,8 +5,8 @@ The words are few on purpose: a caption says what one sees at a glance, not ever
 
 import numpy as np
 
-from skyreid.simulation.paint import Colour, Pattern, from_srgb
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper
+from skyreid.simulation.rendering.paint import Colour, Pattern, from_srgb
 from skyreid.tracklet import Platform
 
 _COLOURS = {

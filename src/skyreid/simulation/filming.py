@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import Float
 
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS
-from skyreid.simulation.camera import Camera, Window, look_at
-from skyreid.simulation.capsules import Capsules, image_boxes, place
 from skyreid.simulation.difficulty import USUAL, Difficulty
-from skyreid.simulation.light import Light, draw_light
 from skyreid.simulation.people.body import body, size
 from skyreid.simulation.people.person import Person, draw_clothes, draw_person
 from skyreid.simulation.people.skeleton import LEG_M
-from skyreid.simulation.ray_caster import Picture, draw
-from skyreid.simulation.sensor import BLUR_REACH_PX, develop, draw_sensor, encode
-from skyreid.simulation.surroundings import draw_surroundings
+from skyreid.simulation.rendering.camera import Camera, Window, look_at
+from skyreid.simulation.rendering.capsules import Capsules, image_boxes, place
+from skyreid.simulation.rendering.light import Light, draw_light
+from skyreid.simulation.rendering.ray_caster import Picture, draw
+from skyreid.simulation.rendering.sensor import BLUR_REACH_PX, develop, draw_sensor, encode
+from skyreid.simulation.rendering.surroundings import draw_surroundings
 from skyreid.tracklet import Platform
 
 FRAME_INTERVAL_S = 0.5

@@ -31,12 +31,12 @@ from skyreid.errors import DatasetError, SettingError
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
-from skyreid.simulation.mot_truth import mot_lines
 from skyreid.simulation.photos import WORLD
 from skyreid.simulation.scenes import SCENES
-from skyreid.simulation.session import CallSheet, call_sheets, plan_session
-from skyreid.simulation.shooting import shoot
-from skyreid.simulation.video_file import encode_video
+from skyreid.simulation.sessions.mot_truth import mot_lines
+from skyreid.simulation.sessions.session import CallSheet, call_sheets, plan_session
+from skyreid.simulation.sessions.shooting import shoot
+from skyreid.simulation.sessions.video_file import encode_video
 from skyreid.simulation.worker_pool import finish_all
 from skyreid.tracklet import PLATFORMS, Platform
 

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from skyreid.simulation.capsules import Capsule, parallel_boxes, place
 from skyreid.simulation.people.body import body, size
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper, draw_clothes, draw_person
-from tests.simulation.slow_shapes import depth_inside
+from skyreid.simulation.rendering.capsules import Capsule, parallel_boxes, place
+from tests.simulation.rendering.slow_shapes import depth_inside
 
 SKIN, SHOES = (0.777, 0.1, 0.1), (0.1, 0.777, 0.1)
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from skyreid.simulation.paint import Colour
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper, draw_clothes, draw_person
+from skyreid.simulation.rendering.paint import Colour
 
 
 def drawn(seed: int) -> Person:

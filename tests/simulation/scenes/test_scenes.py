@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from skyreid.simulation.camera import Camera, Window, look_at
-from skyreid.simulation.capsules import Capsules, place
 from skyreid.simulation.filming import identity
-from skyreid.simulation.light import draw_light
 from skyreid.simulation.people.body import body, size
-from skyreid.simulation.ray_caster import Picture, draw
+from skyreid.simulation.rendering.camera import Camera, Window, look_at
+from skyreid.simulation.rendering.capsules import Capsules, place
+from skyreid.simulation.rendering.light import draw_light
+from skyreid.simulation.rendering.ray_caster import Picture, draw
 from skyreid.simulation.scenes import SCENES, Scene
 
 SHRUNK = 4

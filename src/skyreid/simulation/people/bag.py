@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-from skyreid.simulation.capsules import Capsule, Point
-from skyreid.simulation.paint import Paint
 from skyreid.simulation.people.person import Bag, Person
 from skyreid.simulation.people.skeleton import SIDES, Skeleton
+from skyreid.simulation.rendering.capsules import Capsule, Point
+from skyreid.simulation.rendering.paint import Paint
 
 _FORWARD: Point = (1.0, 0.0, 0.0)
 _SIDEWAYS: Point = (0.0, 1.0, 0.0)

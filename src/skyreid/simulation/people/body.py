@@ -3,8 +3,6 @@
 Lengths are metres of a person of `BUILT_FOR_M`; `size` tells by how much a person differs.
 """
 
-from skyreid.simulation.capsules import NO_CUT, Capsule, Point
-from skyreid.simulation.paint import Paint
 from skyreid.simulation.people.bag import bag
 from skyreid.simulation.people.head import head
 from skyreid.simulation.people.person import Lower, Person, Upper
@@ -18,6 +16,8 @@ from skyreid.simulation.people.skeleton import (
     between,
     stand,
 )
+from skyreid.simulation.rendering.capsules import NO_CUT, Capsule, Point
+from skyreid.simulation.rendering.paint import Paint
 
 _CLOTH_M = {Upper.TSHIRT: 0.004, Upper.JUMPER: 0.009, Upper.JACKET: 0.016, Upper.COAT: 0.018}
 """Thickness of the cloth and the air below it."""

@@ -1,9 +1,9 @@
 """Head, hair and hat."""
 
-from skyreid.simulation.capsules import Capsule, Point
-from skyreid.simulation.paint import Paint
 from skyreid.simulation.people.person import Hair, Hat, Person
 from skyreid.simulation.people.skeleton import Skeleton
+from skyreid.simulation.rendering.capsules import Capsule, Point
+from skyreid.simulation.rendering.paint import Paint
 
 _SIDEWAYS: Point = (0.0, 1.0, 0.0)
 _UP: Point = (0.0, 0.0, 1.0)

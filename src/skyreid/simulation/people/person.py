@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from skyreid.simulation.paint import Colour, Paint, Pattern, from_srgb
 from skyreid.simulation.people.skeleton import Stride
+from skyreid.simulation.rendering.paint import Colour, Paint, Pattern, from_srgb
 
 
 class Hair(Enum):

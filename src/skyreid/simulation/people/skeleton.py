@@ -7,7 +7,7 @@ the lower sole touches z = 0. Whoever is taller or shorter is this one enlarged 
 import math
 from dataclasses import dataclass
 
-from skyreid.simulation.capsules import Point
+from skyreid.simulation.rendering.capsules import Point
 
 BUILT_FOR_M = 1.75
 LEFT, RIGHT = 0, 1

@@ -1,6 +1,6 @@
 """Houses around a scene, seen from the street and from above."""
 
-from skyreid.simulation.materials import (
+from skyreid.simulation.rendering.materials import (
     CAR_GLASS,
     CONCRETE_PANELS,
     FLAT_ROOF,
@@ -11,9 +11,9 @@ from skyreid.simulation.materials import (
     WOOD,
     Material,
 )
-from skyreid.simulation.paint import from_srgb
+from skyreid.simulation.rendering.paint import from_srgb
+from skyreid.simulation.rendering.surface import Panes
 from skyreid.simulation.scenes.site import Site
-from skyreid.simulation.surface import Panes
 
 _STOREY_M = 3.1
 _DARK_GLASS = from_srgb(0x3A444C)

@@ -2,8 +2,8 @@
 
 import math
 
-from skyreid.simulation.capsules import Capsule, Point
-from skyreid.simulation.materials import (
+from skyreid.simulation.rendering.capsules import Capsule, Point
+from skyreid.simulation.rendering.materials import (
     CAR_GLASS,
     CONCRETE_PANELS,
     GLASS_FRONT,
@@ -13,7 +13,7 @@ from skyreid.simulation.materials import (
     WOOD,
     Material,
 )
-from skyreid.simulation.paint import Paint, from_srgb
+from skyreid.simulation.rendering.paint import Paint, from_srgb
 from skyreid.simulation.scenes.plants import bush
 from skyreid.simulation.scenes.site import Site
 

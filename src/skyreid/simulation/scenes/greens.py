@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from skyreid.simulation.capsules import Capsule
-from skyreid.simulation.materials import (
+from skyreid.simulation.rendering.capsules import Capsule
+from skyreid.simulation.rendering.materials import (
     BRICK,
     CONCRETE_PANELS,
     CONCRETE_SLABS,
@@ -26,7 +26,7 @@ from skyreid.simulation.materials import (
     WATER,
     WOOD,
 )
-from skyreid.simulation.paint import Paint, from_srgb
+from skyreid.simulation.rendering.paint import Paint, from_srgb
 from skyreid.simulation.scenes.buildings import flat_building
 from skyreid.simulation.scenes.furniture import (
     bench,

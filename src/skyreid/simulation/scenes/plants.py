@@ -2,9 +2,9 @@
 
 import math
 
-from skyreid.simulation.capsules import Capsule, Point
-from skyreid.simulation.materials import HEDGE
-from skyreid.simulation.paint import Paint, Pattern, from_srgb
+from skyreid.simulation.rendering.capsules import Capsule, Point
+from skyreid.simulation.rendering.materials import HEDGE
+from skyreid.simulation.rendering.paint import Paint, Pattern, from_srgb
 from skyreid.simulation.scenes.site import Site
 
 _LEAVES = ((0x51603C, 0x37442A), (0x5F6B3E, 0x414C2B), (0x48593F, 0x313E2B), (0x6B7042, 0x4B4F2E))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skyreid.simulation.blocks import Block
-from skyreid.simulation.capsules import Capsule, Capsules, place
-from skyreid.simulation.ground import Region
-from skyreid.simulation.materials import Material
-from skyreid.simulation.surface import Surface
-from skyreid.simulation.surroundings import Surroundings
+from skyreid.simulation.rendering.blocks import Block
+from skyreid.simulation.rendering.capsules import Capsule, Capsules, place
+from skyreid.simulation.rendering.ground import Region
+from skyreid.simulation.rendering.materials import Material
+from skyreid.simulation.rendering.surface import Surface
+from skyreid.simulation.rendering.surroundings import Surroundings
 
 Size = tuple[float, float, float]
 """Length, width, height."""

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from skyreid.simulation.capsules import Capsule
-from skyreid.simulation.materials import (
+from skyreid.simulation.rendering.capsules import Capsule
+from skyreid.simulation.rendering.materials import (
     BRICK_PAVING,
     COBBLES,
     CREAM_PLASTER,
@@ -23,7 +23,8 @@ from skyreid.simulation.materials import (
     WOOD,
     Material,
 )
-from skyreid.simulation.paint import Paint, from_srgb
+from skyreid.simulation.rendering.paint import Paint, from_srgb
+from skyreid.simulation.rendering.surface import Panes
 from skyreid.simulation.scenes.buildings import house
 from skyreid.simulation.scenes.furniture import (
     bench,
@@ -38,7 +39,6 @@ from skyreid.simulation.scenes.furniture import (
 from skyreid.simulation.scenes.plants import tree
 from skyreid.simulation.scenes.site import Scene, Site
 from skyreid.simulation.scenes.vehicles import van
-from skyreid.simulation.surface import Panes
 
 _ALONG_Y = math.pi / 2
 _BRONZE = Paint(from_srgb(0x4A5548), fold=0.2)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skyreid.simulation.materials import (
+from skyreid.simulation.rendering.materials import (
     ASPHALT,
     BRICK,
     CONCRETE_PANELS,

@@ -1,0 +1,1 @@
+"""Bodies, places, light and a camera to pictures."""

@@ -1,0 +1,151 @@
+"""One platform's video of a session, frame by frame: the picture and what is true in it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from skyreid.datasets.scene_truth import SceneCamera, SceneFrame
+from skyreid.simulation.rendering.camera import Camera, Vector, Window
+from skyreid.simulation.rendering.capsules import Capsules
+from skyreid.simulation.rendering.kernels.shading import CONTACT_REACH_M
+from skyreid.simulation.rendering.light import Light
+from skyreid.simulation.rendering.ray_caster import Picture, draw
+from skyreid.simulation.rendering.sensor import BLUR_REACH_PX, develop, draw_sensor
+from skyreid.simulation.sessions.seen_people import Actor, outline, reaches_into, see
+from skyreid.simulation.sessions.session import Session
+from skyreid.simulation.sessions.stage import FRAME, Stage
+from skyreid.tracklet import Platform
+
+SAMPLES = 2
+"""Rays a pixel along each side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One frame of a video."""
+
+    pixels: UInt8[np.ndarray, "720 1280 3"]
+    truth: SceneFrame
+
+
+def shoot(session: Session, platform: Platform, frame_rate: int) -> Iterator[Shot]:
+    """All frames of the platform's video; frame k shows the moment k / `frame_rate` seconds after the start."""
+    rng = np.random.default_rng([*session.seeds, 3 + platform.number])
+    stage, sensor = session.stage, draw_sensor(rng, platform)
+    empty = _draw(stage, stage.ground_camera, FRAME, []) if platform is Platform.GROUND else None
+    for index in range(round(stage.duration_s * frame_rate)):
+        time_s = index / frame_rate
+        camera, actors = stage.camera_at(platform, time_s), session.actors_at(time_s)
+        bodies = [actor.capsules for actor in actors]
+        picture = _draw(stage, camera, FRAME, bodies) if empty is None else _with_bodies(stage, empty, bodies)
+        rays = [_rays(stage, camera, actor, int(inside)) for actor, inside in zip(actors, picture.alone, strict=True)]
+        edged = np.pad(picture.radiance, ((BLUR_REACH_PX,) * 2, (BLUR_REACH_PX,) * 2, (0, 0)), mode="edge")
+        truth = SceneFrame(
+            index=index,
+            time_s=time_s,
+            camera=_described(camera),
+            people=see(camera, actors, rays, picture, FRAME, SAMPLES),
+        )
+        yield Shot(develop(edged, sensor, rng), truth)
+
+
+def _draw(stage: Stage, camera: Camera, window: Window, bodies: Sequence[Capsules]) -> Picture:
+    return draw(camera, window, bodies, stage.scene.surroundings, stage.light, samples=SAMPLES)
+
+
+def _with_bodies(stage: Stage, empty: Picture, bodies: Sequence[Capsules]) -> Picture:
+    """What drawing the whole frame of the fixed camera would give, drawn only where people change it."""
+    radiance, body, part = empty.radiance.copy(), empty.body.copy(), empty.part.copy()
+    alone = np.zeros(len(bodies), int)
+    touched = [_touched(capsules, stage.ground_camera, stage.light) for capsules in bodies]
+    for window in _merged([window for window in touched if window is not None]):
+        picture = _draw(stage, stage.ground_camera, window, bodies)
+        rows, columns = _slices(window, 1)
+        radiance[rows, columns] = picture.radiance
+        rows, columns = _slices(window, SAMPLES)
+        body[rows, columns], part[rows, columns] = picture.body, picture.part
+        # A window holds a body wholly or sees less of it.
+        alone = np.maximum(alone, picture.alone)
+    return Picture(radiance=radiance, body=body, part=part, alone=alone)
+
+
+def _merged(windows: Sequence[Window]) -> list[Window]:
+    """Windows that cover the same pixels; neighbours are one if that is no more to draw."""
+    merged: list[Window] = []
+    for window in windows:
+        while True:
+            joined = ((other, _around(window, other)) for other in merged)
+            found = next(((o, both) for o, both in joined if _area(both) <= _area(window) + _area(o)), None)
+            if found is None:
+                break
+            other, window = found
+            merged.remove(other)
+        merged.append(window)
+    return merged
+
+
+def _around(one: Window, other: Window) -> Window:
+    left, top = min(one.left, other.left), min(one.top, other.top)
+    right = max(one.left + one.width, other.left + other.width)
+    bottom = max(one.top + one.height, other.top + other.height)
+    return Window(left=left, top=top, width=right - left, height=bottom - top)
+
+
+def _area(window: Window) -> int:
+    return window.width * window.height
+
+
+def _touched(capsules: Capsules, camera: Camera, light: Light) -> Window | None:
+    """The part of the frame that can look different because of a body; None if there is no such part.
+
+    The body, its shadow and the shade round its feet lie in the hull of a box round it, that box's shadow on the
+    ground, and the box's foot, widened by the reach of the shade.
+    """
+    radius = np.maximum(capsules.start_radius, capsules.end_radius)[:, None]
+    low = (np.minimum(capsules.start, capsules.end) - radius).min(axis=0)
+    high = (np.maximum(capsules.start, capsules.end) + radius).max(axis=0)
+    corners = _corners(low, high)
+    shadow = corners - light.direction * (corners[:, 2:] / light.direction[2])
+    reach = np.array([CONTACT_REACH_M, CONTACT_REACH_M, 0.0])
+    shade = _corners(low - reach, high + reach) * [1, 1, 0]
+    points = camera.project(np.concatenate([corners, shadow, shade]))
+    left, top = np.maximum(np.floor(points.min(axis=0)).astype(int), (FRAME.left, FRAME.top))
+    far = (FRAME.left + FRAME.width, FRAME.top + FRAME.height)
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int), far)
+    if left >= right or top >= bottom:
+        return None
+    return Window(left=int(left), top=int(top), width=int(right - left), height=int(bottom - top))
+
+
+def _corners(low: Vector, high: Vector) -> Float[np.ndarray, "8 3"]:
+    return np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(8, 3)
+
+
+def _slices(window: Window, samples: int) -> tuple[slice, slice]:
+    """Rows and columns of the whole frame's arrays."""
+    top, left = samples * (window.top - FRAME.top), samples * (window.left - FRAME.left)
+    return slice(top, top + samples * window.height), slice(left, left + samples * window.width)
+
+
+def _rays(stage: Stage, camera: Camera, actor: Actor, inside: int) -> int:
+    """How many rays would meet the actor if nothing hid them and the picture had no edge."""
+    left, top, right, bottom = outline(actor.capsules, camera)
+    is_cut = left < FRAME.left or top < FRAME.top or right > -FRAME.left or bottom > -FRAME.top
+    if not (is_cut and reaches_into((left, top, right, bottom), FRAME)):
+        return inside
+    whole = Window(
+        left=math.floor(left),
+        top=math.floor(top),
+        width=math.ceil(right) - math.floor(left),
+        height=math.ceil(bottom) - math.floor(top),
+    )
+    return int(_draw(stage, camera, whole, [actor.capsules]).alone[0])
+
+
+def _described(camera: Camera) -> SceneCamera:
+    right, down, forward = (tuple(round(value, 6) for value in row) for row in camera.axes.tolist())
+    x, y, z = (round(value, 4) for value in camera.position.tolist())
+    return SceneCamera(position=(x, y, z), axes=(right, down, forward), focal_px=round(camera.focal_px, 3))
