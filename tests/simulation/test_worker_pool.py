@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from skyreid.errors import SettingError
 from skyreid.simulation.worker_pool import finish_all
 
 
@@ -36,6 +37,17 @@ def test_every_job_is_done_once(tmp_path, num_workers):
 def test_a_failure_is_told(tmp_path, num_workers):
     with pytest.raises(ValueError, match="two is not wanted"):
         list(finish_all(fail_at_two, [tmp_path / str(number) for number in range(4)], num_workers))
+
+
+def die(path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_told_with_the_remedy(tmp_path):
+    with pytest.raises(
+        SettingError, match=r"^one of 2 workers died, perhaps for want of memory; what is finished stays"
+    ):
+        list(finish_all(die, [tmp_path / "0"], 2))
 
 
 PROGRAM = """

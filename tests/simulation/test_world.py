@@ -37,7 +37,14 @@ def fill(out_dir, arguments):
     (out_dir / "videos").mkdir(parents=True)
     (out_dir / "truth").mkdir()
     (out_dir / "world.json").write_text(
-        json.dumps({"identities": arguments.identities, "seed": arguments.seed, "frame_rate": arguments.frame_rate})
+        json.dumps(
+            {
+                "version": 2,
+                "identities": arguments.identities,
+                "seed": arguments.seed,
+                "frame_rate": arguments.frame_rate,
+            }
+        )
     )
     for scene in list(SCENES)[: arguments.identities]:
         for name in (f"{scene}-01-ground", f"{scene}-01-aerial"):
@@ -124,6 +131,14 @@ def test_another_world_in_the_folder_is_refused_by_name(tmp_path):
         f"{out_dir}: holds the world --identities 45 --seed 8 --frame-rate 2; got --identities 20 --seed 9 "
         "--frame-rate 2; give another folder or remove this one"
     )
+
+
+def test_a_folder_that_another_version_began_is_refused(tmp_path):
+    out_dir = fill(tmp_path / "world", EVERYWHERE)
+    older = json.loads((out_dir / "world.json").read_text()) | {"version": 1}
+    (out_dir / "world.json").write_text(json.dumps(older))
+    with pytest.raises(DatasetError, match=r"makes other worlds \(version 1, this one makes 2\); give another folder"):
+        write_world(out_dir, EVERYWHERE)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

@@ -6,8 +6,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import TypeVar
+
+from skyreid.errors import SettingError
 
 Job = TypeVar("Job")
 
@@ -16,6 +19,9 @@ def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: in
     """Do every job, on new processes if there are more workers than one; gives each job when it is finished.
 
     A job that fails, or an interruption, ends the others: what they were at is not finished.
+
+    Raises:
+        SettingError: a worker was killed, most often for want of memory.
     """
     if num_workers == 1:
         for job in jobs:
@@ -30,6 +36,11 @@ def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: in
             for future in as_completed(futures):
                 future.result()
                 yield futures[future]
+        except BrokenProcessPool as error:
+            raise SettingError(
+                f"one of {num_workers} workers died, perhaps for want of memory; what is finished stays: run again, "
+                "with fewer workers if it happens again"
+            ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -42,6 +42,8 @@ from skyreid.tracklet import PLATFORMS, Platform
 
 WORLD_FILE, SOURCES_FILE = "world.json", "sources.json"
 VIDEOS, TRUTH = "videos", "truth"
+_VERSION = 2
+"""Raised whenever the same arguments give other files, so that one folder never holds two worlds."""
 _MAX_IDENTITIES = 9999
 _MAX_SEED = WORLD - 1
 _MAX_WORKERS = 256
@@ -200,7 +202,7 @@ def _opened(out_dir: Path, arguments: WorldArguments) -> Iterator[None]:
             raise DatasetError(f"{out_dir}: another simulation is at work in this folder") from None
         _check_same_world(out_dir, arguments)
         _sweep(out_dir)
-        _write_json(out_dir / WORLD_FILE, asdict(arguments))
+        _write_json(out_dir / WORLD_FILE, {"version": _VERSION, **asdict(arguments)})
         yield
     finally:
         os.close(folder)
@@ -215,9 +217,16 @@ def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:
             )
         return
     try:
-        found = WorldArguments(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
+        content = json.loads(path.read_bytes())
+        version = content.pop("version", 1)
+        found = WorldArguments(**content)
+    except (ValueError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path}: must name the arguments of the world in this folder; {error}") from error
+    if version != _VERSION:
+        raise DatasetError(
+            f"{out_dir}: was begun by a skyreid that makes other worlds (version {version}, this one makes "
+            f"{_VERSION}); give another folder or remove this one"
+        )
     if found != arguments:
         raise DatasetError(
             f"{out_dir}: holds the world {found}; got {arguments}; give another folder or remove this one"
