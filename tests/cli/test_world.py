@@ -9,7 +9,7 @@ from skyreid.errors import SettingError
 
 
 def test_a_finished_world_is_told_in_one_line(tmp_path, capsys):
-    (tmp_path / "world.json").write_text(json.dumps({"identities": 1, "seed": 0, "frame_rate": 6}))
+    (tmp_path / "world.json").write_text(json.dumps({"version": 2, "identities": 1, "seed": 0, "frame_rate": 6}))
     for name in ("campus-01-ground", "campus-01-aerial"):
         for path in (f"videos/{name}.mp4", f"truth/{name}.txt", f"truth/{name}.jsonl"):
             (tmp_path / path).parent.mkdir(exist_ok=True)
