@@ -14,7 +14,7 @@ from skyreid.tracklet import Platform
 
 
 def test_everybody_is_photographed_from_the_ground_and_some_from_a_drone_and_described():
-    photos = list(take_photos(people=4, aerial_every=2))
+    photos = take_photos(people=4, aerial_every=2)
     assert [(photo.person, photo.platform) for photo in photos] == [
         (1, Platform.GROUND),
         (2, Platform.GROUND),

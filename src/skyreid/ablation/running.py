@@ -4,9 +4,7 @@ OUT/worlds/SEED         a benchmark of simulated people; another seed is other p
 OUT/runs/ROW/SEED       one training run, resumable by itself
 """
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from skyreid.tracklet import training_labels
 from skyreid.training.parameter_report import count_parameters
 from skyreid.training.two_stage import embed_untrained, train
 from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.worker_pool import finish_all
 
 COLOUR, ZERO_SHOT = "colour stripes", "zero-shot"
 """Rows that every table has first: no learning at all, and the small CLIP as it comes."""
@@ -96,13 +95,10 @@ def run_rows(
         for seed in range(config.seeds)
     ]
     outcomes: dict[tuple[str, int], Outcome] = {}
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = [pool.submit(_run, job) for job in jobs]
-        for done, future in enumerate(as_completed(waiting), start=1):
-            outcome = future.result()
-            outcomes[outcome.row, outcome.seed] = outcome
-            note = f"{outcome.row}, seed {outcome.seed}: mAP {outcome.mAP:.1%}"
-            progress("ablation runs", done, len(jobs), note)
+    for job, outcome in finish_all(_run, jobs, num_workers):
+        outcomes[job.row, job.seed] = outcome
+        note = f"{job.row}, seed {job.seed}: mAP {outcome.mAP:.1%}"
+        progress("ablation runs", len(outcomes), len(jobs), note)
     return [outcomes[job.row, job.seed] for job in jobs]
 
 

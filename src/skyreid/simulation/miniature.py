@@ -1,13 +1,10 @@
 """A miniature ground-to-aerial benchmark of simulated people, on disk in the authors' layout."""
 
-import multiprocessing
 import tempfile
-from collections.abc import Generator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import product, repeat
+from itertools import product
 from pathlib import Path
 
 from skyreid.datasets.mars_layout import write_mars_layout
@@ -17,6 +14,7 @@ from skyreid.simulation.difficulty import USUAL, Difficulty
 from skyreid.simulation.filming import FRAME_INTERVAL_S, Crop, film
 from skyreid.simulation.photos import WORLD
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
+from skyreid.worker_pool import finish_all
 
 _MAX_IDENTITIES = 9999
 """The layout's crop names hold four digits."""
@@ -74,16 +72,19 @@ def write_miniature(
     _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, difficulty, num_workers)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     shots = list(product(range(1, identities + 1), PLATFORMS))
-    tracklets: list[Tracklet] = []
+    stored: dict[tuple[int, Platform], Tracklet] = {}
     widths: dict[Platform, list[int]] = {platform: [] for platform in PLATFORMS}
+    film_shot = partial(_film_shot, seed=seed, num_frames=frames_per_tracklet, difficulty=difficulty)
     with (
         tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir,
-        closing(_films(shots, frames_per_tracklet, seed, difficulty, num_workers)) as films,
+        closing(finish_all(film_shot, shots, num_workers)) as films,
     ):
-        for (pid, platform), crops in zip(shots, films, strict=True):
-            tracklets.append(_store(Path(crop_dir), pid, platform, crops))
+        for (pid, platform), crops in films:
+            tracklet = _store(Path(crop_dir), pid, platform, crops)
+            stored[pid, platform] = tracklet
             widths[platform] += [crop.width for crop in crops]
-            progress("draw people", len(tracklets), len(shots), tracklets[-1].tracklet_id)
+            progress("draw people", len(stored), len(shots), tracklet.tracklet_id)
+        tracklets = [stored[shot] for shot in shots]
         # Look-alikes stay together, so that training knows that clothes do not tell everything.
         train = [tracklet for tracklet in tracklets if difficulty.wardrobe(tracklet.pid) % 3 == 1]
         tested = [tracklet for tracklet in tracklets if difficulty.wardrobe(tracklet.pid) % 3 != 1]
@@ -118,20 +119,8 @@ def _refuse_what_cannot_be(
             raise DatasetError(f"a miniature's {name} must be from {low} to {high}; got {value}")
 
 
-def _films(
-    shots: list[tuple[int, Platform]], num_frames: int, seed: int, difficulty: Difficulty, num_workers: int
-) -> Generator[list[Crop]]:
-    """The crops of every shot, in order."""
-    pids, platforms = zip(*shots, strict=True)
-    arguments = (repeat(seed), pids, platforms, repeat(num_frames))
-    film_so = partial(film, difficulty=difficulty)
-    if num_workers == 1:
-        yield from map(film_so, *arguments)
-        return
-    # Forking a process that runs threads can hang, and the caller may have loaded torch.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
-        yield from pool.map(film_so, *arguments, chunksize=4)
+def _film_shot(shot: tuple[int, Platform], *, seed: int, num_frames: int, difficulty: Difficulty) -> list[Crop]:
+    return film(seed, *shot, num_frames, difficulty=difficulty)
 
 
 def _store(crop_dir: Path, pid: int, platform: Platform, crops: list[Crop]) -> Tracklet:

@@ -1,8 +1,5 @@
 """Single crops of many simulated people with what there is to say about them: what a small CLIP learns from."""
 
-import multiprocessing
-from collections.abc import Generator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,6 +8,7 @@ from skyreid.simulation.captions import phrases
 from skyreid.simulation.difficulty import Difficulty
 from skyreid.simulation.filming import film, identity
 from skyreid.tracklet import PLATFORMS, Platform
+from skyreid.worker_pool import finish_all
 
 WORLD = 2**32 - 1
 """The seed of these people; no benchmark may have it, so that nobody is tested on them."""
@@ -28,21 +26,18 @@ class Photo:
     phrases: tuple[str, ...]
 
 
-def take_photos(
-    *, people: int, aerial_every: int, num_workers: int = 1, progress: Progress = silent
-) -> Generator[Photo]:
+def take_photos(*, people: int, aerial_every: int, num_workers: int = 1, progress: Progress = silent) -> list[Photo]:
     """Photograph everybody from the ground and every `aerial_every`-th person from a drone, always the same."""
     shots = [
         (number, platform)
         for number, platform in product(range(1, people + 1), PLATFORMS)
         if platform is Platform.GROUND or number % aerial_every == 0
     ]
-    # Forking a process that runs threads can hang, and the caller has loaded torch.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
-        for done, photo in enumerate(pool.map(_photo, shots, chunksize=32), start=1):
-            yield photo
-            progress("take photos", done, len(shots))
+    photos = {}
+    for shot, photo in finish_all(_photo, shots, num_workers):
+        photos[shot] = photo
+        progress("take photos", len(photos), len(shots))
+    return [photos[shot] for shot in shots]
 
 
 def _photo(shot: tuple[int, Platform]) -> Photo:

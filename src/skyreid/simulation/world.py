@@ -26,7 +26,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.atomic_file import write_atomically
-from skyreid.datasets.scene_truth import PEOPLE_FILE, DescribedPerson, SceneFrame, write_people, write_scene_truth
+from skyreid.datasets.scene_truth import (
+    PEOPLE_FILE,
+    TRUTH_DIR,
+    VIDEOS_DIR,
+    DescribedPerson,
+    SceneFrame,
+    write_people,
+    write_scene_truth,
+)
 from skyreid.errors import DatasetError, SettingError
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import caption
@@ -37,11 +45,10 @@ from skyreid.simulation.sessions.mot_truth import mot_lines
 from skyreid.simulation.sessions.session import CallSheet, call_sheets, plan_session
 from skyreid.simulation.sessions.shooting import shoot
 from skyreid.simulation.sessions.video_file import encode_video
-from skyreid.simulation.worker_pool import finish_all
 from skyreid.tracklet import PLATFORMS, Platform
+from skyreid.worker_pool import finish_all
 
 WORLD_FILE, SOURCES_FILE = "world.json", "sources.json"
-VIDEOS, TRUTH = "videos", "truth"
 _VERSION = 2
 """Raised whenever the same arguments give other files, so that one folder never holds two worlds."""
 _MAX_IDENTITIES = 9999
@@ -109,8 +116,8 @@ class _Video:
 
     def files(self, out_dir: Path) -> tuple[Path, Path, Path]:
         """The truth in two formats and the video, in the order in which they appear."""
-        truth = out_dir / TRUTH
-        return truth / f"{self.name}.jsonl", truth / f"{self.name}.txt", out_dir / VIDEOS / f"{self.name}.mp4"
+        truth = out_dir / TRUTH_DIR
+        return truth / f"{self.name}.jsonl", truth / f"{self.name}.txt", out_dir / VIDEOS_DIR / f"{self.name}.mp4"
 
     def is_finished(self, out_dir: Path) -> bool:
         return all(path.is_file() for path in self.files(out_dir))
@@ -144,13 +151,13 @@ def write_world(
         _Video(sheet=sheet, platform=platform) for sheet in call_sheets(arguments.identities) for platform in PLATFORMS
     ]
     with _opened(out_dir, arguments):
-        write_people(out_dir / TRUTH / PEOPLE_FILE, arguments.seed, _people(arguments))
+        write_people(out_dir / TRUTH_DIR / PEOPLE_FILE, arguments.seed, _people(arguments))
         jobs = [_Job(out_dir, arguments, video) for video in videos if not video.is_finished(out_dir)]
         if jobs:
             (out_dir / SOURCES_FILE).unlink(missing_ok=True)
         done = len(videos) - len(jobs)
         progress("film videos", done, len(videos))
-        for job in finish_all(_film, jobs, num_workers):
+        for job, _ in finish_all(_film, jobs, num_workers):
             done += 1
             progress("film videos", done, len(videos), job.video.name)
         _sweep(out_dir)

@@ -109,8 +109,8 @@ def pretrain(
     """
     if out.exists():
         raise CheckpointError(f"{out} must not exist yet; remove it or give another folder")
-    photos = list(
-        take_photos(people=config.people, aerial_every=config.aerial_every, num_workers=num_workers, progress=progress)
+    photos = take_photos(
+        people=config.people, aerial_every=config.aerial_every, num_workers=num_workers, progress=progress
     )
     frames = _frames(photos, config.model.image.image_size)
     sentences = _Sentences(config.model.text.context_length)

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -13,10 +13,11 @@ from typing import TypeVar
 from skyreid.errors import SettingError
 
 Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
-def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: int) -> Iterator[Job]:
-    """Do every job, on new processes if there are more workers than one; gives each job when it is finished.
+def finish_all(work: Callable[[Job], Result], jobs: Sequence[Job], num_workers: int) -> Generator[tuple[Job, Result]]:
+    """Do every job, on new processes if there are more workers than one; gives each job and its result when it is done.
 
     A job that fails, or an interruption, ends the others: what they were at is not finished.
 
@@ -25,8 +26,7 @@ def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: in
     """
     if num_workers == 1:
         for job in jobs:
-            work(job)
-            yield job
+            yield job, work(job)
         return
     # Forking a process that runs threads can hang, and the caller may have loaded torch.
     context = multiprocessing.get_context("spawn")
@@ -34,8 +34,7 @@ def finish_all(work: Callable[[Job], None], jobs: Sequence[Job], num_workers: in
         futures = {pool.submit(work, job): job for job in jobs}
         try:
             for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+                yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise SettingError(
                 f"one of {num_workers} workers died, perhaps for want of memory; what is finished stays: run again, "

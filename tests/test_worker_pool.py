@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from skyreid.errors import SettingError
-from skyreid.simulation.worker_pool import finish_all
+from skyreid.worker_pool import finish_all
 
 
-def write_name(path: Path) -> None:
+def write_name(path: Path) -> str:
     path.write_text(f"{path.name} by {os.getpid()}")
+    return path.name
 
 
 def fail_at_two(path: Path) -> None:
@@ -26,7 +27,7 @@ def fail_at_two(path: Path) -> None:
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_every_job_is_done_once(tmp_path, num_workers):
     jobs = [tmp_path / str(number) for number in range(7)]
-    assert sorted(finish_all(write_name, jobs, num_workers)) == jobs
+    assert sorted(finish_all(write_name, jobs, num_workers)) == [(job, job.name) for job in jobs]
     assert [job.read_text().split(" by ")[0] for job in jobs] == [job.name for job in jobs]
     workers = {int(job.read_text().split(" by ")[1]) for job in jobs}
     assert (os.getpid() in workers) == (num_workers == 1)
@@ -53,7 +54,7 @@ def test_a_worker_that_is_killed_is_told_with_the_remedy(tmp_path):
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from skyreid.simulation.worker_pool import finish_all
+from skyreid.worker_pool import finish_all
 
 def linger(path):
     path.write_text(str(os.getpid()))
