@@ -73,7 +73,8 @@ def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progres
         num_workers: processes that draw.
         progress: told about each part.
     """
-    world = out / "benchmark"
+    # Named by what it is: a call with other numbers must not go on with these people.
+    world = out / f"people-{identities}-seed-{seed}"
     if not world.exists():
         write_miniature(
             world,

@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from skyreid.ablation.rows import TABLES, Row
 from skyreid.ablation.running import AblationConfig, Outcome
 from skyreid.ablation.table import ablate, summarize
-from skyreid.errors import SettingError
+from skyreid.errors import CheckpointError, SettingError
 
 SMALL = AblationConfig(identities=50, frames_per_tracklet=2, epochs=1, seeds=2)
 
@@ -33,6 +34,11 @@ def test_an_unknown_table_is_refused(tmp_path):
         ablate("table9", SMALL, tmp_path)
 
 
+def test_an_ablation_of_nothing_is_refused():
+    with pytest.raises(SettingError, match=r"^an ablation's seeds must be at least 1; got 0$"):
+        AblationConfig(seeds=0)
+
+
 @pytest.mark.slow  # five trainings, each in a process that loads PyTorch
 def test_a_table_is_trained_once_and_printed_beside_the_paper_s(tmp_path, monkeypatch):
     monkeypatch.setitem(TABLES, "table3", TABLES["table3"][-1:])
@@ -46,3 +52,5 @@ def test_a_table_is_trained_once_and_printed_beside_the_paper_s(tmp_path, monkey
     weights = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/state*")}
     assert ablate("table3", SMALL, tmp_path, num_workers=2).outcomes == result.outcomes
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/state*")} == weights
+    with pytest.raises(CheckpointError, match="data_root"):
+        ablate("table3", replace(SMALL, identities=53), tmp_path, num_workers=2)

@@ -1,7 +1,9 @@
 """Train every row of a table for every seed, on several processes, and take up what an earlier call left.
 
-OUT/worlds/SEED         a benchmark of simulated people; another seed is other people
-OUT/runs/ROW/SEED       one training run, resumable by itself
+    OUT/worlds/450x12-0     450 simulated people, 12 frames a tracklet, seed 0: other numbers, other people
+    OUT/runs/ROW/SEED       one training run, resumable by itself; refused with other numbers
+
+A row is compared with another seed by seed: both have seen the same people.
 """
 
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from skyreid.ablation.rows import Row, bare_tower
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.distributed import Precision
+from skyreid.errors import SettingError
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.progress import Progress, silent
@@ -40,6 +43,11 @@ class AblationConfig:
     """Worlds and trainings, from seed 0."""
     precision: Precision = "bfloat16"
     """Of the towers."""
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "epochs"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"an ablation's {name} must be at least 1; got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +83,7 @@ def run_rows(
         progress: told about worlds and finished runs.
     """
     for seed in range(config.seeds):
-        world = _world(out, seed)
+        world = _world(config, out, seed)
         if not world.exists():
             write_miniature(
                 world,
@@ -102,14 +110,14 @@ def run_rows(
     return [outcomes[job.row, job.seed] for job in jobs]
 
 
-def _world(out: Path, seed: int) -> Path:
-    return out / "worlds" / str(seed)
+def _world(config: AblationConfig, out: Path, seed: int) -> Path:
+    return out / "worlds" / f"{config.identities}x{config.frames_per_tracklet}-{seed}"
 
 
 def _whole_method(config: AblationConfig, out: Path, row: str, seed: int) -> TwoStageConfig:
     folder = "".join(letter if letter.isalnum() else "-" for letter in row)
     return vsla_clip_simulated(
-        _world(out, seed),
+        _world(config, out, seed),
         out / "runs" / folder / str(seed),
         seed=seed,
         epochs=config.epochs,
