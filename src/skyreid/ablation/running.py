@@ -30,6 +30,10 @@ from skyreid.worker_pool import finish_all
 
 COLOUR, ZERO_SHOT = "colour stripes", "zero-shot"
 """Rows that every table has first: no learning at all, and the small CLIP as it comes."""
+_REFERENCES = (
+    Row(name=COLOUR, change=bare_tower, paper={}),
+    Row(name=ZERO_SHOT, change=bare_tower, paper={}),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +98,8 @@ def run_rows(
                 progress=progress,
             )
     jobs = [
-        _Job(name, seed, config_of(seed))
-        for name, config_of in (
-            (COLOUR, lambda seed: _whole_method(config, out, COLOUR, seed)),
-            (ZERO_SHOT, lambda seed: _whole_method(config, out, ZERO_SHOT, seed)),
-            *((row.name, lambda seed, row=row: row.change(_whole_method(config, out, row.name, seed))) for row in rows),
-        )
+        _Job(row.name, seed, row.change(_whole_method(config, out, row.name, seed)))
+        for row in (*_REFERENCES, *rows)
         for seed in range(config.seeds)
     ]
     outcomes: dict[tuple[str, int], Outcome] = {}
@@ -131,7 +131,7 @@ def _run(job: _Job) -> Outcome:
     if job.row == COLOUR:
         query, gallery = embed_colours(benchmark.query), embed_colours(benchmark.gallery)
     elif job.row == ZERO_SHOT:
-        query, gallery = embed_untrained(bare_tower(job.config), benchmark)
+        query, gallery = embed_untrained(job.config, benchmark)
     else:
         result = train(job.config, resume=True)
         query, gallery = result.query, result.gallery
