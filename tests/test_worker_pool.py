@@ -51,6 +51,16 @@ def test_a_worker_that_is_killed_is_told_with_the_remedy(tmp_path):
         list(finish_all(die, [tmp_path / "0"], 2))
 
 
+def interrupt_itself(path: Path) -> str:
+    os.kill(os.getpid(), signal.SIGINT)
+    return path.name
+
+
+def test_workers_leave_an_interruption_to_their_parent(tmp_path):
+    """A terminal sends it to all; dead workers would be told as a want of memory."""
+    assert [result for _, result in finish_all(interrupt_itself, [tmp_path / "0"], 2)] == ["0"]
+
+
 PROGRAM = """
 import os, sys, time
 from pathlib import Path

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
 from skyreid.errors import SettingError
@@ -30,7 +30,12 @@ def finish_all(work: Callable[[Job], Result], jobs: Sequence[Job], num_workers: 
         return
     # Forking a process that runs threads can hang, and the caller may have loaded torch.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_end_with_the_parent) as pool:
+    stop_here, stop_there = context.Pipe(duplex=False)
+    with (
+        stop_there,
+        stop_here,
+        ProcessPoolExecutor(num_workers, mp_context=context, initializer=_end_when_told, initargs=(stop_here,)) as pool,
+    ):
         futures = {pool.submit(work, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -41,17 +46,24 @@ def finish_all(work: Callable[[Job], Result], jobs: Sequence[Job], num_workers: 
                 "with fewer workers if it happens again"
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Where all is done, nobody is at work any more; otherwise what they are at is given up.
+            pool.shutdown(wait=all(future.done() for future in futures), cancel_futures=True)
+            stop_there.close()
 
 
-def _end_with_the_parent() -> None:
-    """Not only after the job in hand: a parent that was killed would leave orphans that write on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _end_when_told(stop: Connection) -> None:
+    """End with the parent, or when it closes its end of `stop`; not only after the job in hand.
+
+    A terminal sends its interruption to everybody: only the parent answers it. Workers that died of it would look
+    to the parent like workers that were killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
+    sentinel = parent.sentinel
 
     def watch() -> None:
-        wait([parent.sentinel])
+        wait([sentinel, stop])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
