@@ -7,6 +7,7 @@ One process is the default. Several are started by PyTorch's own launcher,
 and each of them then finds itself here as one of `Workers.world_size`.
 """
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -52,6 +53,9 @@ class Workers:
             precision={"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision],  # pyright: ignore[reportArgumentType]
         )
         self._fabric.launch()
+        if torch.distributed.is_initialized():
+            # The launch library leaves gloo's threads to the end of the process, which they now and then abort.
+            atexit.register(_leave_group)
 
     @property
     def rank(self) -> int:
@@ -137,3 +141,8 @@ class Workers:
     def wait_for_all(self) -> None:
         """Continue when every process has come here."""
         self._fabric.barrier()
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
