@@ -1,7 +1,7 @@
 """The vocabulary: platform, frame, tracklet. Imports nothing of ours but the error tree."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 JUNK_PID = -1
@@ -51,6 +51,8 @@ class Tracklet:
     camid: int
     """Camera number from 0."""
     platform: Platform
+    attributes: Mapping[str, str | float] = field(default_factory=dict, hash=False)
+    """What else is known, such as a scene or an altitude: what scores can be sliced by."""
 
     def __post_init__(self) -> None:
         if not self.frames:

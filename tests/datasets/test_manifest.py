@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -233,6 +234,8 @@ def test_a_link_within_the_folder_is_allowed(tmp_path):
         ({"platform": "sea"}, r"platform is one of \['ground', 'aerial'\]; got 'sea'"),
         ({"frames": []}, "a tracklet has at least one frame"),
         ({"colour": "red"}, "a tracklet has the keys"),
+        ({"attributes": ["campus"]}, "attributes are an object of texts and numbers"),
+        ({"attributes": {"scene": None}}, "the attribute 'scene' is a text or a number; got None"),
         ({"frames": [{"path": "b/1.jpg", "index": 1.5}]}, "a frame's index is a whole number; got 1.5"),
         ({"frames": [{"path": "b/1.jpg", "time_s": "1"}]}, "a frame's time_s is a number; got '1'"),
         ({"frames": [{"path": "b/1.jpg", "time_s": float("nan")}]}, "a frame's time_s is a number; got nan"),
@@ -268,3 +271,12 @@ def test_the_hash_of_tracklets_sees_order_names_and_identities_but_not_the_root(
     assert tracklets_sha256(pair("/data/g2a", name="3.jpg")) != here
     assert tracklets_sha256(pair("/data/g2a")[::-1]) != here
     assert tracklets_sha256([]) == hashlib.sha256().hexdigest()
+
+
+def test_attributes_are_kept_and_change_the_hash(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    plain = tracklet(str(tmp_path / "a.jpg"))
+    known = replace(plain, attributes={"scene": "campus", "altitude_m": 31.5})
+    assert write_manifest(tmp_path / "plain.jsonl", [plain]) != write_manifest(tmp_path / "known.jsonl", [known])
+    assert read_manifest(tmp_path / "known.jsonl").tracklets[0].attributes == known.attributes
+    assert "attributes" not in (tmp_path / "plain.jsonl").read_text()

@@ -1,11 +1,13 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from skyreid.datasets import g2a_vreid, mars
+from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
@@ -151,3 +153,15 @@ write_mars_layout(root / "out", train=train, query=[], gallery=[], progress=die)
     assert writer.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     assert len(list(tmp_path.glob(".out.*.partial/bbox_train/*/*.jpg"))) == 2
+
+
+def test_the_manifest_beside_it_keeps_what_the_layout_cannot_hold(tracklet, tmp_path):
+    asking = replace(tracklet(1, 0), attributes={"scene": "campus"})
+    found = tracklet(1, 1)
+    write_mars_layout(tmp_path / "out", train=[], query=[asking], gallery=[found])
+    kept = read_manifest(tmp_path / "out" / "manifest.jsonl").tracklets
+    benchmark = g2a_vreid.read(tmp_path / "out")
+    assert [t.attributes for t in kept] == [{"scene": "campus"}, {}]
+    assert [[f.path for f in t.frames] for t in kept] == [
+        [f.path for f in t.frames] for t in (*benchmark.query, *benchmark.gallery)
+    ]

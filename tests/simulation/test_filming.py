@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS
-from skyreid.simulation.filming import Crop, film, identity
+from skyreid.simulation.filming import Crop, _view, film, identity
+from skyreid.simulation.rendering.camera import look_at
 from skyreid.tracklet import PLATFORMS, Platform
 
 Films = dict[tuple[int, Platform], list[Crop]]
@@ -15,11 +16,11 @@ Films = dict[tuple[int, Platform], list[Crop]]
 
 @pytest.fixture(scope="module")
 def films() -> Films:
-    return {(number, platform): film(3, number, platform, 3) for number in range(8) for platform in PLATFORMS}
+    return {(number, platform): film(3, number, platform, 3).crops for number in range(8) for platform in PLATFORMS}
 
 
 def test_the_same_shot_gives_the_same_bytes(films):
-    again = film(3, 5, Platform.AERIAL, 3)
+    again = film(3, 5, Platform.AERIAL, 3).crops
     assert [crop.jpeg for crop in again] == [crop.jpeg for crop in films[5, Platform.AERIAL]]
 
 
@@ -42,13 +43,13 @@ def test_widths_stay_in_the_published_range_however_a_person_walks():
     for number in range(100, 110):
         for platform in PLATFORMS:
             narrowest, widest = PAPER_CROP_WIDTHS[platform]
-            assert all(narrowest <= crop.width <= widest for crop in film(3, number, platform, 1))
+            assert all(narrowest <= crop.width <= widest for crop in film(3, number, platform, 1).crops)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_long_walk_stays_before_the_camera(platform):
     narrowest, widest = PAPER_CROP_WIDTHS[platform]
-    crops = film(3, 1, platform, 24)
+    crops = film(3, 1, platform, 24).crops
     assert all(narrowest <= crop.width <= widest for crop in crops)
     assert all(crop.person.mean() > 0.15 * crop.visible for crop in crops)
 
@@ -90,3 +91,18 @@ def test_people_stand_upright_before_the_ground_camera(films):
 def test_a_person_moves_between_frames(films):
     for crops in films.values():
         assert len({crop.jpeg for crop in crops}) == len(crops)
+
+
+def test_a_film_says_how_the_person_was_seen():
+    ground, drone = (film(3, 1, platform, 2).attributes for platform in PLATFORMS)
+    assert ground["camera_height_m"] == 2.0
+    assert 20 <= drone["camera_height_m"] <= 60
+    assert ground["look_down_deg"] < 15 < drone["look_down_deg"]
+    assert ground["distance_m"] * np.sin(np.radians(ground["look_down_deg"])) == pytest.approx(2.0, abs=0.05)
+    assert {ground["seen_from"], drone["seen_from"]} <= {"the front", "the back", "the side"}
+
+
+def test_who_walks_towards_the_camera_is_seen_from_the_front():
+    camera = look_at(np.array([10.0, 0.0, 2.0]), np.array([0.0, 0.0, 0.9]), focal_px=1.0)
+    views = [_view(camera, heading)["seen_from"] for heading in (0.0, np.pi / 2, np.pi)]
+    assert views == ["the front", "the side", "the back"]

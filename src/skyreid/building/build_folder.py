@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skyreid.building.finished_source import CROPS, RECORDS, FinishedSource
 from skyreid.building.sources import Source
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
 
 MASKING_FILE = "masking.json"

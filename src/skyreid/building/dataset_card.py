@@ -7,7 +7,7 @@ from skyreid.building.build_folder import MASKING_FILE, STATISTICS_FILE
 from skyreid.building.built_manifest import NOT_STATED, PER_TRACKLET, BuildInfo
 from skyreid.building.finder import finder_in_words
 from skyreid.datasets import g2a_vreid
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
 
 _SIMULATED = (

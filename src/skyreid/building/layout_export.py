@@ -7,8 +7,7 @@ from typing import Literal
 
 from skyreid.building.built_manifest import PER_TRACKLET
 from skyreid.datasets.identity_split import divide_identities
-from skyreid.datasets.manifest import read_manifest
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.datasets.split_leakage import check_no_leak
 from skyreid.errors import DatasetError

@@ -76,14 +76,14 @@ def data_stats(
 
 def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
     """The benchmark that is meant: by its name and folder, or by a folder that tells what it is."""
-    from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+    from skyreid.datasets.manifest import MANIFEST_FILE
     from skyreid.datasets.mars_layout import QUERY_FILE
     from skyreid.errors import DatasetError
 
     if root is not None:
         return name, root
     folder = Path(name)
-    for file, benchmark in ((MANIFEST_FILE, "manifest"), (QUERY_FILE, "g2a-vreid")):
+    for file, benchmark in ((QUERY_FILE, "g2a-vreid"), (MANIFEST_FILE, "manifest")):
         if (folder / file).is_file():
             return benchmark, folder
     raise DatasetError(

@@ -18,10 +18,13 @@ from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Frame, Platform, Tracklet
 
+MANIFEST_FILE = "manifest.jsonl"
+"""Its name in every folder that we write."""
 FORMAT_NAME = "skyreid manifest"
 FORMAT_VERSION = 1
 _HEADER_KEYS = {"format", "version", "num_tracklets", "sha256", "info"}
 _TRACKLET_KEYS = {"tracklet_id", "pid", "camid", "platform", "frames"}
+_OPTIONAL_KEYS = {"attributes"}
 _FRAME_KEYS = {"path", "index", "time_s", "box"}
 
 
@@ -134,13 +137,16 @@ def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, obj
             if value is not None:
                 record[key] = value
         frames.append(record)
-    return {
+    record: dict[str, object] = {
         "tracklet_id": tracklet.tracklet_id,
         "pid": tracklet.pid,
         "camid": tracklet.camid,
         "platform": tracklet.platform.value,
         "frames": frames,
     }
+    if tracklet.attributes:
+        record["attributes"] = dict(tracklet.attributes)
+    return record
 
 
 def _line(record: Mapping[str, object]) -> bytes:
@@ -162,8 +168,11 @@ def _parse(line: bytes, where: str) -> dict[str, object]:
 
 
 def _tracklet(record: Mapping[str, object], guard: FolderGuard, where: str) -> Tracklet:
-    if set(record) != _TRACKLET_KEYS:
-        raise ManifestError(f"{where}: a tracklet has the keys {sorted(_TRACKLET_KEYS)}; got {sorted(record)}")
+    if set(record) - _OPTIONAL_KEYS != _TRACKLET_KEYS:
+        raise ManifestError(
+            f"{where}: a tracklet has the keys {sorted(_TRACKLET_KEYS)} and may have {sorted(_OPTIONAL_KEYS)}; "
+            f"got {sorted(record)}"
+        )
     tracklet_id, pid, camid, platform, frames = (
         record[key] for key in ("tracklet_id", "pid", "camid", "platform", "frames")
     )
@@ -179,7 +188,17 @@ def _tracklet(record: Mapping[str, object], guard: FolderGuard, where: str) -> T
         pid=pid,
         camid=camid,
         platform=Platform(platform),
+        attributes=_attributes(record.get("attributes", {}), where),
     )
+
+
+def _attributes(record: object, where: str) -> dict[str, str | float]:
+    if not isinstance(record, dict):
+        raise ManifestError(f"{where}: attributes are an object of texts and numbers; got {record!r}")
+    for name, value in record.items():
+        if not isinstance(value, str) and not _is_number(value):
+            raise ManifestError(f"{where}: the attribute {name!r} is a text or a number; got {value!r}")
+    return record
 
 
 def _frame(record: object, guard: FolderGuard, where: str) -> Frame:

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
-from skyreid.datasets.manifest import read_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.datasets.parsing.survey import Survey, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
-
-MANIFEST_FILE = "manifest.jsonl"
 
 
 def read(root: Path, split: int = 0) -> Benchmark:

@@ -8,6 +8,7 @@
     bbox_train/0001/0001C1T0001F001.jpg
     bbox_test/...
     written-by-skyreid.txt      only where we wrote the folder
+    manifest.jsonl              the same, with what the layout has no place for: times, boxes, attributes
 
 In a crop name `C` is the camera, `T` the tracklet counted per identity, `F` the frame counted per
 tracklet; all from 1. The reader is `parsing/mars_reader.py`.
@@ -19,15 +20,16 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
 from skyreid.datasets.parsing.mat_file import write_matrix
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.progress import Progress, silent
-from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Tracklet
+from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Frame, Tracklet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +97,11 @@ def write_mars_layout(
     try:
         (partial / "info").mkdir(parents=True)
         total = sum(len(tracklet.frames) for tracklet in (*train, *query, *gallery))
-        done = _write_half(partial, TRAIN, train, progress, done=0, total=total)
-        _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
+        trained = _write_half(partial, TRAIN, train, progress, done=0, total=total)
+        done = sum(len(tracklet.frames) for tracklet in train)
+        tested = _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
         write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
+        write_manifest(partial / MANIFEST_FILE, [*trained, *tested])
         (partial / OWN_FILE).write_text(_OWN_TEXT, encoding="ascii")
         partial.rename(root)
     except BaseException:
@@ -135,9 +139,10 @@ def _refuse_what_does_not_fit(train: Sequence[Tracklet], test: Sequence[Tracklet
 
 def _write_half(
     root: Path, half: MarsHalf, tracklets: Sequence[Tracklet], progress: Progress, *, done: int, total: int
-) -> int:
-    """Copy the crops of one half and write its names and its table; returns the crops done so far."""
+) -> list[Tracklet]:
+    """Copy the crops of one half, write its names and its table; returns the tracklets as they lie there."""
     names: list[str] = []
+    written: list[Tracklet] = []
     rows = np.zeros((len(tracklets), 4), dtype=np.int32)
     numbers: Counter[int] = Counter()
     (root / half.image_dir).mkdir()
@@ -147,6 +152,7 @@ def _write_half(
         folder = root / half.image_dir / pid
         folder.mkdir(exist_ok=True)
         start = len(names) + 1
+        frames: list[Frame] = []
         for number, frame in enumerate(tracklet.frames, start=1):
             name = f"{pid}C{tracklet.camid + 1}T{numbers[tracklet.pid]:04d}F{number:03d}.jpg"
             try:
@@ -154,8 +160,10 @@ def _write_half(
             except FileNotFoundError as error:
                 raise MissingFrameError(f"tracklet {tracklet.tracklet_id!r}: {frame.path!r} is not there") from error
             names.append(name)
+            frames.append(replace(frame, path=str(folder / name)))
+        written.append(replace(tracklet, frames=tuple(frames)))
         rows[row] = start, len(names), tracklet.pid, tracklet.camid + 1
         progress("copy crops", done + len(names), total, tracklet.tracklet_id)
     (root / half.name_file).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
     write_matrix(root / half.table_file, half.table_key, rows)
-    return done + len(names)
+    return written

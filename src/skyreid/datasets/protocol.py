@@ -14,7 +14,7 @@ class EvaluationProtocol:
     while reading; a table from elsewhere may still hold them) and distractors of pid 0 for everybody.
 
     Raises:
-        ProtocolError: every query would find itself.
+        ProtocolError: every query would find itself, or mAP_cut is below 1.
 
     Source: paper section 5.1; METHOD section 9.
     """
@@ -30,6 +30,8 @@ class EvaluationProtocol:
     """Put the queries in front of the gallery (MARS; else 140 of its queries have no match)."""
     junk_same_camera: bool = True
     """For one query, ignore gallery entries with its pid and its camera."""
+    mAP_cut: int | None = None  # noqa: N815 - the field's own spelling
+    """K of the mAP@K that is reported beside the full mAP; None = only that."""
 
     @property
     def crosses_platforms(self) -> bool:
@@ -43,6 +45,8 @@ class EvaluationProtocol:
                 f"{self.name}: a gallery that includes the queries needs junk_same_camera=True; "
                 "without it every query finds itself first"
             )
+        if self.mAP_cut is not None and self.mAP_cut < 1:
+            raise ProtocolError(f"{self.name}: mAP_cut must be at least 1, or None for no cut; got {self.mAP_cut}")
 
 
 CROSS_CAMERA = EvaluationProtocol(name="cross-camera")
@@ -54,6 +58,13 @@ GROUND_TO_AERIAL = EvaluationProtocol(
 AERIAL_TO_GROUND = EvaluationProtocol(
     name="aerial-to-ground", query_platform=Platform.AERIAL, gallery_platform=Platform.GROUND
 )
+AERIAL_TO_AERIAL = EvaluationProtocol(
+    name="aerial-to-aerial", query_platform=Platform.AERIAL, gallery_platform=Platform.AERIAL
+)
+GROUND_TO_GROUND = EvaluationProtocol(
+    name="ground-to-ground", query_platform=Platform.GROUND, gallery_platform=Platform.GROUND
+)
+AG_VPREID = EvaluationProtocol(name="ag-vpreid", other_platform_only=True, mAP_cut=20)
 
 PROTOCOLS: dict[str, EvaluationProtocol] = {
     "cross-camera": CROSS_CAMERA,
@@ -61,5 +72,8 @@ PROTOCOLS: dict[str, EvaluationProtocol] = {
     "cross-platform": CROSS_PLATFORM,
     "ground-to-aerial": GROUND_TO_AERIAL,
     "aerial-to-ground": AERIAL_TO_GROUND,
+    "aerial-to-aerial": AERIAL_TO_AERIAL,
+    "ground-to-ground": GROUND_TO_GROUND,
+    "ag-vpreid": AG_VPREID,
 }
 """Every protocol that a user can ask for by name."""

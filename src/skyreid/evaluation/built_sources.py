@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from skyreid.datasets.manifest import Manifest, read_manifest
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import ManifestError
 from skyreid.evaluation.box_overlap import Box
 from skyreid.tracklet import Tracklet

@@ -6,7 +6,7 @@ the work is cut. Equal tracklets therefore tie exactly, and a search shows what 
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 
 LEAST_NORM = 1e-12
 """Rows shorter than this have no direction: their squares leave the range of float32."""
@@ -18,15 +18,35 @@ torch 2.13, widths 33 to 1280, 1 and 2 threads). Smaller blocks are filled up wi
 library rounds by position at every size."""
 
 
+_ROWS_AT_A_TIME = 8_192
+"""Bounds what a pass over a memory-mapped table takes of memory."""
+
+
 def unit_rows(embeddings: Float32[np.ndarray, "row embed"]) -> Float32[np.ndarray, "row embed"]:
     """Scale every row to length 1; rows for which `has_direction` is false must not come."""
-    rows = _as_tensor(embeddings)
-    return (rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True)).numpy()
+    units = np.empty(embeddings.shape, dtype=np.float32)
+    unit_rows_into(units, embeddings, np.arange(len(embeddings)))
+    return units
+
+
+def unit_rows_into(
+    units: Float32[np.ndarray, "kept embed"],
+    embeddings: Float32[np.ndarray, "row embed"],
+    kept: Int64[np.ndarray, " kept"],
+) -> None:
+    """Write some rows, scaled to length 1, into memory that is there already."""
+    for start in range(0, len(kept), _ROWS_AT_A_TIME):
+        rows = torch.from_numpy(embeddings[kept[start : start + _ROWS_AT_A_TIME]])
+        scaled = torch.from_numpy(units[start : start + _ROWS_AT_A_TIME])
+        torch.div(rows, torch.linalg.vector_norm(rows, dim=1, keepdim=True), out=scaled)
 
 
 def has_direction(embeddings: Float32[np.ndarray, "row embed"]) -> Bool[np.ndarray, " row"]:
     """Tell for each row whether a cosine with it is defined: finite, not zero, its squares in float32."""
-    norms = torch.linalg.vector_norm(_as_tensor(embeddings), dim=1).numpy()
+    norms = np.empty(len(embeddings), dtype=np.float32)
+    for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
+        rows = _as_tensor(embeddings[start : start + _ROWS_AT_A_TIME])
+        torch.linalg.vector_norm(rows, dim=1, out=torch.from_numpy(norms[start : start + _ROWS_AT_A_TIME]))
     return np.isfinite(norms) & (norms >= LEAST_NORM)
 
 

@@ -18,6 +18,8 @@ from skyreid.tracklet import PLATFORMS, Platform
 
 ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
 """What every table file holds, one array each."""
+TEXTS = ("manifest", "model")
+"""What it may hold besides, one string each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +41,8 @@ class EmbeddingTable:
     """Strings or integers, unique."""
     manifest: str | None = None
     """Path of the manifest that lists the frames of these tracklets; None = there are no pictures."""
+    model: str | None = None
+    """sha256 of the weights that made the embeddings; None = unknown."""
 
     def __post_init__(self) -> None:
         _check_types({name: getattr(self, name) for name in ARRAYS})
@@ -54,18 +58,25 @@ class EmbeddingTable:
         """The embeddings scaled to length 1; made at the first comparison and kept."""
         return unit_rows(self.embeddings)
 
+    @cached_property
+    def id_ranks(self) -> Int64[np.ndarray, " tracklet"]:
+        """The place of each row's tracklet id in ascending order, by which ties are broken."""
+        ranks = np.empty(len(self), dtype=np.int64)
+        ranks[np.argsort(self.tracklet_ids, kind="stable")] = np.arange(len(self))
+        return ranks
+
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
-        return EmbeddingTable(**{name: getattr(self, name)[mask] for name in ARRAYS}, manifest=self.manifest)
+        return EmbeddingTable(**{name: getattr(self, name)[mask] for name in ARRAYS}, manifest=self.manifest, model=self.model)
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
         """Put the rows of `other` behind the rows of this table.
 
         Raises:
-            TableError: the tables differ in embedding size, in the kind of their ids or in their
-                manifest, or share a tracklet id.
+            TableError: the tables differ in embedding size, model, kind of ids or manifest, or share a
+                tracklet id.
         """
-        require_same_embed(self, other)
+        require_comparable(self, other)
         if self.tracklet_ids.dtype.kind != other.tracklet_ids.dtype.kind:
             raise TableError(
                 "tracklet_ids of two tables must be of one kind to be put together; "
@@ -79,6 +90,7 @@ class EmbeddingTable:
         return EmbeddingTable(
             **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS},
             manifest=self.manifest,
+            model=self.model if self.model == other.model else None,
         )
 
     def _check_embeddings(self) -> None:
@@ -112,17 +124,22 @@ class EmbeddingTable:
             )
 
 
-def require_same_embed(query: EmbeddingTable, gallery: EmbeddingTable) -> None:
+def require_comparable(query: EmbeddingTable, gallery: EmbeddingTable) -> None:
     """Refuse two tables that no cosine can compare.
 
     Raises:
-        TableError: the embedding sizes differ.
+        TableError: the embedding sizes differ, or different models made them.
     """
     sizes = query.embeddings.shape[1], gallery.embeddings.shape[1]
     if sizes[0] != sizes[1]:
         raise TableError(
             f"embeddings of two tables must have one size; got {sizes[0]} and {sizes[1]} "
             "(extract both with the same model)"
+        )
+    if query.model is not None and gallery.model is not None and query.model != gallery.model:
+        raise TableError(
+            "embeddings of two tables must come from one model; "
+            f"got the sha256 {query.model} and {gallery.model} (extract both with the same weights)"
         )
 
 
@@ -134,8 +151,9 @@ def platform_counts(table: EmbeddingTable) -> str:
 def save_table(path: Path, table: EmbeddingTable) -> None:
     """Write a table as one uncompressed .npz, whole or not at all."""
     arrays = {name: getattr(table, name) for name in ARRAYS}
-    if table.manifest is not None:
-        arrays["manifest"] = np.array(table.manifest)
+    for name in TEXTS:
+        if (text := getattr(table, name)) is not None:
+            arrays[name] = np.array(text)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_atomically(path, [buffer.getvalue()])
@@ -165,7 +183,7 @@ def load_table(path: Path) -> EmbeddingTable:
             "tracklet_ids": arrays["tracklet_ids"],
         }
         _check_types(converted)
-        return EmbeddingTable(**converted, manifest=_as_manifest(arrays))
+        return EmbeddingTable(**converted, **{name: _as_text(name, arrays[name]) for name in TEXTS if name in arrays})
     except TableError as refusal:
         raise TableError(f"{path}: {refusal}") from None
 
@@ -220,10 +238,7 @@ def _as_int64(name: str, array: np.ndarray) -> Int64[np.ndarray, "..."]:
     return array.astype(np.int64)
 
 
-def _as_manifest(arrays: Mapping[str, np.ndarray]) -> str | None:
-    if "manifest" not in arrays:
-        return None
-    manifest = arrays["manifest"]
-    if manifest.dtype.kind != "U" or manifest.ndim != 0:
-        raise TableError(f"manifest must be one string; got {manifest.dtype} of the shape {manifest.shape}")
-    return str(manifest)
+def _as_text(name: str, array: np.ndarray) -> str:
+    if array.dtype.kind != "U" or array.ndim != 0:
+        raise TableError(f"{name} must be one string; got {array.dtype} of the shape {array.shape}")
+    return str(array)

@@ -1,5 +1,7 @@
-"""One self-contained HTML page: style inside, no script, nothing fetched, legible by day and by night."""
+"""One self-contained HTML page: style inside, nothing fetched, no script but the page's own, legible by day and night."""
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +12,17 @@ from skyreid.atomic_file import write_atomically
 _CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def write_page(path: Path, *, title: str, lead: str, notice: str | None, body: str, footer: str) -> None:
+def write_page(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    notice: str | None,
+    body: str,
+    footer: str,
+    style: str = "",
+    script: str = "",
+) -> None:
     """Write a page, whole or not at all.
 
     Args:
@@ -20,14 +32,17 @@ def write_page(path: Path, *, title: str, lead: str, notice: str | None, body: s
         notice: plain text in a banner above everything, or None.
         body: HTML whose names are escaped.
         footer: HTML whose names are escaped.
+        style: CSS of this kind of page, behind what all pages share.
+        script: JavaScript that is ours to the last letter; it alone may run. "" = none.
     """
-    style = files("skyreid.retrieval").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("skyreid.retrieval").joinpath("page.css").read_text(encoding="utf-8") + style
     banner = "" if notice is None else f'<p class="notice" role="note">{escape(notice)}</p>'
+    program = f"<script>{script}</script>\n" if script else ""
     page = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_CONTENT_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{_content_policy(script)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
@@ -43,7 +58,15 @@ def write_page(path: Path, *, title: str, lead: str, notice: str | None, body: s
 <footer>
 {footer}
 </footer>
-</body>
+{program}</body>
 </html>
 """
     write_atomically(path, [page.encode("utf-8")])
+
+
+def _content_policy(script: str) -> str:
+    """The script is allowed by its hash, so that no other text can become one."""
+    if not script:
+        return _CONTENT_POLICY
+    digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return f"{_CONTENT_POLICY}; script-src 'sha256-{digest}'"

@@ -52,6 +52,15 @@ class Crop:
         return self.person.shape[1]
 
 
+@dataclass(frozen=True)
+class Film:
+    """One tracklet."""
+
+    crops: list[Crop]
+    attributes: dict[str, str | float]
+    """What is true about all of it: camera_height_m, distance_m, look_down_deg, seen_from, company."""
+
+
 def identity(seed: int, number: int, difficulty: Difficulty = USUAL) -> Person:
     """The person who is identity `number` of the world `seed`, however many others there are."""
     clothes = draw_clothes(np.random.default_rng([seed, difficulty.wardrobe(number), 1]), dark=difficulty.dark)
@@ -65,7 +74,7 @@ def film(
     num_frames: int,
     *,
     difficulty: Difficulty = USUAL,
-) -> list[Crop]:
+) -> Film:
     """The crops of identity `number` on one platform, `FRAME_INTERVAL_S` apart; the same at every call.
 
     Args:
@@ -76,7 +85,7 @@ def film(
         difficulty: of the world.
     """
     rng = np.random.default_rng([seed, number, 2 + platform.number])
-    bodies, reach_m = _walk(rng, identity(seed, number, difficulty), num_frames)
+    bodies, headings, reach_m = _walk(rng, identity(seed, number, difficulty), num_frames)
     if platform is Platform.GROUND:
         cameras = _ground_cameras(rng, num_frames, reach_m)
     else:
@@ -102,7 +111,10 @@ def film(
         jpeg = encode(develop(picture.radiance, sensor, rng), sensor)
         inner = slice(BLUR_REACH_PX, -BLUR_REACH_PX)
         crops.append(Crop(jpeg, picture.coverage(0)[inner, inner], _visible(picture)))
-    return crops
+    middle = num_frames // 2
+    attributes = _view(cameras[middle], headings[middle])
+    attributes["company"] = "yes" if any(strangers) else "no"
+    return Film(crops, attributes)
 
 
 def light_of(seed: int, difficulty: Difficulty, rng: np.random.Generator) -> Light:
@@ -114,8 +126,24 @@ def _visible(picture: Picture) -> float:
     return float((picture.body == 0).sum() / picture.alone[0])
 
 
-def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> tuple[list[Capsules], float]:
-    """The body at each frame of a walk along a circle, and how far it gets from the origin, the walk's middle."""
+def _view(camera: Camera, heading_rad: float) -> dict[str, str | float]:
+    """How a camera sees a person who stands at the origin."""
+    x, y, height = (float(value) for value in camera.position)
+    turned = math.cos(heading_rad - math.atan2(y, x))  # 1 = walks towards the camera
+    return {
+        "camera_height_m": round(height, 2),
+        "distance_m": round(math.hypot(x, y, height), 2),
+        "look_down_deg": round(math.degrees(math.atan2(height, math.hypot(x, y))), 1),
+        "seen_from": "the front" if turned > 0.5 else "the back" if turned < -0.5 else "the side",
+    }
+
+
+def _walk(
+    rng: np.random.Generator, person: Person, num_frames: int
+) -> tuple[list[Capsules], Float[np.ndarray, " frame"], float]:
+    """The body and its heading at each frame of a walk along a circle, and how far it gets from the origin, the
+    walk's middle.
+    """
     # A stride is two steps, and a step twice what one leg swings to the front.
     stride_m = 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad)
     step_m = stride_m * person.stride.cadence_hz * FRAME_INTERVAL_S
@@ -129,7 +157,7 @@ def _walk(rng: np.random.Generator, person: Person, num_frames: int) -> tuple[li
         place(body(person, float(phase)), scale=size(person), x=float(px), y=float(py), heading_rad=float(heading))
         for phase, px, py, heading in zip(phases, x, y, headings, strict=True)
     ]
-    return bodies, float(np.hypot(x, y).max())
+    return bodies, headings, float(np.hypot(x, y).max())
 
 
 def _strangers(

@@ -11,7 +11,7 @@ from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.progress import Progress, silent
 from skyreid.simulation.difficulty import USUAL, Difficulty
-from skyreid.simulation.filming import FRAME_INTERVAL_S, Crop, film
+from skyreid.simulation.filming import FRAME_INTERVAL_S, Film, film
 from skyreid.simulation.photos import WORLD
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
 from skyreid.worker_pool import finish_all
@@ -79,10 +79,10 @@ def write_miniature(
         tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir,
         closing(finish_all(film_shot, shots, num_workers)) as films,
     ):
-        for (pid, platform), crops in films:
-            tracklet = _store(Path(crop_dir), pid, platform, crops)
+        for (pid, platform), filmed in films:
+            tracklet = _store(Path(crop_dir), pid, platform, filmed)
             stored[pid, platform] = tracklet
-            widths[platform] += [crop.width for crop in crops]
+            widths[platform] += [crop.width for crop in filmed.crops]
             progress("draw people", len(stored), len(shots), tracklet.tracklet_id)
         tracklets = [stored[shot] for shot in shots]
         # Look-alikes stay together, so that training knows that clothes do not tell everything.
@@ -119,16 +119,23 @@ def _refuse_what_cannot_be(
             raise DatasetError(f"a miniature's {name} must be from {low} to {high}; got {value}")
 
 
-def _film_shot(shot: tuple[int, Platform], *, seed: int, num_frames: int, difficulty: Difficulty) -> list[Crop]:
+def _film_shot(shot: tuple[int, Platform], *, seed: int, num_frames: int, difficulty: Difficulty) -> Film:
     return film(seed, *shot, num_frames, difficulty=difficulty)
 
 
-def _store(crop_dir: Path, pid: int, platform: Platform, crops: list[Crop]) -> Tracklet:
+def _store(crop_dir: Path, pid: int, platform: Platform, filmed: Film) -> Tracklet:
     """Write the crops as files for the layout to copy."""
     tracklet_id = f"{pid:04d}_{platform}"
     frames = []
-    for number, crop in enumerate(crops):
+    for number, crop in enumerate(filmed.crops):
         path = crop_dir / f"{tracklet_id}_{number:03d}.jpg"
         path.write_bytes(crop.jpeg)
         frames.append(Frame(str(path), index=number, time_s=number * FRAME_INTERVAL_S))
-    return Tracklet(tracklet_id=tracklet_id, frames=tuple(frames), pid=pid, camid=platform.number, platform=platform)
+    return Tracklet(
+        tracklet_id=tracklet_id,
+        frames=tuple(frames),
+        pid=pid,
+        camid=platform.number,
+        platform=platform,
+        attributes=filmed.attributes,
+    )

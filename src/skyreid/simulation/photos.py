@@ -42,5 +42,5 @@ def take_photos(*, people: int, aerial_every: int, num_workers: int = 1, progres
 
 def _photo(shot: tuple[int, Platform]) -> Photo:
     number, platform = shot
-    (crop,) = film(WORLD, number, platform, 1, difficulty=EVERYBODY_DIFFERS)
+    (crop,) = film(WORLD, number, platform, 1, difficulty=EVERYBODY_DIFFERS).crops
     return Photo(crop.jpeg, number, platform, phrases(identity(WORLD, number, EVERYBODY_DIFFERS)))

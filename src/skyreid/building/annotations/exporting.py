@@ -7,8 +7,7 @@ from typing import Literal
 from skyreid.building.annotations.cvat import write_cvat
 from skyreid.building.annotations.mot import write_mot
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
-from skyreid.datasets.manifest import Manifest, read_manifest
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import ManifestError, SourceError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Tracklet

@@ -26,8 +26,7 @@ from skyreid.building.linking.linked_manifest import as_built, is_current, with_
 from skyreid.building.linking.open_pairs import OpenPairs
 from skyreid.building.linking.pair_list import PairDecision
 from skyreid.building.linking.presence import presences
-from skyreid.datasets.manifest import read_manifest, write_manifest
-from skyreid.datasets.manifest_benchmark import MANIFEST_FILE
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from skyreid.errors import SourceError
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
