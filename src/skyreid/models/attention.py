@@ -53,3 +53,15 @@ class SelfAttention(nn.Module):
         )
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
         return self.out(rearrange(mixed, "batch head token inner -> batch token (head inner)"))
+
+    def weights(
+        self, tokens: Float[Tensor, "batch token dim"], context: Float[Tensor, "batch source dim"]
+    ) -> Float[Tensor, "batch token source"]:
+        """How much each token looks at each source, averaged over the heads; rows sum to 1."""
+        query = rearrange(self.query(tokens), "batch token (head inner) -> batch head token inner", head=self.heads)
+        key = rearrange(
+            self.key_value(context)[..., : self.query.out_features],
+            "batch source (head inner) -> batch head source inner",
+            head=self.heads,
+        )
+        return (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(dim=-1).mean(dim=1)

@@ -139,7 +139,7 @@ class ImageTower(nn.Module):
     def __init__(self, config: ImageTowerConfig, *, embed_dim: int) -> None:
         super().__init__()
         dim = config.width
-        rows, columns = config.grid
+        self.grid = rows, columns = config.grid
         self.patches = nn.Conv2d(3, dim, config.patch_size, config.stride, bias=False)
         self.class_token = nn.Parameter(dim**-0.5 * torch.randn(dim))
         self.position_table = nn.Parameter(dim**-0.5 * torch.randn(1 + rows * columns, dim))
