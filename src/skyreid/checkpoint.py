@@ -8,6 +8,7 @@
 It loads without the training data and without a GPU, and nothing in it is executed.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -26,6 +27,8 @@ from torch import Tensor, nn
 
 from skyreid.config_json import Json
 from skyreid.errors import CheckpointError
+
+WEIGHTS_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ def write_checkpoint(
     try:
         save_file(
             {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()},
-            staging / "model.safetensors",
+            staging / WEIGHTS_FILE,
         )
         (staging / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         (staging / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
@@ -71,14 +74,14 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: a file is missing, cut or not what its name says.
     """
-    expected = ("model.safetensors", "config.json", "provenance.json")
+    expected = (WEIGHTS_FILE, "config.json", "provenance.json")
     if absent := [name for name in expected if not (folder / name).is_file()]:
         raise CheckpointError(
             f"{folder} is not a checkpoint: {', '.join(absent)} missing "
             "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
         )
     try:
-        weights = load_file(folder / "model.safetensors")
+        weights = load_file(folder / WEIGHTS_FILE)
         config, provenance = (_read_object(folder / name) for name in expected[1:])
     except (safetensors.SafetensorError, ValueError) as error:
         raise CheckpointError(f"{folder}: cannot be read: {error}") from error
@@ -90,6 +93,12 @@ def _read_object(path: Path) -> dict[str, Json]:
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} must hold a JSON object; got {content!r:.80}")
     return content
+
+
+def weights_sha256(folder: Path) -> str:
+    """Hash the weights file of a checkpoint: the name that embedding tables give to the model that made them."""
+    with (folder / WEIGHTS_FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:

@@ -5,6 +5,7 @@ the package and downloads nothing. The scores show that the parts work together;
 real people.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +15,31 @@ from skyreid.checkpoint import read_checkpoint
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.embedding_map import map_embeddings
+from skyreid.evaluation.pair_counts import count_pairs
 from skyreid.evaluation.ranking_scores import Scores, evaluate
-from skyreid.evaluation.report import RankedExample, ReportPicture, ScoredDirection, write_report
+from skyreid.evaluation.report import (
+    DistanceDistribution,
+    ReportPicture,
+    ScoredDirection,
+    gather_examples,
+    gather_failures,
+    write_report,
+)
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated
+from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.retrieval.ranked_list import RankedTracklet
-from skyreid.retrieval.search import search
 from skyreid.simulation.miniature import write_miniature
 from skyreid.simulation.sessions.stills import draw_stills
-from skyreid.tracklet import Platform, Tracklet
+from skyreid.tracklet import Platform
 from skyreid.training.two_stage import embed_untrained, train
 
 FRAMES_PER_TRACKLET = 8
 EPOCHS = 40
-EXAMPLES_SHOWN = 8
+EXAMPLES_OF_A_KIND = 2
 RANKS_SHOWN = 8
 PEOPLE_IN_VIEW = 5
 NOTICE = (
@@ -108,19 +118,53 @@ def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progres
     )
     page = out / "report.html"
     provenance = read_checkpoint(result.checkpoint).provenance
+    _write_page(
+        page,
+        benchmark,
+        ((ground, aerial, directions[0]), (aerial, ground, directions[1])),
+        summary=f"{len(benchmark.query)} people nobody trained on, each seen from the ground and from a "
+        f"drone, three and three in the same clothes. Plain colour statistics reach a mAP of {colour[0].mAP:.1%}.",
+        pictures=_views(seed),
+        provenance={name: str(provenance[name]) for name in ("skyreid", "commit", "data_sha256", "seed", "torch")},
+    )
+    return DemoReport(directions=directions, colour=colour, page=page, checkpoint=result.checkpoint)
+
+
+def _write_page(
+    page: Path,
+    benchmark: Benchmark,
+    rankings: Sequence[tuple[EmbeddingTable, EmbeddingTable, ScoredDirection]],
+    *,
+    summary: str,
+    pictures: Sequence[ReportPicture],
+    provenance: Mapping[str, str],
+) -> None:
+    """`rankings` are query, gallery and scores of the two directions; together the queries are everybody."""
+    people = {tracklet.tracklet_id: tracklet for tracklet in (*benchmark.query, *benchmark.gallery)}
+    examples, distances, failures = [], [], []
+    for query, gallery, direction in rankings:
+        name, scores = direction.name, direction.after
+        examples += gather_examples(
+            query, gallery, scores, people, direction=name, each=EXAMPLES_OF_A_KIND, top_k=RANKS_SHOWN
+        )
+        pairs = count_pairs(comparisons(query, gallery, scores.protocol), COSINE)
+        distances.append(DistanceDistribution.of(name, pairs))
+        failures.append(gather_failures(query, gallery, scores, people, direction=name, slices={}))
+    (ground, _, upwards), (aerial, _, downwards) = rankings
+    is_failure = np.concatenate([upwards.after.first_places > 0, downwards.after.first_places > 0])
     write_report(
         page,
         title="skyreid demo: ground and drone",
-        summary=f"{len(benchmark.query)} people nobody trained on, each seen from the ground and from a "
-        "drone, three and three in the same clothes. Plain colour statistics reach a mAP of "
-        f"{colour[0].mAP:.1%}. Ranked lists are shown evenly from the best found person to the worst.",
-        directions=directions,
-        pictures=_views(seed),
-        examples=_examples(benchmark, ground, aerial, directions[0].after),
-        provenance={name: str(provenance[name]) for name in ("skyreid", "commit", "data_sha256", "seed", "torch")},
+        summary=summary,
+        directions=[direction for _, _, direction in rankings],
+        provenance=provenance,
+        examples=examples,
+        distances=distances,
+        embedding_map=map_embeddings(ground.concatenate(aerial), is_failure),
+        failures=failures,
+        pictures=pictures,
         notice=NOTICE,
     )
-    return DemoReport(directions=directions, colour=colour, page=page, checkpoint=result.checkpoint)
 
 
 def _views(seed: int) -> list[ReportPicture]:
@@ -130,24 +174,3 @@ def _views(seed: int) -> list[ReportPicture]:
         ReportPicture(caption=f"{still.scene}, seen by {heights[still.platform]}", jpeg=still.jpeg)
         for still in draw_stills(seed, people=PEOPLE_IN_VIEW)
     ]
-
-
-def _examples(
-    benchmark: Benchmark, query: EmbeddingTable, gallery: EmbeddingTable, scores: Scores
-) -> list[RankedExample]:
-    """Ranked lists of a few people, taken evenly from the best found to the worst."""
-    people = {t.tracklet_id: t for t in (*benchmark.query, *benchmark.gallery)}
-    from_best_to_worst = np.argsort(-scores.average_precisions, kind="stable")
-    rows = from_best_to_worst[np.linspace(0, len(query) - 1, num=min(EXAMPLES_SHOWN, len(query)), dtype=int)]
-    return [_example(people[str(query.tracklet_ids[row])], query.embeddings[row], gallery, people) for row in rows]
-
-
-def _example(
-    asked: Tracklet, embedding: np.ndarray, gallery: EmbeddingTable, people: dict[str, Tracklet]
-) -> RankedExample:
-    ranking = search(gallery, embedding, top_k=RANKS_SHOWN)
-    ranked = tuple(
-        RankedTracklet(tracklet=people[str(found)], similarity=float(similarity), is_match=bool(pid == asked.pid))
-        for found, pid, similarity in zip(ranking.tracklet_ids, ranking.pids, ranking.similarities, strict=True)
-    )
-    return RankedExample(name=f"Who is person {asked.pid}, seen from the air?", query=asked, ranked=ranked)

@@ -6,6 +6,8 @@
     ├── ManifestError        a manifest is cut, edited or points outside its folder
     ├── TableError           an embedding table lacks an array, or its arrays disagree
     ├── ProtocolError        an evaluation that cannot mean anything
+    ├── ResultError          a result file is cut, edited or of another version
+    ├── CalibrationError     a calibration file is cut or edited
     ├── CheckpointError      keys, shapes or files of weights do not add up
     │   └── UnsafeFileError      a weights file that would run code or exhaust memory
     ├── VideoError           footage that cannot be decoded within its limits
@@ -39,6 +41,14 @@ class TableError(SkyreidError):
 
 class ProtocolError(SkyreidError):
     """An evaluation that cannot mean anything, such as one without a single match."""
+
+
+class ResultError(SkyreidError):
+    """A result file is cut, edited or of another version, or what it says does not add up."""
+
+
+class CalibrationError(SkyreidError):
+    """A file that is no calibration, or a damaged one."""
 
 
 class CheckpointError(SkyreidError):

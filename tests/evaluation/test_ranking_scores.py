@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from skyreid.datasets.protocol import (
     AERIAL_TO_GROUND,
+    AG_VPREID,
     CROSS_CAMERA,
     CROSS_PLATFORM,
     GROUND_TO_AERIAL,
@@ -19,21 +20,12 @@ from skyreid.datasets.protocol import (
 )
 from skyreid.errors import ProtocolError, TableError
 from skyreid.evaluation.ranking_scores import CMC_RANKS, evaluate
+from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
+from tests.evaluation.crowds import crowd, table
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
 SAME_CAMERA_COUNTS = EvaluationProtocol(name="same-camera-counts", junk_same_camera=False)
-
-
-def table(embeddings, pids, camids=None, platforms=None) -> EmbeddingTable:
-    pids = np.array(pids)
-    return EmbeddingTable(
-        embeddings=np.array(embeddings, dtype=np.float32),
-        pids=pids,
-        camids=np.zeros_like(pids) if camids is None else np.array(camids),
-        platforms=np.zeros_like(pids) if platforms is None else np.array(platforms),
-        tracklet_ids=np.arange(len(pids)),
-    )
 
 
 def stored_tables(stored) -> tuple[EmbeddingTable, EmbeddingTable]:
@@ -66,28 +58,34 @@ def test_without_ties_every_score_equals_the_released_program_as_it_is(name):
 
 @st.composite
 def people(draw, most):
-    """Rows of ±1 in 16 dimensions: their cosines are exact in any arithmetic, and often equal."""
+    """Rows of ±1 in 16 dimensions: their cosines are exact in any arithmetic, and often equal. Ids in no order."""
     rows = draw(st.integers(1, most))
     column = lambda low, high: draw(st.lists(st.integers(low, high), min_size=rows, max_size=rows))  # noqa: E731
     return [
-        (tuple(1 if (word >> bit) & 1 else -1 for bit in range(16)), pid, camid, platform)
-        for word, pid, camid, platform in zip(
-            column(0, 2**16 - 1), column(-1, 4), column(0, 2), column(0, 1), strict=True
+        (tuple(1 if (word >> bit) & 1 else -1 for bit in range(16)), pid, camid, platform, tracklet_id)
+        for word, pid, camid, platform, tracklet_id in zip(
+            column(0, 2**16 - 1),
+            column(-1, 4),
+            column(0, 2),
+            column(0, 1),
+            draw(st.permutations(range(rows))),
+            strict=True,
         )
     ]
 
 
-def slow_loop(query, gallery, protocol) -> tuple[list[Fraction | None], list[Fraction], int]:
-    """METHOD section 9 in whole numbers and fractions: APs, CMC, number of queries."""
-    searched = [*query, *gallery] if protocol.gallery_includes_queries else gallery
-    precisions, first_places, num_queries = [], [], 0
-    for vector, pid, camid, platform in query:
-        precisions.append(None)
+def places_in_a_slow_loop(query, gallery, protocol) -> list[list[int] | None]:
+    """METHOD section 9 in whole numbers: for each row the places of its good entries; None = it does not ask."""
+    searched = [(1, *row) for row in gallery]
+    if protocol.gallery_includes_queries:
+        searched += [(0, *row) for row in query]
+    found = []
+    for vector, pid, camid, platform, _ in query:
         if protocol.query_platform is not None and platform != protocol.query_platform.number:
+            found.append(None)
             continue
-        num_queries += 1
         ranked = []
-        for position, (other, other_pid, other_camid, other_platform) in enumerate(searched):
+        for side, other, other_pid, other_camid, other_platform, tracklet_id in searched:
             same_camera = other_camid == camid and not (protocol.crosses_platforms and other_platform != platform)
             if other_pid == -1 or (other_pid == pid and same_camera and protocol.junk_same_camera):
                 continue
@@ -95,15 +93,14 @@ def slow_loop(query, gallery, protocol) -> tuple[list[Fraction | None], list[Fra
                 continue
             if protocol.other_platform_only and other_platform == platform:
                 continue
-            ranked.append((-sum(a * b for a, b in zip(vector, other, strict=True)), position, other_pid == pid))
-        places = [place for place, (_, _, is_match) in enumerate(sorted(ranked)) if is_match]
-        if places:
-            precisions[-1] = sum(Fraction(i + 1, place + 1) for i, place in enumerate(places)) / len(places)
-            first_places.append(places[0])
-    cmc = [
-        Fraction(sum(place < k for place in first_places), max(1, len(first_places))) for k in range(1, CMC_RANKS + 1)
-    ]
-    return precisions, cmc, num_queries
+            distance = -sum(a * b for a, b in zip(vector, other, strict=True))
+            ranked.append((distance, side, tracklet_id, other_pid == pid))
+        found.append([place for place, (*_, is_match) in enumerate(sorted(ranked)) if is_match])
+    return found
+
+
+def mean(values) -> float:
+    return float(sum(values) / len(values))
 
 
 @given(
@@ -113,18 +110,36 @@ def slow_loop(query, gallery, protocol) -> tuple[list[Fraction | None], list[Fra
     block_size=st.sampled_from([1, 50, 4_000_000]),
 )
 def test_scores_equal_a_slow_loop(query, gallery, protocol, block_size):
-    precisions, cmc, num_queries = slow_loop(query, gallery, protocol)
-    matched = [precision for precision in precisions if precision is not None]
+    found = places_in_a_slow_loop(query, gallery, protocol)
+    matched = [places for places in found if places]
     tables = [table(*zip(*side, strict=True)) for side in (query, gallery)]
     if not matched:
         with pytest.raises(ProtocolError, match=f"^{protocol.name}: "):
             evaluate(*tables, protocol, block_size=block_size)
         return
     scores = evaluate(*tables, protocol, block_size=block_size)
-    expected = [np.nan if precision is None else float(precision) for precision in precisions]
+    precisions = [[Fraction(i + 1, place + 1) for i, place in enumerate(places)] for places in matched]
+    expected = np.full(len(query), np.nan)
+    expected[[bool(places) for places in found]] = [mean(values) for values in precisions]
     np.testing.assert_allclose(scores.average_precisions, expected, rtol=0, atol=1e-12)
-    assert scores.mAP == pytest.approx(float(sum(matched) / len(matched)), rel=0, abs=1e-12)
-    assert scores.cmc.tolist() == [float(share) for share in cmc]
+    assert scores.mAP == pytest.approx(mean(list(map(Fraction, map(mean, precisions)))), rel=0, abs=1e-12)
+    assert scores.mAP_at(3) == pytest.approx(
+        mean(
+            [
+                sum((p for p, place in zip(values, places, strict=True) if place < 3), Fraction(0))
+                / min(len(places), 3)
+                for values, places in zip(precisions, matched, strict=True)
+            ]
+        ),
+        rel=0,
+        abs=1e-12,
+    )
+    assert scores.mINP == pytest.approx(mean([Fraction(len(some), some[-1] + 1) for some in matched]), rel=0, abs=1e-12)
+    assert scores.cmc.tolist() == [
+        mean([Fraction(places[0] < k) for places in matched]) for k in range(1, CMC_RANKS + 1)
+    ]
+    assert scores.first_places.tolist() == [places[0] if places else -1 for places in found]
+    num_queries = sum(places is not None for places in found)
     assert (scores.queries, scores.queries_without_match) == (num_queries, num_queries - len(matched))
 
 
@@ -132,28 +147,32 @@ def test_scores_equal_a_slow_loop(query, gallery, protocol, block_size):
 @pytest.mark.parametrize("protocol", [CROSS_CAMERA, CROSS_PLATFORM, MARS], ids=lambda protocol: protocol.name)
 def test_the_block_size_changes_no_score(protocol, block_size):
     generator = np.random.default_rng(0)
-
-    def crowd(size):
-        return table(
-            generator.standard_normal((size, 48)),
-            generator.integers(-1, 15, size),
-            generator.integers(0, 3, size),
-            generator.integers(0, 2, size),
-        )
-
-    query, gallery = crowd(150), crowd(333)
+    query, gallery = crowd(generator, 150), crowd(generator, 333)
     whole = evaluate(query, gallery, protocol)
     blocked = evaluate(query, gallery, protocol, block_size=block_size)
     assert np.array_equal(blocked.average_precisions, whole.average_precisions, equal_nan=True)
     assert np.array_equal(blocked.cmc, whole.cmc)
 
 
-def test_equally_similar_entries_keep_the_order_of_the_gallery():
+def test_equally_similar_entries_are_ordered_by_tracklet_id():
     query = table([[1, 0]], [7], camids=[0])
     same = [[1, 0]] * 4
-    behind = evaluate(query, table(same, [1, 2, 3, 7], camids=[1] * 4), CROSS_CAMERA)
-    in_front = evaluate(query, table(same, [7, 1, 2, 3], camids=[1] * 4), CROSS_CAMERA)
-    assert (behind.mAP, in_front.mAP) == (0.25, 1.0)
+    last = evaluate(query, table(same, [7, 1, 2, 3], camids=[1] * 4, ids=["d", "a", "b", "c"]), CROSS_CAMERA)
+    first = evaluate(query, table(same, [1, 2, 3, 7], camids=[1] * 4, ids=["b", "c", "d", "a"]), CROSS_CAMERA)
+    assert (last.mAP, first.mAP) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("protocol", [CROSS_CAMERA, CROSS_PLATFORM, MARS], ids=lambda protocol: protocol.name)
+def test_the_order_of_a_table_changes_no_score(protocol):
+    generator = np.random.default_rng(1)
+    query, gallery = crowd(generator, 40), crowd(generator, 200)
+    gallery.embeddings[:] = gallery.embeddings[generator.integers(0, 20, 200)]
+    order = generator.permutation(200)
+    names = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
+    mixed = EmbeddingTable(**{name: getattr(gallery, name)[order] for name in names})
+    assert np.array_equal(
+        evaluate(query, gallery, protocol).match_places.places, evaluate(query, mixed, protocol).match_places.places
+    )
 
 
 def test_junk_is_not_ranked_and_distractors_are():
@@ -212,6 +231,7 @@ def test_scores_are_written_for_programs():
     assert json.loads(json.dumps(scores.to_json())) == {
         "protocol": "cross-camera",
         "mAP": 0.5,
+        "mINP": 0.5,
         "cmc": {"1": 0.0, "5": 1.0, "10": 1.0, "20": 1.0},
         "queries": 2,
         "queries_without_match": 1,
@@ -222,9 +242,31 @@ def test_scores_are_written_for_people():
     query = table([[1, 0], [1, 0]], [7, 9], camids=[0, 0])
     gallery = table([[1, 0.1], [1, 0]], [7, 3], camids=[1, 1])
     assert evaluate(query, gallery, CROSS_CAMERA).lines() == [
-        "cross-camera: mAP 50.0%   rank-1 0.0%   rank-5 100.0%   rank-10 100.0%   rank-20 100.0%   "
+        "cross-camera: mAP 50.0%   mINP 50.0%   rank-1 0.0%   rank-5 100.0%   rank-10 100.0%   rank-20 100.0%   "
         "(2 queries, 1 of them without a match)"
     ]
+
+
+def test_a_protocol_with_a_cut_reports_its_map_too():
+    query = table([[1, 0]], [7], platforms=[0])
+    gallery = table([[1, 0]] * 30 + [[0, 1]], [7] * 30 + [8], platforms=[1] * 31)
+    scores = evaluate(query, gallery, AG_VPREID)
+    assert scores.to_json()["mAP@20"] == 1
+    assert scores.lines()[0].startswith("ag-vpreid: mAP 100.0%   mAP@20 100.0%   mINP 100.0%   rank-1 100.0%")
+
+
+def test_a_ranker_puts_the_gallery_in_order():
+    class Backwards:
+        name = "backwards"
+
+        def rows(self, query, gallery):
+            rows = COSINE.rows(query, gallery)
+            return lambda start, stop: -rows(start, stop)
+
+    query = table([[1, 0]], [7], camids=[0])
+    gallery = table([[1, 0.1], [1, 0.2], [1, 0.3]], [7, 8, 9], camids=[1] * 3)
+    assert evaluate(query, gallery, CROSS_CAMERA).mAP == 1
+    assert evaluate(query, gallery, CROSS_CAMERA, ranker=Backwards()).mAP == pytest.approx(1 / 3)
 
 
 def test_every_protocol_is_listed_under_its_own_name():
@@ -257,7 +299,7 @@ def test_an_evaluation_that_cannot_mean_anything_is_refused(query, gallery, prot
         evaluate(query, gallery, protocol)
 
 
-def test_tables_of_different_models_are_refused():
+def test_tables_of_different_embedding_sizes_are_refused():
     message = "embeddings of two tables must have one size; got 2 and 3 (extract both with the same model)"
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
         evaluate(ON_GROUND, table([[1, 0, 0]], [7]), CROSS_CAMERA)
@@ -270,3 +312,8 @@ def test_a_protocol_in_which_every_query_finds_itself_is_refused():
     )
     with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
         EvaluationProtocol(name="mine", gallery_includes_queries=True, junk_same_camera=False)
+
+
+def test_a_cut_before_the_first_place_is_refused():
+    with pytest.raises(ProtocolError, match=r"^mine: mAP_cut must be at least 1, or None for no cut; got 0$"):
+        EvaluationProtocol(name="mine", mAP_cut=0)

@@ -17,10 +17,11 @@ from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release, to_release_state
+from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import make_adam
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
-from skyreid.training.stage2 import Stage2Config, Stage2Step, stage2_epoch
+from skyreid.training.stage2 import Stage2Config, Stage2Step
 from tests.reference.comparison import Comparison, compare
 from tests.reference.stored_cases import StoredCase
 
@@ -223,7 +224,7 @@ def run_stage2(
                 smallest[name] = torch.minimum(smallest[name], size) if name in smallest else size
 
     for epoch, batches in enumerate(epochs, start=1):
-        stage2_epoch(
+        train_epoch(
             step,
             optimizer,
             [
@@ -235,8 +236,7 @@ def run_stage2(
                 )
                 for index in batches
             ],
-            epoch=epoch,
-            config=config,
+            learning_rate=config.schedule.learning_rate(epoch),
             erase_fill=NOTHING_ERASED,
             workers=workers,
             report=record,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
+from skyreid.retrieval.cosine import COSINE, cosine_similarities, has_direction, unit_rows
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
 
@@ -58,6 +58,15 @@ def test_a_pair_is_equally_similar_however_the_work_is_cut(embed, query_cuts, ga
         ]
     )
     assert np.array_equal(tiled, whole)
+
+
+@pytest.mark.parametrize("num_gallery", [1, 30, 300])
+def test_the_ranker_gives_what_a_search_shows_though_it_uses_its_memory_again(num_gallery):
+    query, gallery = unit_rows(random_rows(0, 40, 64)), unit_rows(random_rows(1, num_gallery, 64))
+    rows = COSINE.rows(query, gallery)
+    whole = cosine_similarities(query, gallery)
+    for start, stop in [(0, 7), (7, 40), (0, 40), (39, 40)]:
+        assert np.array_equal(rows(start, stop), whole[start:stop])
 
 
 def test_read_only_and_strided_embeddings_are_accepted():

@@ -27,13 +27,13 @@ def assert_same(one: EmbeddingTable, other: EmbeddingTable) -> None:
         left, right = getattr(one, name), getattr(other, name)
         assert left.dtype == right.dtype
         assert np.array_equal(left, right)
-    assert one.manifest == other.manifest
+    assert (one.manifest, one.model) == (other.manifest, other.model)
 
 
 @pytest.mark.parametrize("manifest", [None, "street/manifest.jsonl"])
 @pytest.mark.parametrize("ids", [np.array(["a", "ß", "c", "d"]), np.array([9, 7, 8, 1])])
 def test_a_saved_table_loads_as_it_was(tmp_path, manifest, ids):
-    saved = table(tracklet_ids=ids, manifest=manifest)
+    saved = table(tracklet_ids=ids, manifest=manifest, model=None if manifest is None else "5" * 64)
     save_table(tmp_path / "table.npz", saved)
     assert_same(load_table(tmp_path / "table.npz"), saved)
 
@@ -72,7 +72,7 @@ def test_unit_embeddings_have_length_one_and_are_made_once():
 
 
 def test_selecting_and_concatenating_gives_the_table_back():
-    whole = table(manifest="m")
+    whole = table(manifest="m", model="5" * 64)
     first = np.array([True, True, False, False])
     assert_same(whole.select(first).concatenate(whole.select(~first)), whole)
 
@@ -127,13 +127,19 @@ def test_a_row_without_a_direction_is_refused(length, shown):
     [
         ({"embeddings": np.ones((4, 5), np.float32)}, "embeddings of two tables must have one size; got 3 and 5"),
         ({"tracklet_ids": np.arange(4)}, "tracklet_ids of two tables must be of one kind"),
+        ({"model": "6" * 64}, "embeddings of two tables must come from one model; got the sha256 555"),
         ({"manifest": "other"}, "a table points at one manifest; got None and 'other'"),
         ({}, "tracklet_ids must be unique; rows 0 and 4 are both t0"),
     ],
 )
 def test_tables_that_do_not_fit_are_not_put_together(changes, message):
     with pytest.raises(TableError, match=f"^{re.escape(message)}"):
-        table().concatenate(table(**changes))
+        table(model="5" * 64).concatenate(table(**changes))
+
+
+def test_of_tables_that_are_put_together_the_model_is_known_only_if_it_is_of_both():
+    one = table(model="5" * 64).concatenate(table(tracklet_ids=np.array(list("abcd"))))
+    assert one.model is None
 
 
 @pytest.mark.parametrize(
@@ -155,6 +161,7 @@ def test_tables_that_do_not_fit_are_not_put_together(changes, message):
         ({"camids": np.ones(4)}, "camids must be integers; got float64"),
         ({"pids": np.array([2**64 - 1] * 4, np.uint64)}, "pids must be below 2**63; got 18446744073709551615"),
         ({"embeddings": np.full((4, 3), 1e300)}, "embeddings, row 0 (tracklet t0): every value must be finite"),
+        ({"model": np.arange(4)}, "model must be one string; got int64 of the shape (4,)"),
         ({"manifest": np.array(["a", "b"])}, "manifest must be one string; got <U1 of the shape (2,)"),
     ],
 )
@@ -164,6 +171,29 @@ def test_a_file_that_is_not_a_table_is_refused_by_name(tmp_path, changes, messag
     np.savez(path, **content)
     with pytest.raises(TableError, match=f"^{re.escape(str(path))}: .*{re.escape(message)}"):
         load_table(path)
+
+
+@pytest.mark.parametrize("name", ["pids", "camids", "platforms"])
+def test_values_listed_by_frame_are_refused_by_the_name_of_the_mistake(tmp_path, name):
+    path = tmp_path / "table.npz"
+    np.savez(path, **{**arrays(), name: np.repeat(arrays()[name], 8)})
+    message = (
+        f"{path}: {name} must hold one value per row of embeddings (4); got the shape (32,): one value per frame "
+        "instead of one per tracklet? Taken by tracklet, such values belong to others, and matches of the same camera "
+        "count as found. Give each tracklet its value once, outside the loop over its frames"
+    )
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        load_table(path)
+
+
+def test_uncompressed_embeddings_are_mapped_and_the_file_stays_as_it_is(tmp_path):
+    path = tmp_path / "table.npz"
+    save_table(path, table())
+    content = path.read_bytes()
+    loaded = load_table(path)
+    assert isinstance(loaded.embeddings.base, np.memmap)
+    loaded.embeddings[:] = 1
+    assert path.read_bytes() == content
 
 
 class Marker:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skyreid.errors import MissingFrameError
-from skyreid.retrieval.frame_strip import FrameStrip, draw_frame_strip, spread_frames
+from skyreid.retrieval.frame_strip import FrameStrip, draw_frame_strip, read_frame, spread_frames
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 
@@ -79,3 +79,9 @@ def test_a_picture_cut_short_is_refused(paint_tracklet):
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(MissingFrameError, match=r"tracklet t7: frame .* is no picture"):
         draw_frame_strip(tracklet)
+
+
+def test_a_frame_is_scaled_to_the_height_and_a_wide_one_is_fitted_in(paint_tracklet):
+    tall, wide = paint_tracklet(size=(20, 40)), paint_tracklet(size=(400, 40))
+    assert read_frame(tall.frames[0], tall, 100).size == (50, 100)
+    assert read_frame(wide.frames[0], wide, 100).size == (140, 14)

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,3 +67,15 @@ def test_no_banner_stands_where_there_is_no_notice(tmp_path):
     path = tmp_path / "page.html"
     write_page(path, title="a", lead="b", notice=None, body="", footer="")
     assert all(attrs.get("class") != "notice" for _, attrs in read(path).tags)
+
+
+def test_a_page_may_run_the_script_that_it_was_given_and_no_other(tmp_path):
+    path = tmp_path / "page.html"
+    script = "document.title = 'ran';"
+    write_page(path, title="a", lead="b", notice=None, body="", footer="", style=".x { color: red; }", script=script)
+    page = read(path)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    [policy] = [attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert page.text["script"] == script
+    assert page.text["style"].endswith(".x { color: red; }")

@@ -28,7 +28,11 @@ def test_dark_clothes_are_dark():
 
 def test_company_hides_people_now_and_then_but_never_most_of_them():
     alone, crowded = (
-        [crop for number in range(12) for crop in film(1, number, Platform.GROUND, 4, difficulty=Difficulty(company=c))]
+        [
+            crop
+            for number in range(12)
+            for crop in film(1, number, Platform.GROUND, 4, difficulty=Difficulty(company=c)).crops
+        ]
         for c in (0.0, 1.0)
     )
     assert min(crop.visible for crop in alone) == 1.0

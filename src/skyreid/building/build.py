@@ -55,7 +55,8 @@ from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.sources import Source, check_together
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
-from skyreid.datasets.manifest import MANIFEST_FILE, as_benchmark, write_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
+from skyreid.datasets.manifest_benchmark import as_benchmark
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SourceError

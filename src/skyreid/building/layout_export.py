@@ -100,7 +100,10 @@ def export_layout(
     distractors = [replace(t, pid=DISTRACTOR_PID) for t in only_aerial]
     gallery = [*found, *distractors]
     shared = check_no_leak(train, (*query, *gallery), video_of=_source_of)
-    write_mars_layout(out, train=train, query=query, gallery=gallery, progress=progress)
+    is_simulated = bool(manifest.info.get("simulated"))
+    write_mars_layout(
+        out, train=train, query=query, gallery=gallery, info={"simulated": is_simulated}, progress=progress
+    )
     return LayoutReport(
         layout=layout,
         out=out,

@@ -19,7 +19,7 @@ Source: METHOD section 8; the MARS distribution's own description.
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,12 +77,14 @@ def write_mars_layout(
     train: Sequence[Tracklet],
     query: Sequence[Tracklet],
     gallery: Sequence[Tracklet],
+    info: Mapping[str, object] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Write tracklets as a G2A-VReID / MARS folder that any program of the field can read.
 
     The crops are copied. The folder appears under its name only when it is complete, and the same
-    tracklets give the same bytes. The test table lists the queries first, then the gallery.
+    tracklets give the same bytes. The test table lists the queries first, then the gallery. `info` goes into the
+    header of the manifest.
 
     Raises:
         DatasetError: `root` is there already, or the layout cannot hold a tracklet: a pid that does not fit
@@ -101,7 +103,7 @@ def write_mars_layout(
         done = sum(len(tracklet.frames) for tracklet in train)
         tested = _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
         write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
-        write_manifest(partial / MANIFEST_FILE, [*trained, *tested])
+        write_manifest(partial / MANIFEST_FILE, [*trained, *tested], info)
         (partial / OWN_FILE).write_text(_OWN_TEXT, encoding="ascii")
         partial.rename(root)
     except BaseException:

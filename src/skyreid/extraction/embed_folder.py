@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from skyreid.checkpoint import weights_sha256
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.datasets.manifest import Manifest, read_manifest
 from skyreid.distributed import Workers
@@ -46,7 +47,7 @@ def embed_folder(
     # Each frame is read once, so a bank would only hold memory.
     bank = FrameBank(encoder.image_size, capacity_bytes=0)
     table = embed_tracklets(encoder, _of_camera(manifest, camera), bank, workers, config, progress=progress)
-    table = replace(table, manifest=str(manifest_path.resolve()))
+    table = replace(table, manifest=str(manifest_path.resolve()), model=weights_sha256(checkpoint))
     if workers.is_first:
         save_table(out, table)
     return table

@@ -1,8 +1,5 @@
 """Embeddings with what is needed to rank and score them, in memory and as one .npz file."""
 
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +11,17 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 from skyreid.atomic_file import write_atomically
 from skyreid.errors import TableError
 from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
+from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
 
 ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
-"""What every table file holds, one array each."""
-TEXTS = ("manifest", "model")
-"""What it may hold besides, one string each."""
+"""What every table file holds, one array each. The first in a file is aligned by the length of this name, so that
+it can be mapped, whether numpy wrote it or we."""
+PER_FRAME = (
+    ": one value per frame instead of one per tracklet? Taken by tracklet, such values belong to others, and matches "
+    "of the same camera count as found. Give each tracklet its value once, outside the loop over its frames"
+)
+"""What to say of the mistake that made published scores worthless: camera ids listed by frame, read by tracklet."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +69,8 @@ class EmbeddingTable:
 
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
-        return EmbeddingTable(**{name: getattr(self, name)[mask] for name in ARRAYS}, manifest=self.manifest, model=self.model)
+        kept = {name: getattr(self, name)[mask] for name in ARRAYS}
+        return EmbeddingTable(**kept, manifest=self.manifest, model=self.model)
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
         """Put the rows of `other` behind the rows of this table.
@@ -151,26 +154,24 @@ def platform_counts(table: EmbeddingTable) -> str:
 def save_table(path: Path, table: EmbeddingTable) -> None:
     """Write a table as one uncompressed .npz, whole or not at all."""
     arrays = {name: getattr(table, name) for name in ARRAYS}
-    for name in TEXTS:
-        if (text := getattr(table, name)) is not None:
-            arrays[name] = np.array(text)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    write_atomically(path, [buffer.getvalue()])
+    texts = {"manifest": table.manifest, "model": table.model}
+    arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
+    write_atomically(path, npz_pieces(arrays))
 
 
 def load_table(path: Path) -> EmbeddingTable:
     """Read a table that `save_table` or any other program wrote.
 
-    Embeddings may come in any float type, numbers in any integer type; both are converted. Nothing
-    in the file is ever executed: an array of Python objects is refused. Arrays of other names are
-    somebody else's and are left alone.
+    Embeddings may come in any float type, numbers in any integer type; both are converted. Uncompressed
+    float32 embeddings are not read but mapped: a table larger than the memory can be evaluated. Nothing in the
+    file is ever executed: an array of Python objects is refused. Arrays of other names are somebody else's and
+    are left alone.
 
     Raises:
         TableError: not an .npz file, an array missing or of the wrong kind, or what `EmbeddingTable`
             refuses.
     """
-    arrays = _read_arrays(path)
+    arrays = read_npz(path, mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
@@ -183,7 +184,7 @@ def load_table(path: Path) -> EmbeddingTable:
             "tracklet_ids": arrays["tracklet_ids"],
         }
         _check_types(converted)
-        return EmbeddingTable(**converted, **{name: _as_text(name, arrays[name]) for name in TEXTS if name in arrays})
+        return EmbeddingTable(**converted, manifest=_as_text("manifest", arrays), model=_as_text("model", arrays))
     except TableError as refusal:
         raise TableError(f"{path}: {refusal}") from None
 
@@ -202,25 +203,11 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
         raise TableError(f"tracklet_ids must be strings or integers; got {arrays['tracklet_ids'].dtype}")
     for name in ARRAYS[1:]:
         if arrays[name].shape != shape[:1]:
+            is_longer = arrays[name].ndim == 1 and arrays[name].size > shape[0] > 0 and name != "tracklet_ids"
             raise TableError(
                 f"{name} must hold one value per row of embeddings ({shape[0]}); got the shape {arrays[name].shape}"
+                + (PER_FRAME if is_longer else "")
             )
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as stream:  # numpy leaves a broken file open when it opens it itself
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise TableError(f"{path}: a table is an .npz file of several arrays; this holds a single one")
-            with file:
-                return {name: file[name] for name in file.files}
-    except TableError:
-        raise
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such table") from None
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as reason:
-        raise TableError(f"{path}: not a readable .npz table: {reason}") from None
 
 
 def _as_float32(array: np.ndarray) -> Float32[np.ndarray, "..."]:
@@ -238,7 +225,10 @@ def _as_int64(name: str, array: np.ndarray) -> Int64[np.ndarray, "..."]:
     return array.astype(np.int64)
 
 
-def _as_text(name: str, array: np.ndarray) -> str:
+def _as_text(name: str, arrays: Mapping[str, np.ndarray]) -> str | None:
+    if name not in arrays:
+        return None
+    array = arrays[name]
     if array.dtype.kind != "U" or array.ndim != 0:
         raise TableError(f"{name} must be one string; got {array.dtype} of the shape {array.shape}")
     return str(array)

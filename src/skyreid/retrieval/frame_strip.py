@@ -29,7 +29,7 @@ class FrameStrip:
     @property
     def data_uri(self) -> str:
         """The picture as an address that needs no file and no network."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+        return jpeg_uri(self.jpeg)
 
 
 def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240) -> FrameStrip:
@@ -45,19 +45,17 @@ def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240)
     Raises:
         MissingFrameError: a frame that would be shown is missing or is no picture.
     """
-    first = _read(tracklet.frames[0], tracklet, height)
+    first = read_frame(tracklet.frames[0], tracklet, height)
     num_frames = max(1, (width + _GAP) // (first.width + _GAP))
     others = spread_frames(tracklet, num_frames)[1:]
-    pictures = [first, *(_read(frame, tracklet, height) for frame in others)]
+    pictures = [first, *(read_frame(frame, tracklet, height) for frame in others)]
     drawn_width = sum(picture.width for picture in pictures) + _GAP * (len(pictures) - 1)
     strip = Image.new("RGB", (drawn_width, height), _BACKGROUND)
     left = 0
     for picture in pictures:
         strip.paste(picture, (left, (height - picture.height) // 2))
         left += picture.width + _GAP
-    buffer = io.BytesIO()
-    strip.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return FrameStrip(jpeg=buffer.getvalue(), width=drawn_width, height=height)
+    return FrameStrip(jpeg=as_jpeg(strip), width=drawn_width, height=height)
 
 
 def spread_frames(tracklet: Tracklet, count: int) -> tuple[Frame, ...]:
@@ -68,7 +66,12 @@ def spread_frames(tracklet: Tracklet, count: int) -> tuple[Frame, ...]:
     return tuple(tracklet.frames[part * total // count] for part in range(count))
 
 
-def _read(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
+def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
+    """A frame in RGB, scaled to the height; one that is much wider than a person is fitted in.
+
+    Raises:
+        MissingFrameError: the file is missing or is no picture; it names the tracklet.
+    """
     try:
         with Image.open(frame.path) as file:
             picture = file.convert("RGB")
@@ -80,3 +83,15 @@ def _read(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
     scale = min(height / picture.height, _WIDEST * height / picture.width)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def as_jpeg(picture: Image.Image) -> bytes:
+    """The picture as a small file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def jpeg_uri(jpeg: bytes) -> str:
+    """A picture as an address that needs no file and no network."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

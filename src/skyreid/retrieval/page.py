@@ -1,4 +1,4 @@
-"""One self-contained HTML page: style inside, nothing fetched, no script but the page's own, legible by day and night."""
+"""One self-contained HTML page: style inside, nothing fetched, no foreign script, legible by day and by night."""
 
 from base64 import b64encode
 from hashlib import sha256

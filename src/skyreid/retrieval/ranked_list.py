@@ -60,9 +60,14 @@ def _strip(tracklet: Tracklet, *, width: int) -> str:
     )
 
 
+def platform_mark(platform: Platform) -> str:
+    """The platform as a word with its shape."""
+    return f'<span class="platform {platform}">{_PLATFORM_MARKS[platform]} {platform}</span>'
+
+
 def _facts(tracklet: Tracklet) -> str:
     return (
-        f'<span class="platform {tracklet.platform}">{_PLATFORM_MARKS[tracklet.platform]} {tracklet.platform}</span> '
+        f"{platform_mark(tracklet.platform)} "
         f'<span class="camera">camera {tracklet.camid}</span> '
         f'<span class="tracklet">{escape(tracklet.tracklet_id)}</span>'
     )

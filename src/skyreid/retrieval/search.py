@@ -73,7 +73,7 @@ def search(
             for block in np.split(rows, range(_CANDIDATES_PER_BLOCK, rows.size, _CANDIDATES_PER_BLOCK))
         ]
     )
-    best = _best(similarities, table.tracklet_ids[rows], top_k)
+    best = most_similar(similarities, table.tracklet_ids[rows], top_k)
     return Ranking(
         tracklet_ids=table.tracklet_ids[rows[best]],
         pids=table.pids[rows[best]],
@@ -110,10 +110,10 @@ def _candidates(table: EmbeddingTable, platform: Platform | None, exclude: Colle
     return candidates
 
 
-def _best(
+def most_similar(
     similarities: Float32[np.ndarray, " candidate"], tracklet_ids: Shaped[np.ndarray, " candidate"], top_k: int
 ) -> Int64[np.ndarray, " rank"]:
-    """Positions of the `top_k` most similar, ties in the order of the ids."""
+    """Positions of the `top_k` most similar, ties in the order of the ids; all of them when there are fewer."""
     considered = np.arange(similarities.size)
     if top_k < similarities.size:
         # Everything that ties with the last place is kept until the ids have decided.

@@ -93,6 +93,7 @@ def write_miniature(
             train=train,
             query=[tracklet for tracklet in tested if tracklet.platform is Platform.GROUND],
             gallery=[tracklet for tracklet in tested if tracklet.platform is Platform.AERIAL],
+            info={"simulated": True},
             progress=progress,
         )
     return MiniatureFacts(

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
-from skyreid.simulation.rendering.kernels.compiled import compiled
 from skyreid.simulation.rendering.kernels.hits import direction_at
 from skyreid.simulation.rendering.kernels.noise import noise
 from skyreid.simulation.rendering.kernels.surface_colour import colour_at, extent, footprint

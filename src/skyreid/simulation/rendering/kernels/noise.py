@@ -2,7 +2,7 @@
 
 import math
 
-from skyreid.simulation.rendering.kernels.compiled import compiled
+from skyreid.compiled import compiled
 
 
 @compiled

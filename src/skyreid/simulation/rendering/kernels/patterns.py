@@ -2,7 +2,7 @@
 
 import math
 
-from skyreid.simulation.rendering.kernels.compiled import compiled
+from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.noise import solid_noise
 from skyreid.simulation.rendering.paint import Pattern
 

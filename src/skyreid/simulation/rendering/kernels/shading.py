@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
 from skyreid.simulation.rendering.kernels.block_rays import face_at
 from skyreid.simulation.rendering.kernels.capsule_rays import normal_at, place_in_pattern
-from skyreid.simulation.rendering.kernels.compiled import compiled
 from skyreid.simulation.rendering.kernels.ground_colour import ground_place
 from skyreid.simulation.rendering.kernels.hits import GROUND, SKY, direction_at
 from skyreid.simulation.rendering.kernels.noise import noise

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skyreid.simulation.rendering.kernels.compiled import compiled
+from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.noise import lattice, noise
 
 _GRAIN_M = 0.06
