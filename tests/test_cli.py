@@ -127,15 +127,22 @@ def test_evaluate_tables_prints_the_documented_json_and_nothing_else(capsys, tmp
     save_arrays(tmp_path / "query.npz", directions[:2], platforms=[0, 0], pids=[1, 2])
     save_arrays(tmp_path / "gallery.npz", directions[2:], platforms=[1, 1, 1], pids=[1, 3, 2])
     tables = str(tmp_path / "query.npz"), str(tmp_path / "gallery.npz")
-    status, out, err = run(capsys, "evaluate", "tables", *tables, "--protocol", "ground-to-aerial", "--json")
-    assert (status, err) == (0, "")
-    assert json.loads(out) == {
+    status, out, _ = run(capsys, "evaluate", "tables", *tables, "--protocol", "ground-to-aerial", "--json")
+    assert status == 0
+    content = json.loads(out)
+    intervals = content.pop("intervals")
+    assert content == {
         "protocol": "ground-to-aerial",
         "mAP": pytest.approx((1 + 1 / 3) / 2),  # the second query finds its person third
+        "mINP": pytest.approx((1 + 1 / 3) / 2),
         "cmc": {"1": 0.5, "5": 1.0, "10": 1.0, "20": 1.0},
         "queries": 2,
         "queries_without_match": 0,
+        "ranker": "cosine",
+        "slices": [],
     }
+    assert intervals["mAP"] == [pytest.approx(1 / 3), 1.0]
+    assert set(intervals) == {"mAP", "mINP", "rank-1", "rank-5", "rank-10", "rank-20"}
 
 
 @pytest.mark.parametrize(

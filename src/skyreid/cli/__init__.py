@@ -14,12 +14,15 @@ from itertools import pairwise
 import tyro
 
 from skyreid.cli.ablation import ablate
+from skyreid.cli.calibrating import calibrate
+from skyreid.cli.comparing import compare
+from skyreid.cli.comparison import benchmark
 from skyreid.cli.data import data_list, data_split, data_stats, data_verify
 from skyreid.cli.exporting import export
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_import, model_info, model_pretrain
-from skyreid.cli.scoring import evaluate_construction, evaluate_tables
+from skyreid.cli.scoring import evaluate_construction, evaluate_run, evaluate_tables
 from skyreid.cli.terminal import errors, print_error
 from skyreid.cli.training import demo, show, train
 from skyreid.cli.world import simulate
@@ -44,7 +47,11 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "simulate": simulate,
     "evaluate construction": evaluate_construction,
     "evaluate tables": evaluate_tables,
+    "evaluate": evaluate_run,
+    "compare": compare,
+    "calibrate": calibrate,
     "ablate": ablate,
+    "benchmark": benchmark,
 }
 
 

@@ -11,18 +11,23 @@ from skyreid.cli.terminal import Bars, File, Name, show_result
 
 
 def model_info(recipe: Name, *, json: bool = False) -> None:
-    """Count a recipe's parameters by component, beside the paper's Tables 3 and 4.
+    """Count a recipe's parameters: by component beside the paper's Tables 3 and 4, or of a method of the comparison.
 
     Args:
         recipe: one of the recipes.
         json: print JSON.
     """
     from skyreid.datasets import BENCHMARKS
+    from skyreid.training.baseline_parameters import count_baseline_parameters
     from skyreid.training.parameter_report import count_parameters
+    from skyreid.training.two_stage_config import TwoStageConfig
 
     config = find_recipe(recipe)()
-    published = BENCHMARKS[config.benchmark].published.train_identities
-    report = count_parameters(config, num_identities=published or 930)
+    identities = BENCHMARKS[config.benchmark].published.train_identities or 930
+    if isinstance(config, TwoStageConfig):
+        report = count_parameters(config, num_identities=identities)
+    else:
+        report = count_baseline_parameters(config.model_of(identities))
     show_result(report.lines(), report.to_json(), json=json)
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from skyreid.errors import SettingError
 
 if TYPE_CHECKING:
+    from skyreid.training.baseline_config import BaselineConfig
     from skyreid.training.two_stage_config import TwoStageConfig
 
 
-def find_recipe(name: str) -> "Callable[[], TwoStageConfig]":
+def find_recipe(name: str) -> "Callable[[], TwoStageConfig] | Callable[[], BaselineConfig]":
     """Look a recipe up; a typo gets a suggestion."""
     from difflib import get_close_matches
 

@@ -1,32 +1,92 @@
-"""`skyreid evaluate`: scores of anyone's embeddings, and of a build whose truth is known."""
+"""`skyreid evaluate`: scores of a run, of anyone's embeddings, and of a build whose truth is known."""
 
 from pathlib import Path
-from typing import Literal
 
+from skyreid.cli.protocol_name import ProtocolName
 from skyreid.cli.terminal import Bars, File, show_result
+
+
+def evaluate_run(
+    run: File,
+    *,
+    out: Path | None = None,
+    data_root: Path | None = None,
+    all_frames: bool = True,
+    rerank: bool = True,
+    json: bool = False,
+) -> None:
+    """Score a training run in both directions and write a report to look at.
+
+    Args:
+        run: folder that `skyreid train` wrote.
+        out: folder for report.html, results and tables; RUN/evaluation by default.
+        data_root: folder of the benchmark, where it has moved since training.
+        all_frames: score every frame of a tracklet too, beside the sampled clip; --no-all-frames is quicker.
+        rerank: add k-reciprocal re-ranking, as a column of its own; --no-rerank is quicker.
+        json: print JSON.
+    """
+    from skyreid.run_evaluation import evaluate_run as evaluate
+
+    with Bars() as bars:
+        evaluation = evaluate(run, out, data_root=data_root, all_frames=all_frames, rerank=rerank, progress=bars)
+    show_result(evaluation.lines(), evaluation.to_json(), json=json)
 
 
 def evaluate_tables(
     query: File,
     gallery: File,
     *,
-    protocol: Literal["cross-camera", "mars", "cross-platform", "ground-to-aerial", "aerial-to-ground"],
+    protocol: ProtocolName,
+    rerank: bool = False,
+    manifest: Path | None = None,
+    calibration: Path | None = None,
+    out: Path | None = None,
+    dataset: str | None = None,
     json: bool = False,
 ) -> None:
-    """Score two embedding tables, of any model: CMC and mAP.
+    """Score two embedding tables, of any model: CMC, mAP and mINP with confidence intervals.
 
     Args:
         query: .npz with embeddings [n, d], pids, camids, platforms (0 ground, 1 aerial), tracklet_ids.
         gallery: the same, without the queries.
         protocol: who asks whom, and what is ignored.
+        rerank: by k-reciprocal neighbours instead of the cosine; the result says so.
+        manifest: manifest.jsonl to hold pids, camids and platforms against.
+        calibration: of `skyreid calibrate`, to be tried on these tables.
+        out: result file to write, for `skyreid compare`.
+        dataset: its name, for the result file.
         json: print JSON.
     """
+    from skyreid.datasets.manifest import read_manifest
     from skyreid.datasets.protocol import PROTOCOLS
-    from skyreid.evaluation.ranking_scores import evaluate
+    from skyreid.evaluation.calibration import load_calibration
+    from skyreid.evaluation.reliability import reliability
+    from skyreid.evaluation.result_file import write_result
+    from skyreid.evaluation.scored_tables import KnownFacts, score_tables
+    from skyreid.evaluation.slices import columns_of
+    from skyreid.retrieval.cosine import COSINE
     from skyreid.retrieval.embedding_table import load_table
+    from skyreid.retrieval.manifest_agreement import check_against_manifest
+    from skyreid.retrieval.reranking import KReciprocal
 
-    scores = evaluate(load_table(query), load_table(gallery), PROTOCOLS[protocol])
-    show_result(scores.lines(), scores.to_json(), json=json)
+    asking, searched, ranker = load_table(query), load_table(gallery), KReciprocal() if rerank else COSINE
+    facts, columns = KnownFacts(dataset=dataset), {}
+    if manifest is not None:
+        listed = read_manifest(manifest)
+        check_against_manifest(asking, listed)
+        check_against_manifest(searched, listed)
+        facts, columns = KnownFacts(dataset=dataset, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
+    with Bars() as bars:
+        scored = score_tables(
+            asking, searched, PROTOCOLS[protocol], ranker=ranker, facts=facts, columns=columns, progress=bars
+        )
+    if out is not None:
+        write_result(out, scored.result)
+    lines, content = scored.lines(), scored.to_json()
+    if calibration is not None:
+        tried = reliability(load_calibration(calibration), asking, searched, PROTOCOLS[protocol], ranker=ranker)
+        lines, content = [*lines, *tried.lines()], {**content, "calibration": tried.to_json()}
+    show_result(lines, content, json=json)
 
 
 def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> None:

@@ -45,6 +45,7 @@ def show(recipe: Name) -> None:
 def train(arguments: Sequence[str]) -> None:
     """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--stage2.epochs 60 …]."""
     from skyreid.recipes import RECIPES
+    from skyreid.training.baseline_training import train_baseline
     from skyreid.training.two_stage import train as train_two_stages
     from skyreid.training.two_stage_config import TwoStageConfig
 
@@ -54,15 +55,19 @@ def train(arguments: Sequence[str]) -> None:
         print("\nskyreid train RECIPE --help lists the settings; skyreid show RECIPE prints them.")
         raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
 
+    recipe = find_recipe(arguments[0])()
     config = tyro.cli(
-        TwoStageConfig,
+        type(recipe),
         prog=f"skyreid train {arguments[0]}",
         description="Settings of the recipe. --resume goes on with the run in --run-dir.",
         args=[argument for argument in arguments[1:] if argument != "--resume"],
-        default=find_recipe(arguments[0])(),
+        default=recipe,
         config=(tyro.conf.AvoidSubcommands,),
     )
     with Bars() as bars:
-        result = train_two_stages(config, resume="--resume" in arguments, progress=bars)
+        if isinstance(config, TwoStageConfig):
+            result = train_two_stages(config, resume="--resume" in arguments, progress=bars)
+        else:
+            result = train_baseline(config, resume="--resume" in arguments, progress=bars)
     print("\n".join(result.scores.lines()))
     print(f"checkpoint: {result.checkpoint}")

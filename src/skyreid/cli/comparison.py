@@ -1,0 +1,63 @@
+"""`skyreid benchmark`: the methods of the paper's Table 2 on one benchmark."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from skyreid.cli.terminal import Bars, show_result
+
+
+def benchmark(
+    table: Annotated[Literal["table2"], tyro.conf.Positional],
+    out: Path = Path("comparison"),
+    *,
+    data: str,
+    root: Path,
+    methods: tuple[str, ...] = ("all",),
+    settings: Literal["common", "native"] = "common",
+    seeds: int = 1,
+    epochs: int | None = None,
+    image_size: tuple[int, int] | None = None,
+    batch: tuple[int, int] | None = None,
+    imagenet: Path | None = None,
+    clip: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Train and score nine methods of others and the paper's own; one table, the paper's figures beside it.
+
+    Args:
+        table: of the paper.
+        out: folder for runs and table2.json; running again goes on where it stopped.
+        data: a benchmark of `skyreid data list`.
+        root: its folder.
+        methods: names of methods, or all.
+        settings: the paper's frames, batches and augmentation for all, or each method's own.
+        seeds: trainings of each method.
+        epochs: instead of the recipe's.
+        image_size: height and width of the frames instead of 256 128; those of the paper's own methods have the size
+            of their CLIP pair.
+        batch: identities, and clips of each, instead of the recipe's.
+        imagenet: folder of resnet50-19c8e357.pth and, for PiT, jx_vit_base_p16_224-80ecf9dd.pth; without it methods
+            start from random weights.
+        clip: checkpoint folder of a CLIP pair; without it the paper's own methods use the small CLIP of drawn people,
+            and TF-CLIP random weights.
+        json: print JSON.
+    """
+    from skyreid.comparison.configuring import ComparisonConfig, Reduction
+    from skyreid.comparison.methods import METHODS
+    from skyreid.comparison.table import compare_methods
+
+    config = ComparisonConfig(
+        benchmark=data,
+        data_root=root,
+        methods=METHODS if methods == ("all",) else methods,
+        settings=settings,
+        seeds=seeds,
+        reduction=Reduction(image_size=image_size, epochs=epochs, batch=batch),
+        imagenet=imagenet,
+        clip=clip,
+    )
+    with Bars() as bars:
+        result = compare_methods(config, out, progress=bars)
+    show_result(result.lines(), result.to_json(), json=json)

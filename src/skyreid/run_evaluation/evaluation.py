@@ -1,0 +1,128 @@
+"""Score a finished run: every direction, sampling and ranking, each with its own protocol card."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from skyreid.atomic_file import write_atomically
+from skyreid.clips.clip_choice import TestChoice
+from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
+from skyreid.evaluation.result_file import write_result
+from skyreid.evaluation.result_tables import to_latex, to_markdown
+from skyreid.evaluation.scored_tables import ScoredTables, score_tables
+from skyreid.evaluation.slices import columns_of
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.cosine import COSINE
+from skyreid.retrieval.reranking import KReciprocal
+from skyreid.run_evaluation.direction import Direction
+from skyreid.run_evaluation.finished_run import FinishedRun, open_finished_run
+from skyreid.run_evaluation.page import write_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvaluation:
+    """What an evaluation leaves behind."""
+
+    directions: tuple[Direction, ...]
+    folder: Path
+    page: Path
+
+    @property
+    def scored(self) -> list[ScoredTables]:
+        """All scores, one for each direction, sampling and ranking."""
+        return [one for d in self.directions for one in (d.plain, d.reranked) if one is not None]
+
+    def lines(self) -> list[str]:
+        """What a human reads: one line for each score, and where the rest is."""
+        lines = []
+        for one in self.scored:
+            card, mean = one.result.card, one.result.scores["mAP"]
+            lines.append(
+                f"{card.sampling}, {card.ranker}: {one.scores.lines()[0]}   "
+                f"mAP between {mean.low:.1%} and {mean.high:.1%}"
+            )
+        return [*lines, f"report: {self.page}", f"results and tables: {self.folder}"]
+
+    def to_json(self) -> dict[str, object]:
+        """What a program reads."""
+        return {
+            "report": str(self.page),
+            "folder": str(self.folder),
+            "results": [{"sampling": one.result.card.sampling, **one.to_json()} for one in self.scored],
+        }
+
+
+def evaluate_run(
+    folder: Path,
+    out: Path | None = None,
+    *,
+    data_root: Path | None = None,
+    all_frames: bool = True,
+    rerank: bool = True,
+    progress: Progress = silent,
+) -> RunEvaluation:
+    """Score a run and write `out`: report.html, one result file a score, scores.md and scores.tex.
+
+    Args:
+        folder: of the run.
+        out: folder; None = `folder`/evaluation.
+        data_root: folder of the benchmark, where it has moved since training.
+        all_frames: embed every frame of a tracklet too.
+        rerank: rank by k-reciprocal neighbours too.
+        progress: told about each part.
+
+    Raises:
+        CheckpointError: no run, one that has not finished, or a damaged one.
+        DatasetError: the benchmark is not there or not what its format says.
+    """
+    run = open_finished_run(folder, data_root=data_root)
+    out = folder / "evaluation" if out is None else out
+    samplings: list[TestChoice] = [run.config.extraction.sampling]
+    if all_frames and "all-frames" not in samplings:
+        samplings.append("all-frames")
+    directions = tuple(
+        direction for sampling in samplings for direction in _directions(run, sampling, out, rerank, progress)
+    )
+    evaluation = RunEvaluation(directions=directions, folder=out, page=out / "report.html")
+    for one in evaluation.scored:
+        card = one.result.card
+        ranking = re.sub(r"[^0-9a-z.]+", "-", card.ranker).strip("-")
+        write_result(out / f"{card.protocol}.{card.sampling}.{ranking}.json", one.result)
+    results = [one.result for one in evaluation.scored]
+    write_atomically(out / "scores.md", [to_markdown(results).encode()])
+    write_atomically(out / "scores.tex", [to_latex(results).encode()])
+    shown = [direction for direction in directions if direction.sampling == samplings[0]]
+    write_page(evaluation.page, run, shown, progress=progress)
+    return evaluation
+
+
+def _directions(
+    run: FinishedRun, sampling: TestChoice, out: Path, rerank: bool, progress: Progress
+) -> Iterator[Direction]:
+    query, gallery = run.tables(sampling, out, progress=progress)
+    protocol = run.benchmark.protocol
+    pairs = [(query, gallery, protocol)]
+    if protocol == GROUND_TO_AERIAL:
+        pairs.append((gallery, query, AERIAL_TO_GROUND))
+    for asking, searched, direction in pairs:
+        score = partial(
+            score_tables,
+            asking,
+            searched,
+            direction,
+            facts=run.facts(sampling),
+            columns=columns_of(asking, run.tracklets),
+            progress=progress,
+        )
+        reranking = KReciprocal()
+        is_large_enough = len(asking) + len(searched) > 2 * reranking.k1
+        yield Direction(
+            query=asking,
+            gallery=searched,
+            protocol=direction,
+            sampling=sampling,
+            plain=score(ranker=COSINE),
+            reranked=score(ranker=reranking) if rerank and is_large_enough else None,
+        )

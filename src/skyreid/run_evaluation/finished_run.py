@@ -1,0 +1,137 @@
+"""What a finished run holds: its configuration, its benchmark, embeddings of the test set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from skyreid.checkpoint import read_checkpoint, weights_sha256
+from skyreid.clips.clip_choice import TestChoice
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.config_json import Json, from_json
+from skyreid.datasets import read_benchmark
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
+from skyreid.distributed import Workers
+from skyreid.errors import CheckpointError
+from skyreid.evaluation.scored_tables import KnownFacts
+from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
+from skyreid.progress import Progress
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+from skyreid.tracklet import Tracklet
+from skyreid.training.baseline_config import BaselineConfig
+from skyreid.training.finishing import embed_test_set
+from skyreid.training.two_stage_config import TwoStageConfig
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder, opened by `open_finished_run`."""
+
+    folder: Path
+    config: TwoStageConfig | BaselineConfig
+    provenance: Mapping[str, Json]
+
+    @cached_property
+    def benchmark(self) -> Benchmark:
+        """What the run is tested on. Raises DatasetError where it is not what its format says."""
+        return read_benchmark(self.config.benchmark, self.config.data_root, split=self.config.split)
+
+    @cached_property
+    def tracklets(self) -> tuple[Tracklet, ...]:
+        """The test set, with all that a manifest beside the benchmark knows of it."""
+        tested = (*self.benchmark.query, *self.benchmark.gallery)
+        if not self._manifest_path.exists():
+            return tested
+        # The benchmark's reader numbers tracklets in its own way: the first frame tells which one it is.
+        listed = {Path(t.frames[0].path).resolve(): t.attributes for t in read_manifest(self._manifest_path).tracklets}
+        return tuple(replace(t, attributes=listed.get(Path(t.frames[0].path).resolve(), {})) for t in tested)
+
+    @cached_property
+    def embedder(self) -> ClipEmbedder:
+        """The trained model."""
+        return load(self.folder / "checkpoint", device=Workers(precision="float32").device)
+
+    @property
+    def is_simulated(self) -> bool | None:
+        """Whether the people are drawn; None = nobody says."""
+        if not self._manifest_path.exists():
+            return None
+        simulated = read_manifest(self._manifest_path).info.get("simulated")
+        return simulated if isinstance(simulated, bool) else None
+
+    def facts(self, sampling: TestChoice) -> KnownFacts:
+        """For the protocol card."""
+        seed, commit, data = (self.provenance.get(name) for name in ("seed", "commit", "data_sha256"))
+        return KnownFacts(
+            dataset=self.config.benchmark,
+            data_sha256=None if data is None else str(data),
+            split=str(self.config.split),
+            simulated=self.is_simulated,
+            sampling=sampling,
+            clip_length=self.config.extraction.clip_length,
+            flip=False,
+            checkpoint_rule="last epoch",
+            model=self.config.method if isinstance(self.config, BaselineConfig) else "vsla-clip",
+            seed=seed if isinstance(seed, int) else None,
+            commit=None if commit is None else str(commit),
+        )
+
+    def tables(self, sampling: TestChoice, cache: Path, *, progress: Progress) -> tuple[EmbeddingTable, EmbeddingTable]:
+        """Query and gallery, embedded once: by the run itself, or now into `cache`.
+
+        Raises:
+            MissingFrameError: a frame is missing or unreadable.
+        """
+        if sampling == self.config.extraction.sampling:
+            paths = [self.folder / "query.npz", self.folder / "gallery.npz"]
+        else:
+            paths = [cache / f"query.{sampling}.npz", cache / f"gallery.{sampling}.npz"]
+            if not self._are_of_this_model(paths):
+                self._embed(sampling, paths, progress)
+        query, gallery = (load_table(path) for path in paths)
+        return query, gallery
+
+    def _are_of_this_model(self, paths: list[Path]) -> bool:
+        return all(path.exists() and load_table(path).model == self._weights_sha256 for path in paths)
+
+    def _embed(self, sampling: TestChoice, paths: list[Path], progress: Progress) -> None:
+        encoder = self.embedder.encoder
+        bank = FrameBank(encoder.image_size, capacity_bytes=0)
+        extraction = replace(self.config.extraction, sampling=sampling)
+        tables = embed_test_set(
+            encoder, self.benchmark, bank, Workers(precision="float32"), extraction, progress=progress
+        )
+        for path, table in zip(paths, tables, strict=True):
+            save_table(path, replace(table, model=self._weights_sha256))
+
+    @cached_property
+    def _weights_sha256(self) -> str:
+        return weights_sha256(self.folder / "checkpoint")
+
+    @property
+    def _manifest_path(self) -> Path:
+        return self.config.data_root / MANIFEST_FILE
+
+
+def open_finished_run(folder: Path, *, data_root: Path | None) -> FinishedRun:
+    """Open the folder of a run that has come to its end.
+
+    Args:
+        folder: that `skyreid train` wrote.
+        data_root: of the benchmark, where it has moved since.
+
+    Raises:
+        CheckpointError: no run, one that has not finished, or a damaged one.
+    """
+    if not (folder / "checkpoint").is_dir():
+        raise CheckpointError(
+            f"{folder} must be the folder of a finished run; it holds no checkpoint "
+            "(skyreid train writes one at its end; --resume goes on with a run that was stopped)"
+        )
+    checkpoint = read_checkpoint(folder / "checkpoint")
+    config_type = BaselineConfig if checkpoint.config.get("kind") == BASELINE else TwoStageConfig
+    config = from_json(config_type, checkpoint.config.get("training"), where=f"{folder}: training")
+    if data_root is not None:
+        config = replace(config, data_root=data_root)
+    return FinishedRun(folder, config, checkpoint.provenance)

@@ -1,0 +1,37 @@
+"""`skyreid compare`."""
+
+import json
+
+import pytest
+
+from skyreid.cli.comparing import compare
+from skyreid.errors import ProtocolError
+from skyreid.evaluation.result_file import write_result
+from tests.evaluation.result_examples import example_result
+
+
+@pytest.fixture
+def files(tmp_path):
+    write_result(tmp_path / "a.json", example_result(precisions=[0.5, 0.5, 0.5]))
+    write_result(tmp_path / "b.json", example_result(precisions=[1.0, 0.5, 1.0], model="tf-clip"))
+    return tmp_path / "a.json", tmp_path / "b.json"
+
+
+def test_two_files_are_compared_for_a_person(files, capsys):
+    compare(*files)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("A: vsla-clip, seed 0")
+    assert lines[1].startswith("B: tf-clip, seed 0")
+    assert lines[3].startswith("mAP: 50.0% -> 83.3%, B - A +33.33 points, 95% interval +0.00 to +50.00, p = 0.")
+
+
+def test_two_files_are_compared_for_a_program(files, capsys):
+    compare(*files, json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert (content["better"], content["worse"], content["queries"]) == (2, 0, 3)
+
+
+def test_unlike_files_are_refused(files, tmp_path):
+    write_result(tmp_path / "all.json", example_result(sampling="all-frames"))
+    with pytest.raises(ProtocolError, match="sampling: one-clip and all-frames"):
+        compare(files[0], tmp_path / "all.json")

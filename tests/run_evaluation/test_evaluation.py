@@ -1,0 +1,111 @@
+"""A finished run to scores and a page: a real, tiny training on drawn people."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skyreid.errors import CheckpointError
+from skyreid.evaluation.paired_difference import compare_results
+from skyreid.evaluation.result_file import read_result
+from skyreid.recipes.simulated import vsla_clip_simulated
+from skyreid.retrieval.embedding_table import load_table
+from skyreid.run_evaluation import evaluate_run
+from skyreid.simulation.miniature import write_miniature
+from skyreid.training.two_stage import train
+
+GROUND_COSINE = "ground-to-aerial.one-clip.cosine.json"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world") / "people"
+    write_miniature(folder, identities=60, frames_per_tracklet=6, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    config = vsla_clip_simulated(world, folder, seed=0, epochs=1)
+    train(replace(config, stage1=replace(config.stage1, epochs=1)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluation(run):
+    return evaluate_run(run)
+
+
+def test_every_direction_sampling_and_ranking_has_its_own_result(evaluation, run):
+    cards = [one.result.card for one in evaluation.scored]
+    assert {(card.protocol, card.sampling, card.ranker) for card in cards} == {
+        (protocol, sampling, ranker)
+        for protocol in ("ground-to-aerial", "aerial-to-ground")
+        for sampling in ("one-clip", "all-frames")
+        for ranker in ("cosine", "k-reciprocal (20, 6, 0.3)")
+    }
+    assert len(list((run / "evaluation").glob("*.json"))) == len(cards) == 8
+
+
+def test_the_result_is_the_score_that_training_printed(evaluation, run):
+    metrics = json.loads((run / "checkpoint" / "metrics.json").read_text())
+    result = read_result(run / "evaluation" / GROUND_COSINE)
+    assert result.scores["mAP"].value == metrics["mAP"]
+    assert result.scores["mAP"].low < metrics["mAP"] < result.scores["mAP"].high
+
+
+def test_the_card_says_what_the_run_knows(evaluation, run):
+    card = read_result(run / "evaluation" / GROUND_COSINE).card
+    provenance = json.loads((run / "checkpoint" / "provenance.json").read_text())
+    assert (card.dataset, card.split, card.clip_length, card.flip) == ("g2a-vreid", "0", 4, False)
+    assert (card.checkpoint_rule, card.simulated, card.seed) == ("last epoch", True, 0)
+    assert (card.data_sha256, card.commit) == (provenance["data_sha256"], provenance["commit"])
+    assert card.not_stated() == [] or card.commit is None
+
+
+def test_queries_are_sliced_by_what_the_simulation_knows_of_them(evaluation, run):
+    slices = read_result(run / "evaluation" / GROUND_COSINE).slices
+    assert {"crop width", "distance_m", "seen_from", "company"} <= {part.column for part in slices}
+    assert {part.label for part in slices if part.column == "company"} == {"no", "yes"}
+
+
+def test_another_sampling_is_other_embeddings_of_the_same_tracklets(evaluation, run):
+    one, every = load_table(run / "query.npz"), load_table(run / "evaluation" / "query.all-frames.npz")
+    assert np.array_equal(one.tracklet_ids, every.tracklet_ids)
+    assert one.model == every.model is not None
+    assert not np.allclose(one.embeddings, every.embeddings)
+
+
+def test_results_of_two_samplings_are_not_compared(evaluation, run):
+    a, b = (read_result(run / "evaluation" / f"ground-to-aerial.{s}.cosine.json") for s in ("one-clip", "all-frames"))
+    with pytest.raises(ValueError, match="sampling: one-clip and all-frames"):
+        compare_results(a, b)
+
+
+def test_the_page_says_that_the_people_are_drawn_and_shows_where_the_model_looked(evaluation):
+    page = evaluation.page.read_text(encoding="utf-8")
+    assert "SIMULATED DATA" in page
+    for anchor in ("scores", "slices", "attention", "failures"):
+        assert f'id="{anchor}"' in page
+
+
+def test_a_second_evaluation_embeds_nothing_and_gives_the_same_files(evaluation, run):
+    told = []
+    before = {path.name: path.read_bytes() for path in (run / "evaluation").iterdir()}
+    evaluate_run(run, progress=lambda task, done, total, note="": told.append(task))
+    assert "embedding" not in told
+    assert {path.name: path.read_bytes() for path in (run / "evaluation").iterdir()} == before
+
+
+def test_a_benchmark_that_has_moved_is_found_by_its_new_place(run, world, tmp_path):
+    shutil.copytree(world, tmp_path / "moved")
+    moved = evaluate_run(run, tmp_path / "out", data_root=tmp_path / "moved", all_frames=False, rerank=False)
+    assert [one.result.card.ranker for one in moved.scored] == ["cosine", "cosine"]
+
+
+def test_a_run_that_has_not_finished_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="must be the folder of a finished run; it holds no checkpoint"):
+        evaluate_run(tmp_path)
