@@ -2,8 +2,8 @@
 
 python benchmarks/baseline_parity.py FOLDER [--methods NAME ...] [--train]
 
-FOLDER holds a folder for each method, as tests/reference/baselines does; --train compares gradients too.
-Losses and samplers are compared with what is in the repository.
+FOLDER holds a folder for each method, as tests/reference/baselines does; --train compares training outputs,
+gradients and statistics too. Losses and samplers are compared with what is in the repository.
 """
 
 import argparse
@@ -44,6 +44,8 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", default=MAPPED, choices=MAPPED)
     parser.add_argument("--train", action="store_true")
     options = parser.parse_args()
+    if absent := [method for method in options.methods if not (options.folder / method).is_dir()]:
+        parser.error(f"{options.folder} has no folder for {', '.join(absent)}; --methods chooses from those it has")
     print("method, quantity, how many, worst relative deviation of its tolerance, where")
     verdicts = [is_close for part, compare in PARTS.items() for is_close in report(part, compare())]
     for method in options.methods:

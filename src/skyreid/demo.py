@@ -15,9 +15,8 @@ from skyreid.checkpoint import read_checkpoint
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
-from skyreid.evaluation.comparisons import comparisons
-from skyreid.evaluation.embedding_map import map_embeddings
-from skyreid.evaluation.pair_counts import count_pairs
+from skyreid.evaluation.pairs.pair_counts import count_pairs
+from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.evaluation.report import (
     DistanceDistribution,
@@ -27,6 +26,7 @@ from skyreid.evaluation.report import (
     gather_failures,
     write_report,
 )
+from skyreid.evaluation.report.embedding_map import map_embeddings
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated

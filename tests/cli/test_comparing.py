@@ -6,8 +6,8 @@ import pytest
 
 from skyreid.cli.comparing import compare
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.result_file import write_result
-from tests.evaluation.result_examples import example_result
+from skyreid.evaluation.results.result_file import write_result
+from tests.evaluation.results.result_examples import example_result
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def calibrate(
         json: print JSON.
     """
     from skyreid.datasets.protocol import PROTOCOLS
-    from skyreid.evaluation.calibration import fit_calibration, save_calibration
+    from skyreid.evaluation.calibration.calibration import fit_calibration, save_calibration
     from skyreid.retrieval.embedding_table import load_table
 
     with Bars() as bars:

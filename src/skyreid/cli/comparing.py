@@ -11,8 +11,8 @@ def compare(a: File, b: File, *, json: bool = False) -> None:
         b: result file of the other; unlike protocols are refused.
         json: print JSON.
     """
-    from skyreid.evaluation.paired_difference import compare_results
-    from skyreid.evaluation.result_file import read_result
+    from skyreid.evaluation.results.paired_difference import compare_results
+    from skyreid.evaluation.results.result_file import read_result
 
     difference = compare_results(read_result(a), read_result(b))
     show_result(difference.lines(), difference.to_json(), json=json)

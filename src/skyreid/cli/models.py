@@ -1,4 +1,4 @@
-"""`skyreid model`: sizes, other people's weights, and a small CLIP of our own."""
+"""`skyreid model`: sizes, other people's weights, a small CLIP of our own, and programs of one file."""
 
 import os
 from pathlib import Path
@@ -65,6 +65,20 @@ def model_import(
         activation=activation,
         adapters=adapters,
     )
+    show_result(report.lines(), report.to_json(), json=json)
+
+
+def model_export(checkpoint: File, out: Path, *, json: bool = False) -> None:
+    """Write a checkpoint's encoder as one file that runs with PyTorch alone; the file is held against the model first.
+
+    Args:
+        checkpoint: folder of the model.
+        out: file to write; `torch.export.load(FILE).module()` reads it.
+        json: print JSON.
+    """
+    from skyreid.extraction.exporting import export_checkpoint
+
+    report = export_checkpoint(checkpoint, out)
     show_result(report.lines(), report.to_json(), json=json)
 
 

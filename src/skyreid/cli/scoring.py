@@ -59,11 +59,11 @@ def evaluate_tables(
     """
     from skyreid.datasets.manifest import read_manifest
     from skyreid.datasets.protocol import PROTOCOLS
-    from skyreid.evaluation.calibration import load_calibration
-    from skyreid.evaluation.reliability import reliability
-    from skyreid.evaluation.result_file import write_result
-    from skyreid.evaluation.scored_tables import KnownFacts, score_tables
-    from skyreid.evaluation.slices import columns_of
+    from skyreid.evaluation.calibration.calibration import load_calibration
+    from skyreid.evaluation.calibration.reliability import reliability
+    from skyreid.evaluation.results.result_file import write_result
+    from skyreid.evaluation.results.scored_tables import KnownFacts, score_tables
+    from skyreid.evaluation.results.slices import columns_of
     from skyreid.retrieval.cosine import COSINE
     from skyreid.retrieval.embedding_table import load_table
     from skyreid.retrieval.manifest_agreement import check_against_manifest
@@ -97,7 +97,7 @@ def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> N
         truth: what `skyreid simulate` wrote, with truth/ and videos/ in it.
         json: print JSON.
     """
-    from skyreid.evaluation.construction import evaluate_construction as measure
+    from skyreid.evaluation.construction.construction_scores import evaluate_construction as measure
 
     with Bars() as bars:
         scores = measure(folder, truth, progress=bars)

@@ -27,9 +27,9 @@ from jaxtyping import Float64, Int64
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.comparisons import comparisons
-from skyreid.evaluation.match_places import MatchPlaces, join
-from skyreid.evaluation.place_counting import match_places
+from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.ranking.match_places import MatchPlaces, join
+from skyreid.evaluation.ranking.place_counting import match_places
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts

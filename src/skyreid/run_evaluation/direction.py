@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from skyreid.clips.clip_choice import TestChoice
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.evaluation.scored_tables import ScoredTables
+from skyreid.evaluation.results.scored_tables import ScoredTables
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
 

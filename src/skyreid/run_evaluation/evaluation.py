@@ -9,10 +9,10 @@ from pathlib import Path
 from skyreid.atomic_file import write_atomically
 from skyreid.clips.clip_choice import TestChoice
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
-from skyreid.evaluation.result_file import write_result
-from skyreid.evaluation.result_tables import to_latex, to_markdown
-from skyreid.evaluation.scored_tables import ScoredTables, score_tables
-from skyreid.evaluation.slices import columns_of
+from skyreid.evaluation.results.result_file import write_result
+from skyreid.evaluation.results.result_tables import to_latex, to_markdown
+from skyreid.evaluation.results.scored_tables import ScoredTables, score_tables
+from skyreid.evaluation.results.slices import columns_of
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal

@@ -14,7 +14,7 @@ from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError
-from skyreid.evaluation.scored_tables import KnownFacts
+from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
 from skyreid.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table

@@ -11,10 +11,9 @@ import torch
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
-from skyreid.evaluation.comparisons import comparisons
-from skyreid.evaluation.embedding_map import EmbeddingMap, map_embeddings
-from skyreid.evaluation.pair_counts import count_pairs
-from skyreid.evaluation.protocol_card import SIMULATED_NOTICE
+from skyreid.evaluation.pairs.pair_counts import count_pairs
+from skyreid.evaluation.pairs.thresholds import num_let_in, operating_point
+from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.evaluation.report import (
     AttentionStrip,
     DirectionFailures,
@@ -27,8 +26,9 @@ from skyreid.evaluation.report import (
     gather_failures,
     write_report,
 )
-from skyreid.evaluation.slices import SliceScore, columns_of
-from skyreid.evaluation.thresholds import num_let_in, operating_point
+from skyreid.evaluation.report.embedding_map import EmbeddingMap, map_embeddings
+from skyreid.evaluation.results.protocol_card import SIMULATED_NOTICE
+from skyreid.evaluation.results.slices import SliceScore, columns_of
 from skyreid.models.attention_rollout import attention_rollout
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.progress import Progress

@@ -8,7 +8,6 @@ from PIL import Image
 
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL, MARS, EvaluationProtocol
 from skyreid.errors import MissingFrameError
-from skyreid.evaluation.embedding_map import map_embeddings
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.evaluation.report import (
     AttentionStrip,
@@ -21,6 +20,7 @@ from skyreid.evaluation.report import (
     gather_failures,
     write_report,
 )
+from skyreid.evaluation.report.embedding_map import map_embeddings
 from skyreid.retrieval.frame_strip import as_jpeg
 from tests.evaluation.report.reading import words
 from tests.evaluation.report.small_world import HOSTILE, make_world

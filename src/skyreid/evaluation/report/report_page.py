@@ -6,7 +6,6 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from skyreid.evaluation.embedding_map import EmbeddingMap
 from skyreid.evaluation.report.cases.attention_strip import AttentionStrip, attention_section
 from skyreid.evaluation.report.cases.failure_browser import DirectionFailures, failure_script, failure_section
 from skyreid.evaluation.report.cases.ranked_example import RankedExample, example_section
@@ -14,6 +13,7 @@ from skyreid.evaluation.report.charts.cmc_curve import cmc_section
 from skyreid.evaluation.report.charts.distance_distribution import DistanceDistribution, distance_section
 from skyreid.evaluation.report.charts.map_drawing import map_section
 from skyreid.evaluation.report.charts.slice_bars import SliceBars, slice_section
+from skyreid.evaluation.report.embedding_map import EmbeddingMap
 from skyreid.evaluation.report.provenance import provenance_html
 from skyreid.evaluation.report.score_table import ScoredDirection, headline, score_section
 from skyreid.evaluation.report.section import Section

@@ -5,9 +5,9 @@ import pytest
 
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.errors import TableError
-from skyreid.evaluation.example_choice import ExampleKind
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.evaluation.report.cases.gathering import gather_examples, gather_failures
+from skyreid.evaluation.report.example_choice import ExampleKind
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import re
 
-from skyreid.evaluation.example_choice import ExampleKind
 from skyreid.evaluation.report.cases.ranked_example import RankedExample, example_section
+from skyreid.evaluation.report.example_choice import ExampleKind
 from tests.evaluation.report.reading import words
 from tests.evaluation.report.small_world import HOSTILE
 

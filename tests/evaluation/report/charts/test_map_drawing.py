@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skyreid.evaluation.embedding_map import EmbeddingMap
 from skyreid.evaluation.report.charts.map_drawing import map_section, map_svg
+from skyreid.evaluation.report.embedding_map import EmbeddingMap
 from tests.evaluation.report.reading import drawing, words
 from tests.evaluation.report.small_world import HOSTILE
 

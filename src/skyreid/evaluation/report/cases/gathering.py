@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skyreid.errors import TableError
-from skyreid.evaluation.example_choice import choose_examples
+from skyreid.evaluation.ranking.top_places import TopPlaces, top_places
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.report.cases.failure_browser import DirectionFailures, FailedQuery
 from skyreid.evaluation.report.cases.ranked_example import RankedExample
-from skyreid.evaluation.top_places import TopPlaces, top_places
+from skyreid.evaluation.report.example_choice import choose_examples
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.tracklet import Tracklet

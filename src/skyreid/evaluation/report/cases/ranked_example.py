@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from skyreid.evaluation.example_choice import ExampleKind
+from skyreid.evaluation.report.example_choice import ExampleKind
 from skyreid.evaluation.report.section import Section
 from skyreid.retrieval.ranked_list import RankedTracklet, ranked_list_html
 from skyreid.tracklet import Tracklet

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from skyreid.evaluation.pair_counts import PairCounts
+from skyreid.evaluation.pairs.pair_counts import PairCounts
 from skyreid.evaluation.report.charts.axes import Axes, chart_svg, round_ticks
 from skyreid.evaluation.report.section import Key, Section, chart_figure
 

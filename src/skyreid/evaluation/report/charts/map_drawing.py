@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from skyreid.evaluation.embedding_map import EmbeddingMap
+from skyreid.evaluation.report.embedding_map import EmbeddingMap
 from skyreid.evaluation.report.section import Section
 from skyreid.tracklet import PLATFORMS, Platform
 

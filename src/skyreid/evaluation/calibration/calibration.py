@@ -1,0 +1,288 @@
+"""What a similarity means: a threshold for "the same person", one for "not in this gallery", and a probability.
+
+    pair       a pair is called the same person where its similarity reaches the threshold; chosen by the share of
+               different-person pairs that may reach it.
+    gallery    a person is called "not in this gallery" where not even the closest entry reaches the threshold;
+               chosen by the share of queries that may reach it though their person is not there (false positive
+               identification rate, FPIR). Each query is asked for its closest entry with its own matches taken
+               out of the gallery, which needs no query without a match. The price is the share of queries whose
+               closest match stays below (false negative identification rate, FNIR).
+
+The second is a statement about a gallery as a whole: each further entry is a further chance to look alike, so the
+FPIR rises with the number of entries, and the one that a calibration states holds for the size it was fitted on.
+
+All of it holds for the model, the direction and the ranker of the fitting data only (`check_use`), and on the
+people of the fitting data it looks better than it is: fit on people the model was not trained on, and measure on
+others yet (`reliability`).
+
+Source: ISO/IEC 19795-1, identification performance.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+from skyreid.atomic_file import write_atomically
+from skyreid.config_json import from_json, to_json
+from skyreid.datasets.protocol import EvaluationProtocol
+from skyreid.errors import CalibrationError, ProtocolError, SkyreidError
+from skyreid.evaluation.calibration.probability_map import ProbabilityMap, fit_probability_map
+from skyreid.evaluation.pairs.pair_counts import BLOCK_SIZE, PairCounts, count_pairs
+from skyreid.evaluation.pairs.thresholds import (
+    OperatingPoint,
+    just_above,
+    num_let_in,
+    operating_point,
+    require_rate,
+    unresolvable,
+)
+from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.cosine import COSINE
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.ranker import Ranker
+
+FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
+PRIOR = 0.01
+_MUCH_LARGER = 2
+_FORMAT = "skyreid calibration 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryPoint:
+    """The threshold of "not in this gallery", and what it does to the queries that it was chosen on.
+
+    Raises:
+        ProtocolError: a rate that is none, or a gallery without entries.
+    """
+
+    false_positive_identification_rate: float
+    """As it was asked for."""
+    threshold: float
+    """Where the closest entry is less similar than this, the person is called not in the gallery."""
+    false_positives: int
+    """Queries whose closest entry of another person reaches the threshold."""
+    queries: int
+    false_negative_identification_rate: float
+    """Share of the queries with a match whose closest match does not reach the threshold."""
+    queries_with_match: int
+    gallery_size: int
+    """Entries of other people that a query was compared with, on average."""
+
+    def __post_init__(self) -> None:
+        require_rate("a false positive identification rate", self.false_positive_identification_rate)
+        if self.gallery_size < 1:
+            raise ProtocolError(f"gallery_size must be at least 1; got {self.gallery_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What similarities mean for one model, one direction and one ranker.
+
+    Raises:
+        ProtocolError: a threshold that is not finite.
+    """
+
+    protocol: str
+    """Name of the protocol that it was fitted under: the direction."""
+    ranker: str
+    model: str | None
+    """sha256 of the weights that made the embeddings; None = the tables did not say."""
+    same_pairs: int
+    different_pairs: int
+    pair: OperatingPoint
+    gallery: GalleryPoint
+    probability: ProbabilityMap
+
+    def __post_init__(self) -> None:
+        for threshold in (self.pair.threshold, self.gallery.threshold):
+            if not math.isfinite(threshold):
+                raise ProtocolError(f"a threshold must be finite; got {threshold}")
+
+    def is_same_person(self, similarities: Float[np.ndarray, " pair"]) -> Bool[np.ndarray, " pair"]:
+        """Decide for each pair alone."""
+        return similarities >= self.pair.threshold
+
+    def is_in_gallery(self, similarities: Float[np.ndarray, " entry"]) -> bool:
+        """Decide whether the person of one query is in a gallery, by the similarities of its entries."""
+        return bool(similarities.max() >= self.gallery.threshold)
+
+    def probabilities(self, similarities: Float[np.ndarray, " pair"]) -> Float64[np.ndarray, " pair"]:
+        """Of the same person, at the prior of the calibration."""
+        return self.probability.probabilities(similarities)
+
+    def to_json(self) -> dict[str, object]:
+        """What `save_calibration` writes."""
+        return {"format": _FORMAT, "calibration": to_json(self)}
+
+    def lines(self) -> list[str]:
+        """What a human reads."""
+        pair, gallery = self.pair, self.gallery
+        return [
+            f"{self.protocol}, {self.ranker}, {_model(self.model)}: fitted on {self.same_pairs:,} same-person and "
+            f"{self.different_pairs:,} different-person pairs",
+            f"same person from a similarity of {pair.threshold:.4f}: {pair.true_positive_rate:.2%} of the same-person "
+            f"pairs reach it, and at most {pair.false_positive_rate:.2%} of the others",
+            f"not in the gallery below {gallery.threshold:.4f}: of {gallery.queries:,} queries whose person is not "
+            f"there, at most {gallery.false_positive_identification_rate:.2%} are taken for somebody; of "
+            f"{gallery.queries_with_match:,} whose person is there, {gallery.false_negative_identification_rate:.2%} "
+            "are missed",
+            f"this holds for galleries of about {gallery.gallery_size:,} entries: in larger ones, more are taken "
+            "for somebody",
+            f"probabilities are for pairs of which {self.probability.prior:g} are the same person before anyone looks",
+        ]
+
+
+def fit_calibration(
+    query: EmbeddingTable,
+    gallery: EmbeddingTable,
+    protocol: EvaluationProtocol,
+    *,
+    false_positive_rate: float,
+    false_positive_identification_rate: float = FALSE_POSITIVE_IDENTIFICATION_RATE,
+    prior: float = PRIOR,
+    ranker: Ranker = COSINE,
+    block_size: int = BLOCK_SIZE,
+    progress: Progress = silent,
+) -> Calibration:
+    """Fit thresholds and probabilities on every pair that a protocol compares.
+
+    Args:
+        query: as for `evaluate`.
+        gallery: as for `evaluate`.
+        protocol: which pairs there are; one direction, as similarities across platforms are lower than others.
+        false_positive_rate: share of the different-person pairs that may be called the same person.
+        false_positive_identification_rate: share of the queries that may be taken for somebody though their
+            person is not in the gallery.
+        prior: share of same-person pairs among those that will be asked about, before anyone looks: about
+            0.001 for all entries of a gallery of 1,000 with one match, 0.5 for pairs that somebody chose.
+        ranker: what compares them.
+        block_size: similarities held in memory at once, but for at least 16 queries. Never changes a number.
+        progress: told after every block.
+
+    Raises:
+        TableError: the tables hold embeddings of different sizes or models.
+        ProtocolError: no pair of one kind is left, or too few for a rate: nothing is extrapolated.
+    """
+    require_rate("a false positive rate", false_positive_rate)
+    require_rate("a false positive identification rate", false_positive_identification_rate)
+    counts = count_pairs(
+        comparisons(query, gallery, protocol),
+        ranker,
+        places=lambda num_different: [num_let_in(false_positive_rate, num_different)],
+        block_size=block_size,
+        progress=progress,
+    )
+    return Calibration(
+        protocol=protocol.name,
+        ranker=ranker.name,
+        model=query.model or gallery.model,
+        same_pairs=counts.same.size,
+        different_pairs=counts.num_different,
+        pair=operating_point(counts, false_positive_rate),
+        gallery=_gallery_point(counts, false_positive_identification_rate),
+        probability=fit_probability_map(counts, prior),
+    )
+
+
+def _gallery_point(counts: PairCounts, rate: float) -> GalleryPoint:
+    strangers = np.sort(counts.closest_different[counts.closest_different > -np.inf])[::-1]
+    friends = counts.closest_same[counts.closest_same > -np.inf]
+    let_in = num_let_in(rate, strangers.size)
+    if let_in == 0:
+        raise ProtocolError(
+            f"a false positive identification rate of {rate:g} {unresolvable(strangers.size, 'queries')}"
+        )
+    threshold = just_above(float(strangers[let_in]))
+    return GalleryPoint(
+        false_positive_identification_rate=rate,
+        threshold=threshold,
+        false_positives=int(np.count_nonzero(strangers >= threshold)),
+        queries=strangers.size,
+        false_negative_identification_rate=float(np.mean(friends < threshold)),
+        queries_with_match=friends.size,
+        gallery_size=round(counts.num_different / strangers.size),
+    )
+
+
+def check_use(
+    calibration: Calibration, *, model: str | None, protocol: str, ranker: str, gallery_size: int | None = None
+) -> list[str]:
+    """Say in which respects a calibration is used on something else than it was fitted on; nothing to say is [].
+
+    Args:
+        calibration: what is used.
+        model: sha256 of the weights of the embeddings that it is used on; None = unknown.
+        protocol: name of the direction that it is used in.
+        ranker: name of what made the similarities.
+        gallery_size: entries that a query is compared with; None = nobody is looked for in a gallery.
+    """
+    warnings = []
+    if None in (model, calibration.model):
+        warnings.append(
+            f"the calibration was fitted on {_model(calibration.model)} and is used on {_model(model)}: "
+            "nobody can tell whether they are the same"
+        )
+    elif model != calibration.model:
+        warnings.append(
+            f"the calibration was fitted on {_model(calibration.model)} and is used on {_model(model)}: "
+            "its thresholds and probabilities say nothing about this model; fit one on it"
+        )
+    if protocol != calibration.protocol:
+        warnings.append(
+            f"the calibration was fitted on {calibration.protocol} and is used on {protocol}: "
+            "similarities differ between directions; fit one for each"
+        )
+    if ranker != calibration.ranker:
+        warnings.append(
+            f"the calibration was fitted on similarities of {calibration.ranker} and is used on those of {ranker}: "
+            "they are not on one scale; fit one for each"
+        )
+    fitted_size = calibration.gallery.gallery_size
+    if gallery_size is not None and gallery_size > _MUCH_LARGER * fitted_size:
+        fitted_rate = calibration.gallery.false_positive_identification_rate
+        rate = 1 - (1 - fitted_rate) ** (gallery_size / fitted_size)
+        warnings.append(
+            f"the calibration was fitted on galleries of {fitted_size:,} entries and is used on {gallery_size:,}: "
+            f"people who are not there are taken for somebody more often than {fitted_rate:g}, about {rate:.2g} "
+            "if each entry looks alike by chance"
+        )
+    return warnings
+
+
+def _model(sha256: str | None) -> str:
+    return "an unknown model" if sha256 is None else f"model {sha256[:12]}"
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration as JSON, whole or not at all."""
+    write_atomically(path, [json.dumps(calibration.to_json(), indent=2).encode(), b"\n"])
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration.
+
+    Raises:
+        CalibrationError: no such file, or anything in it that `save_calibration` would not have written.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except FileNotFoundError:
+        raise CalibrationError(f"{path}: no such calibration; make one by 'skyreid calibrate'") from None
+    except (OSError, ValueError, RecursionError) as reason:
+        raise CalibrationError(f"{path}: a calibration is a JSON file: {reason}") from None
+    if not isinstance(content, dict) or content.keys() != {"format", "calibration"} or content["format"] != _FORMAT:
+        raise CalibrationError(f"{path}: not a file of the format {_FORMAT!r}; make one by 'skyreid calibrate'")
+    try:
+        return from_json(Calibration, content["calibration"], where="calibration")
+    except SkyreidError as refusal:
+        raise CalibrationError(f"{path}: {refusal}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"numbers must be finite; got {name}")

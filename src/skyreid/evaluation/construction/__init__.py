@@ -1,0 +1,1 @@
+"""A build against the simulated world that was filmed."""

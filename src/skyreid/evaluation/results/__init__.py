@@ -1,0 +1,1 @@
+"""Scores that can be trusted beside each other: protocol cards, intervals, slices, files, tables, tests."""

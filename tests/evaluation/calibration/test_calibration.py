@@ -1,0 +1,190 @@
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL, PROTOCOLS
+from skyreid.errors import ProtocolError
+from skyreid.evaluation.calibration.calibration import (
+    CalibrationError,
+    check_use,
+    fit_calibration,
+    load_calibration,
+    save_calibration,
+)
+from skyreid.evaluation.pairs.pair_scores import pair_scores
+from tests.evaluation.pairs.pair_loops import crowd, loops, table, tables
+
+MODEL, OTHER_MODEL = "a" * 64, "b" * 64
+
+
+@pytest.fixture(scope="module")
+def two_crowds():
+    generator = np.random.default_rng(2)
+    return crowd(generator, 300, 80, model=MODEL), crowd(generator, 700, 80, first_id=300, model=MODEL)
+
+
+@pytest.fixture(scope="module")
+def calibration(two_crowds):
+    return fit_calibration(*two_crowds, GROUND_TO_AERIAL, false_positive_rate=0.01)
+
+
+@given(query=tables(12), gallery=tables(25), protocol=st.sampled_from([*PROTOCOLS.values()]))
+def test_both_thresholds_do_to_the_fitting_data_what_two_loops_find(query, gallery, protocol):
+    same, different = loops(query, gallery, protocol)
+    strangers, friends = [max(found) for found in different if found], [max(found) for found in same if found]
+    num_different = sum(map(len, different))
+    if not friends or num_different < 2 or len(strangers) < 2:
+        with pytest.raises(ProtocolError):
+            fit_calibration(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
+        return
+    fitted = fit_calibration(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
+    reaching = sum(value >= fitted.pair.threshold for values in different for value in values)
+    assert fitted.pair.false_positives == reaching <= num_different // 2
+    point = fitted.gallery
+    assert point.false_positives == sum(value >= point.threshold for value in strangers) <= len(strangers) // 2
+    # One float32 lower, and too many would be let in.
+    lower = np.nextafter(np.float32(point.threshold), np.float32(-np.inf))
+    assert sum(value >= lower for value in strangers) > len(strangers) // 2
+    missed = sum(value < point.threshold for value in friends) / len(friends)
+    assert point.false_negative_identification_rate == pytest.approx(missed, rel=0, abs=1e-15)
+    assert (point.queries, point.queries_with_match) == (len(strangers), len(friends))
+    assert point.gallery_size == round(num_different / len(strangers))
+
+
+def test_the_pair_threshold_is_that_of_the_pair_scores(two_crowds, calibration):
+    scores = pair_scores(*two_crowds, GROUND_TO_AERIAL)
+    assert calibration.pair.threshold == scores.threshold_at(0.01)
+    assert calibration.pair.true_positive_rate == scores.tpr_at(0.01)
+
+
+def test_a_calibration_says_what_it_was_fitted_on(calibration):
+    assert (calibration.protocol, calibration.ranker, calibration.model) == ("ground-to-aerial", "cosine", MODEL)
+
+
+def test_decisions_let_the_threshold_itself_in(calibration):
+    for decide, threshold in (
+        (lambda value: calibration.is_same_person(value).any(), calibration.pair.threshold),
+        (calibration.is_in_gallery, calibration.gallery.threshold),
+    ):
+        at, below = np.float32(threshold), np.nextafter(np.float32(threshold), np.float32(-1))
+        assert decide(np.array([-0.5, at], dtype=np.float32))
+        assert not decide(np.array([-0.5, below], dtype=np.float32))
+
+
+def test_more_people_in_the_gallery_are_more_chances_to_be_taken_for_somebody():
+    generator = np.random.default_rng(3)
+    query = crowd(generator, 200, 50)
+    small, large = crowd(generator, 200, 50, first_id=200), crowd(generator, 3000, 50, first_id=200)
+    fitted = fit_calibration(query, small, CROSS_CAMERA, false_positive_rate=0.01)
+    closest = query.unit_embeddings @ large.unit_embeddings.T
+    closest[query.pids[:, np.newaxis] == large.pids] = -1
+    assert np.mean([fitted.is_in_gallery(row) for row in closest]) > 0.3
+    known = replace(fitted, model=MODEL)
+    (warning,) = check_use(known, model=MODEL, protocol="cross-camera", ranker="cosine", gallery_size=2940)
+    assert warning == (
+        f"the calibration was fitted on galleries of {fitted.gallery.gallery_size} entries and is used on 2,940: "
+        "people who are not there are taken for somebody more often than 0.1, about 0.79 if each entry looks alike "
+        "by chance"
+    )
+
+
+def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
+    save_calibration(tmp_path / "new" / "cal.json", calibration)
+    assert load_calibration(tmp_path / "new" / "cal.json") == calibration
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda c: c.pop("format"),
+         "not a file of the format 'skyreid calibration 1'; make one by 'skyreid calibrate'"),
+        (lambda c: c["calibration"].pop("ranker"), "calibration: Calibration lacks ranker"),
+        (lambda c: c["calibration"].update(date=1), "calibration: Calibration has no field date"),
+        (lambda c: c["calibration"]["pair"].update(threshold="0.5"),
+         "calibration.pair.threshold: expected float; got '0.5'"),
+        (lambda c: c["calibration"]["pair"].update(threshold=1e999),
+         "a calibration is a JSON file: numbers must be finite; got Infinity"),
+        (lambda c: c["calibration"]["gallery"].update(gallery_size=0),
+         "calibration.gallery: gallery_size must be at least 1; got 0"),
+        (lambda c: c["calibration"]["probability"].update(prior=2.0),
+         "calibration.probability: the prior must lie between 0 and 1; got 2.0"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_refused(calibration, tmp_path, edit, message):
+    path = tmp_path / "cal.json"
+    content = calibration.to_json()
+    edit(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(CalibrationError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        load_calibration(path)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(CalibrationError, match="no such calibration; make one by 'skyreid calibrate'"):
+        load_calibration(tmp_path / "cal.json")
+    (tmp_path / "cal.json").write_bytes(b"\xff{")
+    with pytest.raises(CalibrationError, match="a calibration is a JSON file"):
+        load_calibration(tmp_path / "cal.json")
+
+
+USED = {"model": MODEL, "protocol": "ground-to-aerial", "ranker": "cosine", "gallery_size": 300}
+
+
+def test_the_same_use_is_no_reason_to_warn(calibration):
+    assert check_use(calibration, **USED) == []
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "warning"),
+    [
+        ({"model": OTHER_MODEL},
+         "the calibration was fitted on model aaaaaaaaaaaa and is used on model bbbbbbbbbbbb: "
+         "its thresholds and probabilities say nothing about this model; fit one on it"),
+        ({"model": None},
+         "the calibration was fitted on model aaaaaaaaaaaa and is used on an unknown model: "
+         "nobody can tell whether they are the same"),
+        ({"protocol": "aerial-to-ground"},
+         "the calibration was fitted on ground-to-aerial and is used on aerial-to-ground: "
+         "similarities differ between directions; fit one for each"),
+        ({"ranker": "k-reciprocal"},
+         "the calibration was fitted on similarities of cosine and is used on those of k-reciprocal: "
+         "they are not on one scale; fit one for each"),
+    ],
+)  # fmt: skip
+def test_another_use_names_both(calibration, otherwise, warning):
+    assert check_use(calibration, **(USED | otherwise)) == [warning]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"false_positive_rate": 0.001},
+         "a false positive rate of 0.001 is not resolvable with 20 different-person pairs: "
+         "ask for at least 0.05, or bring more"),
+        ({"false_positive_rate": 0.1, "false_positive_identification_rate": 0.2},
+         "a false positive identification rate of 0.2 is not resolvable with 2 queries: "
+         "ask for at least 0.5, or bring more"),
+        ({"false_positive_rate": 0.0}, "a false positive rate must lie between 0 and 1; got 0.0"),
+        ({"false_positive_rate": 0.1, "false_positive_identification_rate": 1.5},
+         "a false positive identification rate must lie between 0 and 1; got 1.5"),
+        ({"false_positive_rate": 0.1, "false_positive_identification_rate": 0.5, "prior": 0.0},
+         "the prior must lie between 0 and 1; got 0.0"),
+    ],
+)  # fmt: skip
+def test_what_the_data_cannot_tell_is_refused(settings, message):
+    query = table([[1, 0], [0, 1]], [7, 8])
+    gallery = table([[1, 0.1], [0.1, 1]] * 10, [7, 8] * 10, camids=[1] * 20)
+    with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
+        fit_calibration(query, gallery, CROSS_CAMERA, **settings)
+
+
+def test_a_calibration_is_told_to_people(calibration):
+    text = "\n".join(calibration.lines())
+    assert "ground-to-aerial, cosine, model aaaaaaaaaaaa: fitted on" in text
+    assert f"not in the gallery below {calibration.gallery.threshold:.4f}" in text
+    assert "probabilities are for pairs of which 0.01 are the same person before anyone looks" in text

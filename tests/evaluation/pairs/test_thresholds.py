@@ -1,0 +1,28 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyreid.evaluation.pairs.thresholds import just_above, num_let_in
+
+
+@pytest.mark.parametrize(
+    ("rate", "total", "let_in"), [(0.29, 100, 29), (0.07, 100, 7), (1e-4, 9_999, 0), (1e-4, 10**12, 10**8)]
+)
+def test_a_share_is_counted_as_people_read_it(rate, total, let_in):
+    """In floating point 0.29 × 100 is below 29."""
+    assert num_let_in(rate, total) == let_in
+
+
+@given(st.floats(1e-6, 0.999), st.integers(1, 10**9))
+def test_no_more_than_the_share_is_let_in(rate, total):
+    assert num_let_in(rate, total) <= Fraction(str(rate)) * total < num_let_in(rate, total) + 1
+
+
+@given(st.floats(-1, 1, width=32))
+def test_nothing_lies_between_a_similarity_and_the_next(similarity):
+    above = just_above(similarity)
+    assert above > similarity
+    assert np.nextafter(np.float32(above), np.float32(-np.inf)) == similarity
