@@ -11,7 +11,6 @@ import tyro
 import skyreid
 from skyreid.cli import COMMANDS
 from skyreid.recipes import RECIPES
-from skyreid.training.two_stage_config import TwoStageConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,7 +43,8 @@ def parsed(arguments):
     rest = arguments[name.count(" ") + 1 :]
     if name == "train":
         settings = [argument for argument in rest[1:] if argument != "--resume"]
-        return tyro.cli(TwoStageConfig, args=settings, default=RECIPES[rest[0]]())
+        recipe = RECIPES[rest[0]]()
+        return tyro.cli(type(recipe), args=settings, default=recipe)
     given = {}
 
     @wraps(COMMANDS[name])

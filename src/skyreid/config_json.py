@@ -1,6 +1,7 @@
 """Frozen config dataclasses to JSON and back, strictly: no field unread, none invented.
 
-Fields hold plain values, tuples, paths, literals, other dataclasses, or one of these or None.
+Fields hold plain values, tuples, paths, literals, other dataclasses, one of these or None, or one of several
+dataclasses whose fields have different names.
 """
 
 import dataclasses
@@ -53,7 +54,7 @@ def from_json(config_type: type[Config], data: Json, *, where: str = "config") -
 def _read(hint: Any, value: Json, where: str) -> object:
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
-        return _read_optional(typing.get_args(hint), value, where)
+        return _read_one_of(typing.get_args(hint), value, where)
     if origin is typing.Literal:
         if value not in typing.get_args(hint):
             raise CheckpointError(
@@ -77,8 +78,13 @@ def _read(hint: Any, value: Json, where: str) -> object:
     raise CheckpointError(f"{where}: expected {getattr(hint, '__name__', hint)}; got {value!r:.80}")
 
 
-def _read_optional(choices: tuple[Any, ...], value: Json, where: str) -> object:
-    if value is None:
+def _read_one_of(choices: tuple[Any, ...], value: Json, where: str) -> object:
+    if value is None and types.NoneType in choices:
         return None
-    (choice,) = (choice for choice in choices if choice is not types.NoneType)
-    return _read(choice, value, where)
+    possible = [choice for choice in choices if choice is not types.NoneType]
+    if len(possible) > 1 and isinstance(value, dict):
+        possible = [choice for choice in possible if typing.get_type_hints(choice).keys() == value.keys()]
+    if len(possible) != 1:
+        names = " or ".join(choice.__name__ for choice in choices)
+        raise CheckpointError(f"{where}: expected the fields of {names}; got {value!r:.80}")
+    return _read(possible[0], value, where)

@@ -191,6 +191,22 @@ def test_one_tower_serves_clips_of_any_length(frames):
     assert all(kind.isfinite().all() for kind in features)
 
 
+@torch.no_grad()
+def test_the_class_features_are_those_of_the_class_tokens_among_all_tokens():
+    tower, frames = make_tower(), make_frames()
+    tokens = tower.tokens(frames)
+    assert tokens.shape == (2, 3, 7, DIM)
+    assert_close(tokens[:, :, 0].mean(dim=1), tower(frames).final, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_shift_of_the_class_token_is_that_of_its_clip():
+    tower, frames, shift = make_tower(), make_frames(), drawn(2, DIM, seed=5)
+    shifted = tower.tokens(frames, shift)
+    tower.class_token.add_(shift[1])
+    assert_close(shifted[1], tower.tokens(frames)[1], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("size", "patch", "stride"), [((256, 128), 16, 16), ((24, 16), 8, 4), ((30, 20), 16, 12)])
 def test_the_grid_counts_the_patches_of_the_convolution(size, patch, stride):
     config = ImageTowerConfig(image_size=size, patch_size=patch, stride=stride)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from skyreid.errors import CheckpointError
-from skyreid.evaluation.paired_difference import compare_results
-from skyreid.evaluation.result_file import read_result
+from skyreid.evaluation.results.paired_difference import compare_results
+from skyreid.evaluation.results.result_file import read_result
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.run_evaluation import evaluate_run

@@ -7,9 +7,10 @@ from torch.testing import assert_close
 from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
+from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import StepSchedule
-from skyreid.training.stage2 import Stage2Config, Stage2Step, stage2_epoch
+from skyreid.training.stage2 import Stage2Config, Stage2Step
 from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 
@@ -43,12 +44,11 @@ def run_epoch(model, batches, workers, *, config, epoch=1):
     train_in_stage2(model, config)
     optimizer = make_adam(model, config.weight_decay)
     seen = []
-    stage2_epoch(
+    train_epoch(
         Stage2Step(model, workers, config.loss, drawn(5, 32)),
         optimizer,
         batches,
-        epoch=epoch,
-        config=config,
+        learning_rate=config.schedule.learning_rate(epoch),
         erase_fill=FILL,
         workers=workers,
         report=lambda losses: seen.append({name: float(loss.detach()) for name, loss in losses.items()}),

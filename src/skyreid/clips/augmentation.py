@@ -12,9 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from skyreid.clips.frame_bank import resize
+from skyreid.errors import SettingError
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
+    frames_apart: bool = False
+    """Draw everything anew for each frame, as MGH and PiT do; else what is drawn once holds for the clip."""
+    enlarge: float = 1.0
+    """Of an enlargement before a random crop back to size, with probability one half (MGH); 1 = none."""
     pad: int = 0
     """Pixels of zero border before a random crop back to size; 0 = no crop."""
     flip_probability: float = 0.5
@@ -29,6 +36,10 @@ class AugmentationConfig:
     """Redraw the rectangle's size for each frame of the clip (release); else one size a clip."""
     erase_fill: tuple[float, float, float] = (0.4914, 0.4822, 0.4465)
     """RGB written after normalisation; the release's is not the mean colour, (0, 0, 0) is."""
+
+    def __post_init__(self) -> None:
+        if self.enlarge < 1:
+            raise SettingError(f"augmentation: frames are enlarged by 1 or more; got enlarge={self.enlarge}")
 
 
 RELEASE = AugmentationConfig()
@@ -47,11 +58,16 @@ def augment(
     The rectangles are filled in after normalisation (`clips.normalization`). The order of the draws
     is the release's: flip, erase, two positions, then two per attempt and frame.
     """
+    if config.frames_apart and len(frames) > 1:
+        parts = [augment(frames[i : i + 1], config, rng) for i in range(len(frames))]
+        return np.concatenate([part for part, _ in parts]), np.concatenate([erasures for _, erasures in parts])
     if rng.random() < config.flip_probability:
         frames = frames[:, :, ::-1]
     erasures = _draw_erasures(frames.shape[0], frames.shape[1:3], config, rng)
     if config.pad:
         frames = _crop_from_padded(frames, config.pad, rng)
+    if config.enlarge > 1 and rng.random() < 0.5:
+        frames = _crop_from_enlarged(frames, config.enlarge, rng)
     return np.ascontiguousarray(frames), np.array(erasures, dtype=np.int64)
 
 
@@ -87,3 +103,13 @@ def _crop_from_padded(
     padded = np.pad(frames, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     top, left = rng.randint(0, 2 * pad), rng.randint(0, 2 * pad)
     return padded[:, top : top + height, left : left + width]
+
+
+def _crop_from_enlarged(
+    frames: UInt8[np.ndarray, "frame height width channel"], factor: float, rng: random.Random
+) -> UInt8[np.ndarray, "frame height width channel"]:
+    height, width = frames.shape[1:3]
+    tall, wide = round(height * factor), round(width * factor)
+    enlarged = np.stack([resize(np.ascontiguousarray(frame), (tall, wide)) for frame in frames])
+    top, left = rng.randint(0, tall - height), rng.randint(0, wide - width)
+    return enlarged[:, top : top + height, left : left + width]

@@ -15,8 +15,8 @@ import numpy as np
 
 from skyreid.clips.augmentation import NO_ERASURE, AugmentationConfig, augment
 from skyreid.clips.clip_batch import Clip, ClipBatch
+from skyreid.clips.clip_choice import TRAINING_CLIPS, TrainingChoice
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.clips.frame_sampling import restricted_random
 from skyreid.tracklet import Tracklet
 
 BATCHES_AHEAD = 2
@@ -41,12 +41,21 @@ class ClipReader:
         bank: where frames come from.
         clip_length: frames a clip, for requests that leave them to be drawn.
         augmentation: None = frames as they are.
+        choice: how those positions are drawn.
     """
 
-    def __init__(self, bank: FrameBank, *, clip_length: int, augmentation: AugmentationConfig | None) -> None:
+    def __init__(
+        self,
+        bank: FrameBank,
+        *,
+        clip_length: int,
+        augmentation: AugmentationConfig | None,
+        choice: TrainingChoice = "restricted",
+    ) -> None:
         self.bank = bank
         self.clip_length = clip_length
         self.augmentation = augmentation
+        self.choice: TrainingChoice = choice
 
     def read(self, request: ClipRequest) -> Clip:
         """Read one clip.
@@ -59,7 +68,7 @@ class ClipReader:
         positions = (
             request.frames
             if request.frames is not None
-            else restricted_random(len(tracklet.frames), self.clip_length, rng)
+            else TRAINING_CLIPS[self.choice](len(tracklet.frames), self.clip_length, rng)
         )
         frames = np.stack([self.bank.frame(tracklet.frames[position]) for position in positions])
         erasures = np.array([NO_ERASURE] * len(positions), dtype=np.int64)

@@ -1,12 +1,17 @@
-"""Which frames of a tracklet make a clip. All of them keep time order.
+"""Which frames of a tracklet make a clip, for the paper's method and for those it is compared with.
 
-Source: paper section 5.2 (sparse temporal sampling); METHOD sections 7 and 9.
+All of them keep time order; only where a tracklet is shorter than a clip some begin it anew.
+
+Source: paper section 5.2 (sparse temporal sampling); METHOD sections 7 and 9. BASELINES section 2: strides
+are of AP3D, TCLNet and BiCnet-TKS, chunks of STMN, PiT, GRL and TF-CLIP, windows of PSTA, consecutive frames of MGH.
 Deviation: the release shuffles the frames of a clip, in training and in testing. The model does not
 see their order (paper Eq. 15; a test holds it), so we keep them sorted.
 """
 
 import random
 from itertools import cycle, islice
+
+STRIDES = (8, 4, 2, 1)
 
 
 def restricted_random(length: int, clip_length: int, rng: random.Random) -> list[int]:
@@ -38,3 +43,55 @@ def all_frames(length: int, clip_length: int) -> list[list[int]]:
     filled = sorted([*range(length), *islice(cycle(range(length - 1, -1, -1)), missing)])
     clips = len(filled) // clip_length
     return [filled[start::clips] for start in range(clips)]
+
+
+def random_stride(length: int, clip_length: int, rng: random.Random, *, stride: int) -> list[int]:
+    """Take every `stride`-th frame from a drawn start; of a tracklet too short for that, frames drawn one by one."""
+    if length >= clip_length * stride:
+        start = rng.randint(0, length - 1 - (clip_length - 1) * stride)
+        return [start + slot * stride for slot in range(clip_length)]
+    if length >= clip_length:
+        return sorted(rng.sample(range(length), clip_length))
+    return sorted(rng.choices(range(length), k=clip_length))
+
+
+def begin_stride(length: int, clip_length: int) -> list[int]:
+    """Take every 8th frame from the first, or every 4th, 2nd or next as the length allows: a test clip.
+
+    A shorter tracklet begins anew.
+    """
+    stride = next((stride for stride in STRIDES if (clip_length - 1) * stride < length), 1)
+    return [slot * stride % length for slot in range(clip_length)]
+
+
+def random_chunk(length: int, clip_length: int, rng: random.Random) -> list[int]:
+    """Draw one frame from each of `clip_length` equal blocks after the tracklet is filled up with its last frame."""
+    block = -(-length // clip_length)
+    return [min(slot * block + rng.randint(0, block - 1), length - 1) for slot in range(clip_length)]
+
+
+def begin_chunk(length: int, clip_length: int) -> list[int]:
+    """Take the first frame of each block of `random_chunk`: a test clip."""
+    block = -(-length // clip_length)
+    return [min(slot * block, length - 1) for slot in range(clip_length)]
+
+
+def random_window(length: int, clip_length: int, rng: random.Random) -> list[int]:
+    """Draw one frame from each of `clip_length` adjoining windows of 8 frames, or of 4, 2 or 1 as the length allows.
+
+    The windows begin at a drawn frame. A shorter tracklet begins anew.
+    """
+    window = next((window for window in STRIDES if clip_length * window <= length), 1)
+    start = rng.randint(0, max(length - clip_length * window, 0))
+    return [(start + slot * window + rng.randint(0, window - 1)) % length for slot in range(clip_length)]
+
+
+def random_consecutive(length: int, clip_length: int, rng: random.Random) -> list[int]:
+    """Take frames that follow each other, from a drawn start. A shorter tracklet begins anew."""
+    start = rng.randint(0, max(length - clip_length, 0))
+    return [(start + slot) % length for slot in range(clip_length)]
+
+
+def all_consecutive(length: int, clip_length: int) -> list[list[int]]:
+    """Cut every frame of a tracklet into clips of frames that follow each other; the last is filled from the start."""
+    return [[(start + slot) % length for slot in range(clip_length)] for start in range(0, length, clip_length)]

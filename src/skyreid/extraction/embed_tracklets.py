@@ -6,16 +6,15 @@ the tracklets: N processes give what one gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from skyreid.clips.clip_choice import TEST_CLIPS, TestChoice
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.clips.frame_sampling import all_frames, restricted_begin
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
 from skyreid.models.encoder import Encoder
@@ -28,9 +27,9 @@ from skyreid.tracklet import Tracklet
 class ExtractionConfig:
     clip_length: int = 8
     """Frames a clip."""
-    sampling: Literal["one-clip", "all-frames"] = "one-clip"
-    """One clip of the first frame of each block (the published numbers), or every frame, dealt out
-    into clips whose embeddings are averaged."""
+    sampling: TestChoice = "one-clip"
+    """"one-clip": the first frame of each block (the published numbers); "all-frames": every frame, dealt out
+    into clips whose embeddings are averaged; the others are those of the methods of the comparison."""
     batch_size: int = 16
     """Clips the model sees at once; changes speed and memory only."""
     threads: int = 2
@@ -62,7 +61,7 @@ def embed_tracklets(
     share = workers.uneven_share(tracklets)
     rows, requests = [], []
     for row, tracklet in enumerate(share):
-        for positions in _clips_of(len(tracklet.frames), config):
+        for positions in TEST_CLIPS[config.sampling](len(tracklet.frames), config.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
     clips = _embed_clips(encoder, requests, bank, workers, config, progress)
@@ -75,12 +74,6 @@ def embed_tracklets(
         platforms=np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64),
         tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], dtype=np.str_),
     )
-
-
-def _clips_of(length: int, config: ExtractionConfig) -> list[list[int]]:
-    if config.sampling == "all-frames":
-        return all_frames(length, config.clip_length)
-    return [restricted_begin(length, config.clip_length)]
 
 
 @torch.no_grad()

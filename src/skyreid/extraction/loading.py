@@ -10,6 +10,8 @@ from einops import rearrange
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from skyreid.baselines.baseline import Baseline
+from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.checkpoint import load_strictly, read_checkpoint
 from skyreid.clips.frame_bank import resize
 from skyreid.clips.normalization import normalize
@@ -25,14 +27,22 @@ TRAINING_ONLY = {
     "vsla-clip": ("head_final.", "head_joint.", "identity_prompt.", "text_tower."),
     "clip-pair": ("text_tower.", "token_embedding."),
 }
-"""Kinds of checkpoint, and their parts that an embedding never touches."""
+"""Kinds of checkpoint that hold a CLIP image tower, and their parts that an embedding never touches."""
+BASELINE = "baseline"
+"""The kind of a method of the comparison."""
 
 
 class ClipEmbedder:
-    """An encoder with its preprocessing: bytes in, embeddings out."""
+    """An encoder with its preprocessing: bytes in, embeddings out.
 
-    def __init__(self, encoder: VideoEncoder) -> None:
+    Args:
+        encoder: what embeds.
+        clip_length: frames a clip that a method of the comparison was built for; many take any number all the same.
+    """
+
+    def __init__(self, encoder: VideoEncoder | Baseline, *, clip_length: int | None = None) -> None:
         self.encoder = encoder.eval()
+        self.clip_length = clip_length
 
     @property
     def embed_dim(self) -> int:
@@ -65,7 +75,7 @@ class ClipEmbedder:
 
     def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
         if platforms is None:
-            if self.encoder.platform_prompt is not None:
+            if isinstance(self.encoder, VideoEncoder) and self.encoder.platform_prompt is not None:
                 logger.warning("platform unknown for %d clips: the mean of the platform prompts is used", clips)
             return torch.full((clips,), UNKNOWN_PLATFORM)
         if isinstance(platforms, str) or len(platforms) != clips:
@@ -83,17 +93,22 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
         CheckpointError: not a checkpoint, or keys missing or left over (they are listed).
     """
     checkpoint = read_checkpoint(Path(folder))
-    kind = checkpoint.config.get("kind")
-    if not isinstance(kind, str) or kind not in TRAINING_ONLY:
-        raise CheckpointError(f"{folder}: kind must be one of {', '.join(TRAINING_ONLY)}; got {kind!r}")
-    encoder = VideoEncoder(from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model"))
-    wanted = {
-        key.removeprefix("encoder."): tensor
-        for key, tensor in checkpoint.weights.items()
-        if not key.startswith(TRAINING_ONLY[kind])
-    }
-    load_strictly(encoder, wanted, origin=str(folder))
-    return ClipEmbedder(encoder.to(device))
+    kind, clip_length = checkpoint.config.get("kind"), None
+    if kind == BASELINE:
+        model = from_json(BaselineModel, checkpoint.config.get("model"), where=f"{folder}: model")
+        encoder, clip_length = build_baseline(model), model.frames
+        load_strictly(encoder, checkpoint.weights, origin=str(folder))
+    elif isinstance(kind, str) and kind in TRAINING_ONLY:
+        encoder = VideoEncoder(from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model"))
+        wanted = {
+            key.removeprefix("encoder."): tensor
+            for key, tensor in checkpoint.weights.items()
+            if not key.startswith(TRAINING_ONLY[kind])
+        }
+        load_strictly(encoder, wanted, origin=str(folder))
+    else:
+        raise CheckpointError(f"{folder}: kind must be one of {', '.join((*TRAINING_ONLY, BASELINE))}; got {kind!r}")
+    return ClipEmbedder(encoder.to(device), clip_length=clip_length)
 
 
 def _checked(

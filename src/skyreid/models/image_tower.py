@@ -177,6 +177,22 @@ class ImageTower(nn.Module):
             joint=(final @ self.projection).mean(dim=1),
         )
 
+    def tokens(
+        self,
+        frames: Float[Tensor, "clip frame channel height width"],
+        class_shift: Float[Tensor, "clip dim"] | None = None,
+    ) -> Float[Tensor, "clip frame token dim"]:
+        """Give all tokens after the last block and LayerNorm, the class token first.
+
+        Args:
+            frames: normalised RGB.
+            class_shift: added to the class token before the first LayerNorm.
+        """
+        tokens = self._tokenize(frames, class_shift)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm_post(tokens)
+
     def adapters(self) -> tuple[list[IntraFrameAdapter], list[CrossFrameAdapter]]:
         """The adapters of all blocks, by kind."""
         modules = [module for block in self.blocks for module in block.children()]
@@ -186,7 +202,9 @@ class ImageTower(nn.Module):
         )
 
     def _tokenize(
-        self, frames: Float[Tensor, "clip frame channel height width"]
+        self,
+        frames: Float[Tensor, "clip frame channel height width"],
+        class_shift: Float[Tensor, "clip dim"] | None = None,
     ) -> Float[Tensor, "clip frame token dim"]:
         clips = frames.shape[0]
         patches = self.patches(
@@ -194,6 +212,8 @@ class ImageTower(nn.Module):
         )
         tokens = rearrange(patches, "(clip frame) dim row column -> clip frame (row column) dim", clip=clips)
         class_tokens = repeat(self.class_token, "dim -> clip frame 1 dim", clip=clips, frame=tokens.shape[1])
+        if class_shift is not None:
+            class_tokens = class_tokens + rearrange(class_shift, "clip dim -> clip 1 1 dim")
         return self.norm_pre(torch.cat([class_tokens.to(tokens.dtype), tokens], dim=2) + self.position_table)
 
     @staticmethod

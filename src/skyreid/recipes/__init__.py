@@ -1,18 +1,21 @@
 """Published settings: name → function that returns a complete configuration.
 
-`-release` is the authors' program, `-paper` is the paper's text (docs/decisions/0003-paper-and-release.md).
+`-release` is the authors' program, `-paper` is the paper's text (docs/decisions/0003-paper-and-release.md). Methods
+of the comparison have their `-native` settings and those that all have in `-common`; `--benchmark` names the data.
 """
 
 from collections.abc import Callable
 from functools import partial
 
+from skyreid.recipes.comparison import NATIVE, common
 from skyreid.recipes.paper import ft_clip_paper, vsla_clip_paper
-from skyreid.recipes.release import ft_clip_release, vsla_clip_release
+from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
+from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.two_stage_config import TwoStageConfig
 
 __all__ = ["RECIPES"]
 
-RECIPES: dict[str, Callable[[], TwoStageConfig]] = {
+RECIPES: dict[str, Callable[[], TwoStageConfig] | Callable[[], BaselineConfig]] = {
     "vsla-clip-g2a-release": partial(vsla_clip_release, "g2a-vreid"),
     "vsla-clip-g2a-paper": partial(vsla_clip_paper, "g2a-vreid"),
     "vsla-clip-mars-release": partial(vsla_clip_release, "mars"),
@@ -29,4 +32,7 @@ RECIPES: dict[str, Callable[[], TwoStageConfig]] = {
     "ft-clip-ls-vid-paper": partial(ft_clip_paper, "ls-vid"),
     "ft-clip-ilids-vid-release": partial(ft_clip_release, "ilids-vid"),
     "ft-clip-ilids-vid-paper": partial(ft_clip_paper, "ilids-vid"),
+    "clip-reid-g2a-release": partial(clip_reid_release, "g2a-vreid"),
+    **{f"{method}-native": partial(native, "g2a-vreid") for method, native in NATIVE.items()},
+    **{f"{method}-common": partial(common, method, "g2a-vreid") for method in NATIVE},
 }

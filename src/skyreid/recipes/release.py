@@ -10,15 +10,18 @@ Differs   frames keep their time order, labels are numbered by sorted pid, score
           dead adapters and the unused centre loss are not built: none of it changes an embedding.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from skyreid.clips.augmentation import RELEASE
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
+from skyreid.models.identity_prompt import IdentityPromptConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config
+from skyreid.training.stage2_loss import Stage2LossConfig
 from skyreid.training.two_stage_config import TwoStageConfig
 
 NO_ADAPTERS = AdapterConfig(intra_frame=None, cross_frame=None)
@@ -50,4 +53,24 @@ def ft_clip_release(benchmark: str) -> TwoStageConfig:
         augmentation=RELEASE,
         stage1=Stage1Config(),
         stage2=Stage2Config(tuned="image-tower", sampler=SAMPLER, schedule=StepSchedule(peak=5e-6)),
+    )
+
+
+def clip_reid_release(benchmark: str) -> TwoStageConfig:
+    """CLIP-ReID (Li et al., AAAI 2023) on clips: FT-CLIP with fixed words, and only the image-to-text loss in stage 2.
+
+    Its features are averaged over the frames of a clip before heads and losses.
+    """
+    ft_clip = ft_clip_release(benchmark)
+    loss = Stage2LossConfig(image_to_text_weight=0.0, text_to_image_weight=0.0)
+    return replace(
+        ft_clip,
+        run_dir=Path("runs") / f"clip-reid-{benchmark}-release",
+        model=replace(ft_clip.model, identity_prompt=IdentityPromptConfig(sentence="clip-reid")),
+        stage2=replace(
+            ft_clip.stage2,
+            epochs=60,
+            schedule=StepSchedule(peak=5e-6, warmup_epochs=10, milestones=(30, 50)),
+            loss=loss,
+        ),
     )

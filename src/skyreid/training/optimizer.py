@@ -1,13 +1,15 @@
-"""Adam over the trained parameters, with the release's two groups: biases and the rest.
+"""Optimizers over the trained parameters, in as few groups as their settings need.
 
 Source: METHOD section 6. Adam with coupled weight decay; biases learn twice as fast and have a decay
 of their own. The release makes one group per tensor, which computes the same and forbids batching.
+BASELINES section 3 for those of the comparison.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
-from torch.optim import Adam, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,38 @@ def make_adam(model: nn.Module, decay: WeightDecay) -> Adam:
     if biases:
         groups.append({"params": biases, "weight_decay": decay.biases, "rate_factor": decay.bias_learning_rate_factor})
     return Adam(groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Of the methods that VSLA-CLIP is compared with."""
+
+    algorithm: Literal["adam", "sgd"] = "adam"
+    weight_decay: float = 5e-4
+    """Coupled: added to the gradient."""
+    momentum: float = 0.9
+    """Of SGD."""
+    nesterov: bool = False
+    """Of SGD."""
+    bias_rate_factor: float = 1.0
+    """Biases learn this much faster."""
+    faster: tuple[tuple[str, float], ...] = ()
+    """Start of parameters' names, and how much faster those learn; the first that fits counts."""
+
+
+def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """Optimize the parameters of `model` that want a gradient; `set_learning_rate` sets the rate."""
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            factor = next((factor for start, factor in config.faster if name.startswith(start)), 1.0)
+            if name.rpartition(".")[2] == "bias":
+                factor *= config.bias_rate_factor
+            by_factor.setdefault(factor, []).append(parameter)
+    groups = [{"params": parameters, "rate_factor": factor} for factor, parameters in by_factor.items()]
+    if config.algorithm == "adam":
+        return Adam(groups, weight_decay=config.weight_decay)
+    return SGD(groups, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

@@ -4,20 +4,17 @@ Source: paper section 4.2–4.4, Eq. 7–10; METHOD section 6. The text side is 
 feature of every identity is computed once and looked up.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.distributed import Workers
 from skyreid.models.image_tower import ClipFeatures
 from skyreid.models.vsla_clip import TunedPart, VslaClip
-from skyreid.training.optimizer import WeightDecay, set_learning_rate
+from skyreid.training.optimizer import WeightDecay
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
 
@@ -78,37 +75,3 @@ class Stage2Step(nn.Module):
         with torch.autocast(frames.device.type, enabled=False):
             identity_logits = {name: head(getattr(features, name)) for name, head in self.heads.items()}
             return stage2_losses(features, identity_logits, self.texts, labels, self.config)  # pyright: ignore[reportArgumentType]
-
-
-def stage2_epoch(
-    step: nn.Module,
-    optimizer: Optimizer,
-    batches: Iterable[ClipBatch],
-    *,
-    epoch: int,
-    config: Stage2Config,
-    erase_fill: tuple[float, float, float],
-    workers: Workers,
-    report: Callable[[dict[str, Tensor]], None],
-) -> None:
-    """Train for one epoch.
-
-    Args:
-        step: a `Stage2Step`, as `workers.prepare` gave it back.
-        optimizer: as `workers.prepare` gave it back.
-        batches: this process's part of every batch.
-        epoch: from 1.
-        config: of stage 2.
-        erase_fill: what erased rectangles are filled with.
-        workers: the processes.
-        report: is given the losses of every step.
-    """
-    set_learning_rate(optimizer, config.schedule.learning_rate(epoch))
-    step.train()
-    for batch in batches:
-        on_device = batch.to(workers.device)
-        losses = step(on_device.pixels(erase_fill), on_device.platforms, on_device.labels)
-        optimizer.zero_grad(set_to_none=True)
-        workers.backward(torch.stack([*losses.values()]).sum())
-        optimizer.step()
-        report(losses)

@@ -1,6 +1,5 @@
 """The model that a run starts from, and what training may change in it."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ def build_model(config: TwoStageConfig, *, num_identities: int) -> VslaClip:
         torch.manual_seed(config.seed)
         model = VslaClip(config.model, num_identities=num_identities)
     if config.pretrained is not None:
-        start_from_pair(model, _read_pair(config.pretrained))
+        start_from_pair(model, read_pair(config.pretrained))
     return model
 
 
@@ -40,16 +39,12 @@ def names_that_change(model: VslaClip, config: TwoStageConfig) -> set[str]:
     return names | {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def weights_sha256(model: VslaClip) -> str:
-    """Hash every tensor of a model on the CPU, with its name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
+def read_pair(folder: Path) -> ClipPair:
+    """Read a pretrained CLIP pair.
 
-
-def _read_pair(folder: Path) -> ClipPair:
+    Raises:
+        CheckpointError: no checkpoint, or one of something else.
+    """
     checkpoint = read_checkpoint(folder)
     vocabulary = checkpoint.config.get("vocabulary")
     if checkpoint.config.get("kind") != "clip-pair" or not isinstance(vocabulary, int):

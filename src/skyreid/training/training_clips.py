@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.clip_batch import ClipBatch
+from skyreid.clips.clip_choice import TrainingChoice
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.frame_sampling import restricted_begin
@@ -25,6 +26,7 @@ class TrainingClips:
         augmentation: AugmentationConfig,
         seed: int,
         threads: int,
+        choice: TrainingChoice = "restricted",
     ) -> None:
         label_of = training_labels(tracklets)
         self.num_identities = len(label_of)
@@ -36,6 +38,7 @@ class TrainingClips:
         self._augmentation = augmentation
         self._seed = seed
         self._threads = threads
+        self._choice: TrainingChoice = choice
 
     def num_batches(self, sampler: IdentitySamplerConfig, epoch: int) -> int:
         """Batches of one epoch."""
@@ -79,5 +82,5 @@ class TrainingClips:
     def _load(
         self, batches: Sequence[Sequence[ClipRequest]], augmentation: AugmentationConfig | None
     ) -> Iterator[ClipBatch]:
-        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=augmentation)
+        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=augmentation, choice=self._choice)
         return load_batches(reader, batches, threads=self._threads)

@@ -1,0 +1,78 @@
+"""What a method costs: parameters, operations, speed."""
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from skyreid.baselines.baseline import Baseline
+from skyreid.distributed import Workers
+from skyreid.models.vsla_clip import VideoEncoder
+from skyreid.training.baseline_parameters import ParameterCounts, count
+
+_TIMED_CLIPS = 4
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    parameters: ParameterCounts
+    gflops_per_clip: float
+    """Of one embedding; a multiplication with its addition counts as two."""
+    clips_per_s: float
+    """Embeddings on this machine, the fastest of a few rounds."""
+
+
+def measure_cost(
+    encoder: VideoEncoder | Baseline,
+    model: nn.Module,
+    workers: Workers,
+    *,
+    frames: int,
+    training_only: tuple[str, ...],
+) -> Cost:
+    """Count and time.
+
+    Args:
+        encoder: embeds; in evaluation mode and on the workers' device afterwards.
+        model: `encoder`, or the whole that it is a part of.
+        workers: whose device and precision are timed.
+        frames: frames a clip.
+        training_only: starts of the names of parameters that no embedding needs.
+    """
+    encoder.eval()
+    return Cost(
+        parameters=count(dict(model.named_parameters()), training_only=training_only),
+        gflops_per_clip=_flops(encoder, frames) / 1e9,
+        clips_per_s=_TIMED_CLIPS / min(_seconds(encoder.to(workers.device), workers, frames) for _ in range(_ROUNDS)),
+    )
+
+
+def _flops(encoder: VideoEncoder | Baseline, frames: int) -> int:
+    # Without memory nothing is fused: a device's own kernels of attention and LSTM would not be counted.
+    hollow = deepcopy(encoder).to("meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        hollow.embed(*_clips(1, frames, hollow.image_size, torch.device("meta")))
+    return counter.get_total_flops()
+
+
+@torch.no_grad()
+def _seconds(encoder: VideoEncoder | Baseline, workers: Workers, frames: int) -> float:
+    clips = _clips(_TIMED_CLIPS, frames, encoder.image_size, workers.device)
+    start = time.perf_counter()
+    with workers.mixed_precision():
+        encoder.embed(*clips).cpu()  # waits for the device
+    return time.perf_counter() - start
+
+
+def _clips(
+    count: int, frames: int, image_size: tuple[int, int], device: torch.device
+) -> tuple[Float[Tensor, "clip frame 3 height width"], Int[Tensor, " clip"]]:
+    return (
+        torch.zeros(count, frames, 3, *image_size, device=device),
+        torch.zeros(count, dtype=torch.long, device=device),
+    )

@@ -1,0 +1,101 @@
+"""The end of every run: embed the test set with the last epoch's weights, score it, write the checkpoint."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from skyreid.checkpoint import provenance_of_this_run, weights_sha256, write_checkpoint
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.config_json import Json
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.manifest import tracklets_sha256
+from skyreid.distributed import Workers
+from skyreid.evaluation.ranking_scores import Scores, evaluate
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.models.encoder import Encoder
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a checkpoint must say about the run that made it."""
+
+    run_dir: Path
+    benchmark: str
+    model: dict[str, Json]
+    """Kind and configuration: what rebuilds the model without the training data."""
+    training: Json
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """What a finished run leaves."""
+
+    scores: Scores
+    query: EmbeddingTable
+    gallery: EmbeddingTable
+    checkpoint: Path
+
+
+def finish_run(
+    encoder: Encoder,
+    model: nn.Module,
+    benchmark: Benchmark,
+    bank: FrameBank,
+    workers: Workers,
+    facts: RunFacts,
+    extraction: ExtractionConfig,
+    *,
+    progress: Progress = silent,
+) -> FinishedRun:
+    """Write query.npz, gallery.npz and checkpoint/ into the run's folder.
+
+    Args:
+        encoder: what embeds; on `workers.device`.
+        model: what is written: `encoder` or the whole that it is a part of.
+        benchmark: whose test set is scored, by its own protocol.
+        bank: frames at the encoder's size.
+        workers: the processes; the first of them writes.
+        facts: for the checkpoint.
+        extraction: frames per clip and how they are taken.
+        progress: told after every batch.
+    """
+    model.eval()
+    query, gallery = embed_test_set(encoder, benchmark, bank, workers, extraction, progress=progress)
+    scores = evaluate(query, gallery, benchmark.protocol)
+    folder = facts.run_dir / "checkpoint"
+    if workers.is_first:
+        data_sha256 = tracklets_sha256((*benchmark.train, *benchmark.query, *benchmark.gallery))
+        write_checkpoint(
+            folder,
+            weights=model.state_dict(),
+            config={**facts.model, "training": facts.training},
+            provenance=provenance_of_this_run(seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256),
+            metrics={"benchmark": facts.benchmark, "epoch": facts.epochs, **scores.to_json()},
+        )
+        sha256 = weights_sha256(folder)
+        save_table(facts.run_dir / "query.npz", replace(query, model=sha256))
+        save_table(facts.run_dir / "gallery.npz", replace(gallery, model=sha256))
+    workers.wait_for_all()
+    return FinishedRun(scores=scores, query=query, gallery=gallery, checkpoint=folder)
+
+
+def embed_test_set(
+    encoder: Encoder,
+    benchmark: Benchmark,
+    bank: FrameBank,
+    workers: Workers,
+    extraction: ExtractionConfig,
+    *,
+    progress: Progress = silent,
+) -> tuple[EmbeddingTable, EmbeddingTable]:
+    """Embed query and gallery with an encoder in evaluation mode, on `workers.device`."""
+    query, gallery = (
+        embed_tracklets(encoder, tracklets, bank, workers, extraction, progress=progress)
+        for tracklets in (benchmark.query, benchmark.gallery)
+    )
+    return query, gallery
