@@ -50,8 +50,9 @@ def shown(page):
 
 def test_the_page_shows_the_query_and_then_the_ranking(make_table, tmp_path):
     out = tmp_path / "results.html"
-    ranking = write_search_page(make_table(), "asked", out, platform=None, top_k=3)
-    assert ranking.tracklet_ids.tolist() == ["near", "drone", "drone-far"]
+    found = write_search_page(make_table(), "asked", out, platform=None, top_k=3)
+    assert (found.query_platform, found.model) == (Platform.GROUND, None)
+    assert found.ranking.tracklet_ids.tolist() == ["near", "drone", "drone-far"]
     assert shown(out) == ["asked", "near", "drone", "drone-far"]
     assert "asked → any platform" in out.read_text(encoding="utf-8")
 

@@ -102,6 +102,7 @@ def search(
     *,
     to: Literal["aerial", "ground", "any"] = "any",
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
+    calibration: Path | None = None,
 ) -> None:
     """Rank the tracklets most like one of them, as a page of pictures.
 
@@ -111,10 +112,26 @@ def search(
         out: HTML file to write.
         to: platform to search.
         k: how many to show.
+        calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
     """
+    from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
+    from skyreid.evaluation.calibration.calibration import load_calibration
+    from skyreid.retrieval.cosine import COSINE
     from skyreid.retrieval.search_page import write_search_page
 
-    ranking = write_search_page(table, query, out, platform=None if to == "any" else Platform(to), top_k=k)
-    for tracklet_id, similarity in zip(ranking.tracklet_ids, ranking.similarities, strict=True):
-        print(f"{similarity:7.4f}  {tracklet_id}")
+    platform = None if to == "any" else Platform(to)
+    found = write_search_page(table, query, out, platform=platform, top_k=k)
+    if calibration is None:
+        for tracklet_id, similarity in zip(found.ranking.tracklet_ids, found.ranking.similarities, strict=True):
+            print(f"{similarity:7.4f}  {tracklet_id}")
+    else:
+        calibrated = calibrate_ranking(
+            found.ranking,
+            load_calibration(calibration),
+            model=found.model,
+            query_platform=found.query_platform,
+            gallery_platform=platform,
+            ranker=COSINE.name,
+        )
+        print("\n".join(calibrated.lines()))
     print(f"A ranking is not an identification. Pictures: {out}")

@@ -1,5 +1,6 @@
 """A search in a table on disk, written as a page of pictures."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,19 @@ from skyreid.retrieval.search import Ranking, search
 from skyreid.tracklet import Platform
 
 
-def write_search_page(table_path: Path, query_id: str, out: Path, *, platform: Platform | None, top_k: int) -> Ranking:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShownSearch:
+    """What stands on the page."""
+
+    ranking: Ranking
+    query_platform: Platform
+    model: str | None
+    """sha256 of the weights that made the embeddings; None = unknown."""
+
+
+def write_search_page(
+    table_path: Path, query_id: str, out: Path, *, platform: Platform | None, top_k: int
+) -> ShownSearch:
     """Rank the tracklets of a table by likeness to one of them and show them.
 
     Raises:
@@ -36,7 +49,7 @@ def write_search_page(table_path: Path, query_id: str, out: Path, *, platform: P
     ]
     target = "any platform" if platform is None else platform.value
     write_contact_sheet(out, f"{query_id} → {target}", tracklets[query_id], ranked, num_searched=ranking.num_searched)
-    return ranking
+    return ShownSearch(ranking=ranking, query_platform=tracklets[query_id].platform, model=table.model)
 
 
 def _row_of(table: EmbeddingTable, tracklet_id: str, table_path: Path) -> int:
