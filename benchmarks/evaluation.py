@@ -84,7 +84,8 @@ def argsort_and_loop(
 
 
 def torchmetrics_loop(similarities: np.ndarray, query: EmbeddingTable, gallery: EmbeddingTable) -> float:
-    """It knows no junk, so that each query gets its own gallery; its order of ties is not ours."""
+    """It knows no junk, so that each query gets its own gallery; entries of negative similarity it takes for wrong,
+    so that all are raised above 0; its order of ties is not ours."""
     from torchmetrics.functional.retrieval import retrieval_average_precision
 
     found = []
@@ -93,7 +94,11 @@ def torchmetrics_loop(similarities: np.ndarray, query: EmbeddingTable, gallery: 
         kept = ~(same_pid & (gallery.camids == query.camids[row]))
         if same_pid[kept].any():
             found.append(
-                float(retrieval_average_precision(torch.from_numpy(scores[kept]), torch.from_numpy(same_pid[kept])))
+                float(
+                    retrieval_average_precision(
+                        torch.from_numpy(1 + scores[kept].astype(np.float64)), torch.from_numpy(same_pid[kept])
+                    )
+                )
             )
     return float(np.mean(found))
 

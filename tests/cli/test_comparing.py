@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from skyreid.cli.comparing import compare
+from skyreid.cli.comparing import average, compare
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.results.result_file import write_result
 from tests.evaluation.results.result_examples import example_result
@@ -35,3 +35,17 @@ def test_unlike_files_are_refused(files, tmp_path):
     write_result(tmp_path / "all.json", example_result(sampling="all-frames"))
     with pytest.raises(ProtocolError, match="sampling: one-clip and all-frames"):
         compare(files[0], tmp_path / "all.json")
+
+
+def test_ten_splits_are_averaged_and_nine_are_refused(tmp_path, capsys):
+    paths = []
+    for split in range(10):
+        paths.append(tmp_path / f"{split}.json")
+        write_result(paths[-1], example_result(precisions=(1.0, 0.5, 1 / (split + 1)), split=str(split)))
+    average(tuple(paths), over="splits", json=True)
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    expected = [(1.5 + 1 / (split + 1)) / 3 for split in range(10)]
+    assert scores["mAP"]["mean"] == pytest.approx(sum(expected) / 10)
+    assert scores["mAP"]["runs"] == 10
+    with pytest.raises(ProtocolError, match="missing: 9"):
+        average(tuple(paths[:-1]), over="splits")

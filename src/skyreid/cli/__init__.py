@@ -15,7 +15,7 @@ import tyro
 
 from skyreid.cli.ablation import ablate
 from skyreid.cli.calibrating import calibrate
-from skyreid.cli.comparing import compare
+from skyreid.cli.comparing import average, compare
 from skyreid.cli.comparison import benchmark
 from skyreid.cli.data import data_list, data_split, data_stats, data_verify
 from skyreid.cli.exporting import export
@@ -47,6 +47,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "simulate": simulate,
     "evaluate construction": evaluate_construction,
     "evaluate tables": evaluate_tables,
+    "evaluate average": average,
     "evaluate": evaluate_run,
     "compare": compare,
     "calibrate": calibrate,

@@ -1,4 +1,9 @@
-"""`skyreid compare`: is one result better than another?"""
+"""`skyreid compare`, `skyreid evaluate average`: several results, side by side or as one."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
 
 from skyreid.cli.terminal import File, show_result
 
@@ -16,3 +21,24 @@ def compare(a: File, b: File, *, json: bool = False) -> None:
 
     difference = compare_results(read_result(a), read_result(b))
     show_result(difference.lines(), difference.to_json(), json=json)
+
+
+def average(
+    results: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    *,
+    over: Literal["seeds", "splits"],
+    json: bool = False,
+) -> None:
+    """Average results: mean ± sd over the ten splits of iLIDS-VID and PRID-2011, or over the seeds of trainings.
+
+    Args:
+        results: result files, each of one run.
+        over: what they differ in; whatever else differs is refused.
+        json: print JSON.
+    """
+    from skyreid.evaluation.results.result_average import average_over_splits, mean_over_seeds
+    from skyreid.evaluation.results.result_file import read_result
+
+    read = [read_result(path) for path in results]
+    averaged = mean_over_seeds(read) if over == "seeds" else average_over_splits(read)
+    show_result(averaged.lines(), averaged.to_json(), json=json)
