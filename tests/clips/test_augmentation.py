@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.testing import assert_close
 
 from skyreid.clips.augmentation import PAPER, AugmentationConfig, augment
 from skyreid.clips.clip_batch import Clip, ClipBatch
 from skyreid.clips.normalization import normalize
+from skyreid.errors import SettingError
 
 STORED = np.load(Path(__file__).parents[1] / "reference" / "sampling" / "spatial.npz")
 
@@ -52,3 +54,54 @@ def test_erasing_touches_only_its_rectangle():
     assert_close(pixels[:, 2:5, 1:5], torch.tensor([9.0, 8.0, 7.0]).view(3, 1, 1).expand(3, 3, 4))
     pixels[:, 2:5, 1:5] = untouched[:, 2:5, 1:5]
     assert_close(pixels, untouched)
+
+
+def test_frames_apart_draw_one_after_the_other_what_each_would_draw_alone():
+    config = AugmentationConfig(frames_apart=True, pad=3, enlarge=1.25)
+    frames = np.random.default_rng(0).integers(0, 256, (6, 32, 16, 3), dtype=np.uint8)
+    together, erasures = augment(frames, config, random.Random(3))
+    rng = random.Random(3)
+    alone = [augment(frame[None], config, rng) for frame in frames]
+    assert (together == np.concatenate([changed for changed, _ in alone])).all()
+    assert (erasures == np.concatenate([erased for _, erased in alone])).all()
+
+
+def test_frames_apart_are_not_changed_alike():
+    frames = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 32, 16, 3), dtype=np.uint8), 12, axis=0)
+    changed, erasures = augment(frames, AugmentationConfig(frames_apart=True), random.Random(0))
+    flipped = [(frame == frames[0, :, ::-1]).all() for frame in changed]
+    assert 0 < sum(flipped) < 12
+    assert 0 < sum(height > 0 for _, _, height, _ in erasures) < 12
+
+
+def test_enlarged_frames_are_every_second_time_a_crop_of_a_larger_picture():
+    config = AugmentationConfig(flip_probability=0.0, erase_probability=0.0, enlarge=1.125)
+    frame = np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8)
+    larger = np.asarray(Image.fromarray(frame).resize((36, 72), Image.Resampling.BICUBIC))
+    crops = {larger[top : top + 64, left : left + 32].tobytes(): (top, left) for top in range(9) for left in range(5)}
+    drawn = [augment(frame[None], config, random.Random(seed))[0][0] for seed in range(400)]
+    untouched = [found for found in drawn if (found == frame).all()]
+    assert 160 < len(untouched) < 240
+    places = [crops[found.tobytes()] for found in drawn if not (found == frame).all()]
+    assert [set(sides) for sides in zip(*places, strict=True)] == [set(range(9)), set(range(5))]
+
+
+def test_what_a_setting_leaves_off_draws_nothing():
+    """Else the clips of the release would be other ones."""
+
+    class Counted(random.Random):
+        draws = 0
+
+        def random(self):
+            self.draws += 1
+            return super().random()
+
+    frames = np.zeros((4, 64, 32, 3), dtype=np.uint8)
+    rng = Counted(0)
+    augment(frames, AugmentationConfig(erase_probability=0.0), rng)
+    assert rng.draws == 4  # flip, erase, two positions
+
+
+def test_frames_are_not_made_smaller():
+    with pytest.raises(SettingError, match=r"^augmentation: frames are enlarged by 1 or more; got enlarge=0\.9$"):
+        AugmentationConfig(enlarge=0.9)

@@ -68,7 +68,7 @@ def test_the_card_says_what_the_run_knows(evaluation, run):
 
 def test_queries_are_sliced_by_what_the_simulation_knows_of_them(evaluation, run):
     slices = read_result(run / "evaluation" / GROUND_COSINE).slices
-    assert {"crop width", "distance_m", "seen_from", "company"} <= {part.column for part in slices}
+    assert {"crop width", "distance, m", "seen from", "company"} <= {part.column for part in slices}
     assert {part.label for part in slices if part.column == "company"} == {"no", "yes"}
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skyreid.pretrained.release import model_from_release, to_release_state
-from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
+from skyreid.training.optimizer import OptimizerConfig, WeightDecay, make_adam, make_optimizer, set_learning_rate
 from tests.reference.stored_cases import find_case
 from tests.tiny_model import NO_ADAPTERS, tiny_config, tiny_model
 
@@ -75,3 +75,53 @@ def test_the_decay_is_coupled_as_in_adam_and_not_adamw(decay):
     optimizer.step()
     gradient = -0.1 + decay * 2.0  # the first step of Adam has the size of the rate, whatever the gradient
     assert float(layer.weight.detach()) == pytest.approx(2.0 - 0.01 * gradient / abs(gradient), abs=1e-6)
+
+
+class TwoParts(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = torch.nn.Linear(2, 2)
+        self.head = torch.nn.Linear(2, 2)
+        self.frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+
+
+def rates(model, optimizer):
+    set_learning_rate(optimizer, 0.1)
+    groups = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    return {name: round(groups[id(p)], 6) for name, p in model.named_parameters() if id(p) in groups}
+
+
+def test_parts_and_biases_learn_as_much_faster_as_they_are_told():
+    model = TwoParts()
+    config = OptimizerConfig(bias_rate_factor=2.0, faster=(("head.", 10.0), ("", 0.5)))
+    optimizer = make_optimizer(model, config)
+    assert rates(model, optimizer) == {
+        "backbone.weight": 0.05,
+        "backbone.bias": 0.1,
+        "head.weight": 1.0,
+        "head.bias": 2.0,
+    }
+
+
+def test_without_factors_everything_that_learns_stands_in_one_group():
+    model = TwoParts()
+    (group,) = make_optimizer(model, OptimizerConfig()).param_groups
+    assert [id(p) for p in group["params"]] == [id(p) for p in model.parameters() if p.requires_grad]
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "settings"),
+    [
+        (OptimizerConfig(weight_decay=1e-5), torch.optim.Adam, {"weight_decay": 1e-5}),
+        (
+            OptimizerConfig(algorithm="sgd", momentum=0.8, nesterov=True),
+            torch.optim.SGD,
+            {"weight_decay": 5e-4, "momentum": 0.8, "nesterov": True},
+        ),
+    ],
+)
+def test_the_algorithm_gets_its_settings(config, kind, settings):
+    optimizer = make_optimizer(TwoParts(), config)
+    assert type(optimizer) is kind
+    for group in optimizer.param_groups:
+        assert {name: group[name] for name in settings} == settings

@@ -23,6 +23,7 @@ from skyreid.progress import Progress, silent
 from skyreid.tracklet import training_labels
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.baseline_training import train_baseline
+from skyreid.training.run_folder import RunFolder
 from skyreid.training.starting_model import build_model, train_in_stage2
 from skyreid.training.two_stage import train
 from skyreid.training.two_stage_config import TwoStageConfig
@@ -48,7 +49,7 @@ class Outcome:
     """(height, width) of a frame in pixels."""
     cost: Cost
     training_s: float | None
-    """Wall time; None where training was interrupted."""
+    """Wall time of training and the test at its end; None where it was interrupted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ def _train(method: str, wanted: BaselineConfig | TwoStageConfig, progress: Progr
     )
     record = {"config": to_json(wanted), "outcome": asdict(outcome)}
     write_atomically(wanted.run_dir / OUTCOME_FILE, [json.dumps(record, indent=2).encode()])
+    RunFolder(wanted.run_dir).drop_state()
     return outcome
 
 

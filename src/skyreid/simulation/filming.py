@@ -58,7 +58,8 @@ class Film:
 
     crops: list[Crop]
     attributes: dict[str, str | float]
-    """What is true about all of it: camera_height_m, distance_m, look_down_deg, seen_from, company."""
+    """What is true about all of it: how far and how high the camera is, how it looks down, what it sees of the
+    person, and whether a stranger walks by."""
 
 
 def identity(seed: int, number: int, difficulty: Difficulty = USUAL) -> Person:
@@ -131,10 +132,10 @@ def _view(camera: Camera, heading_rad: float) -> dict[str, str | float]:
     x, y, height = (float(value) for value in camera.position)
     turned = math.cos(heading_rad - math.atan2(y, x))  # 1 = walks towards the camera
     return {
-        "camera_height_m": round(height, 2),
-        "distance_m": round(math.hypot(x, y, height), 2),
-        "look_down_deg": round(math.degrees(math.atan2(height, math.hypot(x, y))), 1),
-        "seen_from": "the front" if turned > 0.5 else "the back" if turned < -0.5 else "the side",
+        "camera height, m": round(height, 1),
+        "distance, m": round(math.hypot(x, y, height), 1),
+        "look down, degrees": round(math.degrees(math.atan2(height, math.hypot(x, y))), 1),
+        "seen from": "the front" if turned > 0.5 else "the back" if turned < -0.5 else "the side",
     }
 
 

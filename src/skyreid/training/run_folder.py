@@ -60,6 +60,10 @@ class RunFolder:
         path = self.path / "state.pt"
         return TrainingState(**_unpacked(path)) if path.exists() else None
 
+    def drop_state(self) -> None:
+        """Forget the state of a run that is done, three quarters of the folder's size; it cannot be resumed any more."""
+        (self.path / "state.pt").unlink(missing_ok=True)
+
     def save_features(self, features: Tensor, labels: Tensor) -> None:
         """Keep the features that stage 1 trains against."""
         write_atomically(self.path / "stage1_features.pt", [_packed({"features": features, "labels": labels})])
