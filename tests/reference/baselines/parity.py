@@ -61,7 +61,8 @@ def training(stored: StoredOutputs) -> Iterator[Comparison]:
     gradients = {name: parameter.grad for name, parameter in parameters.items() if parameter.grad is not None}
     without, zero = parameters.keys() - gradients.keys(), {name for name, grad in gradients.items() if not grad.any()}
     differing = (without ^ set(stored.spec["no_grad_params"])) | (zero ^ set(stored.spec["zero_grad_params"]))
-    yield Comparison(": ".join(["which parameters learn", *sorted(differing)]), float(len(differing)), EXACT)
+    suffix = f", differing in {', '.join(sorted(differing))}" if differing else ""
+    yield Comparison(f"which parameters learn{suffix}", float(len(differing)), EXACT)
     if expected:
         yield from _gradients(stored, gradients)
         statistics = ((name, buffer) for name, buffer in model.named_buffers() if not name.endswith(COUNTER))
