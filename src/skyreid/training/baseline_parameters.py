@@ -21,7 +21,7 @@ class ParameterCounts:
     without_heads: int
     """Without classifiers of training identities and heads of losses."""
     trained: int
-    """That really get a gradient."""
+    """That want a gradient; members that a release builds and never uses are among them."""
 
     def to_json(self) -> dict[str, object]:
         """The three counts."""
