@@ -21,7 +21,8 @@ from skyreid.atomic_file import write_atomically
 from skyreid.baselines.baseline import Baseline
 from skyreid.clips.normalization import normalize
 from skyreid.errors import SettingError
-from skyreid.extraction.loading import load
+from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.tracklet import PLATFORMS
 
@@ -78,34 +79,43 @@ def export_checkpoint(checkpoint: Path, out: Path) -> ExportReport:
 
     Raises:
         CheckpointError: not a checkpoint, or a damaged one.
-        SettingError: an encoder that PyTorch cannot turn into such a program, or not faithfully; nothing was written.
+        SettingError: see `export_embedder`.
     """
-    embedder = load(checkpoint)
+    return export_embedder(load(checkpoint), out)
+
+
+def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
+    """Write the program of an encoder on the CPU, after holding it against the encoder.
+
+    Raises:
+        SettingError: PyTorch cannot turn the encoder into such a program, or not faithfully; nothing was written.
+    """
     encoder = embedder.encoder
+    refusal = f"{type(encoder).__name__} cannot be exported"
     model = EmbeddingProgram(encoder).eval().requires_grad_(False)
-    name = type(encoder).__name__
     frames = embedder.clip_length or _TRACED_FRAMES
-    inputs = _noise(_TRACED_CLIPS, frames, encoder.image_size)
     try:
         program = torch.export.export(
             model,
-            inputs,
+            _noise(_TRACED_CLIPS, frames, encoder.image_size),
             dynamic_shapes={"frames": {0: Dim.DYNAMIC, 1: Dim.AUTO}, "platforms": {0: Dim.DYNAMIC}},
             strict=False,
         )
     except Exception as error:  # whatever the traced code ran into
-        reason = str(error).strip().splitlines()[0]
-        raise SettingError(f"{checkpoint}: {name} cannot be exported: {type(error).__name__}: {reason}") from error
+        raise SettingError(f"{refusal}: {type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
     _forget_sources(program)
     content = io.BytesIO()
     torch.export.save(program, content)
-    takes_any_length = _takes_any_length(program)
-    lengths = (frames, frames + 1) if takes_any_length else (frames,)
-    deviation, largest = _compare(model, content, lengths, encoder.image_size)
+    content.seek(0)
+    written = torch.export.load(content)
+    takes_any_length = _takes_any_length(written)
+    deviation, largest = _compare(
+        model, written.module(), (frames, frames + 1) if takes_any_length else (frames,), encoder.image_size
+    )
     if deviation > TOLERANCE * largest:
         raise SettingError(
-            f"{checkpoint}: {name} cannot be exported: the program's embeddings differ by {deviation:.1e} from those "
-            f"of the model, whose largest entry is {largest:.1e}"
+            f"{refusal}: the program's embeddings differ by {deviation:.1e} from those of the model, whose largest "
+            f"entry is {largest:.1e}"
         )
     write_atomically(out, [content.getvalue()])
     return ExportReport(
@@ -122,7 +132,7 @@ def _noise(
 ) -> tuple[UInt8[Tensor, "clip frame 3 height width"], Int[Tensor, " clip"]]:
     generator = torch.Generator().manual_seed(clips)
     pixels = torch.randint(0, 256, (clips, frames, 3, *image_size), dtype=torch.uint8, generator=generator)
-    return pixels, torch.arange(clips) % len(PLATFORMS)
+    return pixels, torch.tensor([*range(len(PLATFORMS)), UNKNOWN_PLATFORM]).repeat(clips)[:clips]
 
 
 def _forget_sources(program: ExportedProgram) -> None:
@@ -140,11 +150,9 @@ def _takes_any_length(program: ExportedProgram) -> bool:
 
 @torch.inference_mode()
 def _compare(
-    model: EmbeddingProgram, content: io.BytesIO, lengths: tuple[int, ...], image_size: tuple[int, int]
+    model: EmbeddingProgram, program: nn.Module, lengths: tuple[int, ...], image_size: tuple[int, int]
 ) -> tuple[float, float]:
-    """The largest difference between the model and the file's program, and the largest entry."""
-    content.seek(0)
-    program = torch.export.load(content).module()
+    """The largest difference between the model and the program, and the largest entry."""
     deviations, entries = [0.0], [0.0]
     for clips in CHECKED_CLIPS:
         for frames in lengths:
