@@ -230,7 +230,8 @@ def test_an_interrupted_command_ends_in_130_and_says_how_to_go_on(capsys, monkey
     status, out, err = run(capsys, "wait")
     assert (status, out) == (130, "")
     assert err == (
-        "interrupted; simulate, build, demo and ablate go on where they stopped when run again, train with --resume\n"
+        "interrupted; simulate, build, demo, ablate and benchmark go on where they stopped when run again, "
+        "train with --resume\n"
     )
 
 

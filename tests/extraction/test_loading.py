@@ -12,9 +12,10 @@ from PIL import Image
 from torch.testing import assert_close
 
 import skyreid
+from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.models.clip_pair import ClipPair
 from skyreid.tracklet import Platform
@@ -43,6 +44,31 @@ def test_a_pretrained_pair_embeds_too(save_checkpoint):
     folder = save_checkpoint(weights=pair.state_dict(), kind="clip-pair", model=to_json(pair.config))
     expected = pair.encoder.embed(normalize(torch.from_numpy(clips())), torch.zeros(3, dtype=torch.long))
     assert_close(load(str(folder)).embed(clips()), expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_method_of_the_comparison_embeds_too_and_remembers_its_clips(save_checkpoint, caplog):
+    config = BaselineModel(method="ap3d", num_classes=3, frames=2, image_size=(32, 32))
+    method = build_baseline(config).eval()
+    folder = save_checkpoint(weights=method.state_dict(), kind="baseline", model=to_json(config))
+    with torch.inference_mode():
+        expected = method.embed(normalize(torch.from_numpy(clips(size=(32, 32)))), torch.zeros(3, dtype=torch.long))
+    loaded = load(folder)
+    assert_close(loaded.embed(clips(size=(32, 32))), expected, rtol=1e-5, atol=1e-5)
+    assert (loaded.clip_length, loaded.embed_dim) == (2, 2048)
+    assert caplog.messages == []  # it is not told the platform
+
+
+def test_a_method_that_is_told_the_platform_says_when_nobody_knows_it(caplog):
+    encoder = ClipEmbedder(build_baseline(BaselineModel(method="pit", num_classes=3, frames=2, image_size=(48, 32))))
+    with caplog.at_level(logging.WARNING):
+        encoder.embed(clips(count=1, frames=1, size=(48, 32)))
+    assert caplog.messages == ["platform unknown for 1 clips: the mean over the platforms is used"]
+
+
+def test_a_method_that_is_not_there_is_refused_by_name(save_checkpoint):
+    model = {"method": "ap4d", "num_classes": 3, "frames": 2, "preset": "release", "image_size": [32, 32]}
+    with pytest.raises(SettingError, match=r"^no method is called 'ap4d' \(did you mean 'ap3d'\?\); there are ap3d, "):
+        load(save_checkpoint(kind="baseline", model=model))
 
 
 def test_embedding_asks_for_no_gradient(embedder):
@@ -123,7 +149,7 @@ def test_where_nobody_knows_the_platform_the_mean_prompt_is_used_and_said(embedd
         both.platform_prompt.prompts.copy_(both.platform_prompt.prompts.mean(0, keepdim=True).expand(2, -1, -1, -1))
     with caplog.at_level(logging.WARNING):
         unknown = embedder.embed(clips())
-    assert caplog.messages == ["platform unknown for 3 clips: the mean of the platform prompts is used"]
+    assert caplog.messages == ["platform unknown for 3 clips: the mean over the platforms is used"]
     assert_close(unknown, ClipEmbedder(both).embed(clips(), ["ground"] * 3), rtol=1e-5, atol=1e-5)
 
 
@@ -159,7 +185,7 @@ def test_a_missing_and_an_unexpected_key_are_listed(save_checkpoint, model):
 @pytest.mark.parametrize("kind", ["resnet", None, ["vsla-clip"]])
 def test_a_checkpoint_of_another_kind_is_refused(save_checkpoint, kind):
     folder = save_checkpoint(kind=kind)
-    message = f"{folder}: kind must be one of vsla-clip, clip-pair; got {kind!r}"
+    message = f"{folder}: kind must be one of vsla-clip, clip-pair, baseline; got {kind!r}"
     with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
         load(folder)
 

@@ -100,7 +100,7 @@ class TemporalKernelSelection(nn.Module):
         both = rearrange(
             torch.stack([self.short(sequences), self.long(sequences)]),
             "kernel (clip cell) channel frame -> kernel clip cell channel frame",
-            clip=len(cells),
+            clip=cells.shape[0],
         )
         squeezed = self.squeeze(both.sum(0).mean(dim=(1, 3)))
         share = rearrange(

@@ -139,7 +139,7 @@ class SelfAttentionPooling(nn.Module):
     def forward(self, frames: Float[Tensor, "clip frame channel"]) -> Float[Tensor, "clip channel"]:
         flat = rearrange(frames, "clip frame channel -> (clip frame) channel")
         query, key = (
-            rearrange(functional.normalize(made), "(clip frame) dim -> clip frame dim", clip=len(frames))
+            rearrange(functional.normalize(made), "(clip frame) dim -> clip frame dim", clip=frames.shape[0])
             for made in (self.query_norm(self.query(flat)), self.key_norm(self.key(flat)))
         )
         looked_at = (query @ key.mT).softmax(dim=-1).sum(dim=1)
@@ -159,7 +159,7 @@ class PairVerification(nn.Module):
     ) -> Float[Tensor, "probe gallery 2"]:
         differences = (probes[:, None] - gallery[None, :]).square()
         scores = self.classifier(self.norm(rearrange(differences, "probe gallery channel -> (probe gallery) channel")))
-        return rearrange(scores, "(probe gallery) score -> probe gallery score", probe=len(probes))
+        return rearrange(scores, "(probe gallery) score -> probe gallery score", probe=probes.shape[0])
 
 
 def _convolution(in_channels: int, out_channels: int) -> nn.Conv2d:

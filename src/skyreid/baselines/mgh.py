@@ -88,9 +88,9 @@ def _mean_of_nearest(
     directions = functional.normalize(nodes.detach(), dim=-1)
     similarity = directions @ directions.mT
     is_far = (frame_of_node[:, None] - frame_of_node[None, :]).abs() > FRAMES_AROUND
-    itself = torch.eye(len(frame_of_node), dtype=torch.bool, device=nodes.device)
+    itself = torch.eye(frame_of_node.shape[0], dtype=torch.bool, device=nodes.device)
     nearest = similarity.masked_fill(is_far | itself, -torch.inf).topk(NEIGHBOURS, dim=-1).indices
-    clip = torch.arange(len(nodes), device=nodes.device)[:, None, None]
+    clip = torch.arange(nodes.shape[0], device=nodes.device)[:, None, None]
     return nodes[clip, nearest].mean(dim=2)  # [clip, node, neighbour, dim] before the mean
 
 

@@ -158,7 +158,7 @@ class AggregationLevel(nn.Module):
     def forward(
         self, features: Float[Tensor, "clip frame channel height width"]
     ) -> Float[Tensor, "clip pair channel height width"]:
-        clip = len(features)
+        clip = features.shape[0]
         images = rearrange(features, "clip frame channel h w -> (clip frame) channel h w")
         embedded = self.embedding(images)
         weighed = rearrange(

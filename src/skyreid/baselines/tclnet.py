@@ -80,7 +80,7 @@ class Tclnet(Baseline):
         groups = rearrange(features, "(group frame) c h w -> group frame c h w", frame=GROUP)
         # Pair after pair, so that running statistics follow them one by one.
         pairs = torch.stack([self.erasing(pair) for pair in groups.split(PAIR, dim=1)])
-        raw = reduce(pairs, "pair (clip group) branch channel -> clip branch channel", "mean", clip=len(frames))
+        raw = reduce(pairs, "pair (clip group) branch channel -> clip branch channel", "mean", clip=frames.shape[0])
         feature = torch.stack([neck(raw[:, branch]) for branch, neck in enumerate(self.necks)], dim=1)
         if self.training:
             logits = [classifier(feature[:, branch]) for branch, classifier in enumerate(self.classifiers)]

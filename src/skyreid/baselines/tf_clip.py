@@ -134,13 +134,13 @@ class TfClip(Baseline):
         self, joint: Float[Tensor, "clip dim"], tokens: Float[Tensor, "clip token dim"]
     ) -> Float[Tensor, "clip identity"]:
         """Compare clips with the memories, each with those that were made to fit it."""
-        memories = repeat(self.get_buffer("memory"), "identity dim -> clip identity dim", clip=len(joint))
+        memories = repeat(self.get_buffer("memory"), "identity dim -> clip identity dim", clip=joint.shape[0])
         return torch.einsum("cd,cid->ci", joint, memories + self.prompt(memories, tokens))
 
     def _classify_frames(self, features: Float[Tensor, "clip frame dim"]) -> Float[Tensor, "clip frame identity"]:
         normed = self.frame_neck(rearrange(features, "clip frame dim -> (clip frame) dim"))
         logits = self.classifiers["temporal"](normed)
-        return rearrange(logits, "(clip frame) identity -> clip frame identity", clip=len(features))
+        return rearrange(logits, "(clip frame) identity -> clip frame identity", clip=features.shape[0])
 
     def losses(self, outputs: Mapping[str, Tensor], labels: Int[Tensor, " clip"]) -> dict[str, Float[Tensor, ""]]:
         def identity(logits: Float[Tensor, "row identity"], of_rows: Int[Tensor, " row"]) -> Float[Tensor, ""]:

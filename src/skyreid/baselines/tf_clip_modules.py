@@ -38,7 +38,7 @@ class MemoryDiffusion(nn.Module):
         stream = rearrange(together, "clip frame token dim -> (clip frame) token dim")
         stream = stream + self.attention(self.norm_attention(stream))
         stream = stream + self.mlp(self.norm_mlp(stream))
-        return rearrange(stream, "(clip frame) token dim -> clip frame token dim", clip=len(tokens))
+        return rearrange(stream, "(clip frame) token dim -> clip frame token dim", clip=tokens.shape[0])
 
 
 class DecoderAttention(nn.Module):

@@ -63,7 +63,7 @@ class DropPath(nn.Module):
         self.probability = probability
 
     def forward(self, branch: Float[Tensor, "clip frame token dim"]) -> Float[Tensor, "clip frame token dim"]:
-        kept = functional.dropout(branch.new_ones(len(branch), 1, 1, 1), self.probability, self.training)
+        kept = functional.dropout(branch.new_ones(branch.shape[0], 1, 1, 1), self.probability, self.training)
         return branch * kept
 
 
@@ -94,7 +94,7 @@ class ViTBlock(nn.Module):
             rearrange(self.norm_attention(tokens), "clip frame token dim -> (clip frame) token dim"), keep=keep
         )
         stream = tokens[:, :, :keep] + self.drop_path(
-            rearrange(attended, "(clip frame) token dim -> clip frame token dim", clip=len(tokens))
+            rearrange(attended, "(clip frame) token dim -> clip frame token dim", clip=tokens.shape[0])
         )
         return stream + self.drop_path(self.mlp(self.norm_mlp(stream)))
 

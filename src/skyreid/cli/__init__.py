@@ -21,7 +21,7 @@ from skyreid.cli.data import data_list, data_split, data_stats, data_verify
 from skyreid.cli.exporting import export
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
-from skyreid.cli.models import model_import, model_info, model_pretrain
+from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.scoring import evaluate_construction, evaluate_run, evaluate_tables
 from skyreid.cli.terminal import errors, print_error
 from skyreid.cli.training import demo, show, train
@@ -37,6 +37,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "model info": model_info,
     "model import": model_import,
     "model pretrain": model_pretrain,
+    "model export": model_export,
     "train": train,
     "show": show,
     "build": build,
@@ -74,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         errors.print(
-            "interrupted; simulate, build, demo and ablate go on where they stopped when run again, train with --resume"
+            "interrupted; simulate, build, demo, ablate and benchmark go on where they stopped when run again, "
+            "train with --resume"
         )
         return 130
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.comparison.methods import METHODS, OWN, Settings, imagenet_file
 from skyreid.errors import SettingError
-from skyreid.recipes.comparison import NATIVE, common
+from skyreid.recipes.comparison import common, native
 from skyreid.recipes.simulated import TOWER_RATE, vsla_clip_simulated
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.schedule import CosineSchedule, StepSchedule
@@ -76,7 +76,7 @@ def configure(method: str, seed: int, config: ComparisonConfig, run_dir: Path) -
     """
     if method in OWN:
         return _own(method, seed, config, run_dir)
-    recipe = NATIVE[method](config.benchmark) if config.settings == "native" else common(method, config.benchmark)
+    recipe = (native if config.settings == "native" else common)(method, config.benchmark)
     if (file := imagenet_file(method)) is None:
         pretrained = config.clip
     else:

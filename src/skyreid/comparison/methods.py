@@ -7,7 +7,7 @@ parameters of the non-local one.
 from collections.abc import Callable
 from typing import Literal
 
-from skyreid.recipes.comparison import NATIVE
+from skyreid.baselines import BASELINES
 from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
 from skyreid.training.two_stage_config import TwoStageConfig
 
@@ -19,7 +19,7 @@ OWN: dict[str, Callable[[str], TwoStageConfig]] = {
     "vsla-clip": vsla_clip_release,
 }
 """Methods that are presets of the paper's own parts; each starts from a CLIP pair and has one setting."""
-METHODS = (*NATIVE, *OWN)
+METHODS = (*BASELINES, *OWN)
 
 PAPER_TABLE_2: dict[str, dict[str, float]] = {
     "ap3d": {"mAP": 0.677, "rank-1": 0.575},

@@ -102,7 +102,7 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
             strict=False,
         )
     except Exception as error:  # whatever the traced code ran into
-        raise SettingError(f"{refusal}: {type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
+        raise SettingError(f"{refusal}: {type(error).__name__}: {_first_line(error)}") from error
     _forget_sources(program)
     content = io.BytesIO()
     torch.export.save(program, content)
@@ -112,7 +112,7 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
     deviation, largest = _compare(
         model, written.module(), (frames, frames + 1) if takes_any_length else (frames,), encoder.image_size
     )
-    if deviation > TOLERANCE * largest:
+    if not deviation <= TOLERANCE * largest:  # so that what is no number is refused too
         raise SettingError(
             f"{refusal}: the program's embeddings differ by {deviation:.1e} from those of the model, whose largest "
             f"entry is {largest:.1e}"
@@ -153,11 +153,15 @@ def _compare(
     model: EmbeddingProgram, program: nn.Module, lengths: tuple[int, ...], image_size: tuple[int, int]
 ) -> tuple[float, float]:
     """The largest difference between the model and the program, and the largest entry."""
-    deviations, entries = [0.0], [0.0]
+    deviations, entries = [], []
     for clips in CHECKED_CLIPS:
         for frames in lengths:
             inputs = _noise(clips, frames, image_size)
             expected = model(*inputs)
-            deviations.append(float((program(*inputs) - expected).abs().max()))
-            entries.append(float(expected.abs().max()))
-    return max(deviations), max(entries)
+            deviations.append((program(*inputs) - expected).abs().max())
+            entries.append(expected.abs().max())
+    return float(torch.stack(deviations).max()), float(torch.stack(entries).max())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.baselines.platform_embedding import PlatformEmbedding
 from skyreid.checkpoint import load_strictly, read_checkpoint
 from skyreid.clips.frame_bank import resize
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM, PlatformPrompt
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
 from skyreid.tracklet import Platform
 
@@ -59,8 +60,8 @@ class ClipEmbedder:
 
         Args:
             frames: resized (bicubic) to what the model was trained on when they differ.
-            platforms: one for each clip, "ground" or "aerial"; None = nobody knows, and a model with
-                platform prompts uses the mean of them (a log message says so).
+            platforms: one for each clip, "ground" or "aerial"; None = nobody knows, and a model that is told the
+                platform uses the mean over them (a log message says so).
 
         Returns:
             Un-normalised embeddings, on the CPU; compare them by cosine.
@@ -75,8 +76,8 @@ class ClipEmbedder:
 
     def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
         if platforms is None:
-            if isinstance(self.encoder, VideoEncoder) and self.encoder.platform_prompt is not None:
-                logger.warning("platform unknown for %d clips: the mean of the platform prompts is used", clips)
+            if any(isinstance(part, PlatformPrompt | PlatformEmbedding) for part in self.encoder.modules()):
+                logger.warning("platform unknown for %d clips: the mean over the platforms is used", clips)
             return torch.full((clips,), UNKNOWN_PLATFORM)
         if isinstance(platforms, str) or len(platforms) != clips:
             raise SettingError(f"one platform for each of {clips} clips; got {platforms!r}")

@@ -7,7 +7,8 @@ of the comparison have their `-native` settings and those that all have in `-com
 from collections.abc import Callable
 from functools import partial
 
-from skyreid.recipes.comparison import NATIVE, common
+from skyreid.baselines import BASELINES
+from skyreid.recipes.comparison import common, native
 from skyreid.recipes.paper import ft_clip_paper, vsla_clip_paper
 from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
 from skyreid.training.baseline_config import BaselineConfig
@@ -33,6 +34,6 @@ RECIPES: dict[str, Callable[[], TwoStageConfig] | Callable[[], BaselineConfig]] 
     "ft-clip-ilids-vid-release": partial(ft_clip_release, "ilids-vid"),
     "ft-clip-ilids-vid-paper": partial(ft_clip_paper, "ilids-vid"),
     "clip-reid-g2a-release": partial(clip_reid_release, "g2a-vreid"),
-    **{f"{method}-native": partial(native, "g2a-vreid") for method, native in NATIVE.items()},
-    **{f"{method}-common": partial(common, method, "g2a-vreid") for method in NATIVE},
+    **{f"{method}-native": partial(native, method, "g2a-vreid") for method in BASELINES},
+    **{f"{method}-common": partial(common, method, "g2a-vreid") for method in BASELINES},
 }

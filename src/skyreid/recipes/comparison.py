@@ -176,20 +176,27 @@ NATIVE: dict[str, Callable[[str], BaselineConfig]] = {
     "grl": grl_native,
     "tf-clip": tf_clip_native,
 }
-"""Method → its own frames, batches, augmentation, optimizer and schedule."""
+"""Method → its own frames, batches, augmentation, optimizer and schedule, where it published any."""
+
+
+def native(method: str, benchmark: str) -> BaselineConfig:
+    """A method's own settings; where it has none, Adam at 3e-4 over the paper's epochs."""
+    if method in NATIVE:
+        return NATIVE[method](benchmark)
+    return _start(method, benchmark, epochs=COMMON_EPOCHS, schedule=_steps(3e-4, 60, 90))
 
 
 def common(method: str, benchmark: str) -> BaselineConfig:
     """The paper's frames, batches and augmentation for every method; rate and optimizer stay the method's own."""
-    native = NATIVE[method](benchmark)
+    own = native(method, benchmark)
     return replace(
-        native,
-        run_dir=native.run_dir.with_name(f"{method}-{benchmark}-common"),
+        own,
+        run_dir=own.run_dir.with_name(f"{method}-{benchmark}-common"),
         clip_length=COMMON_FRAMES,
         choice="restricted",
         sampler=_EIGHT_BY_FOUR,
         augmentation=PAPER,
         epochs=COMMON_EPOCHS,
-        schedule=StepSchedule(peak=native.schedule.peak, warmup_epochs=10, milestones=(60, 90)),
+        schedule=StepSchedule(peak=own.schedule.peak, warmup_epochs=10, milestones=(60, 90)),
         extraction=ExtractionConfig(clip_length=COMMON_FRAMES),
     )

@@ -61,7 +61,7 @@ class RunFolder:
         return TrainingState(**_unpacked(path)) if path.exists() else None
 
     def drop_state(self) -> None:
-        """Forget the state of a run that is done, three quarters of the folder's size; it cannot be resumed any more."""
+        """Forget the state of a run that is done: three quarters of its size, and of no more use."""
         (self.path / "state.pt").unlink(missing_ok=True)
 
     def save_features(self, features: Tensor, labels: Tensor) -> None:
