@@ -167,9 +167,10 @@ def test_the_tables_have_a_row_for_each_identity(model):
 
 
 def test_batches_that_are_not_pairs_are_refused(model, clips):
-    odd = "grl: a training batch is pairs of a probe and a gallery clip; got 3 clips"
-    with pytest.raises(SettingError, match=f"^{odd}$"):
-        model.train()(clips[:3])
+    for number in (2, 3):
+        few = f"grl: a training batch is two or more pairs of a probe and a gallery clip; got {number} clips"
+        with pytest.raises(SettingError, match=f"^{few}$"):
+            model.train()(clips[:number])
     strangers = (
         "grl: a training batch is pairs of a probe and a gallery clip of one person; got the labels [0, 1, 1, 0]: "
         "an even number of tracklets an identity makes pairs"

@@ -170,3 +170,10 @@ def test_a_single_frame_is_refused(model):
         build_mgh(num_classes=2, frames=1)
     with pytest.raises(SettingError, match=message):
         model(torch.zeros(1, 1, 3, *SIZE))
+
+
+def test_clips_of_another_size_are_refused(model):
+    height, width = SIZE
+    message = f"mgh: this model was built for clips of 2 frames of {height} x {width}; got 2 of {height} x {width + 1}"
+    with pytest.raises(SettingError, match=f"^{message}$"):
+        model(torch.zeros(1, 2, 3, height, width + 1))

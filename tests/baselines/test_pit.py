@@ -80,6 +80,7 @@ def test_the_platform_is_told_and_where_nobody_knows_it_the_mean_is(model, clips
     start = model.platform.vectors.detach().clone()
     model.platform.vectors.copy_(start.mean(dim=0).expand_as(start))
     assert_close(model.embed(clip, torch.tensor([0])), unknown)
+    assert_close(model(clip)["embedding"], unknown)
     model.platform.vectors.copy_(start)
 
 
@@ -154,10 +155,8 @@ def test_frames_too_small_to_be_divided_are_refused():
         build_pit(num_classes=2, frames=8, image_size=(39, 28))
 
 
-def test_clips_of_another_size_and_clips_without_platforms_are_refused(model, clips):
+def test_clips_of_another_size_are_refused(model, clips):
     with pytest.raises(
         SettingError, match=r"^pit: this model was built for clips of 2 frames of 64 x 40; got 2 of 64 x 39$"
     ):
         model(clips[..., :39], PLATFORMS)
-    with pytest.raises(SettingError, match=r"^pit: this method is told the platform of every clip"):
-        model(clips)

@@ -11,6 +11,7 @@ from skyreid.baselines.tf_clip import TfClip, TfClipConfig, build_tf_clip
 from skyreid.errors import SettingError
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.encoder import Encoder
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, drawn, randomized, tiny_image_config
 
 WIDTH, JOINT, NUM_CLASSES, FRAMES = 128, 64, 3, 2
@@ -91,7 +92,7 @@ def test_clips_are_matched_with_the_memories_made_to_fit_them(model, clips):
 
 def test_frames_and_clips_share_the_temporal_classifier(model, clips):
     outputs = in_training(model)(clips, PLATFORMS)
-    of_frames = model.diffusion(model.tower.tokens(clips, model.platform(PLATFORMS))).mean(dim=2)
+    of_frames = model.diffusion(model.tower.tokens(clips, model.platform(PLATFORMS, clips=len(clips)))).mean(dim=2)
     weight = model.classifiers["temporal"].weight
     for name, neck, features in (
         ("temporal_logits", model.necks["temporal"], of_frames.mean(dim=1)),
@@ -172,8 +173,12 @@ def test_imagenet_weights_are_refused(model):
         model.published_names()
 
 
-def test_clips_of_another_size_and_clips_without_platforms_are_refused(model, clips):
+def test_clips_of_another_size_are_refused(model, clips):
     with pytest.raises(SettingError, match=r"^tf-clip: this model was built for clips of 2 frames of 24 x 16"):
         model(clips[..., :8], PLATFORMS)
-    with pytest.raises(SettingError, match=r"^tf-clip: this method is told the platform of every clip"):
-        model(clips)
+
+
+@torch.no_grad()
+def test_clips_alone_are_those_of_a_platform_that_nobody_knows(model, clips):
+    unknown = torch.full((clips.shape[0],), UNKNOWN_PLATFORM)
+    assert_close(model.eval()(clips)["embedding"], model.embed(clips, unknown))

@@ -87,6 +87,17 @@ def test_runs_of_other_settings_are_refused(tiny_g2a, whole):
         run_methods(longer, out)
 
 
+def test_weights_that_are_missing_are_refused_before_any_method_is_trained(tiny_g2a, tmp_path):
+    (tmp_path / "resnet50-19c8e357.pth").touch()
+    config = replace(small(tiny_g2a, "vsla-clip", "ap3d", "pit"), imagenet=tmp_path)
+    message = (
+        f"{tmp_path} lacks jx_vit_base_p16_224-80ecf9dd.pth; put it there, or leave out the methods that start from it"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        run_methods(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_method_that_refuses_the_settings_becomes_a_row_and_the_others_go_on(tiny_g2a, tmp_path):
     refused, done = run_methods(small(tiny_g2a, "mgh", "vsla-clip"), tmp_path)
     assert isinstance(refused, Refusal)

@@ -1,5 +1,6 @@
 import io
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_no_piece_is_as_large_as_a_large_array():
 @pytest.mark.parametrize("save", [np.savez, lambda path, **arrays: path.write_bytes(b"".join(npz_pieces(arrays)))])
 def test_an_uncompressed_array_is_mapped(tmp_path, save):
     save(tmp_path / "file.npz", embeddings=LARGE, pids=LARGE)
-    arrays = read_npz(tmp_path / "file.npz", mapped="embeddings")
+    arrays = read_npz(tmp_path / "file.npz", ["embeddings", "pids"], mapped="embeddings")
     assert [isinstance(arrays[name], np.memmap) for name in ("embeddings", "pids")] == [True, False]
     assert np.array_equal(arrays["embeddings"], LARGE)
     assert arrays["embeddings"].flags.aligned
@@ -45,7 +46,7 @@ def test_an_uncompressed_array_is_mapped(tmp_path, save):
 )
 def test_what_cannot_be_mapped_is_read(tmp_path, save, large):
     save(tmp_path / "file.npz", embeddings=large)
-    read = read_npz(tmp_path / "file.npz", mapped="embeddings")["embeddings"]
+    read = read_npz(tmp_path / "file.npz", ["embeddings"], mapped="embeddings")["embeddings"]
     assert not isinstance(read, np.memmap)
     assert np.array_equal(read, large)
 
@@ -57,4 +58,58 @@ def test_a_mapped_array_is_compared_with_its_checksum(tmp_path):
     content[content.index(LARGE.tobytes()) + 5] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(TableError, match=f"^{re.escape(str(path))}: not a readable .npz table: Bad CRC-32"):
-        read_npz(path, mapped="embeddings")
+        read_npz(path, ["embeddings"], mapped="embeddings")
+
+
+def test_what_nobody_asked_for_is_left_alone(tmp_path):
+    np.savez(tmp_path / "file.npz", embeddings=LARGE, notes=np.array([{"of": "another program"}], dtype=object))
+    assert list(read_npz(tmp_path / "file.npz", ["embeddings", "pids"], mapped="embeddings")) == ["embeddings"]
+
+
+def test_an_array_without_the_ending_is_read(tmp_path):
+    content = io.BytesIO()
+    np.save(content, LARGE)
+    with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
+        archive.writestr("embeddings", content.getvalue())
+    assert np.array_equal(read_npz(tmp_path / "file.npz", ["embeddings"], mapped="embeddings")["embeddings"], LARGE)
+
+
+@pytest.mark.parametrize("name", ["embeddings", "pids", "pids.npy"])
+def test_what_is_no_array_is_refused(tmp_path, name):
+    path = tmp_path / "file.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"1, 2, 3")
+    array = name.removesuffix(".npy")
+    with pytest.raises(TableError) as refusal:
+        read_npz(path, ["embeddings", "pids"], mapped="embeddings")
+    assert str(refusal.value) == f"{path}: {array} must be an array in numpy's format; got another file"
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [
+        (6, 118, "zip file version 11.8"),
+        (8, 1, "is encrypted"),
+        (10, 1, "compression method is not supported"),
+    ],
+)
+def test_an_archive_that_python_cannot_unpack_is_named(tmp_path, offset, value, reason):
+    """What numpy and zipfile raise here is not of one kind."""
+    path = tmp_path / "file.npz"
+    np.savez(path, embeddings=LARGE)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + offset] = value
+    path.write_bytes(bytes(content))
+    with pytest.raises(TableError, match=f"^{re.escape(str(path))}: not a readable .npz table: .*{reason}"):
+        read_npz(path, ["embeddings"], mapped="pids")
+
+
+def test_a_description_that_is_no_python_is_named(tmp_path):
+    path = tmp_path / "file.npz"
+    np.savez(path, pids=LARGE)
+    with zipfile.ZipFile(path) as archive:
+        array = archive.read("pids.npy").replace(b"), }", b"((((", 1)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pids.npy", array)
+    with pytest.raises(TableError, match=f"^{re.escape(str(path))}: not a readable .npz table: "):
+        read_npz(path, ["pids"], mapped="embeddings")

@@ -40,7 +40,7 @@ class Baseline(nn.Module, ABC):
 
         Args:
             frames: clips of the length that the method was built for, unless it says that any will do.
-            platforms: read by the few methods that know of cameras, which refuse None.
+            platforms: read by the few methods that know of cameras; None = nobody knows.
         """
 
     @abstractmethod

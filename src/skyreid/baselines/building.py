@@ -22,6 +22,13 @@ class BaselineModel:
     image_size: tuple[int, int] = PAPER_SIZE
     """(height, width) of a frame in pixels."""
 
+    def __post_init__(self) -> None:
+        if min(self.num_classes, self.frames, *self.image_size) < 1:
+            raise SettingError(
+                "a method needs one identity, one frame a clip and frames of 1 x 1 or more; got "
+                f"num_classes={self.num_classes}, frames={self.frames}, image_size={self.image_size}"
+            )
+
 
 def build_baseline(model: BaselineModel) -> Baseline:
     """Build a method with random weights.

@@ -42,6 +42,8 @@ from skyreid.losses.pair_verification import pair_verification
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 
 VERIFICATION_WEIGHT = 20.0
+FEWEST_TRAINED = 4
+"""Clips of two pairs; the scores of a single one have no statistics to be normalised by."""
 TRIPLET = TripletConfig(form="soft", distance="euclidean")
 
 
@@ -88,8 +90,10 @@ class Grl(Baseline):
         self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"] | None = None
     ) -> dict[str, Tensor]:
         clips, num_frames = frames.shape[:2]
-        if self.training and clips % 2:
-            raise SettingError(f"grl: a training batch is pairs of a probe and a gallery clip; got {clips} clips")
+        if self.training and (clips % 2 or clips < FEWEST_TRAINED):
+            raise SettingError(
+                f"grl: a training batch is two or more pairs of a probe and a gallery clip; got {clips} clips"
+            )
         features = self.backbone(rearrange(frames, "clip frame c h w -> (clip frame) c h w"), num_frames)
         parts = self.disentangling(features, num_frames)
         correlated, uncorrelated = (

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
+from skyreid.baselines.clip_size import refuse_other_clips
 from skyreid.baselines.heads import make_classifier, make_neck
 from skyreid.baselines.non_local import NonLocal
 from skyreid.baselines.published_names import PublishedNames
@@ -116,7 +117,7 @@ class StripGraph(nn.Module):
 
 
 class Mgh(Baseline):
-    """Clips of any length from 2 frames on."""
+    """Clips of any length from 2 frames on, of the size that it was built for."""
 
     training_only = ("classifiers.", "unused.")
 
@@ -145,6 +146,7 @@ class Mgh(Baseline):
     ) -> dict[str, Tensor]:
         num_frames = frames.shape[1]
         _refuse_short_clips(num_frames)
+        refuse_other_clips("mgh", frames, frames=num_frames, image_size=self.image_size)
         features = rearrange(
             self.backbone(rearrange(frames, "clip frame c h w -> (clip frame) c h w"), num_frames),
             "(clip frame) channel height width -> clip frame channel height width",

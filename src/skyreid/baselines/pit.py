@@ -73,7 +73,7 @@ class Pit(Baseline):
         self.image_size = config.image_size
         self.grid = patch_grid(config.image_size)
         self.trunk = ViTFrames(config.image_size)
-        self.platform = PlatformEmbedding("pit", DIM)
+        self.platform = PlatformEmbedding(DIM)
         last = make_last_block()
         self.pyramid = nn.ModuleList(deepcopy(last) for _ in DIVISIONS)
         self.necks = nn.ModuleList(make_neck(DIM, trains_bias=False) for _ in range(sum(PARTS)))
@@ -89,7 +89,7 @@ class Pit(Baseline):
         self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"] | None = None
     ) -> dict[str, Tensor]:
         refuse_other_clips("pit", frames, frames=frames.shape[1], image_size=self.image_size)
-        tokens = self.trunk(frames, PLATFORM_WEIGHT * self.platform(platforms))
+        tokens = self.trunk(frames, PLATFORM_WEIGHT * self.platform(platforms, clips=frames.shape[0]))
         features = torch.stack(
             [
                 self._look(layer, tokens, part)

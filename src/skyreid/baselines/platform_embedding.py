@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skyreid.errors import SettingError
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.tracklet import PLATFORMS
 
 
@@ -16,26 +16,17 @@ class PlatformEmbedding(nn.Module):
     """One vector per platform.
 
     Args:
-        method: named in the refusal.
         dim: length of a vector.
     """
 
-    def __init__(self, method: str, dim: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.method = method
         self.vectors = nn.Parameter(torch.empty(len(PLATFORMS), dim))
         nn.init.trunc_normal_(self.vectors, std=0.02)
 
-    def forward(self, platforms: Int[Tensor, " clip"] | None) -> Float[Tensor, "clip dim"]:
-        """Give every clip the vector of its platform; UNKNOWN_PLATFORM gets their mean.
-
-        Raises:
-            SettingError: `platforms` is None.
-        """
+    def forward(self, platforms: Int[Tensor, " clip"] | None, *, clips: int) -> Float[Tensor, "clip dim"]:
+        """Give each of `clips` the vector of its platform; UNKNOWN_PLATFORM gets their mean, as do all for None."""
         if platforms is None:
-            raise SettingError(
-                f"{self.method}: this method is told the platform of every clip; got none "
-                "(where nobody knows, say UNKNOWN_PLATFORM)"
-            )
+            platforms = torch.full((clips,), UNKNOWN_PLATFORM, device=self.vectors.device)
         with_mean = torch.cat([self.vectors, self.vectors.mean(dim=0, keepdim=True)])
         return with_mean[platforms]

@@ -69,7 +69,7 @@ class TfClip(Baseline):
         self.embed_dim = sum(dims.values())
         self.image_size = config.image.image_size
         self.tower = ImageTower(config.image, embed_dim=config.joint_dim)
-        self.platform = PlatformEmbedding("tf-clip", width)
+        self.platform = PlatformEmbedding(width)
         self.diffusion = MemoryDiffusion(width, heads=width // HEAD_WIDTH)
         self.prompt = SequencePrompt(config.joint_dim, unused_members=config.unused_members)
         self.frame_neck = make_neck(width, trains_bias=False)
@@ -108,7 +108,7 @@ class TfClip(Baseline):
         self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"] | None = None
     ) -> dict[str, Tensor]:
         refuse_other_clips("tf-clip", frames, frames=frames.shape[1], image_size=self.image_size)
-        tokens = self.tower.tokens(frames, self.platform(platforms))
+        tokens = self.tower.tokens(frames, self.platform(platforms, clips=frames.shape[0]))
         projected = tokens @ self.tower.projection
         frame_features = self.diffusion(tokens.detach()).mean(dim=2)
         features = {

@@ -13,6 +13,7 @@ from skyreid.atomic_file import write_atomically
 from skyreid.baselines.building import build_baseline
 from skyreid.comparison.configuring import ComparisonConfig, configure
 from skyreid.comparison.cost import Cost, measure_cost
+from skyreid.comparison.methods import imagenet_file
 from skyreid.config_json import from_json, to_json
 from skyreid.datasets import read_benchmark
 from skyreid.distributed import Workers
@@ -68,15 +69,27 @@ def run_methods(config: ComparisonConfig, out: Path, *, progress: Progress = sil
 
     Raises:
         DatasetError: the benchmark is not what its format says.
-        CheckpointError: `out` holds runs of other settings.
+        CheckpointError: `out` holds runs of other settings, or files of weights are missing.
     """
-    read_benchmark(config.benchmark, config.data_root)  # before hours of work, not after them
+    # Before hours of work, not after them.
+    read_benchmark(config.benchmark, config.data_root)
+    _refuse_missing_weights(config)
     jobs = [(method, seed) for method in config.methods for seed in range(config.seeds)]
     rows: list[Outcome | Refusal] = []
     for method, seed in jobs:
         rows.append(_row(method, seed, config, out / "runs" / method / str(seed), progress))
         progress("methods", len(rows), len(jobs), _note(rows[-1]))
     return rows
+
+
+def _refuse_missing_weights(config: ComparisonConfig) -> None:
+    if config.imagenet is None:
+        return
+    files = {file for method in config.methods if (file := imagenet_file(method)) is not None}
+    if missing := sorted(file for file in files if not (config.imagenet / file).is_file()):
+        raise CheckpointError(
+            f"{config.imagenet} lacks {', '.join(missing)}; put it there, or leave out the methods that start from it"
+        )
 
 
 def _note(row: Outcome | Refusal) -> str:

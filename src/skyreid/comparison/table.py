@@ -98,7 +98,7 @@ def compare_methods(config: ComparisonConfig, out: Path, *, progress: Progress =
 
     Raises:
         DatasetError: the benchmark is not what its format says.
-        CheckpointError: `out` holds runs of other settings.
+        CheckpointError: `out` holds runs of other settings, or files of weights are missing.
     """
     outcomes = run_methods(config, out, progress=progress)
     is_ours = (config.data_root / OWN_FILE).exists()

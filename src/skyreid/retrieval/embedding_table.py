@@ -171,7 +171,7 @@ def load_table(path: Path) -> EmbeddingTable:
         TableError: not an .npz file, an array missing or of the wrong kind, or what `EmbeddingTable`
             refuses.
     """
-    arrays = read_npz(path, mapped="embeddings")
+    arrays = read_npz(path, (*ARRAYS, "manifest", "model"), mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")

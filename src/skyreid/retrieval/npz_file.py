@@ -1,12 +1,14 @@
 """Arrays in one uncompressed .npz file, written piece by piece and mapped into memory where that is possible."""
 
 import io
+import lzma
 import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,6 +18,11 @@ from skyreid.errors import TableError
 _PIECE_BYTES = 2**24
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """What stands before an entry of a zip archive: signature, …, length of its name, length of its extra field."""
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    RuntimeError,  # encrypted, or packed in a way that Python does not know
+    *(SyntaxError, TokenError),  # an array's description is Python text
+)
 
 
 def npz_pieces(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> Iterator[bytes]:
@@ -34,16 +41,18 @@ def npz_pieces(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> Iterator[byte
     yield sink.taken()
 
 
-def read_npz(path: Path, mapped: str) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Read all arrays; nothing in the file is ever executed.
+def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Read those of the named arrays that the file holds; nothing in it is ever executed.
 
     Args:
-        path: the file, its checksums are compared.
+        path: the file; the checksums of these arrays are compared.
+        names: of the arrays; whatever else the file holds is left alone.
         mapped: an array that may be large. It is mapped (a change of it stays in memory and never reaches the
             file) if the file holds it uncompressed, in C order and aligned; else it is read.
 
     Raises:
-        TableError: not an .npz file, cut, changed, or with an array of Python objects in it.
+        TableError: not an .npz file, cut, changed, or something under one of the names that is no array or one of
+            Python objects.
     """
     try:
         with path.open("rb") as stream:  # numpy leaves a broken file open when it opens it itself
@@ -52,21 +61,25 @@ def read_npz(path: Path, mapped: str) -> dict[str, Shaped[np.ndarray, "..."]]:
                 raise TableError(f"{path}: a table is an .npz file of several arrays; this holds a single one")
             with file:
                 arrays = {}
-                for name in file.files:
+                for name in (name for name in names if name in file.files):
                     found = _map(path, name) if name == mapped else None
                     arrays[name] = file[name] if found is None else found
+                    if not isinstance(arrays[name], np.ndarray):  # numpy hands out the bytes of other files
+                        raise TableError(f"{path}: {name} must be an array in numpy's format; got another file")
                 return arrays
     except TableError:
         raise
     except FileNotFoundError:
         raise TableError(f"{path}: no such table") from None
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as reason:
+    except _UNREADABLE as reason:
         raise TableError(f"{path}: not a readable .npz table: {reason}") from None
 
 
 def _map(path: Path, name: str) -> Shaped[np.ndarray, "..."] | None:
     """Map one array after its checksum was compared; None where it cannot be mapped."""
     with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+        if f"{name}.npy" not in archive.namelist():  # numpy takes an entry without the ending too
+            return None
         entry = archive.getinfo(f"{name}.npy")
         if entry.compress_type != zipfile.ZIP_STORED:
             return None

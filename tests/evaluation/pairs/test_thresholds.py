@@ -1,3 +1,4 @@
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.evaluation.pairs.thresholds import just_above, num_let_in
+from skyreid.evaluation.pairs.thresholds import just_above, num_let_in, unresolvable
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,15 @@ def test_nothing_lies_between_a_similarity_and_the_next(similarity):
     above = just_above(similarity)
     assert above > similarity
     assert np.nextafter(np.float32(above), np.float32(-np.inf)) == similarity
+
+
+@given(st.integers(2, 10**9))
+def test_the_rate_that_a_refusal_asks_for_is_resolvable(total):
+    advised = re.search(r"ask for at least (\S+),", unresolvable(total, "pairs"))
+    assert advised is not None
+    assert num_let_in(float(advised[1]), total) >= 1
+    assert float(advised[1]) <= 1.11 / total
+
+
+def test_with_one_pair_no_rate_will_do():
+    assert unresolvable(1, "pairs") == "is not resolvable with 1 pairs: bring more"

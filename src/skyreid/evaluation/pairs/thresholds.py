@@ -5,6 +5,7 @@ reach. Those that tie are treated alike: where a tie lies across f, none of it i
 reached stays below f.
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -77,4 +78,12 @@ def require_rate(name: str, rate: float) -> None:
 
 def unresolvable(total: int, what: str) -> str:
     """Say why a rate has no threshold, and what would settle it."""
-    return f"is not resolvable with {total:,} {what}: ask for at least {1 / total:.2g}, or bring more"
+    remedy = "bring more" if total == 1 else f"ask for at least {_least_rate(total):g}, or bring more"
+    return f"is not resolvable with {total:,} {what}: {remedy}"
+
+
+def _least_rate(total: int) -> float:
+    """The least rate of two digits that lets one in."""
+    rate = float(f"{1 / total:.1e}")
+    step = 10.0 ** (math.floor(math.log10(1 / total)) - 1)
+    return rate if num_let_in(rate, total) else float(f"{rate + step:.1e}")
