@@ -104,6 +104,11 @@ def test_what_cannot_be_compared_with_the_paper_is_marked(tmp_path, changes, not
     assert (content["notice"], content["comparable"]) == (notice, not changes)
 
 
+def test_a_start_from_random_weights_cannot_be_compared_with_the_paper(tmp_path):
+    made = table(tmp_path, [outcome(), outcome("sinet", start="random weights")])
+    assert made.notice == "NOT COMPARABLE with the paper's figures: methods start from random weights."
+
+
 def test_the_table_is_written_as_json_with_its_runs_and_where_it_came_from(tiny_g2a, tmp_path):
     config = ComparisonConfig(
         benchmark="g2a-vreid",

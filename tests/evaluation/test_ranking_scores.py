@@ -317,3 +317,14 @@ def test_a_protocol_in_which_every_query_finds_itself_is_refused():
 def test_a_cut_before_the_first_place_is_refused():
     with pytest.raises(ProtocolError, match=r"^mine: mAP_cut must be at least 1, or None for no cut; got 0$"):
         EvaluationProtocol(name="mine", mAP_cut=0)
+
+
+def test_a_rank_that_is_none_is_refused():
+    """Counted from behind, rank 0 would be the end of the curve."""
+    generator = np.random.default_rng(0)
+    scores = evaluate(crowd(generator, 20), crowd(generator, 60), CROSS_CAMERA)
+    for k in (0, CMC_RANKS + 1):
+        with pytest.raises(ProtocolError, match=f"^the CMC is known from rank 1 to 50; got rank {k}$"):
+            scores.rank(k)
+    with pytest.raises(ProtocolError, match=r"^mAP@K needs a K of at least 1; got 0$"):
+        scores.mAP_at(0)

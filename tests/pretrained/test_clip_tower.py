@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skyreid.baselines.tf_clip import TfClip, TfClipConfig
-from skyreid.errors import CheckpointError
+from skyreid.errors import SettingError
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.clip_tower import load_clip_tower
 from skyreid.pretrained.position_table import resize_position_table
@@ -61,5 +61,5 @@ def test_the_position_table_is_resized_to_other_frames(pair):
     ],
 )
 def test_a_tower_of_another_size_is_refused(pair, image, message):
-    with pytest.raises(CheckpointError, match=f"^{message}$"):
+    with pytest.raises(SettingError, match=f"^{message}$"):
         load_clip_tower(method(pair, **image), pair)

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skyreid.errors import CheckpointError
+from skyreid.checkpoint import weights_sha256
+from skyreid.errors import CheckpointError, DatasetError
 from skyreid.evaluation.results.paired_difference import compare_results
 from skyreid.evaluation.results.result_file import read_result
+from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.run_evaluation import evaluate_run
@@ -66,6 +68,11 @@ def test_the_card_says_what_the_run_knows(evaluation, run):
     assert card.not_stated() == [] or card.commit is None
 
 
+def test_a_run_can_be_traced_to_the_weights_it_began_with(run):
+    provenance = json.loads((run / "checkpoint" / "provenance.json").read_text())
+    assert provenance["pretrained_sha256"] == weights_sha256(TINY_CLIP)
+
+
 def test_queries_are_sliced_by_what_the_simulation_knows_of_them(evaluation, run):
     slices = read_result(run / "evaluation" / GROUND_COSINE).slices
     assert {"crop width", "distance, m", "seen from", "company"} <= {part.column for part in slices}
@@ -104,6 +111,16 @@ def test_a_benchmark_that_has_moved_is_found_by_its_new_place(run, world, tmp_pa
     shutil.copytree(world, tmp_path / "moved")
     moved = evaluate_run(run, tmp_path / "out", data_root=tmp_path / "moved", all_frames=False, rerank=False)
     assert [one.result.card.ranker for one in moved.scored] == ["cosine", "cosine"]
+
+
+def test_another_benchmark_is_not_taken_for_that_of_the_training(run, tmp_path):
+    """Its people would be scored under the name and the hash of those of the training."""
+    write_miniature(tmp_path / "others", identities=70, frames_per_tracklet=6, seed=5)
+    with pytest.raises(
+        DatasetError, match=r"others must hold the tracklets that .*run was trained with, of the sha256"
+    ):
+        evaluate_run(run, tmp_path / "out", data_root=tmp_path / "others")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path):

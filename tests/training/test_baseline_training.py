@@ -173,7 +173,7 @@ def test_clips_of_two_lengths_are_refused(tmp_path):
 def test_tf_clip_starts_from_a_clip_pair_and_the_others_from_a_file(data, tmp_path):
     """The small CLIP is a pair, of another size than TF-CLIP's tower."""
     config = replace(small(data, tmp_path / "run"), pretrained=TINY_CLIP)
-    with pytest.raises(CheckpointError, match=r"^image tower width differs from the pretrained one: 768 and 128$"):
+    with pytest.raises(SettingError, match=r"^image tower width differs from the pretrained one: 768 and 128$"):
         train_baseline(replace(config, method="tf-clip"))
     with pytest.raises(CheckpointError, match="no such file"):
         train_baseline(config)

@@ -70,6 +70,7 @@ def evaluate_tables(
     from skyreid.retrieval.reranking import KReciprocal
 
     asking, searched, ranker = load_table(query), load_table(gallery), KReciprocal() if rerank else COSINE
+    fitted = None if calibration is None else load_calibration(calibration)
     facts, columns = KnownFacts(dataset=dataset), {}
     if manifest is not None:
         listed = read_manifest(manifest)
@@ -80,12 +81,12 @@ def evaluate_tables(
         scored = score_tables(
             asking, searched, PROTOCOLS[protocol], ranker=ranker, facts=facts, columns=columns, progress=bars
         )
-    if out is not None:
-        write_result(out, scored.result)
-    lines, content = scored.lines(), scored.to_json()
-    if calibration is not None:
-        tried = reliability(load_calibration(calibration), asking, searched, PROTOCOLS[protocol], ranker=ranker)
-        lines, content = [*lines, *tried.lines()], {**content, "calibration": tried.to_json()}
+        if out is not None:
+            write_result(out, scored.result)
+        lines, content = scored.lines(), scored.to_json()
+        if fitted is not None:
+            tried = reliability(fitted, asking, searched, PROTOCOLS[protocol], ranker=ranker, progress=bars)
+            lines, content = [*lines, *tried.lines()], {**content, "calibration": tried.to_json()}
     show_result(lines, content, json=json)
 
 

@@ -30,6 +30,7 @@ from skyreid.training.two_stage import train
 from skyreid.training.two_stage_config import TwoStageConfig
 
 OUTCOME_FILE = "outcome.json"
+RANDOM = "random weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def _read_outcome(run_dir: Path, wanted: BaselineConfig | TwoStageConfig) -> Out
 
 def _start(wanted: BaselineConfig | TwoStageConfig) -> str:
     if wanted.pretrained is None:
-        return "random weights"
+        return RANDOM
     return "small CLIP of drawn people" if wanted.pretrained == TINY_CLIP else wanted.pretrained.name
 
 

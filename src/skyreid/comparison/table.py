@@ -11,7 +11,7 @@ from skyreid.checkpoint import provenance_of_this_run
 from skyreid.comparison.configuring import ComparisonConfig, Reduction
 from skyreid.comparison.cost import Cost
 from skyreid.comparison.methods import PAPER_TABLE_2
-from skyreid.comparison.running import Outcome, Refusal, run_methods
+from skyreid.comparison.running import RANDOM, Outcome, Refusal, run_methods
 from skyreid.config_json import to_json
 from skyreid.datasets.mars_layout import OWN_FILE
 from skyreid.progress import Progress, silent
@@ -56,15 +56,22 @@ class ComparisonTable:
     @property
     def comparable(self) -> bool:
         """Whether a figure of ours may be held against the paper's."""
-        return self.is_papers_data and self.config.reduction == Reduction()
+        return not self._reasons_against()
 
     @property
     def notice(self) -> str:
         """What has to be said beside the paper's figures."""
         if self.comparable:
             return "The same benchmark as the paper's; which frames, losses and schedules it gave others is unknown."
-        reason = "the settings are reduced" if self.is_papers_data else "this is not its data"
-        return f"NOT COMPARABLE with the paper's figures: {reason}."
+        return f"NOT COMPARABLE with the paper's figures: {', '.join(self._reasons_against())}."
+
+    def _reasons_against(self) -> list[str]:
+        reasons = {
+            "this is not its data": not self.is_papers_data,
+            "the settings are reduced": self.config.reduction != Reduction(),
+            "methods start from random weights": any(row.start == RANDOM for row in self.rows),
+        }
+        return [reason for reason, holds in reasons.items() if holds]
 
     def lines(self) -> list[str]:
         """Aligned columns for a terminal."""

@@ -73,11 +73,15 @@ class Scores:
         return float(np.nanmean(self.inverse_negative_penalties))
 
     def mAP_at(self, k: int) -> float:  # noqa: N802
-        """The mAP@K of the first `k` places, from 1."""
+        """The mAP@K of the first `k` places. Raises ProtocolError below 1."""
+        if k < 1:
+            raise ProtocolError(f"mAP@K needs a K of at least 1; got {k}")
         return float(np.nanmean(self.match_places.average_precisions(cut=k)))
 
     def rank(self, k: int) -> float:
-        """The CMC at rank `k`, from 1."""
+        """The CMC at rank `k`. Raises ProtocolError outside 1 to CMC_RANKS."""
+        if not 1 <= k <= len(self.cmc):
+            raise ProtocolError(f"the CMC is known from rank 1 to {len(self.cmc)}; got rank {k}")
         return float(self.cmc[k - 1])
 
     def to_json(self) -> dict[str, str | int | float | dict[str, float]]:

@@ -2,7 +2,7 @@
 
 from skyreid.baselines.tf_clip import TfClip
 from skyreid.checkpoint import load_strictly
-from skyreid.errors import CheckpointError
+from skyreid.errors import SettingError
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.position_table import resize_position_table
 
@@ -11,7 +11,7 @@ def load_clip_tower(model: TfClip, pair: ClipPair) -> None:
     """Give the image tower its pretrained weights, in place; the position table is resized to the model's frames.
 
     Raises:
-        CheckpointError: the towers differ in more than the size of their frames.
+        SettingError: the towers differ in more than the size of their frames.
     """
     sizes = {
         name: (getattr(model.config.image, name), getattr(pair.config.image, name))
@@ -20,7 +20,7 @@ def load_clip_tower(model: TfClip, pair: ClipPair) -> None:
     sizes["embed_dim"] = (model.config.joint_dim, pair.config.embed_dim)
     for name, (ours, theirs) in sizes.items():
         if ours != theirs:
-            raise CheckpointError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
+            raise SettingError(f"image tower {name} differs from the pretrained one: {ours} and {theirs}")
     weights = pair.encoder.tower.state_dict()
     weights["position_table"] = resize_position_table(
         weights["position_table"], grid=pair.config.image.grid, target=model.config.image.grid

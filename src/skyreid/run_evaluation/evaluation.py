@@ -75,7 +75,7 @@ def evaluate_run(
 
     Raises:
         CheckpointError: no run, one that has not finished, or a damaged one.
-        DatasetError: the benchmark is not there or not what its format says.
+        DatasetError: the benchmark is not there, not what its format says, or not the one of the training.
     """
     run = open_finished_run(folder, data_root=data_root)
     out = folder / "evaluation" if out is None else out

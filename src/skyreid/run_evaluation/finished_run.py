@@ -11,9 +11,9 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import Json, from_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, tracklets_sha256
 from skyreid.distributed import Workers
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, DatasetError
 from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
 from skyreid.progress import Progress
@@ -34,8 +34,20 @@ class FinishedRun:
 
     @cached_property
     def benchmark(self) -> Benchmark:
-        """What the run is tested on. Raises DatasetError where it is not what its format says."""
-        return read_benchmark(self.config.benchmark, self.config.data_root, split=self.config.split)
+        """What the run is tested on, and was trained on.
+
+        Raises:
+            DatasetError: it is not what its format says, or not the one that the run was trained on.
+        """
+        found = read_benchmark(self.config.benchmark, self.config.data_root, split=self.config.split)
+        trained_on = self.provenance.get("data_sha256")
+        sha256 = tracklets_sha256((*found.train, *found.query, *found.gallery))
+        if trained_on not in (None, sha256):
+            raise DatasetError(
+                f"{self.config.data_root} must hold the tracklets that {self.folder} was trained with, of the sha256 "
+                f"{trained_on}; got {sha256} (where that benchmark has moved, say so by --data-root)"
+            )
+        return found
 
     @cached_property
     def tracklets(self) -> tuple[Tracklet, ...]:

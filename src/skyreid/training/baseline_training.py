@@ -94,6 +94,7 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
             training=to_json(config),
             epochs=config.epochs,
             seed=config.seed,
+            pretrained=config.pretrained,
         ),
         config.extraction,
         progress=progress,

@@ -1,5 +1,6 @@
 """The end of every run: embed the test set with the last epoch's weights, score it, write the checkpoint."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class RunFacts:
     training: Json
     epochs: int
     seed: int
+    pretrained: Path | None
+    """What training began with: a file, or a checkpoint folder; None = random weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,10 @@ def finish_run(
             folder,
             weights=model.state_dict(),
             config={**facts.model, "training": facts.training},
-            provenance=provenance_of_this_run(seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256),
+            provenance={
+                **provenance_of_this_run(seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256),
+                "pretrained_sha256": None if facts.pretrained is None else _sha256(facts.pretrained),
+            },
             metrics={"benchmark": facts.benchmark, "epoch": facts.epochs, **scores.to_json()},
         )
         sha256 = weights_sha256(folder)
@@ -99,3 +105,11 @@ def embed_test_set(
         for tracklets in (benchmark.query, benchmark.gallery)
     )
     return query, gallery
+
+
+def _sha256(pretrained: Path) -> str:
+    """Of the very weights, so that a result can be traced to them."""
+    if pretrained.is_dir():
+        return weights_sha256(pretrained)
+    with pretrained.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

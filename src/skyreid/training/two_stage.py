@@ -61,6 +61,7 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
             training=to_json(config),
             epochs=config.stage2.epochs,
             seed=config.seed,
+            pretrained=config.pretrained,
         ),
         config.extraction,
         progress=progress,

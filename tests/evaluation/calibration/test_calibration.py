@@ -113,6 +113,16 @@ def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
          "calibration.gallery: gallery_size must be at least 1; got 0"),
         (lambda c: c["calibration"]["probability"].update(prior=2.0),
          "calibration.probability: the prior must lie between 0 and 1; got 2.0"),
+        (lambda c: c["calibration"]["pair"].update(true_positive_rate=1.5),
+         "calibration.pair: a true positive rate must be from 0 to 1; got 1.5"),
+        (lambda c: c["calibration"]["pair"].update(false_positives=-1),
+         "calibration.pair: false_positives must be at least 0; got -1"),
+        (lambda c: c["calibration"]["gallery"].update(false_negative_identification_rate=-0.5),
+         "calibration.gallery: a false negative identification rate must be from 0 to 1; got -0.5"),
+        (lambda c: c["calibration"]["gallery"].update(queries=0),
+         "calibration.gallery: queries must be at least 1; got 0"),
+        (lambda c: c["calibration"].update(same_pairs=-7), "calibration: same_pairs must be at least 1; got -7"),
+        (lambda c: c["calibration"]["pair"].update(threshold=10**400), "int too large to convert to float"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_refused(calibration, tmp_path, edit, message):

@@ -195,6 +195,9 @@ def test_an_edited_file_is_refused(tmp_path, key):
         ({IDS: [1, 2, 10**30]}, ": per_query: tracklet ids must be strings or integers; got object"),
         ({"per_query.pids": [1, 2, 10**30]}, ": per_query: pids and places must fit into 64 bits"),
         ({"per_query.average_precisions": [1, 0.5, 0.25]}, ": per_query: average_precisions must hold float values"),
+        ({"per_query.average_precisions": [1.5, 0.5, 0.25]}, ": per_query: average precisions must lie in 0-1"),
+        ({"per_query.first_places": [0, -1, 3]}, ": per_query: places count from 0, of queries with a match only"),
+        ({"scores.mAP.value": 10**400}, ": int too large to convert to float"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )

@@ -45,6 +45,11 @@ def test_a_text_is_a_slice_and_its_score_is_that_of_its_queries(scored):
     assert far.mAP_low <= far.mAP <= far.mAP_high < 1
 
 
+def test_a_number_and_its_text_are_one_slice(scored):
+    parts = slices_of(scored, scene=["1.0"] * 2 + [1.0] * 2 + ["two"] * 4)
+    assert [(part.label, part.queries) for part in parts] == [("1.0", 4), ("two", 4)]
+
+
 def test_slices_of_one_column_are_all_queries_that_are_known(scored):
     parts = slices_of(scored, altitude=[20.0, 25.0, None, 35.0, 40.0, 45.0, 50.0, 60.0])
     assert sum(part.queries for part in parts) == 7

@@ -38,7 +38,9 @@ from skyreid.evaluation.pairs.thresholds import (
     just_above,
     num_let_in,
     operating_point,
+    require_count,
     require_rate,
+    require_share,
     unresolvable,
 )
 from skyreid.evaluation.ranking.comparisons import comparisons
@@ -58,7 +60,7 @@ class GalleryPoint:
     """The threshold of "not in this gallery", and what it does to the queries that it was chosen on.
 
     Raises:
-        ProtocolError: a rate that is none, or a gallery without entries.
+        ProtocolError: a rate that is none, or a number of queries or entries that no fit has.
     """
 
     false_positive_identification_rate: float
@@ -76,8 +78,10 @@ class GalleryPoint:
 
     def __post_init__(self) -> None:
         require_rate("a false positive identification rate", self.false_positive_identification_rate)
-        if self.gallery_size < 1:
-            raise ProtocolError(f"gallery_size must be at least 1; got {self.gallery_size}")
+        require_share("a false negative identification rate", self.false_negative_identification_rate)
+        require_count("false_positives", self.false_positives, least=0)
+        for name in ("queries", "queries_with_match", "gallery_size"):
+            require_count(name, getattr(self, name), least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class Calibration:
     """What similarities mean for one model, one direction and one ranker.
 
     Raises:
-        ProtocolError: a threshold that is not finite.
+        ProtocolError: a threshold that is not finite, or no pairs of one kind.
     """
 
     protocol: str
@@ -103,6 +107,8 @@ class Calibration:
         for threshold in (self.pair.threshold, self.gallery.threshold):
             if not math.isfinite(threshold):
                 raise ProtocolError(f"a threshold must be finite; got {threshold}")
+        require_count("same_pairs", self.same_pairs, least=1)
+        require_count("different_pairs", self.different_pairs, least=1)
 
     def is_same_person(self, similarities: Float[np.ndarray, " pair"]) -> Bool[np.ndarray, " pair"]:
         """Decide for each pair alone."""
@@ -268,7 +274,7 @@ def load_calibration(path: Path) -> Calibration:
     """Read a calibration.
 
     Raises:
-        CalibrationError: no such file, or anything in it that `save_calibration` would not have written.
+        CalibrationError: no such file, one of another format, or values that no fit gives.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
@@ -280,7 +286,7 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(f"{path}: not a file of the format {_FORMAT!r}; make one by 'skyreid calibrate'")
     try:
         return from_json(Calibration, content["calibration"], where="calibration")
-    except SkyreidError as refusal:
+    except (SkyreidError, OverflowError) as refusal:
         raise CalibrationError(f"{path}: {refusal}") from None
 
 

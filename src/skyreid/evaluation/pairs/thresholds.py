@@ -20,7 +20,7 @@ class OperatingPoint:
     """A threshold, and what it does to the pairs that it was chosen on.
 
     Raises:
-        ProtocolError: a rate that is none.
+        ProtocolError: a rate that is none, or a count below 0.
     """
 
     false_positive_rate: float
@@ -33,6 +33,8 @@ class OperatingPoint:
 
     def __post_init__(self) -> None:
         require_rate("a false positive rate", self.false_positive_rate)
+        require_share("a true positive rate", self.true_positive_rate)
+        require_count("false_positives", self.false_positives, least=0)
 
 
 def operating_point(counts: PairCounts, false_positive_rate: float) -> OperatingPoint:
@@ -74,6 +76,26 @@ def require_rate(name: str, rate: float) -> None:
     """
     if not 0 < rate < 1:
         raise ProtocolError(f"{name} must lie between 0 and 1; got {rate}")
+
+
+def require_share(name: str, share: float) -> None:
+    """Refuse what no count of some among all can give.
+
+    Raises:
+        ProtocolError: below 0, above 1, or not a number.
+    """
+    if not 0 <= share <= 1:
+        raise ProtocolError(f"{name} must be from 0 to 1; got {share}")
+
+
+def require_count(name: str, count: int, *, least: int) -> None:
+    """Refuse a number of things that there cannot be.
+
+    Raises:
+        ProtocolError: below `least`.
+    """
+    if count < least:
+        raise ProtocolError(f"{name} must be at least {least}; got {count}")
 
 
 def unresolvable(total: int, what: str) -> str:

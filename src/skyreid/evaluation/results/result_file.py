@@ -58,7 +58,7 @@ class EvaluationResult:
     """How well one model does under one protocol card.
 
     Raises:
-        ResultError: a score is missing or outside 0-1, or the queries do not add up.
+        ResultError: a score is missing or outside 0-1, a place is below 0, or the queries do not add up.
     """
 
     card: ProtocolCard
@@ -83,6 +83,10 @@ class EvaluationResult:
                 f"per_query must hold the queries with a match, {self.queries} - {self.queries_without_match}; "
                 f"got {len(self.per_query)}"
             )
+        if not np.all((self.per_query.average_precisions >= 0) & (self.per_query.average_precisions <= 1)):
+            raise ResultError("per_query: average precisions must lie in 0-1")
+        if np.any(self.per_query.first_places < 0):
+            raise ResultError("per_query: places count from 0, of queries with a match only")
         if self.per_query.tracklet_ids.dtype.kind not in "Uiu":
             raise ResultError(
                 f"per_query: tracklet ids must be strings or integers; got {self.per_query.tracklet_ids.dtype}"
@@ -181,7 +185,11 @@ def read_result(path: Path) -> EvaluationResult:
         raise ResultError(f"{path} was edited: its content does not have the sha256 that it names")
     try:
         return _parse(content)
-    except (CheckpointError, ResultError) as error:  # the reader of dataclasses knows no other file than checkpoints
+    except (
+        CheckpointError,
+        ResultError,
+        OverflowError,
+    ) as error:  # the reader of dataclasses knows no other file than checkpoints
         raise ResultError(f"{path}: {error}") from error
 
 

@@ -105,7 +105,7 @@ def _parts(values: Column, has_match: Bool[np.ndarray, " query"]) -> list[tuple[
         if len(told) > MAX_TEXTS:
             return []
         texts = np.array([str(value) for value in values])
-        return [(text, is_known & (texts == text)) for text in sorted(str(value) for value in told)]
+        return [(text, is_known & (texts == text)) for text in sorted({str(value) for value in told})]
     numbers = np.array([float(value) if value is not None else np.nan for value in values])
     return _ranges(numbers, is_known)
 
