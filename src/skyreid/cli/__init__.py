@@ -73,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SkyreidError as error:
         print_error(str(error))
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print_error(f"{error.filename2 or error.filename}: {error.strerror}")
+        return 1
     except KeyboardInterrupt:
         errors.print(
             "interrupted; simulate, build, demo, ablate and benchmark go on where they stopped when run again, "

@@ -1,6 +1,7 @@
 """`skyreid evaluate`: scores of a run, of anyone's embeddings, and of a build whose truth is known."""
 
 from pathlib import Path
+from typing import Literal
 
 from skyreid.cli.protocol_name import ProtocolName
 from skyreid.cli.terminal import Bars, File, show_result
@@ -37,11 +38,13 @@ def evaluate_tables(
     gallery: File,
     *,
     protocol: ProtocolName,
-    rerank: bool = False,
+    ranker: Literal["cosine", "k-reciprocal", "query-expansion"] = "cosine",
+    pairs: bool = False,
     manifest: Path | None = None,
     calibration: Path | None = None,
     out: Path | None = None,
     dataset: str | None = None,
+    model: str | None = None,
     json: bool = False,
 ) -> None:
     """Score two embedding tables, of any model: CMC, mAP and mINP with confidence intervals.
@@ -50,42 +53,52 @@ def evaluate_tables(
         query: .npz with embeddings [n, d], pids, camids, platforms (0 ground, 1 aerial), tracklet_ids.
         gallery: the same, without the queries.
         protocol: who asks whom, and what is ignored.
-        rerank: by k-reciprocal neighbours instead of the cosine; the result says so.
+        ranker: what puts the gallery in order; the result names it.
+        pairs: also score all pairs: how many of one person are found at false positive rates from 0.1 to 0.0001.
         manifest: manifest.jsonl to hold pids, camids and platforms against.
         calibration: of `skyreid calibrate`, to be tried on these tables.
         out: result file to write, for `skyreid compare`.
         dataset: its name, for the result file.
+        model: name of what made the embeddings, for the result file.
         json: print JSON.
     """
+    from dataclasses import replace
+
     from skyreid.datasets.manifest import read_manifest
     from skyreid.datasets.protocol import PROTOCOLS
     from skyreid.evaluation.calibration.calibration import load_calibration
     from skyreid.evaluation.calibration.reliability import reliability
+    from skyreid.evaluation.pairs.pair_scores import pair_scores
     from skyreid.evaluation.results.result_file import write_result
     from skyreid.evaluation.results.scored_tables import KnownFacts, score_tables
     from skyreid.evaluation.results.slices import columns_of
     from skyreid.retrieval.cosine import COSINE
     from skyreid.retrieval.embedding_table import load_table
     from skyreid.retrieval.manifest_agreement import check_against_manifest
+    from skyreid.retrieval.query_expansion import QueryExpansion
     from skyreid.retrieval.reranking import KReciprocal
 
-    asking, searched, ranker = load_table(query), load_table(gallery), KReciprocal() if rerank else COSINE
+    asking, searched = load_table(query), load_table(gallery)
+    by = {"cosine": COSINE, "k-reciprocal": KReciprocal(), "query-expansion": QueryExpansion()}[ranker]
     fitted = None if calibration is None else load_calibration(calibration)
-    facts, columns = KnownFacts(dataset=dataset), {}
+    facts, columns = KnownFacts(dataset=dataset, model=model), {}
     if manifest is not None:
         listed = read_manifest(manifest)
         check_against_manifest(asking, listed)
         check_against_manifest(searched, listed)
-        facts, columns = KnownFacts(dataset=dataset, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
+        facts, columns = replace(facts, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
     with Bars() as bars:
         scored = score_tables(
-            asking, searched, PROTOCOLS[protocol], ranker=ranker, facts=facts, columns=columns, progress=bars
+            asking, searched, PROTOCOLS[protocol], ranker=by, facts=facts, columns=columns, progress=bars
         )
         if out is not None:
             write_result(out, scored.result)
         lines, content = scored.lines(), scored.to_json()
+        if pairs:
+            decided = pair_scores(asking, searched, PROTOCOLS[protocol], ranker=by, progress=bars)
+            lines, content = [*lines, *decided.lines()], {**content, "pairs": decided.to_json()}
         if fitted is not None:
-            tried = reliability(fitted, asking, searched, PROTOCOLS[protocol], ranker=ranker, progress=bars)
+            tried = reliability(fitted, asking, searched, PROTOCOLS[protocol], ranker=by, progress=bars)
             lines, content = [*lines, *tried.lines()], {**content, "calibration": tried.to_json()}
     show_result(lines, content, json=json)
 

@@ -43,6 +43,8 @@ class RunEvaluation:
                 f"{card.sampling}, {card.ranker}: {one.scores.lines()[0]}   "
                 f"mAP between {mean.low:.1%} and {mean.high:.1%}"
             )
+        if any(direction.reranked is None for direction in self.directions):
+            lines.append("without re-ranking: not asked for, or too few tracklets for 20 neighbours each")
         return [*lines, f"report: {self.page}", f"results and tables: {self.folder}"]
 
     def to_json(self) -> dict[str, object]:

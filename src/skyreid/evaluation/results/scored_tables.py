@@ -50,7 +50,11 @@ class ScoredTables:
             f"{part.queries} queries"
             for part in result.slices
         ]
-        return [f"{self.scores.lines()[0]}   ranked by {result.card.ranker}", *intervals, *slices]
+        return [
+            f"{self.scores.lines()[0]}   ranked by {result.card.ranker}; {result.interval.level:.0%} intervals:",
+            *intervals,
+            *slices,
+        ]
 
     def to_json(self) -> dict[str, object]:
         """What a program reads."""
