@@ -24,7 +24,7 @@ def test_one_method_is_trained_and_printed_for_a_program_then_for_a_person(comma
     assert content["config"]["reduction"] == {"image_size": [64, 32], "epochs": 1, "batch": [2, 2]}
     assert main([*command, "--methods", "vsla-clip"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "NOT COMPARABLE with the paper's figures: this is not its data."
+    assert lines[0] == "NOT COMPARABLE with the paper's figures: this is not its data, the settings are reduced."
     assert lines[2].startswith("vsla-clip ")
 
 
