@@ -20,7 +20,7 @@ from skyreid.pretrained.clip_tower import load_clip_tower
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.progress import Progress, silent
 from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.finishing import FinishedRun, RunFacts, finish_run
+from skyreid.training.finishing import RunFacts, RunResult, finish_run
 from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import make_optimizer
 from skyreid.training.resuming import Resumable
@@ -47,7 +47,7 @@ class BaselineStep(nn.Module):
             return self.model.losses({name: output.float() for name, output in outputs.items()}, labels)
 
 
-def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Progress = silent) -> FinishedRun:
+def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Progress = silent) -> RunResult:
     """Train a method, or go on with a run that was stopped, and evaluate the last epoch.
 
     Raises:

@@ -35,7 +35,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinishedRun:
+class RunResult:
     """What a finished run leaves."""
 
     scores: Scores
@@ -54,7 +54,7 @@ def finish_run(
     extraction: ExtractionConfig,
     *,
     progress: Progress = silent,
-) -> FinishedRun:
+) -> RunResult:
     """Write query.npz, gallery.npz and checkpoint/ into the run's folder.
 
     Args:
@@ -87,7 +87,7 @@ def finish_run(
         save_table(facts.run_dir / "query.npz", replace(query, model=sha256))
         save_table(facts.run_dir / "gallery.npz", replace(gallery, model=sha256))
     workers.wait_for_all()
-    return FinishedRun(scores=scores, query=query, gallery=gallery, checkpoint=folder)
+    return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder)
 
 
 def embed_test_set(

@@ -15,7 +15,7 @@ from skyreid.distributed import Workers
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import training_labels
-from skyreid.training.finishing import FinishedRun, RunFacts, embed_test_set, finish_run
+from skyreid.training.finishing import RunFacts, RunResult, embed_test_set, finish_run
 from skyreid.training.run import Run
 from skyreid.training.run_folder import open_run
 from skyreid.training.starting_model import build_model
@@ -23,7 +23,7 @@ from skyreid.training.training_clips import TrainingClips
 from skyreid.training.two_stage_config import TwoStageConfig
 
 
-def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = silent) -> FinishedRun:
+def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = silent) -> RunResult:
     """Run both stages, or go on with a run that was stopped, and evaluate the last epoch.
 
     Raises:
