@@ -97,8 +97,10 @@ def _usage(given: Sequence[str]) -> int:
         close = get_close_matches(" ".join(words), COMMANDS, n=1)
         print_error(f"no command is called {' '.join(words)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     print("skyreid: find a person seen by a ground camera in drone footage, and the other way round.\n")
-    for name, command in (family or COMMANDS).items():
-        print(f"  skyreid {name:16} {(command.__doc__ or '').splitlines()[0]}")
+    shown = family or COMMANDS
+    width = max(map(len, shown))
+    for name, command in shown.items():
+        print(f"  skyreid {name:{width}}  {(command.__doc__ or '').splitlines()[0]}")
     print("\n  skyreid COMMAND --help says more.")
     return 0 if is_asked else 2
 
