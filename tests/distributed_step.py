@@ -26,25 +26,35 @@ FRAMES_OF = (3, 1, 5)
 """Frames of each tracklet, FOLDER/<tracklet>_<frame>.png."""
 
 
-def one_step(workers: Workers) -> dict[str, dict[str, Tensor]]:
-    """One training step of stage 2 on this process's part of eight clips: losses, gradients, what is left."""
+def one_step(workers: Workers, *, is_averaged: bool) -> dict[str, dict[str, Tensor]]:
+    """One training step of stage 2 on this process's part of eight clips: losses, gradients, what is left.
+
+    In float64, so that what one process and two compute differs by a real difference only, whatever the
+    processor's matrix product rounds.
+
+    Args:
+        workers: the processes.
+        is_averaged: False plants a fault: this process keeps the gradient of its own part.
+    """
     generator = torch.Generator().manual_seed(0)
-    frames = normalize(torch.randint(0, 256, (8, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator))
-    model = tiny_model()
+    frames = normalize(torch.randint(0, 256, (8, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator)).double()
+    model = tiny_model().double()
     model.train_in_stage2("adapters", [model.head_final, model.head_joint])
     optimizer = make_adam(model, WeightDecay())
     set_learning_rate(optimizer, 1e-3)
-    step, prepared = workers.prepare(Stage2Step(model, workers, Stage2LossConfig(), drawn(5, 32)).train(), optimizer)
+    step = Stage2Step(model, workers, Stage2LossConfig(), drawn(5, 32).double()).train()
+    if is_averaged:
+        step, optimizer = workers.prepare(step, optimizer)
     part = workers.share(range(8))
     platforms = torch.tensor([clip % 2 for clip in part])
     losses = step(frames[part], platforms, LABELS[part])
     workers.backward(torch.stack([*losses.values()]).sum())
     gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
-    prepared.step()
+    optimizer.step()
     return {
         "losses": {name: loss.detach() for name, loss in losses.items()},
         "gradients": gradients,
-        "statistics": {name: tensor.clone() for name, tensor in model.named_buffers() if "norm" in name},
+        "statistics": {name: tensor.clone() for name, tensor in model.named_buffers() if "running" in name},
     }
 
 
@@ -90,7 +100,8 @@ def sharing(workers: Workers) -> dict[str, object]:
 def everything(workers: Workers, folder: Path) -> dict[str, object]:
     return {
         "world_size": workers.world_size,
-        "step": one_step(workers),
+        "step": one_step(workers, is_averaged=True),
+        "unaveraged_step": one_step(workers, is_averaged=False),
         "all": embed(workers, folder, range(3)),
         "one": embed(workers, folder, range(1)),
         "sharing": sharing(workers),

@@ -47,11 +47,15 @@ def two(folder):
     return [torch.load(folder / f"rank{rank}.pt") for rank in range(2)]
 
 
-def assert_relatively_close(ours, theirs, tolerance):
+def differences(ours, theirs):
+    """How far each float64 tensor is from the other one, in units of its norm."""
     assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        difference = (tensor.double() - theirs[name].double()).norm() / theirs[name].double().norm().clamp_min(1e-12)
-        assert difference <= tolerance, (name, float(difference))
+    assert {tensor.dtype for tensor in ours.values()} == {torch.float64}
+    return {name: float((ours[name] - theirs[name]).norm() / theirs[name].norm().clamp_min(1e-12)) for name in ours}
+
+
+def assert_same_in_float64(ours, theirs):
+    assert {name: far for name, far in differences(ours, theirs).items() if not far <= 1e-12} == {}
 
 
 def test_two_processes_are_two(one, two):
@@ -60,19 +64,30 @@ def test_two_processes_are_two(one, two):
 
 def test_every_process_computes_the_losses_of_the_whole_batch(one, two):
     for rank in two:
-        assert_relatively_close(rank["step"]["losses"], one["step"]["losses"], 1e-6)
+        assert_same_in_float64(rank["step"]["losses"], one["step"]["losses"])
 
 
 def test_the_gradients_are_those_of_one_process(one, two):
     gradients = one["step"]["gradients"]
     assert {"head_final.norm.weight", "head_joint.norm.weight", "encoder.platform_prompt.prompts"} <= gradients.keys()
     for rank in two:
-        assert_relatively_close(rank["step"]["gradients"], gradients, 1e-6)
+        assert_same_in_float64(rank["step"]["gradients"], gradients)
+
+
+def test_a_gradient_that_is_not_averaged_would_be_seen_in_every_weight_of_the_encoder(one, two):
+    """Plants the fault that the test above must catch. The heads see the whole batch on every process."""
+    for rank in two:
+        far = differences(rank["unaveraged_step"]["gradients"], one["step"]["gradients"])
+        assert {name for name, difference in far.items() if difference > 0.01} == {
+            name for name in far if name.startswith("encoder.")
+        }
+        with pytest.raises(AssertionError):
+            assert_same_in_float64(rank["unaveraged_step"]["gradients"], one["step"]["gradients"])
 
 
 def test_batch_normalisation_sees_the_whole_batch_on_every_process(one, two):
     for rank in two:
-        assert_relatively_close(rank["step"]["statistics"], one["step"]["statistics"], 1e-6)
+        assert_same_in_float64(rank["step"]["statistics"], one["step"]["statistics"])
 
 
 @pytest.mark.parametrize("tracklets", ["all", "one"])

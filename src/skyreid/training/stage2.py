@@ -36,7 +36,7 @@ class Stage2Step(nn.Module):
 
     Every process encodes its part of the batch; features are gathered, so that every process computes
     the losses of the whole batch, batch normalisation included. Towers run in the precision of
-    `workers`, losses in float32.
+    `workers`, losses in float32; those of a float64 model stay float64.
 
     Args:
         model: after `train_in_stage2`.
@@ -69,7 +69,9 @@ class Stage2Step(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         """Encode normalised frames of this process's part; give the losses of the whole batch."""
         gather = self._workers.gather_with_gradient
-        features = ClipFeatures(*(gather(feature.float()) for feature in self.encoder(frames, platforms)))
+        encoded = self.encoder(frames, platforms)
+        at_least_float32 = torch.promote_types(encoded.joint.dtype, torch.float32)
+        features = ClipFeatures(*(gather(feature.to(at_least_float32)) for feature in encoded))
         labels = gather(labels)
         # Logits of a hundred in 16 bits would be coarse, and cost nothing next to the tower.
         with torch.autocast(frames.device.type, enabled=False):
