@@ -1,6 +1,8 @@
 """What `import skyreid` offers, and what it does not load."""
 
 import ast
+import doctest
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,15 @@ SOURCE = Path(skyreid.__file__)
 def test_every_public_name_can_be_imported(name):
     assert getattr(skyreid, name).__name__ == name
     assert getattr(skyreid, name).__doc__
+
+
+@pytest.mark.parametrize("name", skyreid.__all__)
+def test_the_examples_of_the_public_names_are_true(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    public = getattr(skyreid, name)
+    names = vars(inspect.getmodule(public))
+    for example in doctest.DocTestFinder(recurse=False).find(public, name, globs=dict(names)):
+        assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
 
 
 def test_the_public_names_are_those_that_a_type_checker_sees():

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from skyreid.errors import SettingError
+
 JUNK_PID = -1
 """Boxes that the annotators call neither a person nor a distractor; never ranked."""
 DISTRACTOR_PID = 0
@@ -11,7 +13,16 @@ DISTRACTOR_PID = 0
 
 
 class Platform(StrEnum):
-    """Where the camera is. A platform is never stored as a camera number."""
+    """Where the camera is. A platform is never stored as a camera number.
+
+    Whoever asks for a platform takes its name too:
+
+    >>> Platform("aerial") is Platform.AERIAL
+    True
+
+    Raises:
+        SettingError: there is no platform of this name.
+    """
 
     GROUND = "ground"
     AERIAL = "aerial"
@@ -20,6 +31,11 @@ class Platform(StrEnum):
     def number(self) -> int:
         """Position of this platform in arrays and prompt sets: 0 ground, 1 aerial."""
         return PLATFORMS.index(self)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Platform":
+        """Refuse what is no platform; the enum asks here before it gives up."""
+        raise SettingError(f"a platform is {' or '.join(repr(one.value) for one in cls)}; got {value!r:.80}")
 
 
 PLATFORMS: tuple[Platform, ...] = (Platform.GROUND, Platform.AERIAL)
@@ -54,9 +70,16 @@ class Tracklet:
     attributes: Mapping[str, str | float] = field(default_factory=dict, hash=False)
     """What else is known, such as a scene or an altitude: what scores can be sliced by."""
 
+    def __repr__(self) -> str:
+        """Give one line, whatever the number of frames."""
+        return (
+            f"Tracklet({self.tracklet_id!r}, pid={self.pid}, camid={self.camid}, {self.platform}, "
+            f"{len(self.frames)} frames)"
+        )
+
     def __post_init__(self) -> None:
         if not self.frames:
-            raise ValueError(f"a tracklet has at least one frame; {self.tracklet_id!r} has none")
+            raise SettingError(f"a tracklet has at least one frame; {self.tracklet_id!r} has none")
 
 
 def training_labels(tracklets: Sequence[Tracklet]) -> dict[int, int]:

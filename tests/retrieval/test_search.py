@@ -1,13 +1,15 @@
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.errors import TableError
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.retrieval.search import search
 from skyreid.tracklet import Platform
 
@@ -92,18 +94,103 @@ def test_an_embedding_finds_the_tracklet_it_was_taken_from():
     assert ranking.similarities[0] == pytest.approx(1, abs=1e-6)
 
 
+def named(count=9):
+    drawn = np.random.default_rng(0).standard_normal((count, 5))
+    return table(drawn, np.array([f"gate-{row:02d}" for row in range(count)]))
+
+
+def test_a_tracklet_is_asked_for_by_its_id_and_never_finds_itself():
+    """Kind C2: what people have is the id."""
+    searched = named()
+    by_id, by_row = search(searched, "gate-04", top_k=20), search(searched, 4, top_k=20)
+    assert by_id.rows.tolist() == by_row.rows.tolist()
+    assert 4 not in by_id.rows
+
+
+def test_a_tracklet_with_a_number_is_asked_for_by_its_digits():
+    searched = table(np.random.default_rng(0).standard_normal((9, 5)), np.arange(9)[::-1].copy())
+    assert search(searched, "7").rows.tolist() == search(searched, 1).rows.tolist()
+
+
+def test_a_platform_goes_by_its_name_and_a_table_by_its_path(tmp_path):
+    searched = named()
+    save_table(str(tmp_path / "table.npz"), searched)
+    expected = search(searched, 4, platform=Platform.AERIAL).rows.tolist()
+    for path in (tmp_path / "table.npz", str(tmp_path / "table.npz")):
+        assert search(path, "gate-04", platform="aerial").rows.tolist() == expected
+
+
+def test_an_embedding_is_taken_from_numpy_or_torch_alone_or_as_the_only_row():
+    searched = named()
+    embedding = searched.embeddings[3] * 2
+    expected = search(searched, embedding).similarities.tolist()
+    for query in (
+        embedding[None],
+        embedding.astype(np.float64),
+        torch.from_numpy(embedding),
+        torch.from_numpy(embedding)[None].requires_grad_(),
+    ):
+        assert search(searched, query).similarities.tolist() == expected
+
+
+def test_a_ranking_is_a_sequence_of_entries_and_a_list_of_dictionaries():
+    searched = named()
+    ranking = search(searched, "gate-04", top_k=3)
+    assert len(ranking) == 3
+    assert [entry.rank for entry in ranking] == [1, 2, 3]
+    assert [entry.tracklet_id for entry in ranking] == ranking.tracklet_ids.tolist()
+    assert ranking[-1] == list(ranking)[2]
+    first = ranking[0]
+    row = int(ranking.rows[0])
+    assert ranking.to_dicts()[0] == {
+        "rank": 1,
+        "tracklet_id": f"gate-{row:02d}",
+        "similarity": pytest.approx(first.similarity),
+        "platform": ["ground", "aerial"][row % 2],
+        "camid": 0,
+        "pid": row + 100,
+        "row": row,
+    }
+    json.dumps(ranking.to_dicts())
+    with pytest.raises(IndexError):
+        ranking[3]
+
+
+def test_a_ranking_shows_itself_in_one_line():
+    ranking = search(named(), "gate-04", top_k=3)
+    best = ranking[0]
+    assert repr(ranking) == f"Ranking(3 of 8 tracklets, best {best.tracklet_id!r} at {best.similarity:.4f})"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("gate-4", "the table has no tracklet 'gate-4' (did you mean 'gate-04'?); it has 9: gate-00, gate-01, gate-02, "
+         "gate-03, gate-04, …"),
+        ("", "the table has no tracklet ''; it has 9: gate-00, gate-01, gate-02, gate-03, gate-04, …"),
+        (np.ones((2, 5), np.float32),
+         "a query embedding must have the table's size 5; got float32 of the shape (2, 5)"),
+        (np.array([1e39, 0, 0, 0, 0]),
+         "a query embedding must be finite and not zero, else its cosine is undefined"),
+    ],
+)  # fmt: skip
+def test_a_query_that_is_none_is_refused_with_what_there_is(query, message):
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        search(named(), query)
+
+
 @pytest.mark.parametrize(
     ("query", "options", "message"),
     [
         (4, {}, "query row must be between 0 and 3; got 4"),
         (-1, {}, "query row must be between 0 and 3; got -1"),
-        (0, {"top_k": 0}, "top_k must be at least 1; got 0"),
+        (0, {"top_k": 0}, "top_k must be a whole number of at least 1; got 0"),
         (0, {"exclude": ["nobody"]}, "cannot exclude tracklet 'nobody': the table has no such id"),
         (0, {"platform": Platform.AERIAL},
          "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded"),
         (0, {"exclude": [1, 2, 3]},
          "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded"),
-        (np.ones(3, np.float32), {}, "a query embedding must have the table's size 4; got the shape (3,)"),
+        (np.ones(3, np.float32), {}, "a query embedding must have the table's size 4; got float32 of the shape (3,)"),
         (np.zeros(4, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
         (np.full(4, np.nan, np.float32), {},
          "a query embedding must be finite and not zero, else its cosine is undefined"),

@@ -1,8 +1,8 @@
 """Someone's benchmark on disk → `Benchmark(train, query, gallery, protocol)`; verification; statistics."""
 
-from difflib import get_close_matches
-from pathlib import Path
+from os import PathLike
 
+from skyreid.arguments import find_named, path_of
 from skyreid.datasets import (
     g2a_vreid,
     g2a_vreid_v2,
@@ -38,19 +38,24 @@ def find_format(name: str) -> BenchmarkFormat:
     Raises:
         DatasetError: there is no benchmark of this name; the message suggests one.
     """
-    if name not in BENCHMARKS:
-        close = get_close_matches(name, BENCHMARKS, n=1, cutoff=0.4)
-        suggestion = f" (did you mean {close[0]!r}?)" if close else ""
-        raise DatasetError(f"no benchmark is called {name!r}{suggestion}; known: {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
+    return find_named(name, BENCHMARKS, "benchmark", error=DatasetError)
 
 
-def read_benchmark(name: str, root: Path, split: int = 0) -> Benchmark:
-    """Read a benchmark by its name in `BENCHMARKS`.
+def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benchmark:
+    """Read a benchmark by its name.
+
+    Args:
+        name: one of `skyreid data list`, such as "g2a-vreid" or "mars"; "manifest" is a folder that `skyreid build` or
+            `skyreid export` wrote.
+        root: its folder.
+        split: of benchmarks with several splits, from 0.
+
+    Returns:
+        Tracklets to train on, to ask and to search, and the protocol that compares them. No picture is read.
 
     Raises:
         DatasetError: no such benchmark or split, or the folder is not what the format says
             (MissingFrameError: frames are missing).
         ManifestError: `manifest` only: the manifest is damaged.
     """
-    return find_format(name).read(root, split)
+    return find_format(name).read(path_of(root, "the folder of a benchmark"), split)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from skyreid.arguments import find_named
 from skyreid.errors import ProtocolError
 from skyreid.tracklet import Platform
 
@@ -77,3 +78,17 @@ PROTOCOLS: dict[str, EvaluationProtocol] = {
     "ag-vpreid": AG_VPREID,
 }
 """Every protocol that a user can ask for by name."""
+
+
+def find_protocol(protocol: EvaluationProtocol | str) -> EvaluationProtocol:
+    """Look a protocol up by its name in `PROTOCOLS`; one of your own is taken as it is.
+
+    Raises:
+        ProtocolError: there is no protocol of this name; the message suggests one.
+
+    >>> find_protocol("cross-platform").other_platform_only
+    True
+    """
+    if isinstance(protocol, EvaluationProtocol):
+        return protocol
+    return find_named(protocol, PROTOCOLS, "protocol", error=ProtocolError)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Shaped
 
+from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
-from skyreid.errors import TableError
+from skyreid.errors import SettingError, TableError
 from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
@@ -17,6 +19,8 @@ from skyreid.tracklet import PLATFORMS, Platform
 ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
 """What every table file holds, one array each. The first in a file is aligned by the length of this name, so that
 it can be mapped, whether numpy wrote it or we."""
+_LARGEST_SUGGESTING = 20_000
+"""Tracklets among which one that is spelled alike is looked for, which takes a second."""
 PER_FRAME = (
     ": one value per frame instead of one per tracklet? Taken by tracklet, such values belong to others, and matches "
     "of the same camera count as found. Give each tracklet its value once, outside the loop over its frames"
@@ -54,6 +58,30 @@ class EmbeddingTable:
 
     def __len__(self) -> int:
         return len(self.pids)
+
+    def __repr__(self) -> str:
+        model = "model not stated" if self.model is None else f"model {self.model[:12]}"
+        return (
+            f"EmbeddingTable({len(self)} tracklets of {self.embeddings.shape[1]} numbers: {platform_counts(self)}; "
+            f"{np.unique(self.pids).size} pids, {np.unique(self.camids).size} cameras, {model})"
+        )
+
+    def row_of(self, tracklet_id: str) -> int:
+        """Find the row of a tracklet; an id that is an integer is found by its digits.
+
+        Raises:
+            TableError: there is no such tracklet; the message names some that there are.
+        """
+        ids = self.tracklet_ids.astype(str)
+        rows = np.flatnonzero(ids == tracklet_id)
+        if rows.size == 0:
+            close = get_close_matches(tracklet_id, ids.tolist(), n=1) if len(self) <= _LARGEST_SUGGESTING else []
+            suggestion = f" (did you mean {close[0]!r}?)" if close else ""
+            raise TableError(
+                f"the table has no tracklet {tracklet_id!r}{suggestion}; it has {len(self)}: "
+                f"{', '.join(ids[:5])}{', …' if len(self) > 5 else ''}"
+            )
+        return int(rows[0])
 
     @cached_property
     def unit_embeddings(self) -> Float32[np.ndarray, "tracklet embed"]:
@@ -151,15 +179,36 @@ def platform_counts(table: EmbeddingTable) -> str:
     return ", ".join(f"{np.count_nonzero(table.platforms == p.number)} {p}" for p in Platform)
 
 
-def save_table(path: Path, table: EmbeddingTable) -> None:
-    """Write a table as one uncompressed .npz, whole or not at all."""
+def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
+    """Write a table as one uncompressed .npz, whole or not at all.
+
+    Raises:
+        SettingError: the path is none, or the table is none.
+    """
+    path = path_of(path, "the file of a table")
+    if not isinstance(table, EmbeddingTable):
+        raise SettingError(f"save_table takes a path and an EmbeddingTable; the second is {kind_of(table)}")
     arrays = {name: getattr(table, name) for name in ARRAYS}
     texts = {"manifest": table.manifest, "model": table.model}
     arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
     write_atomically(path, npz_pieces(arrays))
 
 
-def load_table(path: Path) -> EmbeddingTable:
+def table_of(given: EmbeddingTable | str | PathLike[str]) -> EmbeddingTable:
+    """Take a table, or read the one whose path is given.
+
+    Raises:
+        TableError: what `load_table` refuses.
+        SettingError: it is neither.
+    """
+    if isinstance(given, EmbeddingTable):
+        return given
+    if not isinstance(given, str | PathLike):
+        raise SettingError(f"a table is an EmbeddingTable, or the path of its .npz file; got {kind_of(given)}")
+    return load_table(given)
+
+
+def load_table(path: str | PathLike[str]) -> EmbeddingTable:
     """Read a table that `save_table` or any other program wrote.
 
     Embeddings may come in any float type, numbers in any integer type; both are converted. Uncompressed
@@ -170,7 +219,9 @@ def load_table(path: Path) -> EmbeddingTable:
     Raises:
         TableError: not an .npz file, an array missing or of the wrong kind, or what `EmbeddingTable`
             refuses.
+        SettingError: the path is none.
     """
+    path = path_of(path, "a table")
     arrays = read_npz(path, (*ARRAYS, "manifest", "model"), mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:

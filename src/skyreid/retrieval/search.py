@@ -1,23 +1,45 @@
 """Exact search: the tracklets most similar to one query, every candidate compared."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from os import PathLike
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Float, Float32, Int64, Shaped
+from torch import Tensor
 
+from skyreid.arguments import kind_of
 from skyreid.errors import TableError
 from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
-from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
-from skyreid.tracklet import Platform
+from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, table_of
+from skyreid.tracklet import PLATFORMS, Platform
 
 _CANDIDATES_PER_BLOCK = 8_192
 """Bounds the copies at some tens of megabytes, whatever the size of the table."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RankedEntry:
+    """One tracklet that a search found."""
+
+    rank: int
+    """1 for the most similar."""
+    tracklet_id: str | int
+    similarity: float
+    """Cosine, -1 to 1."""
+    platform: Platform
+    camid: int
+    pid: int
+    row: int
+    """Where it stands in the searched table."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ranking:
-    """What a search found, the most similar tracklet first; a ranking is not an identification."""
+    """What a search found, the most similar tracklet first; a ranking is not an identification.
+
+    A sequence of `RankedEntry`, and the same as arrays.
+    """
 
     tracklet_ids: Shaped[np.ndarray, " rank"]
     pids: Int64[np.ndarray, " rank"]
@@ -25,15 +47,44 @@ class Ranking:
     """Cosine, -1 to 1."""
     rows: Int64[np.ndarray, " rank"]
     """Where the found tracklets stand in the searched table."""
+    camids: Int64[np.ndarray, " rank"]
+    platforms: Int64[np.ndarray, " rank"]
+    """0 ground, 1 aerial."""
     num_searched: int
     """How many tracklets were compared; all of them, none skipped."""
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> RankedEntry:
+        """Give the entry at a place from 0; its rank is one more."""
+        return RankedEntry(
+            rank=range(len(self))[place] + 1,
+            tracklet_id=self.tracklet_ids[place].item(),
+            similarity=float(self.similarities[place]),
+            platform=PLATFORMS[self.platforms[place]],
+            camid=int(self.camids[place]),
+            pid=int(self.pids[place]),
+            row=int(self.rows[place]),
+        )
+
+    def __iter__(self) -> Iterator[RankedEntry]:
+        return (self[place] for place in range(len(self)))
+
+    def __repr__(self) -> str:
+        best = f", best {self[0].tracklet_id!r} at {self[0].similarity:.4f}" if len(self) else ""
+        return f"Ranking({len(self)} of {self.num_searched} tracklets{best})"
+
+    def to_dicts(self) -> list[dict[str, str | int | float]]:
+        """Give plain values, one dictionary for each entry: what JSON and data frames take."""
+        return [{**asdict(entry), "platform": entry.platform.value} for entry in self]
+
 
 def search(
-    table: EmbeddingTable,
-    query: int | np.integer | Float32[np.ndarray, " embed"],
+    table: EmbeddingTable | str | PathLike[str],
+    query: str | int | np.integer | Float[np.ndarray, "..."] | Float[Tensor, "..."],
     *,
-    platform: Platform | None = None,
+    platform: Platform | str | None = None,
     top_k: int = 20,
     exclude: Collection[str | int] = (),
 ) -> Ranking:
@@ -43,24 +94,48 @@ def search(
     footage is searched like any other.
 
     Args:
-        table: what is searched.
-        query: a row of the table, which then never finds itself, or an embedding from elsewhere.
-        platform: only tracklets of this platform are candidates; None = both.
+        table: what is searched, or the path of its file.
+        query: id of a tracklet of the table, or the row where it stands, from 0: it never finds itself. Or an
+            embedding from elsewhere, such as `ClipEmbedder.embed` gives for one clip: NumPy or torch, of the shape
+            [embed] or [1, embed].
+        platform: only tracklets of this platform are candidates, "ground" or "aerial"; None = both.
         top_k: how many to return; all candidates when there are fewer.
         exclude: ids of tracklets that must not be found, such as those rejected before.
 
     Raises:
-        TableError: no such row, an embedding of another size or without a direction, an id to exclude
+        TableError: no such tracklet or row, an embedding of another size or without a direction, an id to exclude
             that is not in the table, top_k below 1, or no candidate left.
+        SettingError: no such platform, or a table that is none.
+
+    >>> table = EmbeddingTable(
+    ...     embeddings=np.array([[1, 0], [0, 1], [1, 1]], dtype=np.float32),
+    ...     pids=np.array([7, 8, 9]), camids=np.array([0, 1, 1]), platforms=np.array([0, 1, 1]),
+    ...     tracklet_ids=np.array(["gate-1", "drone-1", "drone-2"]),
+    ... )
+    >>> ranking = search(table, "gate-1", platform="aerial", top_k=1)
+    >>> ranking[0].tracklet_id, round(ranking[0].similarity, 4)
+    ('drone-2', 0.7071)
+    >>> ranking
+    Ranking(1 of 2 tracklets, best 'drone-2' at 0.7071)
     """
-    if top_k < 1:
-        raise TableError(f"top_k must be at least 1; got {top_k}")
+    table = table_of(table)
+    platform = None if platform is None else Platform(platform)
+    if not isinstance(top_k, int | np.integer) or top_k < 1:
+        raise TableError(f"top_k must be a whole number of at least 1; got {top_k!r}")
+    if isinstance(exclude, str):
+        raise TableError(f"exclude is a list of tracklet ids; got {kind_of(exclude)}")
     candidates = _candidates(table, platform, exclude)
-    if isinstance(query, np.ndarray):
+    if isinstance(query, np.ndarray | Tensor):
         unit_query = _unit_embedding(table, query)
+    elif isinstance(query, str | int | np.integer) and not isinstance(query, bool):
+        row = table.row_of(query) if isinstance(query, str) else int(query)
+        unit_query = _unit_row(table, row)
+        candidates[row] = False
     else:
-        unit_query = _unit_row(table, int(query))
-        candidates[query] = False
+        raise TableError(
+            "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch "
+            f"tensor); got {kind_of(query)}"
+        )
     rows = np.flatnonzero(candidates)
     if rows.size == 0:
         wanted = "other" if platform is None else platform
@@ -74,11 +149,14 @@ def search(
         ]
     )
     best = most_similar(similarities, table.tracklet_ids[rows], top_k)
+    found = rows[best]
     return Ranking(
-        tracklet_ids=table.tracklet_ids[rows[best]],
-        pids=table.pids[rows[best]],
+        tracklet_ids=table.tracklet_ids[found],
+        pids=table.pids[found],
         similarities=similarities[best],
-        rows=rows[best],
+        rows=found,
+        camids=table.camids[found],
+        platforms=table.platforms[found],
         num_searched=int(rows.size),
     )
 
@@ -89,13 +167,21 @@ def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]
     return table.unit_embeddings[row : row + 1]
 
 
-def _unit_embedding(table: EmbeddingTable, embedding: Float32[np.ndarray, " embed"]) -> Float32[np.ndarray, "1 embed"]:
+def _unit_embedding(
+    table: EmbeddingTable, given: Float[np.ndarray, "..."] | Float[Tensor, "..."]
+) -> Float32[np.ndarray, "1 embed"]:
+    if isinstance(given, Tensor):
+        given = given.detach().cpu().float().numpy()
     size = table.embeddings.shape[1]
-    if embedding.shape != (size,):
-        raise TableError(f"a query embedding must have the table's size {size}; got the shape {embedding.shape}")
-    if not has_direction(embedding[np.newaxis])[0]:
+    if given.shape not in {(size,), (1, size)} or given.dtype.kind != "f":
+        raise TableError(
+            f"a query embedding must have the table's size {size}; got {given.dtype} of the shape {given.shape}"
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused
+        embedding = given.astype(np.float32).reshape(1, size)
+    if not has_direction(embedding)[0]:
         raise TableError("a query embedding must be finite and not zero, else its cosine is undefined")
-    return unit_rows(embedding[np.newaxis])
+    return unit_rows(embedding)
 
 
 def _candidates(table: EmbeddingTable, platform: Platform | None, exclude: Collection[str | int]) -> np.ndarray:

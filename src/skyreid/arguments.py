@@ -1,0 +1,68 @@
+"""What a caller hands over, turned into what the library works with or refused in words: paths, and things by name.
+
+Public functions take a path as a string or a `Path`, and whatever has a name by its name. They convert on their
+first lines; behind them everything has one type.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+from typing import TypeVar
+
+from skyreid.errors import SettingError, SkyreidError
+
+Named = TypeVar("Named")
+
+
+def path_of(given: str | PathLike[str], what: str) -> Path:
+    """Turn a path as callers have it into a `Path`; `~` is the user's folder, as in a shell.
+
+    Args:
+        given: what was handed over.
+        what: for the message, such as "a table".
+
+    Raises:
+        SettingError: it is no path, or an empty one.
+
+    >>> path_of("runs/g2a", "a checkpoint").name
+    'g2a'
+    """
+    if not isinstance(given, str | PathLike):
+        raise SettingError(f"{what} is given by its path, a str or a Path; got {kind_of(given)}")
+    if not str(given):
+        raise SettingError(f"{what} is given by its path; got an empty one")
+    path = Path(given)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a user who is not here: then the folder's name begins with ~
+        return path
+
+
+def find_named(name: str, known: Mapping[str, Named], what: str, *, error: type[SkyreidError] = SettingError) -> Named:
+    """Look something up by its name.
+
+    Args:
+        name: what was handed over.
+        known: what there is.
+        what: for the message, such as "benchmark".
+        error: what to raise.
+
+    Raises:
+        SkyreidError: nothing has this name; the message suggests one. Of the type `error`.
+    """
+    if not isinstance(name, str):
+        raise error(f"a {what} is given by its name, one of {', '.join(known)}; got {kind_of(name)}")
+    if name not in known:
+        close = get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.4)
+        suggestion = f" (did you mean {close[0]!r}?)" if close else ""
+        raise error(f"no {what} is called {name!r}{suggestion}; known: {', '.join(known)}")
+    return known[name]
+
+
+def kind_of(given: object) -> str:
+    """Say for a message what somebody handed over: its type, and its value where that is short."""
+    shown = repr(given)
+    if given is None or len(shown) > 60 or "\n" in shown:
+        return "None" if given is None else f"an object of the type {type(given).__name__}"
+    return f"{shown} of the type {type(given).__name__}"

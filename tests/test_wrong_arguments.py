@@ -1,0 +1,75 @@
+"""Wrong arguments of the Python interface, of types that its annotations refuse (kind C2).
+
+All of them are tried in one process of its own: here the annotations are checked, which a user's program does not do.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+import numpy as np
+import torch
+import skyreid
+from skyreid import EmbeddingTable, SkyreidError
+
+rows = np.arange(4)
+eye, ids = np.eye(4, dtype=np.float32), rows.astype(str)
+table = EmbeddingTable(embeddings=eye, pids=rows // 2, camids=rows, platforms=rows % 2, tracklet_ids=ids)
+for call in sys.stdin.read().splitlines():
+    try:
+        print("taken:", eval(call))
+    except SkyreidError as refusal:
+        print(str(refusal).replace("\\n", "|"))
+    except Exception as leak:
+        print(f"{type(leak).__name__}: {leak}".replace("\\n", "|"))
+"""
+
+NO_TABLE = "a table is an EmbeddingTable, or the path of its .npz file; got "
+NO_QUERY = (
+    "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch tensor); got "
+)
+PLATFORM = "a platform is 'ground' or 'aerial'; got "
+
+REFUSALS = {
+    "skyreid.load_table(None)": "a table is given by its path, a str or a Path; got None",
+    "skyreid.load_table(b'a.npz')": "a table is given by its path, a str or a Path; got b'a.npz' of the type bytes",
+    "skyreid.save_table(table, 'table.npz')": (
+        "the file of a table is given by its path, a str or a Path; got an object of the type EmbeddingTable"
+    ),
+    "skyreid.save_table('table.npz', table.embeddings)": (
+        "save_table takes a path and an EmbeddingTable; the second is an object of the type ndarray"
+    ),
+    "skyreid.search(None, 0)": f"{NO_TABLE}None",
+    "skyreid.search(table.embeddings, 0)": f"{NO_TABLE}an object of the type ndarray",
+    "skyreid.search(table, None)": f"{NO_QUERY}None",
+    "skyreid.search(table, [0.5, 1])": f"{NO_QUERY}[0.5, 1] of the type list",
+    "skyreid.search(table, 1.0)": f"{NO_QUERY}1.0 of the type float",
+    "skyreid.search(table, True)": f"{NO_QUERY}True of the type bool",
+    "skyreid.search(table, np.eye(4)[0].astype(int))": (
+        "a query embedding must have the table's size 4; got int64 of the shape (4,)"
+    ),
+    "skyreid.search(table, '0', platform=1)": f"{PLATFORM}1",
+    "skyreid.search(table, '0', platform=['ground'])": f"{PLATFORM}['ground']",
+    "skyreid.search(table, '0', top_k=2.5)": "top_k must be a whole number of at least 1; got 2.5",
+    "skyreid.search(table, '0', exclude='12')": "exclude is a list of tracklet ids; got '12' of the type str",
+    "skyreid.read_benchmark(None, 'data')": "a benchmark is given by its name, one of g2a-vreid, g2a-vreid-v2, mars, "
+    "ls-vid, ls-vid-48, ilids-vid, prid-2011, mevid, manifest; got None",
+    "skyreid.read_benchmark('mars', None)": "the folder of a benchmark is given by its path, a str or a Path; got None",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals():
+    """By call, what it was answered with."""
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input="\n".join(REFUSALS), capture_output=True, text=True, check=True
+    )
+    return dict(zip(REFUSALS, finished.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("call", REFUSALS)
+def test_a_wrong_argument_is_refused_in_words(call, refusals):
+    assert refusals[call] == REFUSALS[call]
