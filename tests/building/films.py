@@ -17,7 +17,7 @@ def write_film(path, pictures, *, codec="png", rate=10, pts=None, turn=None):
     with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}) as film:
         stream = film.add_stream(codec, rate=rate)
         stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = {"png": "rgb24", "ffv1": "bgr0", "gif": "rgb8"}.get(codec, "yuv420p")
+        stream.pix_fmt = {"png": "rgb24", "ffv1": "bgr0", "gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.thread_count = 1
         if turn is not None:
@@ -27,6 +27,40 @@ def write_film(path, pictures, *, codec="png", rate=10, pts=None, turn=None):
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             film.mux(stream.encode(frame))
         film.mux(stream.encode())
+    return path
+
+
+def write_streams(path, *streams, sound_s=0.0):
+    """Write several films into one file, each as (pictures, codec, its disposition); times as at 10 a second."""
+    with av.open(str(path), "w") as film:
+        opened = []
+        for pictures, codec, disposition in streams:
+            stream = film.add_stream(codec, rate=10)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = {"mjpeg": "yuvj420p", "gif": "rgb8"}.get(codec, "yuv420p")
+            stream.codec_context.thread_count = 1
+            stream.disposition = disposition
+            opened.append(stream)
+        sound = film.add_stream("aac", rate=8000) if sound_s else None
+        for number in range(round(sound_s * 8000) // 1024):
+            tone = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            tone.sample_rate, tone.pts = 8000, number * 1024
+            film.mux(sound.encode(tone))
+        for stream, (pictures, _, _) in zip(opened, streams, strict=True):
+            for number, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                film.mux(stream.encode(frame))
+            film.mux(stream.encode())
+    return path
+
+
+def ask_to_be_shown(path, a, b, c, d):
+    """Write a display matrix into the only track of an MP4 or MOV file, in 16.16 fixed point."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40
+    content[matrix : matrix + 36] = struct.pack(">9i", *(round(65536 * e) for e in (a, b, 0, c, d, 0, 0, 0)), 1 << 30)
+    path.write_bytes(content)
     return path
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyreid.building import decode
 from skyreid.building.decode import DecodeLimits, VideoFacts, frames, probe
 from skyreid.errors import VideoError
-from tests.building.films import noise, write_film, write_plain_gif, write_sound
+from tests.building.films import ask_to_be_shown, noise, write_film, write_plain_gif, write_sound, write_streams
 
 IRREGULAR = [5000, 5040, 5100, 5499, 5500, 5510, 5900, 6000, 6001, 7480, 7990, 8000]
 """Presentation times in ms: a variable rate, a hole, and a start that is not 0."""
@@ -95,6 +96,62 @@ def test_a_film_of_a_turned_phone_is_shown_upright(tmp_path, turn, quarters):
     assert (facts.height, facts.width) == first.pixels.shape[:2]
 
 
+@pytest.mark.parametrize(
+    ("matrix", "as_ffmpeg_shows_it"),
+    [
+        ((1, 0, 0, 1), lambda stored: stored),
+        ((-1, 0, 0, 1), lambda stored: stored[:, ::-1]),
+        ((1, 0, 0, -1), lambda stored: stored[::-1]),
+        ((-1, 0, 0, -1), lambda stored: stored[::-1, ::-1]),
+        ((0, 1, 1, 0), lambda stored: stored.swapaxes(0, 1)),
+        ((0, 1, -1, 0), lambda stored: np.rot90(stored, -1)),
+        ((0, -1, 1, 0), lambda stored: np.rot90(stored)),
+        ((0, -1, -1, 0), lambda stored: np.rot90(stored, 2).swapaxes(0, 1)),
+        ((0, 0, 0, 0), lambda stored: stored),
+        ((2, 0, 0, -2), lambda stored: stored[::-1]),
+        ((1, 0.008, -0.008, 1), lambda stored: stored),
+    ],
+)
+def test_a_display_matrix_is_a_matrix(tmp_path, matrix, as_ffmpeg_shows_it):
+    """Kind B4: mirrors and transposes, not only turns; what ffmpeg 5.1 shows was looked up for each."""
+    path = ask_to_be_shown(write_film(tmp_path / "a.mov", noise(2)), *matrix)
+    facts, (first, _) = probe(path), frames(path)
+    np.testing.assert_array_equal(first.pixels, as_ffmpeg_shows_it(noise(2)[0]))
+    assert (facts.height, facts.width) == first.pixels.shape[:2]
+
+
+@pytest.mark.parametrize("matrix", [(0.7, 0.7, -0.7, 0.7), (1, 0.5, 0, 1)])
+def test_an_odd_angle_is_refused(tmp_path, matrix):
+    """Kind B4."""
+    path = ask_to_be_shown(write_film(tmp_path / "a.mov", noise(2)), *matrix)
+    assert refusal(path).startswith("asks to be shown turned by ")
+
+
+SMALL, LARGE = (np.repeat(noise(1, height=h, width=w), 12, axis=0) for h, w in ((48, 64), (96, 128)))
+
+
+@pytest.mark.parametrize(
+    ("name", "streams", "taken"),
+    [
+        ("default.mp4", [(LARGE, "mpeg4", 0), (SMALL, "mpeg4", Disposition.default)], 1),
+        ("preview.mp4", [(SMALL, "mpeg4", 0), (LARGE, "mpeg4", Disposition.default)], 1),
+        ("size.avi", [(SMALL, "mpeg4", 0), (LARGE, "mpeg4", 0)], 1),
+        ("equal.avi", [(SMALL, "mpeg4", 0), (SMALL, "mpeg4", 0)], 0),
+        ("cover.mov", [(LARGE[:1], "mjpeg", Disposition.default), (SMALL, "mpeg4", 0)], 1),
+        ("cover.mkv", [(LARGE[:1], "mjpeg", Disposition.default), (SMALL, "mpeg4", Disposition.default)], 1),
+        ("thumbs.mp4", [(SMALL, "mpeg4", 0), (LARGE[:1], "mjpeg", Disposition.attached_pic)], 0),
+    ],
+)
+def test_the_film_is_the_stream_that_players_show(tmp_path, name, streams, taken):
+    """Kind B4: the default flag, then the size, never a cover or a preview; and it is said."""
+    path = write_streams(tmp_path / name, *streams)
+    facts = probe(path)
+    assert (facts.height, facts.width) == streams[taken][0][0].shape[:2]
+    assert facts.stream_taken.startswith(f"stream {taken} (mpeg4 {facts.width}x{facts.height})")
+    assert f"; not stream {1 - taken} (" in facts.stream_taken
+    assert len(list(frames(path))) == 12
+
+
 def test_facts_are_those_of_the_file(tmp_path, irregular):
     path = write_film(tmp_path / "a.mp4", noise(20, width=64, height=48), codec="libx264", rate=10)
     assert probe(path) == VideoFacts(codec="h264", width=64, height=48, duration_s=2.0, frame_rate=10.0, num_frames=20)
@@ -151,6 +208,59 @@ def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path):
     content = write_film(tmp_path / "a.mkv", noise(30), codec="ffv1").read_bytes()
     (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
     assert refusal(tmp_path / "cut.mkv").startswith("is cut: its header promises 3.00 s, its pictures end after 1.")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "mjpeg"), ("a.ogv", "libvpx"), ("a.gif", "gif")])
+def test_a_cut_is_noticed_where_every_frame_that_is_left_decodes(tmp_path, name, codec):
+    """Kind B4: by the header's number of frames, or by the mark that ends the format."""
+    film = write_streams(tmp_path / name, (noise(40, height=48, width=64), codec, 0))
+    assert len(list(frames(film))) == 40
+    content = film.read_bytes()
+    for share in (0.4, 0.6, 0.8):
+        size = content.rindex(b"00dc", 0, int(len(content) * share)) if name == "a.avi" else int(len(content) * share)
+        (tmp_path / f"cut{name}").write_bytes(content[:size])
+        assert refusal(tmp_path / f"cut{name}").startswith(("is cut: it", "is damaged or cut after "))
+
+
+def test_a_cut_is_noticed_by_the_length_of_the_whole_where_no_stream_tells_its_own(tmp_path):
+    """Kind B4."""
+    film = write_streams(tmp_path / "a.flv", (noise(40, height=48, width=64), "flv", 0), sound_s=3.0)
+    assert len(list(frames(film))) == 40
+    content = film.read_bytes()
+    tag = 13
+    while tag < len(content) * 0.6:
+        tag += 11 + int.from_bytes(content[tag + 1 : tag + 4], "big") + 4
+    (tmp_path / "cut.flv").write_bytes(content[:tag])
+    assert refusal(tmp_path / "cut.flv").startswith("is cut: its header promises 4.")
+
+
+def test_an_avi_with_empty_frames_is_whole(tmp_path):
+    """A recorder that misses a moment writes frames of 0 bytes, which its header counts."""
+    times = [100 * number for number in range(40) if number % 4 != 3]
+    film = write_film(tmp_path / "a.avi", noise(30, height=48, width=64), codec="mjpeg", pts=times)
+    assert [round(1000 * frame.time_s) for frame in frames(film)] == times
+
+
+def test_a_time_stamp_that_jumps_is_said(tmp_path):
+    """Kind B4: where, and by how much."""
+    times = [*range(0, 2000, 100), *range(14_500, 15_500, 100), *range(75_000, 75_500, 100)]
+    ends = []
+    film = write_film(tmp_path / "a.mkv", noise(len(times)), codec="ffv1", pts=times)
+    list(frames(film, interval_s=5.0, at_end=ends.append))
+    (end,) = ends
+    assert (end.num_frames, end.end_s, end.num_holes) == (35, 75.5, 2)
+    assert end.holes_in_words() == (
+        "time stamps jump ahead by 12.60 s to frame 20 at 14.50 s, by 59.60 s to frame 30 at 75.00 s"
+    )
+
+
+def test_frames_that_are_far_apart_throughout_jump_nowhere(tmp_path):
+    ends = []
+    film = write_film(tmp_path / "a.mkv", noise(8), codec="ffv1", pts=range(0, 40_000, 5000))
+    list(frames(film, at_end=ends.append))
+    assert (ends[0].num_frames, ends[0].holes_in_words()) == (8, None)
+    assert next(frames(film, at_end=ends.append)).index == 0
+    assert len(ends) == 1
 
 
 def test_a_frame_of_another_size_is_refused(tmp_path):

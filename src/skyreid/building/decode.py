@@ -13,7 +13,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -68,6 +68,30 @@ class VideoFacts:
     """Frames a second on average, as the header says."""
     num_frames: int | None
     """As the header says; None where it does not."""
+    stream_taken: str | None = None
+    """Which stream is the film and which are not, in words; None where there is only one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmEnd:
+    """What is known of a video once its last frame is decoded."""
+
+    num_frames: int
+    """That were decoded."""
+    end_s: float
+    """When the last of them ends, after the first one began."""
+    num_holes: int
+    """How often the time stamps jump ahead."""
+    holes: tuple[tuple[int, float, float], ...]
+    """The first of them: the frame after it, its time, and the seconds from the frame before."""
+
+    def holes_in_words(self) -> str | None:
+        """Where time jumps, for people; None where it does not."""
+        if not self.num_holes:
+            return None
+        told = ", ".join(f"by {by_s:.2f} s to frame {index} at {at_s:.2f} s" for index, at_s, by_s in self.holes)
+        more = f" and {self.num_holes - len(self.holes)} more" if self.num_holes > len(self.holes) else ""
+        return f"time stamps jump ahead {told}{more}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +125,7 @@ def frames(
     interval_s: float | Fraction | None = None,
     max_side: int | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
+    at_end: Callable[[FilmEnd], None] | None = None,
 ) -> Generator[VideoFrame]:
     """Decode every frame and hand over those that are asked for, in presentation order.
 
@@ -115,9 +140,11 @@ def frames(
             numbers and fractions: the frames of 0.5 are among those of 0.1.
         max_side: scale the longer side down to this many pixels; None = as it is.
         limits: for the child.
+        at_end: told once, when the last frame was decoded; never when the loop is left before.
 
     Raises:
-        VideoError: the file is missing, empty, no video, damaged, cut, or beyond the limits.
+        VideoError: the file is missing, empty, no video, damaged, cut, turned by other than quarter turns, goes
+            back in time, or is beyond the limits.
 
     Source: paper section 3.1 (one frame every 0.5 seconds).
     """
@@ -128,6 +155,8 @@ def frames(
         for part in parts:
             if isinstance(part, VideoFrame):
                 yield part
+            elif isinstance(part, FilmEnd) and at_end is not None:
+                at_end(part)
 
 
 def _parts(
@@ -137,7 +166,7 @@ def _parts(
     first_only: bool = False,
     interval: Fraction | None = None,
     max_side: int | None = None,
-) -> Generator[VideoFacts | VideoFrame]:
+) -> Generator[VideoFacts | VideoFrame | FilmEnd]:
     """Run one child and hand over what it tells; whatever happens, nothing of it is left afterwards."""
     if not path.is_file():
         raise VideoError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
@@ -177,6 +206,8 @@ def _parts(
                 case "error":
                     raise VideoError(f"{path}: {message['message']}")
                 case "end":
+                    if not first_only:
+                        yield _end(message)
                     return
                 case "beat":
                     pass
@@ -213,7 +244,7 @@ def _read(pipe: int, size: int, idle_s: float) -> bytearray:
 
 def _facts(message: dict[str, Any]) -> VideoFacts:
     width, height = int(message["width"]), int(message["height"])
-    if int(message["turn"]) % 180:
+    if message["shown"][0]:
         width, height = height, width
     return VideoFacts(
         codec=str(message["codec"]),
@@ -222,6 +253,16 @@ def _facts(message: dict[str, Any]) -> VideoFacts:
         duration_s=None if message["duration_s"] is None else float(message["duration_s"]),
         frame_rate=None if message["frame_rate"] is None else float(message["frame_rate"]),
         num_frames=None if message["num_frames"] is None else int(message["num_frames"]),
+        stream_taken=None if message["stream_taken"] is None else str(message["stream_taken"]),
+    )
+
+
+def _end(message: dict[str, Any]) -> FilmEnd:
+    return FilmEnd(
+        num_frames=int(message["num_frames"]),
+        end_s=float(message["end_s"]),
+        num_holes=int(message["num_holes"]),
+        holes=tuple((int(index), float(at_s), float(by_s)) for index, at_s, by_s in message["holes"]),
     )
 
 
@@ -230,9 +271,13 @@ def _frame(message: dict[str, Any], pipe: int, limits: DecodeLimits) -> VideoFra
     if min(width, height) < 1 or width * height > limits.max_pixels:
         raise LookupError(f"a frame of {width}x{height}")
     pixels = np.frombuffer(_read(pipe, height * width * 3, limits.idle_s), np.uint8)
-    # Counter-clockwise; phones ask for it instead of turning the pixels.
-    upright = np.rot90(pixels.reshape(height, width, 3), int(message["turn"]) // 90)
-    return VideoFrame(int(message["index"]), float(message["time_s"]), np.ascontiguousarray(upright))
+    shown = pixels.reshape(height, width, 3)
+    # Phones and drones ask for it instead of turning the pixels.
+    is_transposed, is_mirrored, is_upside_down = message["shown"]
+    if is_transposed:
+        shown = shown.swapaxes(0, 1)
+    shown = shown[:: -1 if is_upside_down else 1, :: -1 if is_mirrored else 1]
+    return VideoFrame(int(message["index"]), float(message["time_s"]), np.ascontiguousarray(shown))
 
 
 def _death(process: subprocess.Popen[bytes], limits: DecodeLimits) -> str:

@@ -7,10 +7,14 @@ ours and no numpy, so that its address space is the decoder's alone.
 """
 
 import json
+import os
 import re
 import resource
+import struct
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
@@ -24,6 +28,13 @@ CONTAINERS = "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mxf,ogg"
 """Formats that hold their own pictures. Playlists (hls, concat, dash, sdp) would open further files."""
 SHORTFALL_S = 0.5
 """A file that ends this much earlier than its header promises was cut."""
+HOLE_S, HOLE_STEPS = 0.5, 4
+"""A time stamp that lies further ahead than both of these many seconds and usual steps jumps."""
+TOLD_HOLES = 5
+STATE_LENGTH = ("matroska,webm", "flv", "asf")
+"""Formats whose header tells the length of the longest stream; elsewhere it is an estimate."""
+COUNTED_PACKETS = 500
+"""At the start of a file with several pictured streams, to tell stills from films where the header does not."""
 
 
 class Request(TypedDict):
@@ -89,18 +100,16 @@ def _send(pipe: BinaryIO, kind: str, fields: dict[str, object], pixels: bytes | 
 
 
 def _messages(request: Request) -> Iterator[Message]:
-    container, stream = _open(request)
+    container, stream, streams_told = _open(request)
     with container:
+        film = _Film(container, stream, request["max_pixels"])
         promised_s = _promised_s(container, stream)
         interval = None if request["interval"] is None else Fraction(request["interval"])
-        last_tick = -1
-        last_s = end_s = Fraction(0)
-        index = -1
-        for index, time_s, frame in _decoded(container, stream, request["max_pixels"]):
-            shown_s = (frame.duration or 0) * (frame.time_base or 0)
-            end_s, last_s = time_s + max(time_s - last_s, shown_s), time_s
+        last_tick = index = -1
+        for index, time_s, frame in film.frames():
             if index == 0:
-                yield "facts", _facts(stream, frame, promised_s), b""
+                facts = _facts(stream, frame, promised_s)
+                yield "facts", {**facts, "shown": film.shown, "stream_taken": streams_told}, b""
                 if request["first_only"]:
                     return
             tick = index if interval is None else int(time_s / interval)
@@ -108,22 +117,25 @@ def _messages(request: Request) -> Iterator[Message]:
                 yield "beat", {}, b""  # still alive; the caller watches the clock
                 continue
             last_tick = tick
-            yield _picture(index, time_s, frame, request["max_side"])
+            yield _picture(index, time_s, frame, film.shown, request["max_side"])
+        lost = film.missing_end(promised_s) or _missing_mark(request["path"], container.format.name)
     if index < 0:
         raise RefusedError("holds a video stream without a single frame")
-    if promised_s is not None and end_s + Fraction(SHORTFALL_S) < promised_s:
+    if lost is not None:
         raise RefusedError(
-            f"is cut: its header promises {float(promised_s):.2f} s, its pictures end after {float(end_s):.2f} s; "
+            f"is cut: {lost}, its pictures end after {float(film.end_s):.2f} s; "
             "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
         )
-    yield "end", {}, b""
+    holes = film.holes()
+    told = {"num_holes": len(holes), "holes": holes[:TOLD_HOLES]}
+    yield "end", {"num_frames": index + 1, "end_s": float(film.end_s), **told}, b""
 
 
-def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
+def _open(request: Request) -> "tuple[InputContainer, VideoStream, str | None]":
+    """Open the file and take the stream that players show; the third says which, where there are several."""
     # Here, after the limits, so that they also hold for what the library does when it loads.
     import av
     from av.error import FFmpegError
-    from av.stream import Disposition
 
     try:
         container = av.open(
@@ -133,12 +145,8 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
         )
     except FFmpegError as error:
         raise _refusal("is not a video that can be decoded", error) from error
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not streams:
-        raise RefusedError(
-            "holds no video stream (a recording that broke off before its index was written looks so too)"
-        )
-    context = streams[0].codec_context
+    stream, told = _shown_stream(container)
+    context = stream.codec_context
     if context is None:
         raise RefusedError("holds a video stream of a kind that cannot be decoded here")
     if context.width * context.height > request["max_pixels"]:
@@ -149,48 +157,161 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream]":
     context.options = {"max_pixels": str(request["max_pixels"])}
     # One thread: its memory then does not depend on the machine, and sources run beside each other anyway.
     context.thread_count = 1
-    return container, streams[0]
+    return container, stream, told
 
 
-def _decoded(
-    container: "InputContainer", stream: "VideoStream", max_pixels: int
-) -> "Iterator[tuple[int, Fraction, VideoFrame]]":
-    """Every frame with its number and its time after the first, in presentation order."""
-    from av.error import ArgumentError, FFmpegError
+def _shown_stream(container: "InputContainer") -> "tuple[VideoStream, str | None]":
+    """The film as players choose it: never a cover, a thumbnail or a still; by default flag, then by size."""
+    from av.stream import Disposition
 
-    size = (0, 0)
-    first_s = last_s = step_s = Fraction(0)
-    index = -1
-    try:
-        for index, frame in enumerate(container.decode(stream)):
-            if frame.is_corrupt:
-                raise RefusedError(f"is damaged at frame {index}; re-encode it (ffmpeg -i IN OUT) to accept that")
-            if frame.rotation % 90:
-                raise RefusedError(f"asks to be shown turned by {frame.rotation} degrees; only quarter turns are done")
-            # AVI stores the order of decoding only, and what stands in pts there is wrong for B-frames.
-            ticks = frame.dts if container.format.name == "avi" else frame.pts
-            if ticks is not None and frame.time_base is not None:
-                time_s = ticks * frame.time_base
-            elif stream.average_rate:
-                time_s = last_s + (step_s or 1 / Fraction(stream.average_rate))
-            else:
-                raise RefusedError("has neither times nor a frame rate; re-mux it (ffmpeg -r RATE -i IN -c copy OUT)")
-            if index == 0:
-                size, first_s, last_s = (frame.width, frame.height), time_s, time_s
-            if (frame.width, frame.height) != size:
-                now = (frame.width, frame.height)
-                raise RefusedError(f"changes its frame size from {size} to {now} at frame {index}; cut it there")
-            step_s, last_s = time_s - last_s, time_s
-            if step_s < 0:
-                raise RefusedError(
-                    f"goes back in time by {-float(step_s):.3f} s at frame {index}; re-encode it (ffmpeg -i IN OUT)"
-                )
-            yield index, time_s - first_s, frame
-    except FFmpegError as error:
-        if index < 0 and isinstance(error, ArgumentError):  # what the decoder says of max_pixels, too
-            what = f"is damaged, or has frames of more than {max_pixels} pixels (DecodeLimits.max_pixels)"
-            raise RefusedError(what) from error
-        raise _refusal(f"is damaged or cut after {index + 1} frames", error) from error
+    never = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
+    streams = [stream for stream in container.streams.video if not stream.disposition & never]
+    if len(streams) > 1:
+        numbers = _frame_numbers(container, streams)
+        streams = [stream for stream in streams if numbers[stream.index] > 1] or streams
+    if not streams:
+        raise RefusedError(
+            "holds no video stream (a recording that broke off before its index was written looks so too)"
+        )
+
+    def rank(stream: "VideoStream") -> tuple[bool, int, int]:
+        return bool(stream.disposition & Disposition.default), _pixels(stream), -stream.index
+
+    taken = max(streams, key=rank)
+    others = [stream for stream in container.streams.video if stream is not taken]
+    if not others:
+        return taken, None
+    marked = ", the default" if taken.disposition & Disposition.default else ""
+    return taken, f"{_in_words(taken)}{marked}; not {', '.join(map(_in_words, others))}"
+
+
+def _frame_numbers(container: "InputContainer", streams: "Sequence[VideoStream]") -> dict[int, int]:
+    """How many frames each stream has: as the header says, else as many as are seen at the start of the file."""
+    numbers = {stream.index: stream.frames for stream in streams}
+    if all(numbers.values()):
+        return numbers
+    seen: Counter[int] = Counter()
+    for place, packet in enumerate(container.demux()):
+        seen[packet.stream.index] += packet.size > 0
+        if place == COUNTED_PACKETS:
+            break
+    container.seek(0)
+    return {index: number or seen[index] for index, number in numbers.items()}
+
+
+def _pixels(stream: "VideoStream") -> int:
+    context = stream.codec_context
+    return 0 if context is None else context.width * context.height
+
+
+def _in_words(stream: "VideoStream") -> str:
+    context = stream.codec_context
+    what = "of an unknown kind" if context is None else f"{context.name} {context.width}x{context.height}"
+    return f"stream {stream.index} ({what})"
+
+
+@dataclass
+class _Film:
+    """One pass over the pictures of a stream, and what was noticed on the way."""
+
+    container: "InputContainer"
+    stream: "VideoStream"
+    max_pixels: int
+    shown: tuple[bool, bool, bool] = (False, False, False)
+    """How the file asks to be shown: rows and columns exchanged, then mirrored left to right, then upside down."""
+    end_s: Fraction = Fraction(0)
+    """When the last picture ends, after the first one began."""
+    last_packet_s: Fraction = Fraction(0)
+    """When the last packet of any stream ends, by the file's own clock."""
+    _steps: Counter[int] = field(default_factory=Counter)
+    """How often each step from frame to frame was seen, in milliseconds."""
+    _longest: list[tuple[Fraction, int, Fraction]] = field(default_factory=list)
+    """Steps of at least HOLE_S, with the frame after them and its time."""
+
+    def frames(self) -> "Iterator[tuple[int, Fraction, VideoFrame]]":
+        """Every frame with its number and its time after the first, in presentation order."""
+        from av.error import ArgumentError, FFmpegError
+
+        size = (0, 0)
+        first_s = last_s = step_s = Fraction(0)
+        index, rotation = -1, 0
+        try:
+            for index, frame in enumerate(self._decoded()):
+                if frame.is_corrupt:
+                    raise RefusedError(f"is damaged at frame {index}; re-encode it (ffmpeg -i IN OUT) to accept that")
+                time_s = self._time_s(frame, last_s, step_s)
+                if index == 0:
+                    size, first_s, last_s = (frame.width, frame.height), time_s, time_s
+                    # Once: a frame that was asked for its side data is a circle, and stays in memory for long.
+                    self.shown, rotation = _as_shown(frame), frame.rotation
+                if (frame.width, frame.height) != size:
+                    now = (frame.width, frame.height)
+                    raise RefusedError(f"changes its frame size from {size} to {now} at frame {index}; cut it there")
+                if frame.rotation != rotation:
+                    raise RefusedError(f"changes how it asks to be turned at frame {index}; cut it there")
+                step_s, last_s = time_s - last_s, time_s
+                if step_s < 0:
+                    raise RefusedError(
+                        f"goes back in time by {-float(step_s):.3f} s at frame {index}, "
+                        f"{float(time_s - step_s - first_s):.3f} s after its start; re-encode it (ffmpeg -i IN OUT)"
+                    )
+                self._note(index, time_s - first_s, step_s, frame)
+                yield index, time_s - first_s, frame
+        except FFmpegError as error:
+            if index < 0 and isinstance(error, ArgumentError):  # what the decoder says of max_pixels, too
+                what = f"is damaged, or has frames of more than {self.max_pixels} pixels (DecodeLimits.max_pixels)"
+                raise RefusedError(what) from error
+            raise _refusal(f"is damaged or cut after {index + 1} frames", error) from error
+
+    def holes(self) -> list[tuple[int, float, float]]:
+        """Where time jumps ahead: the frame after it, when that is shown, and by how many seconds."""
+        seen, usual_ms = 0, 0
+        for usual_ms in sorted(self._steps):
+            seen += self._steps[usual_ms]
+            if 2 * seen >= self._steps.total():
+                break
+        return [
+            (index, float(time_s), float(step_s))
+            for step_s, index, time_s in self._longest
+            if step_s * 1000 > HOLE_STEPS * usual_ms
+        ]
+
+    def missing_end(self, promised_s: Fraction | None) -> str | None:
+        """What the header promises and the file, read to its end, does not hold."""
+        whole_s = Fraction(self.container.duration or 0, 1_000_000)
+        if promised_s is not None:
+            is_short = self.end_s + Fraction(SHORTFALL_S) < promised_s
+        else:
+            promised_s = whole_s
+            is_stated = self.container.format.name in STATE_LENGTH
+            is_short = is_stated and self.last_packet_s + Fraction(SHORTFALL_S) < whole_s
+        return f"its header promises {float(promised_s):.2f} s" if is_short else None
+
+    def _decoded(self) -> "Iterator[VideoFrame]":
+        for packet in self.container.demux():  # all streams: where one ends is known only by its last packet
+            if packet.pts is not None and packet.time_base is not None:
+                end_s = (packet.pts + (packet.duration or 0)) * packet.time_base
+                self.last_packet_s = max(self.last_packet_s, end_s)
+            if packet.stream.index == self.stream.index:
+                yield from packet.decode()  # type: ignore[misc]
+
+    def _time_s(self, frame: "VideoFrame", last_s: Fraction, step_s: Fraction) -> Fraction:
+        # AVI stores the order of decoding only, and what stands in pts there is wrong for B-frames.
+        ticks = frame.dts if self.container.format.name == "avi" else frame.pts
+        if ticks is not None and frame.time_base is not None:
+            return ticks * frame.time_base
+        if not self.stream.average_rate:
+            raise RefusedError("has neither times nor a frame rate; re-mux it (ffmpeg -r RATE -i IN -c copy OUT)")
+        return last_s + (step_s or 1 / Fraction(self.stream.average_rate))
+
+    def _note(self, index: int, time_s: Fraction, step_s: Fraction, frame: "VideoFrame") -> None:
+        shown_s = (frame.duration or 0) * (frame.time_base or 0)
+        self.end_s = time_s + max(step_s, shown_s)
+        if index == 0:
+            return
+        self._steps[round(step_s * 1000)] += 1
+        if step_s > Fraction(HOLE_S):
+            self._longest.append((step_s, index, time_s))
 
 
 def _refusal(what: str, error: "FFmpegError") -> Exception:
@@ -201,6 +322,9 @@ def _refusal(what: str, error: "FFmpegError") -> Exception:
 
 def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction | None:
     """How long the pictures last by the header, where it tells of the pictures and not of the sound."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        # Of a cut AVI the library tells the length of what is left; empty frames count, as they do in dts.
+        return stream.frames / Fraction(stream.average_rate)
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
     # Matroska tells the end instead: of each stream in a tag, of the longest one in the header.
@@ -212,19 +336,92 @@ def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction 
     return None
 
 
+def _missing_mark(path: str, container: str) -> str | None:
+    """Which mark of its end a file lacks, where the format sets one and promises no length."""
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would only be loaded for this
+        if container == "gif" and not _gif_is_whole(file):
+            return "it breaks off before the mark of its end"
+        if container == "ogg" and not _ogg_is_whole(file):
+            return "its last page is not marked as the last"
+    return None
+
+
+def _gif_is_whole(file: BinaryIO) -> bool:
+    """Whether the blocks of a GIF lead to its trailer (GIF89a specification, section 27)."""
+
+    def skip_colours(packed: int) -> None:
+        file.seek(3 << ((packed & 7) + 1) if packed & 128 else 0, os.SEEK_CUR)
+
+    skip_colours(file.read(13)[10])
+    while block := file.read(1):
+        if block == b";":
+            return True
+        if block == b"\x21":
+            file.seek(1, os.SEEK_CUR)  # the label
+        elif block == b",":
+            descriptor = file.read(9)
+            if len(descriptor) < 9:
+                return False
+            skip_colours(descriptor[8])
+            file.seek(1, os.SEEK_CUR)  # the size of a code
+        else:
+            return True  # no block: whatever this is, it is not a file that merely ends early
+        while size := file.read(1):
+            if size == b"\0":
+                break
+            file.seek(size[0], os.SEEK_CUR)
+    return False
+
+
+def _ogg_is_whole(file: BinaryIO) -> bool:
+    """Whether the last page of an Ogg file is the last of its stream (RFC 3533, section 6)."""
+    size = os.fstat(file.fileno()).st_size
+    is_last = False
+    while len(header := file.read(27)) == 27 and header.startswith(b"OggS"):
+        lengths = file.read(header[26])
+        file.seek(sum(lengths), os.SEEK_CUR)
+        is_last = bool(header[5] & 4) and file.tell() <= size
+    return is_last
+
+
+def _as_shown(frame: "VideoFrame") -> tuple[bool, bool, bool]:
+    """Read the display matrix: rows and columns exchanged, then mirrored left to right, then upside down.
+
+    A pixel (x, y) is shown at (a x + c y, b x + d y), y downwards (libavutil/display.h). As ffmpeg does, lengths
+    are ignored and a degree is forgiven.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d, *_ = struct.unpack("<9i" if sys.byteorder == "little" else ">9i", bytes(matrix))
+    forgiven = 0.0175
+    if a and d and abs(b) <= forgiven * abs(a) and abs(c) <= forgiven * abs(d):
+        return False, a < 0, d < 0
+    if b and c and abs(a) <= forgiven * abs(b) and abs(d) <= forgiven * abs(c):
+        return True, c < 0, b < 0
+    if (a, b, c, d) == (0, 0, 0, 0):  # written by some muxers for "as it is"
+        return False, False, False
+    raise RefusedError(
+        f"asks to be shown turned by {frame.rotation % 360} degrees, or slanted "
+        f"(display matrix {a / 65536:g} {b / 65536:g} {c / 65536:g} {d / 65536:g}); only quarter turns and mirrors "
+        "are done; re-encode it (ffmpeg -i IN OUT)"
+    )
+
+
 def _facts(stream: "VideoStream", frame: "VideoFrame", promised_s: Fraction | None) -> dict[str, object]:
     return {
         "codec": stream.codec_context.name,
         "width": frame.width,
         "height": frame.height,
-        "turn": frame.rotation,
         "duration_s": None if promised_s is None else float(promised_s),
         "frame_rate": None if not stream.average_rate else float(stream.average_rate),
         "num_frames": stream.frames or None,
     }
 
 
-def _picture(index: int, time_s: Fraction, frame: "VideoFrame", max_side: int | None) -> Message:
+def _picture(
+    index: int, time_s: Fraction, frame: "VideoFrame", shown: tuple[bool, bool, bool], max_side: int | None
+) -> Message:
     width, height = frame.width, frame.height
     if max_side is not None and max(width, height) > max_side:
         scale = max_side / max(width, height)
@@ -235,7 +432,7 @@ def _picture(index: int, time_s: Fraction, frame: "VideoFrame", max_side: int | 
     row = width * 3
     if plane.line_size != row:  # the scaler pads its rows
         pixels = b"".join(pixels[start : start + row] for start in range(0, height * plane.line_size, plane.line_size))
-    fields = {"index": index, "time_s": float(time_s), "width": width, "height": height, "turn": frame.rotation}
+    fields = {"index": index, "time_s": float(time_s), "width": width, "height": height, "shown": shown}
     return "frame", fields, pixels
 
 
