@@ -8,6 +8,7 @@ nobody knows. Not ONNX: PyTorch's exporter to it needs packages that skyreid doe
 """
 
 import io
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
     content = io.BytesIO()
     torch.export.save(program, content)
     content.seek(0)
-    written = torch.export.load(content)
+    with warnings.catch_warnings():
+        # PyTorch 2.10 warns of a buffer of its own.
+        warnings.filterwarnings("ignore", message="The given buffer is not writable")
+        written = torch.export.load(content)
     takes_any_length = _takes_any_length(written)
     deviation, largest = _compare(
         model, written.module(), (frames, frames + 1) if takes_any_length else (frames,), encoder.image_size
