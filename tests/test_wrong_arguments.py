@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import skyreid
+
 PROGRAM = """
 import sys
 import numpy as np
@@ -31,6 +33,7 @@ NO_TABLE = "a table is an EmbeddingTable, or the path of its .npz file; got "
 NO_QUERY = (
     "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch tensor); got "
 )
+PROTOCOLS = ", ".join(skyreid.PROTOCOLS)
 PLATFORM = "a platform is 'ground' or 'aerial'; got "
 
 REFUSALS = {
@@ -55,6 +58,21 @@ REFUSALS = {
     "skyreid.search(table, '0', platform=['ground'])": f"{PLATFORM}['ground']",
     "skyreid.search(table, '0', top_k=2.5)": "top_k must be a whole number of at least 1; got 2.5",
     "skyreid.search(table, '0', exclude='12')": "exclude is a list of tracklet ids; got '12' of the type str",
+    "skyreid.evaluate(table, None, 'mars')": f"{NO_TABLE}None",
+    "skyreid.evaluate(table, table, None)": f"a protocol is given by its name, one of {PROTOCOLS}; got None",
+    "skyreid.evaluate(table, table, 'mars', ranker=None)": (
+        "a ranker is one of cosine, k-reciprocal, query-expansion, or an object with name and rows; got None"
+    ),
+    "skyreid.evaluate(table, table, 'cross-platform', calibration=3)": (
+        "a calibration is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.evaluate(table, table, 'cross-platform', manifest=3)": (
+        "a manifest is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.compare(table, 'a.json')": (
+        "a result is what `evaluate` gives, or the path of a result file; got an object of the type EmbeddingTable"
+    ),
+    "skyreid.compare(None, None)": "a result is what `evaluate` gives, or the path of a result file; got None",
     "skyreid.read_benchmark(None, 'data')": "a benchmark is given by its name, one of g2a-vreid, g2a-vreid-v2, mars, "
     "ls-vid, ls-vid-48, ilids-vid, prid-2011, mevid, manifest; got None",
     "skyreid.read_benchmark('mars', None)": "the folder of a benchmark is given by its path, a str or a Path; got None",

@@ -1,5 +1,10 @@
-"""Find a person seen by a ground camera in drone footage, and the other way round."""
+"""Find a person seen by a ground camera in drone footage, and the other way round.
 
+Everything here takes paths as strings or `Path`s, and platforms, protocols and benchmarks by name; what it cannot use
+is refused by a `SkyreidError`. docs/python.md shows a first hour.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from skyreid.errors import SkyreidError
@@ -7,21 +12,29 @@ from skyreid.tracklet import Frame, Platform, Tracklet
 
 if TYPE_CHECKING:
     from skyreid.datasets import Benchmark, read_benchmark
-    from skyreid.evaluation.ranking_scores import Scores, evaluate
+    from skyreid.datasets.protocol import PROTOCOLS, EvaluationProtocol
+    from skyreid.evaluation.ranking_scores import Scores
+    from skyreid.evaluation.results.paired_difference import compare
+    from skyreid.evaluation.table_evaluation import TableEvaluation, evaluate
     from skyreid.extraction.loading import ClipEmbedder, load
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
-    from skyreid.retrieval.search import Ranking, search
+    from skyreid.retrieval.search import RankedEntry, Ranking, search
 
 __all__ = [
+    "PROTOCOLS",
     "Benchmark",
     "ClipEmbedder",
     "EmbeddingTable",
+    "EvaluationProtocol",
     "Frame",
     "Platform",
+    "RankedEntry",
     "Ranking",
     "Scores",
     "SkyreidError",
+    "TableEvaluation",
     "Tracklet",
+    "compare",
     "evaluate",
     "load",
     "load_table",
@@ -31,12 +44,17 @@ __all__ = [
 ]
 
 _LOADED_ON_USE = {
+    "PROTOCOLS": "skyreid.datasets.protocol",
     "Benchmark": "skyreid.datasets",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
+    "EvaluationProtocol": "skyreid.datasets.protocol",
+    "RankedEntry": "skyreid.retrieval.search",
     "Ranking": "skyreid.retrieval.search",
     "Scores": "skyreid.evaluation.ranking_scores",
-    "evaluate": "skyreid.evaluation.ranking_scores",
+    "TableEvaluation": "skyreid.evaluation.table_evaluation",
+    "compare": "skyreid.evaluation.results.paired_difference",
+    "evaluate": "skyreid.evaluation.table_evaluation",
     "load": "skyreid.extraction.loading",
     "load_table": "skyreid.retrieval.embedding_table",
     "read_benchmark": "skyreid.datasets",
@@ -48,7 +66,10 @@ _LOADED_ON_USE = {
 
 def __getattr__(name: str) -> object:
     if name in _LOADED_ON_USE:
-        from importlib import import_module
-
         return getattr(import_module(_LOADED_ON_USE[name]), name)
     raise AttributeError(f"module 'skyreid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what can be completed, loaded or not."""
+    return sorted({*globals(), *__all__})

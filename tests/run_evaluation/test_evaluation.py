@@ -9,7 +9,7 @@ import pytest
 
 from skyreid.checkpoint import weights_sha256
 from skyreid.errors import CheckpointError, DatasetError
-from skyreid.evaluation.results.paired_difference import compare_results
+from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.simulated import vsla_clip_simulated
@@ -89,7 +89,7 @@ def test_another_sampling_is_other_embeddings_of_the_same_tracklets(evaluation, 
 def test_results_of_two_samplings_are_not_compared(evaluation, run):
     a, b = (read_result(run / "evaluation" / f"ground-to-aerial.{s}.cosine.json") for s in ("one-clip", "all-frames"))
     with pytest.raises(ValueError, match="sampling: one-clip and all-frames"):
-        compare_results(a, b)
+        compare(a, b)
 
 
 def test_the_page_says_that_the_people_are_drawn_and_shows_where_the_model_looked(evaluation):

@@ -16,10 +16,9 @@ def compare(a: File, b: File, *, json: bool = False) -> None:
         b: result file of the other; unlike protocols are refused.
         json: print JSON.
     """
-    from skyreid.evaluation.results.paired_difference import compare_results
-    from skyreid.evaluation.results.result_file import read_result
+    from skyreid.evaluation.results.paired_difference import compare as compare_results
 
-    difference = compare_results(read_result(a), read_result(b))
+    difference = compare_results(a, b)
     show_result(difference.lines(), difference.to_json(), json=json)
 
 

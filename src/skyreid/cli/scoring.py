@@ -62,45 +62,23 @@ def evaluate_tables(
         model: name of what made the embeddings, for the result file.
         json: print JSON.
     """
-    from dataclasses import replace
+    from skyreid.evaluation.table_evaluation import evaluate
 
-    from skyreid.datasets.manifest import read_manifest
-    from skyreid.datasets.protocol import PROTOCOLS
-    from skyreid.evaluation.calibration.calibration import load_calibration
-    from skyreid.evaluation.calibration.reliability import reliability
-    from skyreid.evaluation.pairs.pair_scores import pair_scores
-    from skyreid.evaluation.results.result_file import write_result
-    from skyreid.evaluation.results.scored_tables import KnownFacts, score_tables
-    from skyreid.evaluation.results.slices import columns_of
-    from skyreid.retrieval.cosine import COSINE
-    from skyreid.retrieval.embedding_table import load_table
-    from skyreid.retrieval.manifest_agreement import check_against_manifest
-    from skyreid.retrieval.query_expansion import QueryExpansion
-    from skyreid.retrieval.reranking import KReciprocal
-
-    asking, searched = load_table(query), load_table(gallery)
-    by = {"cosine": COSINE, "k-reciprocal": KReciprocal(), "query-expansion": QueryExpansion()}[ranker]
-    fitted = None if calibration is None else load_calibration(calibration)
-    facts, columns = KnownFacts(dataset=dataset, model=model), {}
-    if manifest is not None:
-        listed = read_manifest(manifest)
-        check_against_manifest(asking, listed)
-        check_against_manifest(searched, listed)
-        facts, columns = replace(facts, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
     with Bars() as bars:
-        scored = score_tables(
-            asking, searched, PROTOCOLS[protocol], ranker=by, facts=facts, columns=columns, progress=bars
+        evaluation = evaluate(
+            query,
+            gallery,
+            protocol,
+            ranker=ranker,
+            pairs=pairs,
+            manifest=manifest,
+            calibration=calibration,
+            out=out,
+            dataset=dataset,
+            model=model,
+            progress=bars,
         )
-        if out is not None:
-            write_result(out, scored.result)
-        lines, content = scored.lines(), scored.to_json()
-        if pairs:
-            decided = pair_scores(asking, searched, PROTOCOLS[protocol], ranker=by, progress=bars)
-            lines, content = [*lines, *decided.lines()], {**content, "pairs": decided.to_json()}
-        if fitted is not None:
-            tried = reliability(fitted, asking, searched, PROTOCOLS[protocol], ranker=by, progress=bars)
-            lines, content = [*lines, *tried.lines()], {**content, "calibration": tried.to_json()}
-    show_result(lines, content, json=json)
+    show_result(evaluation.lines(), evaluation.to_json(), json=json)
 
 
 def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.results.paired_difference import compare_results
+from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import EvaluationResult
 from tests.evaluation.results.result_examples import example_result
 
@@ -14,7 +14,7 @@ B = example_result(precisions=[0.5, 0.5, 1.0, 1.0, 1.0, 0.25, 0.2], seed=1, mode
 
 
 def test_the_difference_is_that_of_the_scores_with_who_changed_most():
-    found = compare_results(A, B)
+    found = compare(A, B)
     assert (found.queries, found.better, found.worse) == (7, 4, 2)
     assert found.mAP.test.difference.value == pytest.approx(found.mAP.b - found.mAP.a) == pytest.approx(0.9 / 7)
     assert found.rank_1.test.difference.value == pytest.approx(found.rank_1.b - found.rank_1.a) == pytest.approx(1 / 7)
@@ -39,17 +39,17 @@ def test_the_order_of_the_queries_does_not_matter():
         seed=1,
         model_sha256="b" * 64,
     )
-    assert compare_results(A, shuffled).mAP.test == compare_results(A, B).mAP.test
-    assert compare_results(A, shuffled).most_changed == compare_results(A, B).most_changed
+    assert compare(A, shuffled).mAP.test == compare(A, B).mAP.test
+    assert compare(A, shuffled).most_changed == compare(A, B).most_changed
 
 
 def test_a_result_equals_itself():
-    found = compare_results(A, A)
+    found = compare(A, A)
     assert (found.better, found.worse, found.most_changed, found.mAP.test.p_value) == (0, 0, (), 1.0)
 
 
 def test_a_person_reads_cards_scores_and_queries():
-    lines = compare_results(A, B).lines()
+    lines = compare(A, B).lines()
     assert lines[:2] == [
         "A: vsla-clip, seed 0, weights aaaaaaaaaaaa, commit cccccccccccc",
         "B: vsla-clip, seed 1, weights bbbbbbbbbbbb, commit cccccccccccc",
@@ -66,13 +66,13 @@ def test_a_person_reads_cards_scores_and_queries():
 
 def test_what_neither_states_and_what_is_simulated_is_said():
     a = example_result(split=None, simulated=True)
-    text = "\n".join(compare_results(a, a).lines())
+    text = "\n".join(compare(a, a).lines())
     assert "\nstated by neither, so not compared: split\n" in text
     assert "SIMULATED DATA" in text
 
 
 def test_a_program_reads_the_same():
-    content = json.loads(json.dumps(compare_results(A, B).to_json()))
+    content = json.loads(json.dumps(compare(A, B).to_json()))
     assert content["mAP"]["test"]["difference"]["value"] == pytest.approx(0.9 / 7)
     assert content["most_changed"][0] == {
         "tracklet_id": "q4",
@@ -85,7 +85,7 @@ def test_a_program_reads_the_same():
 def test_ids_may_be_numbers():
     numbered = example_result(ids=[7, 8, 9])
     other = example_result(ids=[7, 8, 9], precisions=[1.0, 1.0, 0.25])
-    assert [query.tracklet_id for query in compare_results(numbered, other).most_changed] == [8]
+    assert [query.tracklet_id for query in compare(numbered, other).most_changed] == [8]
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_ids_may_be_numbers():
 )
 def test_what_cannot_be_compared_is_refused(b: EvaluationResult, message):
     with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
-        compare_results(example_result(), b)
+        compare(example_result(), b)

@@ -21,12 +21,13 @@ Source: ISO/IEC 19795-1, identification performance.
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.config_json import from_json, to_json
 from skyreid.datasets.protocol import EvaluationProtocol
@@ -265,17 +266,31 @@ def _model(sha256: str | None) -> str:
     return "an unknown model" if sha256 is None else f"model {sha256[:12]}"
 
 
-def save_calibration(path: Path, calibration: Calibration) -> None:
+def save_calibration(path: str | PathLike[str], calibration: Calibration) -> None:
     """Write a calibration as JSON, whole or not at all."""
-    write_atomically(path, [json.dumps(calibration.to_json(), indent=2).encode(), b"\n"])
+    write_atomically(
+        path_of(path, "the file of a calibration"), [json.dumps(calibration.to_json(), indent=2).encode(), b"\n"]
+    )
 
 
-def load_calibration(path: Path) -> Calibration:
+def calibration_of(given: Calibration | str | PathLike[str]) -> Calibration:
+    """Take a calibration, or read the one whose path is given.
+
+    Raises:
+        CalibrationError: what `load_calibration` refuses.
+        SettingError: it is neither.
+    """
+    return given if isinstance(given, Calibration) else load_calibration(given)
+
+
+def load_calibration(path: str | PathLike[str]) -> Calibration:
     """Read a calibration.
 
     Raises:
         CalibrationError: no such file, one of another format, or values that no fit gives.
+        SettingError: the path is none.
     """
+    path = path_of(path, "a calibration")
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:

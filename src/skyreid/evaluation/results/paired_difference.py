@@ -1,13 +1,14 @@
 """Two results on the same queries: how much better one is, and whether that may be luck."""
 
 from dataclasses import asdict, dataclass
+from os import PathLike
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.results.protocol_card import ProtocolCard, differences
-from skyreid.evaluation.results.result_file import EvaluationResult, QueryScores
+from skyreid.evaluation.results.result_file import EvaluationResult, HasResult, QueryScores, result_of
 from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, IntervalConfig, PairedTest, paired_test
 
 MOST_CHANGED = 5
@@ -51,6 +52,13 @@ class PairedDifference:
     """By average precision, the largest change first; who did not change is absent."""
     interval: IntervalConfig
 
+    def __repr__(self) -> str:
+        change = self.mAP.test.difference
+        return (
+            f"PairedDifference(mAP {self.mAP.a:.1%} -> {self.mAP.b:.1%}, B - A {100 * change.value:+.2f} points "
+            f"({100 * change.low:+.2f} to {100 * change.high:+.2f}), p = {self.mAP.test.p_value:.2g})"
+        )
+
     def to_json(self) -> dict[str, object]:
         """What a program reads."""
         return asdict(self)
@@ -84,19 +92,25 @@ class PairedDifference:
         )
 
 
-def compare_results(
-    a: EvaluationResult, b: EvaluationResult, *, config: IntervalConfig = USUAL_INTERVAL
+def compare(
+    a: EvaluationResult | HasResult | str | PathLike[str],
+    b: EvaluationResult | HasResult | str | PathLike[str],
+    *,
+    config: IntervalConfig = USUAL_INTERVAL,
 ) -> PairedDifference:
-    """Compare two results on the same queries.
+    """Compare two results on the same queries: how much better B is than A, and whether that may be luck.
 
     Args:
-        a: what to compare with.
-        b: what is compared.
+        a: what to compare with: what `evaluate` gives, or the path of a result file.
+        b: what is compared, likewise.
         config: how intervals and p-values are made.
 
     Raises:
-        ProtocolError: the cards are unlike, or the queries are others.
+        ProtocolError: the protocol cards are unlike, or the queries are others.
+        ResultError: a file that is no result.
+        SettingError: an argument of another kind.
     """
+    a, b = result_of(a), result_of(b)
     if found := differences(a.card, b.card):
         raise ProtocolError(
             f"scores of unlike protocols cannot be compared (A and B differ in: {'; '.join(found)}); "

@@ -4,15 +4,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.config_json import Json, from_json, to_json
-from skyreid.errors import CheckpointError, ProtocolError, ResultError
+from skyreid.errors import CheckpointError, ProtocolError, ResultError, SettingError
 from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
 from skyreid.evaluation.results.protocol_card import ProtocolCard
 from skyreid.evaluation.results.slices import SliceScore
@@ -94,6 +96,18 @@ class EvaluationResult:
         if len(np.unique(self.per_query.tracklet_ids)) != len(self.per_query):
             raise ResultError("per_query: a tracklet id stands twice")
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {self.scores[name].value:.1%}" for name in ("mAP", "rank-1"))
+        return f"EvaluationResult({self.card.protocol}, {self.card.ranker}: {scores}, {self.queries} queries)"
+
+
+@runtime_checkable
+class HasResult(Protocol):
+    """An evaluation, as `evaluate` gives it."""
+
+    @property
+    def result(self) -> EvaluationResult: ...
+
 
 def make_result(
     query_table: EmbeddingTable,
@@ -161,12 +175,30 @@ def write_result(path: Path, result: EvaluationResult) -> None:
     write_atomically(path, [json.dumps(whole, indent=1, allow_nan=False).encode() + b"\n"])
 
 
-def read_result(path: Path) -> EvaluationResult:
+def result_of(given: EvaluationResult | HasResult | str | PathLike[str]) -> EvaluationResult:
+    """Take a result, that of an evaluation, or read the one whose path is given.
+
+    Raises:
+        ResultError: what `read_result` refuses.
+        SettingError: it is none of them.
+    """
+    if isinstance(given, EvaluationResult):
+        return given
+    if isinstance(given, str | PathLike):
+        return read_result(given)
+    if not isinstance(given, HasResult):
+        raise SettingError(f"a result is what `evaluate` gives, or the path of a result file; got {kind_of(given)}")
+    return given.result
+
+
+def read_result(path: str | PathLike[str]) -> EvaluationResult:
     """Read a result, all of it or nothing.
 
     Raises:
         ResultError: the file is missing, cut, edited or of another version, or it does not add up.
+        SettingError: the path is none.
     """
+    path = path_of(path, "a result")
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:

@@ -1,0 +1,177 @@
+"""Two tables of anyone's embeddings to all that is said about them: what `skyreid evaluate tables` and Python call."""
+
+from dataclasses import dataclass, replace
+from os import PathLike
+
+import numpy as np
+from jaxtyping import Float64
+
+from skyreid.arguments import find_named, kind_of, path_of
+from skyreid.datasets.manifest import read_manifest
+from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
+from skyreid.errors import SettingError
+from skyreid.evaluation.calibration.calibration import Calibration, calibration_of
+from skyreid.evaluation.calibration.reliability import Reliability, reliability
+from skyreid.evaluation.pairs.pair_scores import PairScores, pair_scores
+from skyreid.evaluation.ranking_scores import Scores
+from skyreid.evaluation.results.result_file import EvaluationResult, write_result
+from skyreid.evaluation.results.scored_tables import KnownFacts, ScoredTables, score_tables
+from skyreid.evaluation.results.slices import columns_of
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.cosine import COSINE
+from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
+from skyreid.retrieval.manifest_agreement import check_against_manifest
+from skyreid.retrieval.query_expansion import QueryExpansion
+from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.reranking import KReciprocal
+
+RANKERS: dict[str, Ranker] = {
+    "cosine": COSINE,
+    "k-reciprocal": KReciprocal(),
+    "query-expansion": QueryExpansion(),
+}
+"""What puts a gallery in order, by the names that users give."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableEvaluation:
+    """How well one table finds its people in another, with intervals; every score in 0-1."""
+
+    scored: ScoredTables
+    pairs: PairScores | None = None
+    """Scores of all pairs, where they were asked for."""
+    reliability: Reliability | None = None
+    """Whether a calibration keeps its word on these tables, where one was given."""
+
+    @property
+    def scores(self) -> Scores:
+        """CMC, mAP and mINP, and every query's own."""
+        return self.scored.scores
+
+    @property
+    def result(self) -> EvaluationResult:
+        """Scores with intervals and the protocol card: what `compare` takes and `save` writes."""
+        return self.scored.result
+
+    @property
+    def mAP(self) -> float:  # noqa: N802 - the field's own spelling
+        """Mean average precision."""
+        return self.scores.mAP
+
+    @property
+    def mINP(self) -> float:  # noqa: N802 - the field's own spelling
+        """How soon the last match is reached: 1 is best."""
+        return self.scores.mINP
+
+    @property
+    def cmc(self) -> Float64[np.ndarray, " rank"]:
+        """At index k - 1 the share of queries with a match among the first k."""
+        return self.scores.cmc
+
+    def rank(self, k: int) -> float:
+        """The CMC at rank `k`. Raises ProtocolError outside 1 to CMC_RANKS."""
+        return self.scores.rank(k)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the result file, which `compare` reads."""
+        write_result(path_of(path, "a result file"), self.result)
+
+    def __repr__(self) -> str:
+        scores = self.scores
+        return (
+            f"TableEvaluation({scores.protocol.name}, {self.result.card.ranker}: mAP {self.mAP:.1%}, "
+            f"rank-1 {self.rank(1):.1%}, {scores.queries} queries)"
+        )
+
+    def lines(self) -> list[str]:
+        """What a human reads."""
+        extra = [one for one in (self.pairs, self.reliability) if one is not None]
+        return [*self.scored.lines(), *(line for one in extra for line in one.lines())]
+
+    def to_json(self) -> dict[str, object]:
+        """What a program reads."""
+        pairs = {} if self.pairs is None else {"pairs": self.pairs.to_json()}
+        calibration = {} if self.reliability is None else {"calibration": self.reliability.to_json()}
+        return {**self.scored.to_json(), **pairs, **calibration}
+
+
+def evaluate(
+    query: EmbeddingTable | str | PathLike[str],
+    gallery: EmbeddingTable | str | PathLike[str],
+    protocol: EvaluationProtocol | str,
+    *,
+    ranker: Ranker | str = "cosine",
+    pairs: bool = False,
+    manifest: str | PathLike[str] | None = None,
+    calibration: Calibration | str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
+    dataset: str | None = None,
+    model: str | None = None,
+    progress: Progress = silent,
+) -> TableEvaluation:
+    """Score a query table against a gallery table, of any model: CMC, mAP and mINP with confidence intervals.
+
+    Gallery entries with the junk pid (-1) are never ranked; distractors (0) are ranked like anyone.
+    The two tables may use the same tracklet ids for different tracklets.
+
+    Args:
+        query: the tracklets that ask, or the path of their table.
+        gallery: the tracklets that are searched, or the path of their table; without the queries, as the protocol
+            adds them.
+        protocol: who asks whom, and what is ignored: a name of `PROTOCOLS`, such as "cross-platform" or
+            "ground-to-aerial", or one of your own.
+        ranker: what puts the gallery in order: "cosine", "k-reciprocal", "query-expansion", or one of your own.
+        pairs: also score all pairs: how many of one person are found at false positive rates from 0.1 to 0.0001.
+        manifest: manifest.jsonl to hold pids, camids and platforms against, and to slice the scores by.
+        calibration: of `calibrate`, or the path of its file, to be tried on these tables.
+        out: result file to write.
+        dataset: its name, for the result.
+        model: name of what made the embeddings, for the result.
+        progress: told after every block of queries.
+
+    Raises:
+        TableError: a table that cannot be read, tables of different sizes or models, or others than the manifest says.
+        ProtocolError: no such protocol, or it leaves nobody to ask, nobody to search, or no query with a match.
+        CalibrationError: a calibration that cannot be read.
+        SettingError: no such ranker, or an argument of another kind.
+
+    >>> def crowd(places, platform):
+    ...     rows = np.arange(len(places))
+    ...     return EmbeddingTable(
+    ...         embeddings=np.array(places, dtype=np.float32), pids=rows + 1, camids=rows * 0 + platform,
+    ...         platforms=rows * 0 + platform, tracklet_ids=rows.astype(str),
+    ...     )
+    >>> evaluate(crowd([[1, 0], [0, 1]], 0), crowd([[1, 1], [0, 1]], 1), "ground-to-aerial")
+    TableEvaluation(ground-to-aerial, cosine: mAP 100.0%, rank-1 100.0%, 2 queries)
+    """
+    asking, searched, asked = table_of(query), table_of(gallery), find_protocol(protocol)
+    by = ranker_of(ranker)
+    fitted = None if calibration is None else calibration_of(calibration)
+    facts, columns = KnownFacts(dataset=dataset, model=model), {}
+    if manifest is not None:
+        listed = read_manifest(path_of(manifest, "a manifest"))
+        check_against_manifest(asking, listed)
+        check_against_manifest(searched, listed)
+        facts, columns = replace(facts, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
+    scored = score_tables(asking, searched, asked, ranker=by, facts=facts, columns=columns, progress=progress)
+    evaluation = TableEvaluation(scored=scored)
+    if out is not None:
+        evaluation.save(out)
+    decided = pair_scores(asking, searched, asked, ranker=by, progress=progress) if pairs else None
+    tried = None if fitted is None else reliability(fitted, asking, searched, asked, ranker=by, progress=progress)
+    return replace(evaluation, pairs=decided, reliability=tried)
+
+
+def ranker_of(ranker: Ranker | str) -> Ranker:
+    """Look a ranker up by its name in `RANKERS`; one of your own is taken as it is.
+
+    Raises:
+        SettingError: there is no ranker of this name, or it is none.
+    """
+    if isinstance(ranker, str):
+        return find_named(ranker, RANKERS, "ranker")
+    if not isinstance(ranker, Ranker):
+        raise SettingError(
+            f"a ranker is one of {', '.join(RANKERS)}, or an object with name and rows; got {kind_of(ranker)}"
+        )
+    return ranker
