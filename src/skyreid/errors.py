@@ -2,7 +2,8 @@
 
     SkyreidError
     ├── DatasetError         a benchmark on disk is not what its format says
-    │   └── MissingFrameError    a frame that a tracklet lists is not there
+    │   ├── MissingFrameError    a frame that a tracklet lists is not there
+    │   └── ChangedFrameError    a frame is another picture than the one that was listed
     ├── ManifestError        a manifest is cut, edited or points outside its folder
     ├── TableError           an embedding table lacks an array, or its arrays disagree
     ├── ProtocolError        an evaluation that cannot mean anything
@@ -29,6 +30,10 @@ class DatasetError(SkyreidError):
 
 class MissingFrameError(DatasetError):
     """A frame that a tracklet lists is not there or cannot be read."""
+
+
+class ChangedFrameError(DatasetError):
+    """A frame is another picture than the one that was listed: its bytes have another hash."""
 
 
 class ManifestError(SkyreidError):

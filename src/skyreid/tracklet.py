@@ -53,6 +53,8 @@ class Frame:
     """Presentation time in the source video, in seconds."""
     box: tuple[float, float, float, float] | None = None
     """xyxy in pixels of the source frame."""
+    sha256: str | None = None
+    """Of the file's bytes when it was listed, in hexadecimal digits; None = nobody has hashed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

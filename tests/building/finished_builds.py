@@ -13,6 +13,7 @@ from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.tracklet import Platform
 
+BOX = (1.0, 2.0, 21.0, 52.0)
 HEAD = (1.0, 2.0, 9.0, 6.0)
 
 
@@ -22,7 +23,7 @@ def finished(source, people):
         FinishedTracklet(
             f"{source.name}-{number:04d}",
             person,
-            (Crop(0, 0.0, (1.0, 2.0, 21.0, 52.0), (HEAD,)), Crop(5, 0.5, (1.0, 2.0, 21.0, 52.0))),
+            (Crop(0, 0.0, BOX, (HEAD,), "0" * 64), Crop(5, 0.5, BOX, (), "5" * 64)),
         )
         for number, person in enumerate(people, start=1)
     )

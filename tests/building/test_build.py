@@ -165,6 +165,36 @@ def test_a_finished_build_is_told_again_and_not_touched(pair, finished, whole):
     assert written(finished) == before
 
 
+def test_the_data_hash_covers_what_the_crops_show(tmp_path):
+    """Kind A4: neither masking nor another film moves a box, but each changes every hash."""
+    pictures = smooth(6, height=400, width=200)
+    film = write_film(tmp_path / "gate.mov", pictures)
+    (tmp_path / "gate.txt").write_text("\n".join(f"{index},7,41,21,110,340,1,1,1" for index in range(1, 7)))
+    source = parse_source(f"{film},platform=ground,camera=gate,annotations={tmp_path / 'gate.txt'}")
+    masked = build([source], tmp_path / "masked")
+    plain = build([source], tmp_path / "plain", masking=None)
+    write_film(film, [255 - picture for picture in pictures])
+    inverted = build([source], tmp_path / "inverted", masking=None)
+    for name in ("manifest_sha256", "data_sha256"):
+        assert len({getattr(report, name) for report in (masked, plain, inverted)}) == 3
+    assert read_manifest(plain.manifest_path).data_sha256 == plain.data_sha256
+
+
+def test_a_crop_that_is_not_as_it_was_cut_is_cut_again(pair, finished, whole):
+    """Kind B3 of the hostile hands: emptied, swapped and repainted crops."""
+    crops = sorted((finished / "crops/gate-gate-0001").iterdir())
+    before = tree(finished)
+    for spoil in (
+        lambda: crops[0].write_bytes(b""),
+        lambda: crops[1].rename(crops[2]) and crops[0].rename(crops[1]) and crops[2].rename(crops[0]),
+        lambda: Image.new("RGB", (12, 30), "red").save(crops[3]),
+    ):
+        spoil()
+        report = build(pair, finished)
+        assert report.data_sha256 == whole.data_sha256
+        assert tree(finished) == before
+
+
 def test_a_source_may_be_added(tmp_path, pair, finished):
     before = written(finished)
     build([*pair, write_source(tmp_path / "in", "roof", people=(4,))], finished)

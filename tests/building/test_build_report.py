@@ -7,6 +7,7 @@ from skyreid.building.build_report import BuildReport, SourceReport
 REPORT = BuildReport(
     manifest_path=Path("out/manifest.jsonl"),
     manifest_sha256="00ff",
+    data_sha256="11ee",
     card_path=Path("out/dataset-card.md"),
     identities="annotated",
     sources=(
@@ -33,7 +34,7 @@ def test_a_report_is_one_line_a_source_one_for_the_manifest_and_one_for_the_card
         "C1-a: 11 tracklets of 62 crops from 866 boxes (40 more interpolated) and 20 sampled frames; "
         "1 faces and 5 heads without a found face masked; left out: 2 boxes outside, 4 crops hidden, "
         "3 crops too-short, 3 tracklets too-short, 1 whole tracks hidden",
-        "out/manifest.jsonl: identities annotated, sha256 00ff",
+        "out/manifest.jsonl: identities annotated, data sha256 11ee",
         "out/dataset-card.md: what this data is; fill in terms and consent (skyreid build --help)",
     ]
 

@@ -12,6 +12,7 @@ from skyreid.building.decode import DEFAULT_LIMITS
 from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.content_hash import file_sha256
 from skyreid.errors import SourceError
 from skyreid.progress import silent
 from tests.building.films import drawn_face, noise, smooth, write_film
@@ -48,7 +49,8 @@ def test_the_crop_is_what_the_box_shows_at_each_sampled_frame(tmp_path):
     (tracklet,) = result.tracklets
     assert tracklet.track == 7
     assert tracklet.crops == [
-        Crop(index, index / 10, (10.0 + index, 5.0, 31.0 + index, 50.0)) for index in (0, 5, 10, 15)
+        Crop(index, index / 10, (10.0 + index, 5.0, 31.0 + index, 50.0), (), file_sha256(file))
+        for index, file in zip((0, 5, 10, 15), sorted(tracklet.folder.iterdir()), strict=True)
     ]
     for crop in tracklet.crops:
         left, top, right, bottom = map(int, crop.box)

@@ -14,6 +14,7 @@ from skyreid.building.finished_source import (
 )
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
+from skyreid.content_hash import bytes_sha256
 from skyreid.tracklet import Platform
 
 GREY, DEFAULT = MaskingConfig(), QualityConfig()
@@ -21,7 +22,11 @@ GREY, DEFAULT = MaskingConfig(), QualityConfig()
 
 def committed(out_dir):
     """A record with its crops."""
-    crops = (Crop(0, 0.0, (1.0, 2.0, 3.0, 4.0), ((1.0, 2.0, 2.0, 3.0),)), Crop(5, 0.5, (1.5, 2.0, 3.0, 4.0)))
+    empty = bytes_sha256(b"")
+    crops = (
+        Crop(0, 0.0, (1.0, 2.0, 3.0, 4.0), ((1.0, 2.0, 2.0, 3.0),), empty),
+        Crop(5, 0.5, (1.5, 2.0, 3.0, 4.0), (), empty),
+    )
     report = SourceReport(
         name="C1-a",
         frames_read=2,

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import write_manifest
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -129,7 +130,7 @@ def write_own(root: Path) -> None:
                 platform=platform,
             )
         )
-    write_manifest(root / "manifest.jsonl", tracklets)
+    write_manifest(root / "manifest.jsonl", with_hashes(tracklets))
 
 
 MINIATURES: dict[str, Callable[[Path], None]] = {

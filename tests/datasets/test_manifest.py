@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.datasets.manifest import read_manifest, tracklets_sha256, write_manifest
+from skyreid.datasets.manifest import read_manifest, write_manifest
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.datasets.miniature_trees import write_own
@@ -24,13 +24,14 @@ def tracklet(*paths, tracklet_id="a", pid=1, camid=0):
 
 
 frames = st.builds(
-    lambda name, index, time_s, box: (name, index, time_s, box),
+    lambda name, index, time_s, box, sha256: (name, index, time_s, box, sha256),
     st.text(st.characters(exclude_characters="/\\\0:", codec="utf-8"), min_size=1, max_size=5).filter(
         lambda name: name not in (".", "..")
     ),
     st.none() | st.integers(0, 10**9),
     st.none() | st.floats(0, 1e9),
     st.none() | st.tuples(*[st.floats(-1e6, 1e6)] * 4),
+    st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
 )
 
 
@@ -58,15 +59,16 @@ def test_what_is_written_is_read_back(tmp_path_factory, contents, info):
 
 def test_the_header_describes_the_lines_that_follow(tmp_path):
     sha256 = write_manifest(tmp_path / "m.jsonl", [tracklet(tmp_path / "b/1.jpg")], {"seed": 3})
-    header, body = (tmp_path / "m.jsonl").read_bytes().split(b"\n", 1)
+    header, rest = (tmp_path / "m.jsonl").read_bytes().split(b"\n", 1)
     assert json.loads(header) == {
         "format": "skyreid manifest",
-        "version": 1,
+        "version": 2,
         "num_tracklets": 1,
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "info": {"seed": 3},
+        "sha256": hashlib.sha256(rest).hexdigest(),
     }
     assert json.loads(header)["sha256"] == sha256
+    info, body = rest.split(b"\n", 1)
+    assert json.loads(info) == {"seed": 3}
     assert json.loads(body) == {
         "tracklet_id": "a",
         "pid": 1,
@@ -83,9 +85,8 @@ def test_a_folder_can_move_with_its_manifest(tmp_path):
     before = read_manifest(write_own_root / "manifest.jsonl")
     shutil.move(write_own_root, tmp_path / "there")
     after = read_manifest(tmp_path / "there/manifest.jsonl")
-    assert after.sha256 == before.sha256
+    assert (after.sha256, after.data_sha256) == (before.sha256, before.data_sha256)
     assert after.tracklets[0].frames[0].path == f"{tmp_path}/there/crops/ground-1/000000.jpg"
-    assert tracklets_sha256(after.tracklets) == tracklets_sha256(before.tracklets)
 
 
 def test_writing_replaces_the_old_manifest_and_leaves_nothing_else(tmp_path):
@@ -138,8 +139,17 @@ def test_a_cut_manifest_is_refused_wherever_it_was_cut(own):
 
 def test_an_edited_tracklet_is_refused(own):
     own.write_bytes(own.read_bytes().replace(b'"pid":2', b'"pid":1'))
-    with pytest.raises(ManifestError, match=r"manifest\.jsonl was cut or edited: its tracklets have the sha256"):
+    with pytest.raises(ManifestError, match=r"jsonl was cut or edited: what follows its header has the sha256"):
         read_manifest(own)
+
+
+def test_edited_information_is_refused(tmp_path):
+    """Kind B1 of the hostile hands: what the manifest says of its sources is covered by its hash."""
+    path = tmp_path / "m.jsonl"
+    write_manifest(path, [tracklet(tmp_path / "1.jpg")], {"sources": [{"name": "gate"}]})
+    path.write_bytes(path.read_bytes().replace(b'"gate"', b'"../outside"'))
+    with pytest.raises(ManifestError, match="was cut or edited: what follows its header has the sha256"):
+        read_manifest(path)
 
 
 def test_a_wrong_count_is_refused(own):
@@ -149,9 +159,25 @@ def test_a_wrong_count_is_refused(own):
 
 
 def test_another_version_is_refused(own):
-    own.write_bytes(own.read_bytes().replace(b'"version":1', b'"version":2'))
-    with pytest.raises(ManifestError, match="must be of format 'skyreid manifest', version 1"):
+    own.write_bytes(own.read_bytes().replace(b'"version":2', b'"version":3'))
+    message = "must be of the format 'skyreid manifest', version 1 or 2; got 'skyreid manifest', version 3"
+    with pytest.raises(ManifestError, match=message):
         read_manifest(own)
+
+
+def test_a_manifest_of_the_first_version_is_read_and_knows_no_data_hash(tmp_path):
+    body = json.dumps(GOOD).encode() + b"\n"
+    header = {
+        "format": "skyreid manifest",
+        "version": 1,
+        "num_tracklets": 1,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "info": {"identities": "annotated"},
+    }
+    (tmp_path / "m.jsonl").write_bytes(json.dumps(header).encode() + b"\n" + body)
+    manifest = read_manifest(tmp_path / "m.jsonl")
+    assert [t.tracklet_id for t in manifest.tracklets] == ["a"]
+    assert (manifest.info, manifest.data_sha256) == ({"identities": "annotated"}, None)
 
 
 def test_a_missing_manifest_is_refused(tmp_path):
@@ -161,13 +187,12 @@ def test_a_missing_manifest_is_refused(tmp_path):
 
 def foreign(path, records):
     """Write a manifest as another program might, with a right hash."""
-    body = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    body = b"{}\n" + b"".join(json.dumps(record).encode() + b"\n" for record in records)
     header = {
         "format": "skyreid manifest",
-        "version": 1,
+        "version": 2,
         "num_tracklets": len(records),
         "sha256": hashlib.sha256(body).hexdigest(),
-        "info": {},
     }
     path.write_bytes(json.dumps(header).encode() + b"\n" + body)
 
@@ -193,7 +218,7 @@ GOOD = {"tracklet_id": "a", "pid": 1, "camid": 0, "platform": "ground", "frames"
 )
 def test_a_path_that_could_leave_the_folder_is_refused(tmp_path, path):
     foreign(tmp_path / "m.jsonl", [{**GOOD, "frames": [{"path": path}]}])
-    with pytest.raises(ManifestError, match=r"line 2: a frame's path is relative to the manifest's folder"):
+    with pytest.raises(ManifestError, match=r"line 3: a frame's path is relative to the manifest's folder"):
         read_manifest(tmp_path / "m.jsonl")
 
 
@@ -210,7 +235,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
             (root / "b/1.jpg").symlink_to(outside / "1.jpg")
         foreign(root / "m.jsonl", [GOOD])
         with pytest.raises(
-            ManifestError, match=r"line 2: 'b/1\.jpg' leads out of the manifest's folder through a link"
+            ManifestError, match=r"line 3: 'b/1\.jpg' leads out of the manifest's folder through a link"
         ):
             read_manifest(root / "m.jsonl")
         with pytest.raises(ManifestError, match="frames must lie in the manifest's folder"):
@@ -240,13 +265,14 @@ def test_a_link_within_the_folder_is_allowed(tmp_path):
         ({"frames": [{"path": "b/1.jpg", "time_s": "1"}]}, "a frame's time_s is a number; got '1'"),
         ({"frames": [{"path": "b/1.jpg", "time_s": float("nan")}]}, "a frame's time_s is a number; got nan"),
         ({"frames": [{"path": "b/1.jpg", "box": [1, 2, 3]}]}, "a frame's box is four numbers"),
-        ({"frames": [{"index": 3}]}, "a frame has a path and may have index, time_s and box"),
-        ({"frames": ["b/1.jpg"]}, "a frame has a path and may have index, time_s and box"),
+        ({"frames": [{"path": "b/1.jpg", "sha256": "00FF"}]}, "a frame's sha256 is 64 hexadecimal digits; got '00FF'"),
+        ({"frames": [{"index": 3}]}, "a frame has a path and may have index, time_s, box and sha256"),
+        ({"frames": ["b/1.jpg"]}, "a frame has a path and may have index, time_s, box and sha256"),
     ],
 )
 def test_a_tracklet_of_the_wrong_form_is_refused(tmp_path, change, message):
     foreign(tmp_path / "m.jsonl", [{**GOOD, **change}])
-    with pytest.raises(ManifestError, match=f"m.jsonl: line 2: {message}"):
+    with pytest.raises(ManifestError, match=f"m.jsonl: line 3: {message}"):
         read_manifest(tmp_path / "m.jsonl")
 
 
@@ -254,23 +280,6 @@ def test_an_id_that_stands_twice_is_refused(tmp_path):
     foreign(tmp_path / "m.jsonl", [GOOD, GOOD])
     with pytest.raises(ManifestError, match="tracklet ids must be unique; 'a' stands twice"):
         read_manifest(tmp_path / "m.jsonl")
-
-
-def test_the_hash_of_tracklets_sees_order_names_and_identities_but_not_the_root(tmp_path):
-    def pair(root, pid=1, name="1.jpg"):
-        return [
-            tracklet(f"{root}/train/{name}", tracklet_id="a", pid=pid),
-            tracklet(f"{root}/test/2.jpg", tracklet_id="b", pid=2),
-        ]
-
-    here = tracklets_sha256(pair("/data/g2a"))
-    assert tracklets_sha256(pair("/elsewhere/and/deeper")) == here
-    assert tracklets_sha256(pair(tmp_path)) == here
-    assert tracklets_sha256(pair("relative")) == here
-    assert tracklets_sha256(pair("/data/g2a", pid=3)) != here
-    assert tracklets_sha256(pair("/data/g2a", name="3.jpg")) != here
-    assert tracklets_sha256(pair("/data/g2a")[::-1]) != here
-    assert tracklets_sha256([]) == hashlib.sha256().hexdigest()
 
 
 def test_attributes_are_kept_and_change_the_hash(tmp_path):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from skyreid.datasets import BENCHMARKS
+from skyreid.datasets import BENCHMARKS, read_benchmark
 from skyreid.datasets.benchmark_format import Counts
-from skyreid.datasets.mars_layout import OWN_FILE
+from skyreid.datasets.data_hash import hash_benchmark
+from skyreid.datasets.mars_layout import OWN_FILE, write_mars_layout
 from skyreid.datasets.verification import verify
-from skyreid.errors import DatasetError
+from skyreid.errors import ChangedFrameError, DatasetError
 from tests.datasets.miniature_trees import write_image
 
 MARS_COUNTS = Counts(
@@ -140,6 +141,21 @@ def test_an_extra_file_is_found_at_any_depth(mars):
         ("extra file", "bbox_test/0777/deep/x.jpg"),
         ("extra file", "bbox_train/0001/0001C1T0001F999.jpg"),
     ]
+
+
+def test_a_crop_that_was_repainted_under_its_name_is_found(miniature, tmp_path):
+    """Kind A4, in a folder that we built and in one that we exported: their manifests know every crop."""
+    root = miniature("manifest")
+    exported = tmp_path / "g2a"
+    tracklets = read_benchmark("manifest", root)
+    write_mars_layout(exported, train=[], query=tracklets.query, gallery=tracklets.gallery)
+    assert (verify("manifest", root).findings, verify("g2a-vreid", exported).findings) == ((), ())
+    write_image(root / "crops/aerial-1/000001.jpg", width=7)
+    write_image(exported / "bbox_test/0002/0002C2T0001F003.jpg", width=7)
+    assert findings(verify("manifest", root)) == [("changed image", "crops/aerial-1/000001.jpg")]
+    assert findings(verify("g2a-vreid", exported)) == [("changed image", "bbox_test/0002/0002C2T0001F003.jpg")]
+    with pytest.raises(ChangedFrameError, match=r"0002C2T0001F003\.jpg was changed"):
+        hash_benchmark(read_benchmark("g2a-vreid", exported))
 
 
 def test_overlapping_rows_are_found(mars):

@@ -8,9 +8,15 @@ import torch
 from torch.testing import assert_close
 
 from skyreid.errors import CheckpointError
-from skyreid.training.run_folder import RunLog, TrainingState, open_run
+from skyreid.training.run_folder import RunLog, TrainingState
+from skyreid.training.run_folder import open_run as open_run_of_data
 
 CONFIG = {"seed": 1, "stage1": {"epochs": 3, "schedule": {"peak": 0.1}}, "pretrained": None}
+DATA = "d" * 64
+
+
+def open_run(path, config, *, resume, data_sha256=DATA):
+    return open_run_of_data(path, config, data_sha256=data_sha256, resume=resume)
 
 
 def make_state(epoch=2):
@@ -41,9 +47,9 @@ def kept_steps(folder):
 
 def test_a_fresh_folder_holds_the_configuration_and_no_state(tmp_path):
     folder = open_run(tmp_path / "runs" / "first", CONFIG, resume=False)
-    assert json.loads((tmp_path / "runs" / "first" / "config.json").read_text()) == CONFIG
+    assert json.loads((tmp_path / "runs" / "first" / "config.json").read_text()) == {**CONFIG, "data_sha256": DATA}
     assert folder.load_state() is None
-    assert folder.load_features() is None
+    assert folder.load_features(initial_sha256="0" * 64) is None
 
 
 def test_a_fresh_folder_may_be_resumed_too(tmp_path):
@@ -75,7 +81,7 @@ def test_resuming_with_another_configuration_names_every_field_that_differs(tmp_
     message = f"{tmp_path} was started with another configuration: {differences}"
     with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
         open_run(tmp_path, other, resume=True)
-    assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
+    assert json.loads((tmp_path / "config.json").read_text()) == {**CONFIG, "data_sha256": DATA}
 
 
 def test_the_last_state_that_was_saved_comes_back_whole(tmp_path):
@@ -95,10 +101,29 @@ def test_the_last_state_that_was_saved_comes_back_whole(tmp_path):
 def test_features_come_back_whole(tmp_path):
     folder = open_run(tmp_path, CONFIG, resume=False)
     features, labels = torch.rand(5, 4), torch.tensor([3, 1, 0, 0, 2])
-    folder.save_features(features, labels)
-    again = folder.load_features()
+    folder.save_features(features, labels, initial_sha256="0" * 64)
+    again = folder.load_features(initial_sha256="0" * 64)
     assert torch.equal(again[0], features)
     assert torch.equal(again[1], labels)
+    with pytest.raises(CheckpointError, match=r"started from other weights \(sha256 000000000000, now 111111111111\)"):
+        folder.load_features(initial_sha256="1" * 64)
+
+
+def test_a_run_does_not_go_on_with_other_pictures(tmp_path):
+    """Kind B3 of the hostile hands: the features of the old pictures would be used silently."""
+    open_run(tmp_path, CONFIG, resume=False)
+    message = (
+        f"{tmp_path} was started with other pictures: the data sha256 was dddddddddddd, now it is eeeeeeeeeeee; put "
+        "the data of then back, or start a new run"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+        open_run(tmp_path, CONFIG, data_sha256="e" * 64, resume=True)
+
+
+def test_a_run_of_an_earlier_version_names_that_version(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    with pytest.raises(CheckpointError, match="which did not note its pictures; start a new run"):
+        open_run(tmp_path, CONFIG, resume=True)
 
 
 def test_lines_of_an_epoch_that_was_cut_short_vanish(tmp_path):

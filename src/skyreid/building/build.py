@@ -55,7 +55,8 @@ from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.sources import Source, check_together
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
-from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
+from skyreid.datasets.data_hash import data_sha256
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.manifest_benchmark import as_benchmark
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
@@ -126,12 +127,13 @@ def build(
             quality=quality,
             declaration=declaration,
         )
-        sha256, identities = _commit(info, out_dir, progress)
+        manifest = _commit(info, out_dir, progress)
     return BuildReport(
         manifest_path=out_dir / MANIFEST_FILE,
-        manifest_sha256=sha256,
+        manifest_sha256=manifest.sha256,
+        data_sha256=data_sha256(manifest.tracklets),
         card_path=out_dir / CARD_FILE,
-        identities=identities,
+        identities=str(manifest.info["identities"]),
         sources=tuple(source.report for source in info.finished),
     )
 
@@ -241,12 +243,13 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
     return finished
 
 
-def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[str, str]:
-    """Write what the finished sources are together, the manifest last; returns its hash and who its pids are."""
+def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> Manifest:
+    """Write what the finished sources are together, the manifest last."""
     tracklets, manifest_info = apply_links(out_dir, info.tracklets(out_dir), info.to_json())
     identities = str(manifest_info["identities"])
     statistics = benchmark_statistics(as_benchmark(tracklets), progress)
     write_atomically(out_dir / MASKING_FILE, [json.dumps(masking_report(info)).encode() + b"\n"])
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
-    return write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info), identities
+    sha256 = write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info)
+    return Manifest(tracklets=tuple(tracklets), sha256=sha256, info=manifest_info)

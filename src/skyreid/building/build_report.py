@@ -57,6 +57,9 @@ class BuildReport:
 
     manifest_path: Path
     manifest_sha256: str
+    """Of all that the manifest says."""
+    data_sha256: str
+    """Of who is in it and what their crops are; see `datasets.data_hash`."""
     card_path: Path
     """The dataset card."""
     identities: str
@@ -74,7 +77,7 @@ class BuildReport:
         ]
         if not any(source.tracklets for source in self.sources):
             lines.append("nobody was found: nothing can be embedded or searched")
-        lines.append(f"{self.manifest_path}: identities {self.identities}, sha256 {self.manifest_sha256}")
+        lines.append(f"{self.manifest_path}: identities {self.identities}, data sha256 {self.data_sha256}")
         lines.append(f"{self.card_path}: what this data is; fill in terms and consent (skyreid build --help)")
         return lines
 

@@ -97,7 +97,13 @@ class BuildInfo:
             for tracklet in done.tracklets:
                 folder = out_dir / CROPS / tracklet.tracklet_id
                 frames = tuple(
-                    Frame(str(folder / crop.file_name), index=crop.index, time_s=crop.time_s, box=crop.box)
+                    Frame(
+                        str(folder / crop.file_name),
+                        index=crop.index,
+                        time_s=crop.time_s,
+                        box=crop.box,
+                        sha256=crop.sha256,
+                    )
                     for crop in tracklet.crops
                 )
                 person = tracklet.person if self.identities == ANNOTATED else None

@@ -1,11 +1,14 @@
 """Tracked boxes and a video to crops of people on disk, one folder for each tracklet."""
 
+import io
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from skyreid.building.decode import DecodeLimits, VideoFrame, frames
@@ -13,6 +16,7 @@ from skyreid.building.face_mask import FaceMask
 from skyreid.building.quality import QualityFilter
 from skyreid.building.sharpness import sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
+from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 
@@ -29,8 +33,10 @@ class Crop:
     """Of the frame, from 0."""
     time_s: float
     box: Box
-    masked: tuple[Box, ...] = ()
+    masked: tuple[Box, ...]
     """What was painted over in the frame and shows in the crop, in pixels of the frame."""
+    sha256: str
+    """Of the file, as it was written."""
 
     @property
     def file_name(self) -> str:
@@ -115,10 +121,11 @@ def cut(
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
             going_on[track] = tracklet, frame.time_s
-            crop = Crop(frame.index, frame.time_s, box, tuple(region for region in masked if _meet(region, box)))
             left, top, right, bottom = map(int, box)
-            picture = Image.fromarray(frame.pixels[top:bottom, left:right])
-            picture.save(tracklet.folder / crop.file_name, quality=JPEG_QUALITY)
+            jpeg = _as_jpeg(frame.pixels[top:bottom, left:right])
+            showing = tuple(region for region in masked if _meet(region, box))
+            crop = Crop(frame.index, frame.time_s, box, showing, bytes_sha256(jpeg))
+            (tracklet.folder / crop.file_name).write_bytes(jpeg)
             tracklet.crops.append(crop)
         progress("cut crops", round(frame.time_s), round(duration_s or frame.time_s), video.name)
     if max(tracked.frames, default=0) > last + step:
@@ -139,6 +146,12 @@ def cut(
         faces_detected=detected,
         faces_by_fallback=fallback,
     )
+
+
+def _as_jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
 
 
 def _unfit(frame: VideoFrame, people: Mapping[int, Box], quality: QualityFilter) -> dict[int, str]:

@@ -1,6 +1,5 @@
 """The record of a finished source: what it gave, and from what; its appearance is the commit."""
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -13,10 +12,11 @@ from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
+from skyreid.content_hash import file_sha256
 
 CROPS = "crops"
 RECORDS = "sources"
-BUILDER_VERSION = 2
+BUILDER_VERSION = 3
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
 
@@ -55,11 +55,11 @@ def fingerprint(
     if masking is None:
         how_masked = "none"
     else:
-        model = _sha256(masking.model) if masking.model else None  # wherever the file lies
+        model = file_sha256(masking.model) if masking.model else None  # wherever the file lies
         how_masked = json.dumps({**asdict(masking), "model": model})
     return {
-        "video_sha256": _sha256(source.path),
-        "annotations_sha256": _sha256(source.annotations) if source.annotations else "none",
+        "video_sha256": file_sha256(source.path),
+        "annotations_sha256": file_sha256(source.annotations) if source.annotations else "none",
         "finder": finder,
         "interval_s": str(interval_s),
         "masking": how_masked,
@@ -76,7 +76,7 @@ def write_finished(out_dir: Path, finished: FinishedSource) -> None:
 
 
 def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedSource | None:
-    """The record of a source, if it is there, of this fingerprint, and all its crops are there."""
+    """The record of a source, if it is there, of this fingerprint, and all its crops are there, as they were cut."""
     try:
         record = json.loads((out_dir / RECORDS / f"{name}.json").read_bytes())
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
             tracklet["tracklet_id"],
             tracklet["person"],
             tuple(
-                Crop(crop["index"], crop["time_s"], _box(crop["box"]), tuple(map(_box, crop["masked"])))
+                Crop(crop["index"], crop["time_s"], _box(crop["box"]), tuple(map(_box, crop["masked"])), crop["sha256"])
                 for crop in tracklet["crops"]
             ),
         )
@@ -97,6 +97,8 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
     for tracklet in tracklets:
         folder = out_dir / CROPS / tracklet.tracklet_id
         if not folder.is_dir() or {p.name for p in folder.iterdir()} != {crop.file_name for crop in tracklet.crops}:
+            return None
+        if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
             return None
     return FinishedSource(fingerprint=wanted, report=SourceReport(**record["report"]), tracklets=tracklets)
 
@@ -110,11 +112,13 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def _is_as_cut(path: Path, crop: Crop) -> bool:
+    try:
+        return file_sha256(path) == crop.sha256
+    except OSError:
+        return False
+
+
 def _box(numbers: list[float]) -> Box:
     left, top, right, bottom = numbers
     return left, top, right, bottom
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,6 +15,7 @@ from skyreid.datasets import (
 )
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat
+from skyreid.datasets.manifest_benchmark import with_listed_hashes
 from skyreid.errors import DatasetError
 
 __all__ = ["BENCHMARKS", "Benchmark", "BenchmarkFormat", "find_format", "read_benchmark"]
@@ -56,6 +57,8 @@ def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benc
     Raises:
         DatasetError: no such benchmark or split, or the folder is not what the format says
             (MissingFrameError: frames are missing).
-        ManifestError: `manifest` only: the manifest is damaged.
+        ManifestError: the manifest, or the one that we wrote beside a benchmark, is damaged.
     """
-    return find_format(name).read(path_of(root, "the folder of a benchmark"), split)
+    folder = path_of(root, "the folder of a benchmark")
+    benchmark = find_format(name).read(folder, split)
+    return benchmark if name == "manifest" else with_listed_hashes(benchmark, folder)

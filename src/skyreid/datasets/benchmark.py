@@ -22,13 +22,18 @@ class Benchmark:
     """As the dataset lists it; whether the queries join is the protocol's word, not done here."""
     protocol: EvaluationProtocol
 
+    @property
+    def tracklets(self) -> tuple[Tracklet, ...]:
+        """All of them."""
+        return (*self.train, *self.query, *self.gallery)
+
     def __post_init__(self) -> None:
         tested = {t.pid for t in (*self.query, *self.gallery) if t.pid > 0}
         shared = sorted(tested & {t.pid for t in self.train})
         if shared:
             raise DatasetError(f"{self.name}: train and test identities must be disjoint; both have {shared[:5]}")
         seen: set[str] = set()
-        for tracklet in (*self.train, *self.query, *self.gallery):
+        for tracklet in self.tracklets:
             if tracklet.tracklet_id in seen:
                 raise DatasetError(f"{self.name}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
             seen.add(tracklet.tracklet_id)

@@ -1,19 +1,23 @@
 """The manifest: tracklets as one file of JSON lines with a hash, which jobs and programs pass to each other.
 
-The first line is a header: format, version, number of tracklets, sha256 of all bytes after the header, and
-`info`, a free object. Every further line is a tracklet; the paths of its frames are relative to the
-manifest's folder, with forward slashes, and never leave it.
+The first line is a header: format, version, number of tracklets, and the sha256 of all bytes after it. The second
+is `info`, a free object. Every further line is a tracklet; the paths of its frames are relative to the manifest's
+folder, with forward slashes, and never leave it, and each frame has the sha256 of its file.
+
+Version 1 had `info` in the header, outside the hash, and knew no hashes of frames; it is read all the same.
 """
 
-import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
-from os.path import commonpath, split
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from skyreid.atomic_file import write_atomically
+from skyreid.content_hash import bytes_sha256
+from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -21,11 +25,13 @@ from skyreid.tracklet import Frame, Platform, Tracklet
 MANIFEST_FILE = "manifest.jsonl"
 """Its name in every folder that we write."""
 FORMAT_NAME = "skyreid manifest"
-FORMAT_VERSION = 1
-_HEADER_KEYS = {"format", "version", "num_tracklets", "sha256", "info"}
+FORMAT_VERSION = 2
+_HEADER_KEYS = {1: {"format", "version", "num_tracklets", "sha256", "info"}}
+_HEADER_KEYS[2] = _HEADER_KEYS[1] - {"info"}
 _TRACKLET_KEYS = {"tracklet_id", "pid", "camid", "platform", "frames"}
 _OPTIONAL_KEYS = {"attributes"}
-_FRAME_KEYS = {"path", "index", "time_s", "box"}
+_FRAME_KEYS = {"path", "index", "time_s", "box", "sha256"}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,32 +40,37 @@ class Manifest:
 
     tracklets: tuple[Tracklet, ...]
     sha256: str
-    """Of the tracklets as the file has them: independent of the file's place and of `info`."""
+    """Of `info` and the tracklets, as the file has them: tells whether the file is whole."""
     info: Mapping[str, object]
+
+    @cached_property
+    def data_sha256(self) -> str | None:
+        """The data hash of the tracklets; None where it lists no hashes of pictures, as in version 1."""
+        is_hashed = all(frame.sha256 is not None for tracklet in self.tracklets for frame in tracklet.frames)
+        return data_sha256(self.tracklets) if is_hashed else None
 
 
 def write_manifest(path: Path, tracklets: Sequence[Tracklet], info: Mapping[str, object] | None = None) -> str:
-    """Write a manifest next to its frames, atomically; returns its hash.
+    """Write a manifest next to its frames, atomically; returns the hash of the file's content.
 
     Raises:
         ManifestError: a frame lies outside the manifest's folder, an id stands twice, or `info` or a number
             cannot be written as JSON.
     """
     guard = FolderGuard(path.parent)
-    lines = []
+    lines = [_line(info or {})]
     seen: set[str] = set()
     for tracklet in tracklets:
         if tracklet.tracklet_id in seen:
             raise ManifestError(f"{path}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
         seen.add(tracklet.tracklet_id)
         lines.append(_line(_record(tracklet, guard.relative)))
-    sha256 = hashlib.sha256(b"".join(lines)).hexdigest()
+    sha256 = bytes_sha256(b"".join(lines))
     header = {
         "format": FORMAT_NAME,
         "version": FORMAT_VERSION,
-        "num_tracklets": len(lines),
+        "num_tracklets": len(tracklets),
         "sha256": sha256,
-        "info": dict(info or {}),
     }
     write_atomically(path, [_line(header), *lines])
     return sha256
@@ -78,17 +89,24 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(f"{path} must be a manifest; it cannot be read: {error.strerror}") from error
     first, newline, body = content.partition(b"\n")
     header = _parse(first, f"{path}: header")
-    if (header.get("format"), header.get("version")) != (FORMAT_NAME, FORMAT_VERSION):
-        raise ManifestError(f"{path} must be of format {FORMAT_NAME!r}, version {FORMAT_VERSION}")
-    info = header.get("info")
-    if set(header) != _HEADER_KEYS or not newline or not isinstance(info, dict):
-        raise ManifestError(f"{path}: header must have the keys {sorted(_HEADER_KEYS)}; got {sorted(header)}")
-    sha256 = hashlib.sha256(body).hexdigest()
+    version = header.get("version")
+    if header.get("format") != FORMAT_NAME or type(version) is not int or version not in _HEADER_KEYS:
+        raise ManifestError(
+            f"{path} must be of the format {FORMAT_NAME!r}, version {' or '.join(map(str, _HEADER_KEYS))}; got "
+            f"{header.get('format')!r:.80}, version {version!r:.80}"
+        )
+    if set(header) != _HEADER_KEYS[version] or not newline:
+        raise ManifestError(f"{path}: header must have the keys {sorted(_HEADER_KEYS[version])}; got {sorted(header)}")
+    sha256 = bytes_sha256(body)
     if header["sha256"] != sha256:
         raise ManifestError(
-            f"{path} was cut or edited: its tracklets have the sha256 {sha256}, its header says {header['sha256']}"
+            f"{path} was cut or edited: what follows its header has the sha256 {sha256}, the header says "
+            f"{header['sha256']!r:.80}"
         )
     lines = body.splitlines()
+    info = header["info"] if version == 1 else _parse(lines.pop(0) if lines else b"", f"{path}: line 2")
+    if not isinstance(info, dict):
+        raise ManifestError(f"{path}: info must be an object; got {info!r:.80}")
     if header["num_tracklets"] != len(lines):
         raise ManifestError(
             f"{path} was counted wrong: it holds {len(lines)} tracklets, its header says {header['num_tracklets']}"
@@ -96,7 +114,7 @@ def read_manifest(path: Path) -> Manifest:
     guard = FolderGuard(path.parent)
     tracklets = tuple(
         _tracklet(_parse(line, f"{path}: line {number}"), guard, f"{path}: line {number}")
-        for number, line in enumerate(lines, start=2)
+        for number, line in enumerate(lines, start=version + 1)  # info has a line of its own since version 2
     )
     ids: set[str] = set()
     for tracklet in tracklets:
@@ -106,26 +124,6 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest(tracklets=tracklets, sha256=sha256, info=info)
 
 
-def tracklets_sha256(tracklets: Sequence[Tracklet]) -> str:
-    """Hash tracklets, their order and their frames' names, wherever their folder lies (for provenance).
-
-    Paths count from the deepest folder that holds all frames. What is in the images is not hashed.
-    """
-    folders = {split(frame.path)[0] for tracklet in tracklets for frame in tracklet.frames}
-    absolute = {folder: Path(folder).absolute().as_posix() for folder in folders}
-    root = commonpath(absolute.values()) if absolute else ""
-    below = {folder: PurePosixPath(path).relative_to(root).as_posix() for folder, path in absolute.items()}
-
-    def relative(path: str) -> str:
-        folder, name = split(path)
-        return f"{below[folder]}/{name}"
-
-    digest = hashlib.sha256()
-    for tracklet in tracklets:
-        digest.update(_line(_record(tracklet, relative)))
-    return digest.hexdigest()
-
-
 def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, object]:
     frames = []
     for frame in tracklet.frames:
@@ -133,7 +131,8 @@ def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, obj
         if not _is_clean(path):
             raise ManifestError(f"a frame's name must be plain on every system; got {frame.path!r}")
         record: dict[str, object] = {"path": path}
-        for key, value in (("index", frame.index), ("time_s", frame.time_s), ("box", frame.box)):
+        optional = (("index", frame.index), ("time_s", frame.time_s), ("box", frame.box), ("sha256", frame.sha256))
+        for key, value in optional:
             if value is not None:
                 record[key] = value
         frames.append(record)
@@ -203,8 +202,8 @@ def _attributes(record: object, where: str) -> dict[str, str | float]:
 
 def _frame(record: object, guard: FolderGuard, where: str) -> Frame:
     if not isinstance(record, dict) or "path" not in record or not set(record) <= _FRAME_KEYS:
-        raise ManifestError(f"{where}: a frame has a path and may have index, time_s and box; got {record!r}")
-    path, index, time_s, box = (record.get(key) for key in ("path", "index", "time_s", "box"))
+        raise ManifestError(f"{where}: a frame has a path and may have index, time_s, box and sha256; got {record!r}")
+    path, index, time_s, box, sha256 = (record.get(key) for key in ("path", "index", "time_s", "box", "sha256"))
     if not isinstance(path, str) or not _is_clean(path):
         raise ManifestError(
             f"{where}: a frame's path is relative to the manifest's folder, with forward slashes and without "
@@ -216,11 +215,14 @@ def _frame(record: object, guard: FolderGuard, where: str) -> Frame:
         raise ManifestError(f"{where}: a frame's time_s is a number; got {time_s!r}")
     if box is not None and not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
         raise ManifestError(f"{where}: a frame's box is four numbers; got {box!r}")
+    if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
+        raise ManifestError(f"{where}: a frame's sha256 is 64 hexadecimal digits; got {sha256!r}")
     return Frame(
         guard.inside(path, where),
         index=index,
         time_s=None if time_s is None else float(time_s),
         box=None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+        sha256=sha256,
     )
 
 

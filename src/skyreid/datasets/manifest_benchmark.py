@@ -1,6 +1,7 @@
 """A manifest as a benchmark: what was built from one's own footage can be measured, verified and searched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
@@ -57,6 +58,28 @@ def as_benchmark(tracklets: Sequence[Tracklet]) -> Benchmark:
         gallery=tuple(t for t in tracklets if not (has_both and t.platform is Platform.GROUND)),
         protocol=GROUND_TO_AERIAL if has_both else CROSS_CAMERA,
     )
+
+
+def with_listed_hashes(benchmark: Benchmark, root: Path) -> Benchmark:
+    """Give the frames of a benchmark the hashes that the manifest in its folder lists, if we wrote one there."""
+    listed = listed_hashes(root)
+    if not listed:
+        return benchmark
+    train, query, gallery = (
+        tuple(
+            replace(t, frames=tuple(replace(frame, sha256=listed.get(frame.path)) for frame in t.frames)) for t in part
+        )
+        for part in (benchmark.train, benchmark.query, benchmark.gallery)
+    )
+    return replace(benchmark, train=train, query=query, gallery=gallery)
+
+
+def listed_hashes(root: Path) -> dict[str, str]:
+    """Path of a frame to the hash that the manifest of a folder lists; nothing where there is no manifest."""
+    if not (root / MANIFEST_FILE).is_file():
+        return {}
+    tracklets = read_manifest(root / MANIFEST_FILE).tracklets
+    return {frame.path: frame.sha256 for t in tracklets for frame in t.frames if frame.sha256 is not None}
 
 
 FORMAT = BenchmarkFormat(

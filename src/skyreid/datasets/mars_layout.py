@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skyreid.content_hash import bytes_sha256
+from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
 from skyreid.datasets.parsing.mat_file import write_matrix
 from skyreid.errors import DatasetError, MissingFrameError
@@ -91,6 +93,7 @@ def write_mars_layout(
             four digits, a camid above 8, a crop that is not a JPEG file, a training identity that is
             tested too or is junk.
         MissingFrameError: a crop to copy is not there.
+        ChangedFrameError: it is another picture than the one that was listed.
     """
     if root.exists():
         raise DatasetError(f"{root} must not exist yet: the layout is written as one new folder; remove or rename it")
@@ -158,11 +161,12 @@ def _write_half(
         for number, frame in enumerate(tracklet.frames, start=1):
             name = f"{pid}C{tracklet.camid + 1}T{numbers[tracklet.pid]:04d}F{number:03d}.jpg"
             try:
-                shutil.copyfile(frame.path, folder / name)
+                crop = read_unchanged(frame)
             except FileNotFoundError as error:
                 raise MissingFrameError(f"tracklet {tracklet.tracklet_id!r}: {frame.path!r} is not there") from error
+            (folder / name).write_bytes(crop)
             names.append(name)
-            frames.append(replace(frame, path=str(folder / name)))
+            frames.append(replace(frame, path=str(folder / name), sha256=bytes_sha256(crop)))
         written.append(replace(tracklet, frames=tuple(frames)))
         rows[row] = start, len(names), tracklet.pid, tracklet.camid + 1
         progress("copy crops", done + len(names), total, tracklet.tracklet_id)

@@ -1,5 +1,6 @@
 """Is this copy of a benchmark the published one, and whole? Every finding, not the first."""
 
+import io
 import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass
@@ -9,13 +10,16 @@ from PIL import Image
 
 from skyreid.datasets import find_format
 from skyreid.datasets.benchmark_format import Counts, check_split
+from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.frame_names import foreign_names, gaps
 from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
+from skyreid.datasets.manifest_benchmark import listed_hashes
 from skyreid.datasets.mars_layout import OWN_FILE
 from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
-from skyreid.errors import DatasetError, ManifestError
+from skyreid.errors import ChangedFrameError, DatasetError, ManifestError
 from skyreid.progress import Progress, silent
+from skyreid.tracklet import Frame
 
 _LINES_PER_KIND = 10
 
@@ -94,7 +98,8 @@ def verify(
         name: a name in `BENCHMARKS`.
         root: the benchmark's folder.
         split: number of the split.
-        decode_images: open and decode every image too: minutes for a million.
+        decode_images: open and decode every image too, and compare its bytes with the hash that a manifest of ours
+            lists: minutes for a million.
         progress: told about the decoding.
 
     Raises:
@@ -117,7 +122,7 @@ def verify(
         if form.pid_of_name is not None:
             findings += foreign_names(survey, form.pid_of_name)
         if decode_images:
-            findings += _unreadable_images(survey, progress)
+            findings += _wrong_images(survey, progress)
     counts = (
         CountCheck(name=count, expected=expected, found=getattr(found, count))
         for count, expected in asdict(form.published).items()
@@ -178,20 +183,23 @@ def _unused_frames(survey: Survey) -> list[Finding]:
     ]
 
 
-def _unreadable_images(survey: Survey, progress: Progress) -> list[Finding]:
-    paths = sorted(survey.listed - survey.missing)
-    problems = sweep_images(paths, _decoding_problem, task="decode images", progress=progress)
+def _wrong_images(survey: Survey, progress: Progress) -> list[Finding]:
+    listed = listed_hashes(survey.root)
+    frames = [Frame(path, sha256=listed.get(path)) for path in sorted(survey.listed - survey.missing)]
+    problems = sweep_images(frames, _problem, task="decode images", progress=progress)
     return [
-        Finding(kind=FindingKind.UNREADABLE_IMAGE, subject=survey.relative(path), detail=problem)
-        for path, problem in zip(paths, problems, strict=True)
+        Finding(kind=problem[0], subject=survey.relative(frame.path), detail=problem[1])
+        for frame, problem in zip(frames, problems, strict=True)
         if problem is not None
     ]
 
 
-def _decoding_problem(path: str) -> str | None:
+def _problem(frame: Frame) -> tuple[FindingKind, str] | None:
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_unchanged(frame))) as image:
             image.load()
+    except ChangedFrameError as error:
+        return FindingKind.CHANGED_IMAGE, str(error)
     except Exception as error:  # Pillow raises whatever its decoders meet in a damaged file
-        return str(error) or type(error).__name__
+        return FindingKind.UNREADABLE_IMAGE, str(error) or type(error).__name__
     return None

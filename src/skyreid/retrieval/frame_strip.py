@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from skyreid.errors import MissingFrameError
+from skyreid.datasets.data_hash import read_unchanged
+from skyreid.errors import ChangedFrameError, MissingFrameError
 from skyreid.tracklet import Frame, Tracklet
 
 _GAP = 2
@@ -73,10 +74,13 @@ def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
 
     Raises:
         MissingFrameError: the file is missing or is no picture; it names the tracklet.
+        ChangedFrameError: it is another picture than the one that was listed.
     """
     try:
-        with Image.open(frame.path) as file:
+        with Image.open(io.BytesIO(read_unchanged(frame))) as file:
             picture = file.convert("RGB")
+    except ChangedFrameError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
         # Pillow reports a broken PNG as a SyntaxError.
         raise MissingFrameError(

@@ -11,7 +11,8 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import Json, from_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, tracklets_sha256
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
+from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, DatasetError
 from skyreid.evaluation.results.scored_tables import KnownFacts
@@ -39,13 +40,13 @@ class FinishedRun:
         Raises:
             DatasetError: it is not what its format says, or not the one that the run was trained on.
         """
-        found = read_benchmark(self.config.benchmark, self.config.data_root, split=self.config.split)
+        found = hash_benchmark(read_benchmark(self.config.benchmark, self.config.data_root, split=self.config.split))
         trained_on = self.provenance.get("data_sha256")
-        sha256 = tracklets_sha256((*found.train, *found.query, *found.gallery))
+        sha256 = data_sha256(found.tracklets)
         if trained_on not in (None, sha256):
             raise DatasetError(
-                f"{self.config.data_root} must hold the tracklets that {self.folder} was trained with, of the sha256 "
-                f"{trained_on}; got {sha256} (where that benchmark has moved, say so by --data-root)"
+                f"{self.config.data_root} must hold the pictures and people that {self.folder} was trained with, of "
+                f"the data sha256 {trained_on}; got {sha256} (where that benchmark has moved, say so by --data-root)"
             )
         return found
 

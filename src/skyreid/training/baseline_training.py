@@ -13,6 +13,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.datasets import read_benchmark
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.distributed import Workers
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import BASELINE
@@ -55,7 +56,9 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
         CheckpointError: the run folder or the pretrained weights do not fit.
         SettingError: more than one process, or sizes that the method cannot have.
     """
-    benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
+    benchmark = hash_benchmark(
+        read_benchmark(config.benchmark, config.data_root, split=config.split), progress=progress
+    )
     workers = Workers(precision=config.precision)
     if workers.world_size > 1:
         raise SettingError(
@@ -76,7 +79,7 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
     steps = clips.num_batches(config.sampler, epoch=1)
     model = _starting_model(config, clips.num_identities)
     # The last that can refuse: settings that cannot work leave no folder behind.
-    folder = open_run(config.run_dir, to_json(config), resume=resume)
+    folder = open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
     training = Resumable(model, model.state_dict().keys(), folder, workers, progress)
     model.to(workers.device)
     if not training.is_done(1, config.epochs):

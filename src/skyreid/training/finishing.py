@@ -10,7 +10,7 @@ from skyreid.checkpoint import provenance_of_this_run, weights_sha256, write_che
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import Json
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.manifest import tracklets_sha256
+from skyreid.datasets.data_hash import data_sha256
 from skyreid.distributed import Workers
 from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
@@ -60,7 +60,7 @@ def finish_run(
     Args:
         encoder: what embeds; on `workers.device`.
         model: what is written: `encoder` or the whole that it is a part of.
-        benchmark: whose test set is scored, by its own protocol.
+        benchmark: whose test set is scored, by its own protocol; its frames are hashed.
         bank: frames at the encoder's size.
         workers: the processes; the first of them writes.
         facts: for the checkpoint.
@@ -72,13 +72,14 @@ def finish_run(
     scores = evaluate(query, gallery, benchmark.protocol)
     folder = facts.run_dir / "checkpoint"
     if workers.is_first:
-        data_sha256 = tracklets_sha256((*benchmark.train, *benchmark.query, *benchmark.gallery))
         write_checkpoint(
             folder,
             weights=model.state_dict(),
             config={**facts.model, "training": facts.training},
             provenance={
-                **provenance_of_this_run(seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256),
+                **provenance_of_this_run(
+                    seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256(benchmark.tracklets)
+                ),
                 "pretrained_sha256": None if facts.pretrained is None else _sha256(facts.pretrained),
             },
             metrics={"benchmark": facts.benchmark, "epoch": facts.epochs, **scores.to_json()},

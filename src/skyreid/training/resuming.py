@@ -8,10 +8,9 @@ from torch.optim import Optimizer
 
 from skyreid.checkpoint import load_strictly
 from skyreid.distributed import Workers
-from skyreid.errors import CheckpointError
 from skyreid.progress import Progress
 from skyreid.training.epochs import Epochs
-from skyreid.training.run_folder import RunFolder, TrainingState
+from skyreid.training.run_folder import RunFolder, TrainingState, check_same_start
 
 
 class Resumable:
@@ -36,7 +35,8 @@ class Resumable:
         self._folder = folder
         self._workers = workers
         self._progress = progress
-        self._initial_sha256 = _tensors_sha256(model)
+        self.initial_sha256 = _tensors_sha256(model)
+        """Of the weights that the run starts from."""
         self._state = self._load()
 
     @property
@@ -66,7 +66,7 @@ class Resumable:
                         weights=weights,
                         optimizer=optimizer.state_dict(),
                         gradient_scaler=self._workers.gradient_scaler_state(),
-                        initial_sha256=self._initial_sha256,
+                        initial_sha256=self.initial_sha256,
                     )
                 )
 
@@ -85,11 +85,7 @@ class Resumable:
         state = self._folder.load_state()
         if state is None:
             return None
-        if state.initial_sha256 != self._initial_sha256:
-            raise CheckpointError(
-                f"{self._folder.path}: the run started from other weights (sha256 {state.initial_sha256[:12]}, now "
-                f"{self._initial_sha256[:12]}); put the pretrained weights of then back, or start a new run"
-            )
+        check_same_start(self._folder.path, state.initial_sha256, self.initial_sha256)
         load_strictly(self._model, {**self._model.state_dict(), **state.weights}, origin=str(self._folder.path))
         return state
 

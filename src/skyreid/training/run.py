@@ -84,7 +84,7 @@ class Run:
     @torch.no_grad()
     def _stage1_features(self, config: Stage1Config) -> tuple[Tensor, Tensor]:
         """Features of the bare tower and their labels, computed at most once a run."""
-        if (kept := self.folder.load_features()) is not None:
+        if (kept := self.folder.load_features(initial_sha256=self.training.initial_sha256)) is not None:
             return kept
         sampler, batch_size = self.config.stage2.sampler, self.config.extraction.batch_size
         is_augmented = config.augmented_features
@@ -98,7 +98,7 @@ class Run:
             self.progress("features for stage 1", len(features), len(features))
         whole = self.workers.gather_rows(torch.cat(features)), self.workers.gather_rows(torch.cat(labels))
         if self.workers.is_first:
-            self.folder.save_features(*whole)
+            self.folder.save_features(*whole, initial_sha256=self.training.initial_sha256)
         return whole
 
     @torch.no_grad()

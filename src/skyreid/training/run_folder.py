@@ -1,6 +1,6 @@
 """The folder of one training run: configuration, state to resume from, log.
 
-    config.json         resolved configuration; a resumed run must have the same one
+    config.json         resolved configuration, and the data hash; a resumed run must have the same ones
     state.pt            last finished epoch: changed weights, optimizer, place in the schedule
     stage1_features.pt  features of the bare tower, computed once
     log.jsonl           one line per step
@@ -25,7 +25,10 @@ from torch import Tensor
 
 from skyreid.atomic_file import write_atomically
 from skyreid.config_json import Json
+from skyreid.content_hash import shortened
 from skyreid.errors import CheckpointError
+
+_DATA = "data_sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,30 +67,74 @@ class RunFolder:
         """Forget the state of a run that is done: three quarters of its size, and of no more use."""
         (self.path / "state.pt").unlink(missing_ok=True)
 
-    def save_features(self, features: Tensor, labels: Tensor) -> None:
-        """Keep the features that stage 1 trains against."""
-        write_atomically(self.path / "stage1_features.pt", [_packed({"features": features, "labels": labels})])
+    def save_features(self, features: Tensor, labels: Tensor, *, initial_sha256: str) -> None:
+        """Keep the features that stage 1 trains against, and the hash of the weights that made them."""
+        kept = {"features": features, "labels": labels, "initial_sha256": initial_sha256}
+        write_atomically(self.path / "stage1_features.pt", [_packed(kept)])
 
-    def load_features(self) -> tuple[Tensor, Tensor] | None:
-        """Return what `save_features` kept, if anything."""
+    def load_features(self, *, initial_sha256: str) -> tuple[Tensor, Tensor] | None:
+        """Return what `save_features` kept, if anything.
+
+        Raises:
+            CheckpointError: other weights made them.
+        """
         path = self.path / "stage1_features.pt"
         if not path.exists():
             return None
         kept = _unpacked(path)
+        check_same_start(self.path, kept.get("initial_sha256", "not known"), initial_sha256)
         return kept["features"], kept["labels"]
 
 
-def open_run(path: Path, config: Json, *, resume: bool) -> RunFolder:
-    """Start a run folder, or go on with one.
+def check_same_start(path: Path, kept: str, given: str) -> None:
+    """Refuse to go on with a run that began with other weights.
+
+    Args:
+        path: the folder of the run.
+        kept: hash of the weights before the first step, as the run noted it.
+        given: the same, now.
 
     Raises:
-        CheckpointError: it exists and `resume` is False; or its configuration is another one.
+        CheckpointError: they differ.
     """
+    if kept != given:
+        raise CheckpointError(
+            f"{path}: the run started from other weights (sha256 {shortened(kept)}, now {shortened(given)}); put the "
+            "pretrained weights of then back, or start a new run"
+        )
+
+
+def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> RunFolder:
+    """Start a run folder, or go on with one.
+
+    Args:
+        path: the folder.
+        config: resolved configuration.
+        data_sha256: data hash of the benchmark: a run goes on with the pictures that it began with.
+        resume: whether there may be a run already.
+
+    Raises:
+        CheckpointError: it exists and `resume` is False; its configuration is another one; or the pictures, or who
+            is on them, have changed since.
+    """
+    assert isinstance(config, dict)
     config_path = path / "config.json"
+    config = {**config, _DATA: data_sha256}
     if config_path.exists():
         if not resume:
             raise CheckpointError(f"{path} holds a run already: go on with it by --resume, or name another --run-dir")
         kept = json.loads(config_path.read_text())
+        begun_with = kept.pop(_DATA, None)
+        if begun_with is None:
+            raise CheckpointError(
+                f"{path} was started by skyreid 0.1 or earlier, which did not note its pictures; start a new run"
+            )
+        if begun_with != data_sha256:
+            raise CheckpointError(
+                f"{path} was started with other pictures: the data sha256 was {shortened(begun_with)}, now it is "
+                f"{shortened(data_sha256)}; put the data of then back, or start a new run"
+            )
+        kept[_DATA] = data_sha256
         if differences := _differences(kept, config):
             raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
     else:

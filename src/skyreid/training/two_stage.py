@@ -11,6 +11,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.distributed import Workers
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
@@ -30,9 +31,15 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
         DatasetError: the benchmark is not what its format says.
         CheckpointError: the run folder or the pretrained weights do not fit.
     """
-    benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
     workers = Workers(precision=config.precision)
-    folder = workers.first_then_others(lambda: open_run(config.run_dir, to_json(config), resume=resume))
+    benchmark = workers.first_then_others(
+        lambda: hash_benchmark(
+            read_benchmark(config.benchmark, config.data_root, split=config.split), progress=progress
+        )
+    )
+    folder = workers.first_then_others(
+        lambda: open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
+    )
     bank = _frame_bank(config)
     clips = TrainingClips(
         benchmark.train,

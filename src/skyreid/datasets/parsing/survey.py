@@ -25,6 +25,8 @@ class FindingKind(StrEnum):
     EXTRA_FILE = "extra file"
     """A file stands among the frames and nothing lists it."""
     UNREADABLE_IMAGE = "unreadable image"
+    CHANGED_IMAGE = "changed image"
+    """A file is another picture than the one that the manifest lists."""
     INCONSISTENT = "inconsistent"
     """Two places that must say the same disagree, such as a file name and its table row."""
     INDEX_OUT_OF_RANGE = "index out of range"
