@@ -18,7 +18,7 @@ def test_two_cameras_are_built_embedded_ranked_and_scored(footage_dir, tmp_path,
     save_file(dict(find_case("micro", None).weights), tmp_path / "release.safetensors")
     assert main(["model", "import", "release", f"{tmp_path}/release.safetensors", "--out", f"{tmp_path}/model"]) == 0
     sources = [
-        f"--source={folder}/cam_{side}.mp4,platform=ground,camera={side},annotations={folder}/gt_{side}.txt"
+        f"--source={folder}/cam_{side}.mp4,platform=ground,camera={side},annotations={folder}/gt_{side}.txt,identities=shared"
         for side in ("left", "right")
     ]
     assert main(["build", *sources, "--out", f"{tmp_path}/tracklets"]) == 0

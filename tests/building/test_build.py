@@ -25,7 +25,9 @@ def write_source(folder, name, *, people, platform="ground", camera=None, frames
         for order, person in enumerate(people)
     ]
     (folder / f"{name}.txt").write_text("\n".join(lines))
-    return parse_source(f"{film},platform={platform},camera={camera or name},annotations={folder / name}.txt")
+    return parse_source(
+        f"{film},platform={platform},camera={camera or name},annotations={folder / name}.txt,identities=shared"
+    )
 
 
 def write_pair(folder):
@@ -112,6 +114,9 @@ def test_the_manifest_says_what_it_was_made_from_and_how(whole):
         "platform": "ground",
         "start_time": None,
         "video_sha256": drone["video_sha256"],  # the two films show the same
+        "annotations": "MOTChallenge ground truth (flag, class 1, visibility)",
+        "identities": "shared",
+        "identities_because": "the source says so",
     }
     assert info["faces"] == {"style": "grey", "detector": "cascade", "faces": 0, "fallback": 0}
     assert (info["simulated"], info["faces_masked"], info["terms"], info["consent"]) == (
@@ -135,7 +140,10 @@ def test_the_same_input_gives_the_same_files_wherever_it_lies(tmp_path, pair, wh
 
 
 def kill_at(out_dir, sources, calls):
-    words = [f"{s.path},platform={s.platform},camera={s.camera},annotations={s.annotations}" for s in sources]
+    words = [
+        f"{s.path},platform={s.platform},camera={s.camera},annotations={s.annotations},identities=shared"
+        for s in sources
+    ]
     command = [sys.executable, "-m", "tests.building.killed_build", str(out_dir), *words, *map(str, calls)]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     return [line.split(" ", 1)[1] for line in run.stdout.splitlines()]
@@ -295,7 +303,9 @@ def test_people_found_by_motion_have_a_pid_for_each_tracklet(tmp_path):
 def test_real_annotated_people_are_found_again_in_both_cameras(footage_dir, tmp_path):
     folder = footage_dir / "cross_view_soccer"
     sources = [
-        parse_source(f"{folder}/cam_{side}.mp4,platform={platform},camera={side},annotations={folder}/gt_{side}.txt")
+        parse_source(
+            f"{folder}/cam_{side}.mp4,platform={platform},camera={side},annotations={folder}/gt_{side}.txt,identities=shared"
+        )
         for side, platform in (("left", "ground"), ("right", "aerial"))
     ]
     build(sources, tmp_path / "out")
@@ -330,3 +340,33 @@ def test_tracks_that_no_annotator_identified_are_no_people(tmp_path):
     assert report.identities == "per-tracklet"
     (tracklet,) = read_manifest(report.manifest_path).tracklets
     assert tracklet.pid == 1
+
+
+def test_one_number_of_two_trackers_is_nobody_in_particular(tmp_path):
+    """Kind B2: person 1 of one video is person 2 of the other."""
+    film = write_film(tmp_path / "gate.mov", smooth(16))
+    shutil.copy(film, tmp_path / "drone.mov")
+    for name, numbers in (("gate", (1, 2)), ("drone", (2, 1))):
+        rows = [
+            f"{frame},{number},{20 * order + 1},11,12,30,0.9,-1,-1,-1"
+            for frame in range(1, 17)
+            for order, number in enumerate(numbers)
+        ]
+        (tmp_path / f"{name}.txt").write_text("\n".join(rows))
+    told = {
+        name: f"{tmp_path}/{name}.mov,platform={platform},camera={name},annotations={tmp_path}/{name}.txt"
+        for name, platform in (("gate", "ground"), ("drone", "aerial"))
+    }
+    report = build([parse_source(text) for text in told.values()], tmp_path / "out")
+    assert report.identities == "per-tracklet"
+    assert [t.pid for t in read_manifest(report.manifest_path).tracklets] == [1, 2, 3, 4]
+    line = (
+        "gate-gate: annotations read as tracker results (only frame, id and box are believed); numbers are tracks of "
+    )
+    assert f"{line}this video only (trackers number the tracks of one video)" in report.lines()
+    card = (tmp_path / "out/dataset-card.md").read_text()
+    assert "numbers are tracks of this video only (trackers number the tracks of one video)" in card
+    # Said otherwise, they are cut anew and taken for people.
+    shared = build([parse_source(f"{text},identities=shared") for text in told.values()], tmp_path / "out")
+    assert shared.identities == "annotated"
+    assert [t.pid for t in read_manifest(shared.manifest_path).tracklets] == [1, 2, 1, 2]

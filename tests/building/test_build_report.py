@@ -48,3 +48,25 @@ def test_a_program_reads_the_same_as_json():
 def test_a_build_that_found_nobody_says_so():
     empty = replace(REPORT, sources=tuple(replace(source, tracklets=0) for source in REPORT.sources))
     assert "nobody was found: nothing can be embedded or searched" in empty.lines()
+
+
+def test_whose_numbers_were_taken_is_said_and_what_the_user_should_know():
+    """Kind B2: numbers have a scope, and the report prints which was taken."""
+    told = replace(
+        REPORT.sources[0],
+        read_as="BoxMOT's results",
+        identities_because="trackers number the tracks of one video",
+        notes=["warning: a.txt: counts every second frame"],
+    )
+    lines = replace(REPORT, identities="per-tracklet", sources=(told,)).lines()
+    assert lines[1:4] == [
+        "C1-a: annotations read as BoxMOT's results; numbers are tracks of this video only (trackers number the tracks "
+        "of one video)",
+        "C1-a: warning: a.txt: counts every second frame",
+        "nobody is known to be the same person in two videos: skyreid link tells, or identities=shared in a --source "
+        "whose numbers are people",
+    ]
+    shared = replace(told, identities="shared", identities_because="the source says so", notes=[])
+    lines = replace(REPORT, sources=(shared,)).lines()
+    assert "numbers are people, the same in every video (the source says so)" in lines[1]
+    assert len(lines) == 4

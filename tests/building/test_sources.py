@@ -29,7 +29,8 @@ def test_a_source_is_read_from_one_word():
     [
         (
             "a.mp4,platform=ground,camera=C1,fps=3",
-            "a source has the keys platform, camera, annotations, format, start_time; got 'fps'",
+            "a source has the keys platform, camera, annotations, format, identities, annotations_of, start_time; "
+            "got 'fps'",
         ),
         ("a.mp4,camera=C1", "platform is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
@@ -98,7 +99,7 @@ def test_a_camera_may_have_several_videos_and_a_video_may_be_of_several_cameras(
     check_together([source(platform=AERIAL)])  # who is in it, a finder for moving cameras tells
 
 
-KEYS = "file, platform, camera, annotations, format, start_time"
+KEYS = "file, platform, camera, annotations, format, identities, annotations_of, start_time"
 GATE = {"file": "videos/gate.mp4", "platform": "ground", "camera": "gate"}
 WALL = GATE | {"file": "wall.mp4", "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/wall.txt"}
 
@@ -164,6 +165,16 @@ def test_a_file_that_is_none_of_sources_is_refused(tmp_path, content, complaint)
     with pytest.raises(SourceError) as caught:
         read_sources(path)
     assert str(caught.value).startswith(f"{path}{complaint}")
+
+
+def test_what_the_numbers_of_annotations_are_can_be_said():
+    """Kind B2: numbers have a scope."""
+    source = parse_source("a.mp4,platform=ground,camera=C1,annotations=gt.txt,identities=shared,annotations_of=b.mp4")
+    assert (source.identities, source.annotations_of) == ("shared", "b.mp4")
+    with pytest.raises(SourceError, match=r"identities is shared \(.*\) or per-video \(.*\); got 'mine'$"):
+        parse_source("a.mp4,platform=ground,camera=C1,annotations=gt.txt,identities=mine")
+    with pytest.raises(SourceError, match=r"identities is that of the annotations, and there are none$"):
+        parse_source("a.mp4,platform=ground,camera=C1,identities=shared")
 
 
 def test_the_format_of_annotations_can_be_named():

@@ -98,6 +98,7 @@ def test_the_sources_name_files_platform_camera_and_hour(tmp_path):
         "camera": "campus-ground",
         "start_time": "2026-05-04T08:00:00+00:00",
         "annotations": "truth/campus-01-ground.txt",
+        "format": "mot-gt",
     }
     assert all((out_dir / source[key]).is_file() for source in sources for key in ("file", "annotations"))
     hours = [datetime.fromisoformat(source["start_time"]) for source in sources]

@@ -82,11 +82,12 @@ def build(
 ) -> BuildReport:
     """Cut the people of all sources into tracklets below `out_dir` and write the manifest.
 
-    When the annotations of all sources tell identities, a pid is their number, shared by all sources: number 7
-    of one file is number 7 of another (some formats tell only who is who within a video). Otherwise every
-    tracklet gets a pid of its own, and the manifest's `info["identities"]` says `per-tracklet`: it can be
-    searched, but not scored, until `skyreid link` joins tracklets. A camid is the place of the camera's name in
-    `info["cameras"]`. The same input gives the same manifest hash.
+    When the numbers in the annotations of all sources are people, a pid is that number: 7 of one file is 7 of
+    another. Most files only number the tracks of one video; `Source.identities` says otherwise, and the report
+    tells which was taken and why. Where they are not people, every tracklet gets a pid of its own, and the
+    manifest's `info["identities"]` says `per-tracklet`: it can be searched, but not scored, until `skyreid link`
+    joins tracklets. A camid is the place of the camera's name in `info["cameras"]`. The same input gives the same
+    manifest hash.
 
     Args:
         sources: every video once.
@@ -162,13 +163,14 @@ class _Plan:
 
 def _plan(source: Source, settings: _Settings) -> _Plan:
     facts = probe(source.path, limits=settings.limits)
+    annotated = read_annotated(source, facts)
     return _Plan(
         source=source,
         facts=facts,
-        annotated=read_annotated(source, facts),
+        annotated=annotated,
         fingerprint=fingerprint(
             source,
-            finder=finder_of(source, settings.detector),
+            finder=finder_of(source, settings.detector, annotated),
             interval_s=settings.interval_s,
             masking=settings.masking,
             quality=settings.quality,
@@ -227,6 +229,10 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             frames_read=result.frames_read,
             boxes=sum(map(len, tracked.frames.values())),
             boxes_interpolated=interpolated,
+            identities=tracked.scope,
+            identities_because=tracked.identities_because,
+            read_as=tracked.read_as,
+            notes=[f"warning: {warning}" for warning in tracked.warnings],
             boxes_dropped=dict(tracked.dropped),
             tracklets=len(tracklets),
             tracklets_dropped=dict(result.dropped_tracklets),

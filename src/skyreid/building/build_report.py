@@ -1,10 +1,14 @@
 """What a build did, for people and for programs."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope
+
+ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
+"""Who the pids of a build are."""
 Json: TypeAlias = str | int | list["Json"] | dict[str, "Json"]
 
 
@@ -34,6 +38,19 @@ class SourceReport:
     """And covered, in the sampled frames."""
     faces_by_fallback: int
     """Heads covered because no face was detected on them."""
+    identities: IdentityScope = PER_VIDEO
+    """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
+    identities_because: str = ""
+    """Why, as the end of a sentence; empty without annotations."""
+    read_as: str = ""
+    """What the annotations were taken for; empty without any."""
+    notes: Sequence[str] = field(default_factory=list)
+    """What somebody should know of the source, in words."""
+
+    def numbers(self) -> str:
+        """Whose numbers the annotations' are, in words such as `people, the same in every video (...)`."""
+        what = "people, the same in every video" if self.identities == SHARED else "tracks of this video only"
+        return f"numbers are {what} ({self.identities_because})"
 
     def left_out(self) -> list[str]:
         """What was dropped, in words such as `3 crops hidden`."""
@@ -67,7 +84,7 @@ class BuildReport:
     sources: tuple[SourceReport, ...]
 
     def lines(self) -> list[str]:
-        """One line for each source, one for the manifest and one for the card."""
+        """What became of each source and how its annotations were read; the manifest and the card come last."""
         lines = [
             f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
             f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
@@ -75,6 +92,15 @@ class BuildReport:
             f"left out: {', '.join(source.left_out()) or 'nothing'}"
             for source in self.sources
         ]
+        for source in self.sources:
+            if source.read_as:
+                lines.append(f"{source.name}: annotations read as {source.read_as}; {source.numbers()}")
+            lines += [f"{source.name}: {note}" for note in source.notes]
+        if self.identities == PER_TRACKLET and self.sources and all(source.read_as for source in self.sources):
+            lines.append(
+                "nobody is known to be the same person in two videos: skyreid link tells, or identities=shared in a "
+                "--source whose numbers are people"
+            )
         if not any(source.tracklets for source in self.sources):
             lines.append("nobody was found: nothing can be embedded or searched")
         lines.append(f"{self.manifest_path}: identities {self.identities}, data sha256 {self.data_sha256}")

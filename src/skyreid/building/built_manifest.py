@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from skyreid.building.build_report import ANNOTATED, PER_TRACKLET, SourceReport
 from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.finished_source import CROPS, FinishedSource
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.tracklet import Frame, Tracklet
 
-ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
 NOT_STATED = "not stated"
 
 
@@ -85,6 +85,7 @@ class BuildInfo:
                     "platform": source.platform.value,
                     "start_time": source.start_time.isoformat() if source.start_time else None,
                     "video_sha256": done.fingerprint["video_sha256"],
+                    **_annotations(done.report),
                 }
                 for source, done in zip(self.sources, self.finished, strict=True)
             ],
@@ -117,6 +118,17 @@ class BuildInfo:
                     )
                 )
         return tracklets
+
+
+def _annotations(report: SourceReport) -> dict[str, object]:
+    """What a source's annotations were taken for, and whose numbers theirs are; nothing without annotations."""
+    if not report.read_as:
+        return {}
+    return {
+        "annotations": report.read_as,
+        "identities": report.identities,
+        "identities_because": report.identities_because,
+    }
 
 
 def masking_report(info: BuildInfo) -> dict[str, object]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from skyreid.building.build_folder import MASKING_FILE, STATISTICS_FILE
-from skyreid.building.built_manifest import NOT_STATED, PER_TRACKLET, BuildInfo
+from skyreid.building.build_report import PER_TRACKLET
+from skyreid.building.built_manifest import NOT_STATED, BuildInfo
 from skyreid.building.finder import finder_in_words
 from skyreid.datasets import g2a_vreid
 from skyreid.datasets.manifest import MANIFEST_FILE
@@ -90,7 +91,14 @@ def _sources(info: BuildInfo) -> list[str]:
         )
         for source, done in zip(info.sources, info.finished, strict=True)
     ]
-    return _table(("file", "camera", "platform", "start", "people found by", "sha256 of the video"), rows)
+    reports = [done.report for done in info.finished if done.report.read_as]
+    told = [
+        f"- {_plain(report.name)}: {_plain(sentence)}"
+        for report in reports
+        for sentence in (f"annotations read as {report.read_as}; {report.numbers()}", *report.notes)
+    ]
+    table = _table(("file", "camera", "platform", "start", "people found by", "sha256 of the video"), rows)
+    return [*table, "", *told] if told else table
 
 
 def _left_out(info: BuildInfo) -> list[str]:

@@ -1,18 +1,27 @@
 """Who finds the people of a source: an annotator, the user's detector, or their motion."""
 
 from skyreid.building.annotations import read_annotations
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.decode import DecodeLimits, VideoFacts
 from skyreid.building.detection.detector import Detector
 from skyreid.building.sources import Source
-from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.tracked_boxes import SHARED, TrackedBoxes
 from skyreid.progress import Progress
 from skyreid.tracklet import Platform
 
+ANNOTATIONS = "annotations"
 
-def finder_of(source: Source, detector: Detector | None) -> str:
-    """Name who finds the people: annotations, `static-camera`, `moving-camera`, or the detector's fingerprint."""
-    if source.annotations is not None:
-        return "annotations" if source.format is None else f"annotations as {source.format}"
+
+def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes | None) -> str:
+    """Name who finds the people: annotations, `static-camera`, `moving-camera`, or the detector's fingerprint.
+
+    Args:
+        source: whose people.
+        detector: of the user; None = none.
+        annotated: what its annotations say; how they were read decides over the crops, so it is part of the name.
+    """
+    if annotated is not None:
+        return f"{ANNOTATIONS}: {annotated.read_as}; identities {annotated.scope}"
     if detector is not None:
         return detector.fingerprint
     return "moving-camera" if source.platform is Platform.AERIAL else "static-camera"
@@ -23,20 +32,37 @@ def finder_in_words(finder: str) -> str:
     return {
         "static-camera": "motion before a camera that stands still",
         "moving-camera": "motion before a camera that moves",
-    }.get(finder, finder if finder.startswith("annotations") else f"detector {finder}")
+    }.get(finder, ANNOTATIONS if finder.startswith(ANNOTATIONS) else f"detector {finder}")
 
 
 def read_annotated(source: Source, facts: VideoFacts) -> TrackedBoxes | None:
-    """Read the annotations of a source; None = it has none.
+    """Read the annotations of a source, held against its video; None = it has none.
+
+    In a simulated world a number is a person, the same in every video, since one program drew them all.
 
     Raises:
-        SourceError: they cannot be read.
+        SourceError: they cannot be read, or contradict the video.
     """
     if source.annotations is None:
         return None
-    return read_annotations(
-        source.annotations, width=facts.width, height=facts.height, video=source.path.name, format=source.format
+    video = AnnotatedVideo(
+        name=source.path.name,
+        width=facts.width,
+        height=facts.height,
+        frame_rate=facts.frame_rate,
+        num_frames=facts.num_frames,
+        duration_s=facts.duration_s,
+        annotated_as=source.annotations_of,
     )
+    if source.identities is None and source.is_simulated:
+        return read_annotations(
+            source.annotations,
+            video,
+            format=source.format,
+            identities=SHARED,
+            because="a simulated world numbers its people",
+        )
+    return read_annotations(source.annotations, video, format=source.format, identities=source.identities)
 
 
 def find_tracked(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from skyreid.building.built_manifest import PER_TRACKLET
+from skyreid.building.build_report import PER_TRACKLET
 from skyreid.datasets.identity_split import divide_identities
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.datasets.mars_layout import write_mars_layout

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
+from skyreid.building.tracked_boxes import SCOPES, IdentityScope
 from skyreid.errors import SourceError
 from skyreid.tracklet import Platform
 
-_KEYS = ("platform", "camera", "annotations", "format", "start_time")
+_KEYS = ("platform", "camera", "annotations", "format", "identities", "annotations_of", "start_time")
+_OF_ANNOTATIONS = ("format", "identities", "annotations_of")
 _MAX_NAME = 40
 """Characters that a camera or a file gives to a folder's name, so that it stays below 255 bytes."""
 
@@ -27,6 +30,11 @@ class Source:
     """Boxes with identity numbers, in a format of `building.annotations`; None = find people in the pixels."""
     format: str | None = None
     """Of the annotations, a name in `building.annotations.FORMATS`; None = told by their content."""
+    identities: IdentityScope | None = None
+    """Whether a number of the annotations is a person, the same in every video of the build (`shared`), or only tells
+    the tracks of this video apart (`per-video`); None = what the format says of itself."""
+    annotations_of: str | None = None
+    """The name that the annotations have for this video; None = its file's name."""
     start_time: datetime | None = None
     """When the first frame was taken, with a time zone; None = nobody knows."""
     is_simulated: bool = False
@@ -62,7 +70,7 @@ def parse_source(text: str) -> Source:
         platform=_platform(given["platform"], repr(text)),
         camera=given["camera"],
         annotations=Path(given["annotations"]) if "annotations" in given else None,
-        format=_format(given, repr(text)),
+        **_of_annotations(given, repr(text)),
         start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,
     )
 
@@ -74,8 +82,8 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
                       "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/gate.txt"}],
          "simulated": true}
 
-    `start_time`, `annotations`, their `format` and `simulated` may be absent. Paths count from the file's
-    folder and never leave it.
+    `start_time`, `annotations`, their `format`, `identities` and `annotations_of`, and `simulated` may be absent.
+    Paths count from the file's folder and never leave it.
 
     Args:
         path: the file.
@@ -107,7 +115,7 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
             annotations=_inside(given["annotations"], path.parent, where)
             if with_annotations and "annotations" in given
             else None,
-            format=_format(given, where) if with_annotations else None,
+            **_of_annotations(given, where, is_read=with_annotations),
             start_time=_start_time(given["start_time"], where) if "start_time" in given else None,
             is_simulated=is_simulated,
         )
@@ -178,11 +186,26 @@ def _platform(text: str, where: str) -> Platform:
     return Platform(text)
 
 
-def _format(given: Mapping[str, str], where: str) -> str | None:
-    """The annotations' format; which names there are is known where they are read."""
-    if "format" in given and "annotations" not in given:
-        raise SourceError(f"{where}: format is that of the annotations, and there are none")
-    return given.get("format")
+class _OfAnnotations(TypedDict):
+    format: str | None
+    identities: IdentityScope | None
+    annotations_of: str | None
+
+
+def _of_annotations(given: Mapping[str, str], where: str, *, is_read: bool = True) -> _OfAnnotations:
+    """Give what a source says about its annotations; which formats there are is known where they are read."""
+    for key in _OF_ANNOTATIONS:
+        if key in given and "annotations" not in given:
+            raise SourceError(f"{where}: {key} is that of the annotations, and there are none")
+    scope = given.get("identities")
+    if scope is not None and scope not in SCOPES:
+        raise SourceError(
+            f"{where}: identities is shared (a number is the same person in every video) or per-video (it only tells "
+            f"the tracks of this video apart); got {scope!r}"
+        )
+    if not is_read:
+        return {"format": None, "identities": None, "annotations_of": None}
+    return {"format": given.get("format"), "identities": scope, "annotations_of": given.get("annotations_of")}
 
 
 def _start_time(text: str, where: str) -> datetime:

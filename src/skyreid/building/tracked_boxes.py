@@ -1,12 +1,15 @@
 """Who is where in each frame of one video: what annotations and the tracker both give to the cropper."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
 """xyxy in pixels of the full frame, from 0; the far edges lie outside the box."""
-
+IdentityScope: TypeAlias = Literal["shared", "per-video"]
+SHARED: IdentityScope = "shared"
+PER_VIDEO: IdentityScope = "per-video"
+SCOPES: tuple[IdentityScope, ...] = (SHARED, PER_VIDEO)
 
 MAX_HOLE_S = 0.5
 """A shorter hole is a slip of the annotator or the tracker; in a longer one the person may be hidden."""
@@ -26,6 +29,19 @@ class TrackedBoxes:
     identified: bool = False
     """Whether a track number is a person's, the same in every video of a build; otherwise it only tells the
     tracks of this video apart."""
+    never_filled: frozenset[int] = frozenset()
+    """Frames that an annotator took out: no hole is filled there."""
+    identities_because: str = field(default="", compare=False)
+    """Why `identified` is what it is, as the end of a sentence; empty where nobody numbered anything."""
+    read_as: str = field(default="", compare=False)
+    """What the annotations were taken for, such as `BoxMOT's results`; empty without annotations."""
+    warnings: Collection[str] = field(default=(), compare=False)
+    """What a user should know about how they were read, a sentence each."""
+
+    @property
+    def scope(self) -> IdentityScope:
+        """Of the track numbers."""
+        return SHARED if self.identified else PER_VIDEO
 
 
 def without_holes(tracked: TrackedBoxes, *, frame_rate: float) -> tuple[TrackedBoxes, int]:
@@ -41,14 +57,19 @@ def without_holes(tracked: TrackedBoxes, *, frame_rate: float) -> tuple[TrackedB
             if index - before > reach:
                 continue
             for hole, between in straight_line(before, tracked.frames[before][track], index, box):
-                frames.setdefault(hole, {})[track] = between
-                filled += 1
+                if hole not in tracked.never_filled:
+                    frames.setdefault(hole, {})[track] = between
+                    filled += 1
     return replace(tracked, frames=frames), filled
 
 
 def straight_line(first: int, start: Box, last: int, end: Box) -> Iterator[tuple[int, Box]]:
     """Give the frames between two frames, and the boxes of somebody who walks from one to the other."""
     for index in range(first + 1, last):
-        share = (index - first) / (last - first)
-        left, top, right, bottom = (a + share * (b - a) for a, b in zip(start, end, strict=True))
-        yield index, (left, top, right, bottom)
+        yield index, on_line(start, end, (index - first) / (last - first))
+
+
+def on_line(start: Box, end: Box, share: float) -> Box:
+    """Give the box at this share of the way from one to another."""
+    left, top, right, bottom = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+    return left, top, right, bottom

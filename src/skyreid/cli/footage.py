@@ -31,7 +31,10 @@ def build(
     Args:
         out: folder to write; running again goes on where it stopped.
         source: FILE,platform=ground|aerial,camera=NAME[,annotations=gt.txt][,start_time=2026-05-04T09:00:00+02:00];
-            one for each video.
+            one for each video. Annotations may be followed by format=mot|mot-gt|mot-results|boxmot|cvat-mot|visdrone|
+            cvat|coco-video|label-studio (else their content tells), identities=shared|per-video (whether a number is
+            the same person in every video; else what the format says, for most: per-video) and annotations_of=NAME
+            (if they have another name for the video).
         sources: JSON file of sources, such as `skyreid simulate` writes.
         without_annotations: pass over the annotations that the sources name, and find the people.
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision; finds people where there are no annotations.
@@ -103,7 +106,6 @@ def search(
     to: Literal["aerial", "ground", "any"] = "any",
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
     calibration: Path | None = None,
-    videos: Path | None = None,
 ) -> None:
     """Rank the tracklets most like one of them, as a page of pictures.
 
@@ -114,18 +116,15 @@ def search(
         to: platform to search.
         k: how many to show.
         calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
-        videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
-            manifest are looked through.
     """
     from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
     from skyreid.evaluation.calibration.calibration import load_calibration
     from skyreid.retrieval.cosine import COSINE
-    from skyreid.retrieval.search_page import search_tracklet, write_search_page
+    from skyreid.retrieval.search_page import write_search_page
 
     platform = None if to == "any" else Platform(to)
-    found = search_tracklet(table, query, platform=platform, top_k=k, videos=videos)
+    found = write_search_page(table, query, out, platform=platform, top_k=k)
     if calibration is None:
-        write_search_page(out, found)
         for tracklet_id, similarity in zip(found.ranking.tracklet_ids, found.ranking.similarities, strict=True):
             print(f"{similarity:7.4f}  {tracklet_id}")
     else:
@@ -133,16 +132,9 @@ def search(
             found.ranking,
             load_calibration(calibration),
             model=found.model,
-            query_platform=found.query.platform,
+            query_platform=found.query_platform,
             gallery_platform=platform,
             ranker=COSINE.name,
-        )
-        write_search_page(
-            out,
-            found,
-            probabilities=calibrated.probabilities,
-            answer=calibrated.answer,
-            warnings=calibrated.warnings,
         )
         print("\n".join(calibrated.lines()))
     print(f"A ranking is not an identification. Pictures: {out}")

@@ -266,6 +266,7 @@ def _source(video: _Video) -> dict[str, str]:
         "camera": video.camera,
         "start_time": video.start_time.isoformat(),
         "annotations": mot.as_posix(),
+        "format": "mot-gt",
     }
 
 

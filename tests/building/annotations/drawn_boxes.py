@@ -1,10 +1,16 @@
-"""Boxes that the property tests write and read again."""
+"""Boxes that the property tests write and read again, and the video that they are of."""
 
 from hypothesis import strategies as st
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.tracked_boxes import TrackedBoxes
 
 WIDTH, HEIGHT, NUM_FRAMES = 1920, 1080, 40
+
+
+def video(width=WIDTH, height=HEIGHT, *, name="gate.mp4", num_frames=None, frame_rate=None, **more):
+    """A video of which, unless told otherwise, only the picture's size is known."""
+    return AnnotatedVideo(name=name, width=width, height=height, num_frames=num_frames, frame_rate=frame_rate, **more)
 
 
 @st.composite

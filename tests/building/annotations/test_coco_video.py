@@ -6,6 +6,7 @@ import pytest
 
 from skyreid.building.annotations.coco_video import read_coco_video
 from skyreid.errors import SourceError
+from tests.building.annotations.drawn_boxes import video
 
 
 def content(**changes):
@@ -40,14 +41,14 @@ def changed(**changes):
     return made
 
 
-def read(tmp_path, made, *, video="gate.mp4", width=100, height=80):
+def read(tmp_path, made, *, width=100, height=80, **of_the_video):
     (tmp_path / "a.json").write_text(made if isinstance(made, str) else json.dumps(made))
-    return read_coco_video(tmp_path / "a.json", width=width, height=height, video=video)
+    return read_coco_video(tmp_path / "a.json", video(width, height, **of_the_video))
 
 
-def refusal(tmp_path, made, **video):
+def refusal(tmp_path, made, **of_the_video):
     with pytest.raises(SourceError) as caught:
-        read(tmp_path, made, **video)
+        read(tmp_path, made, **of_the_video)
     return str(caught.value).removeprefix(str(tmp_path / "a.json"))
 
 
@@ -56,15 +57,46 @@ def test_one_video_is_chosen_by_its_name_and_its_tracks_are_its_own(tmp_path):
     assert gate.frames == {0: {0: (0, 0, 10, 20)}, 4: {0: (1.5, 0, 11.5, 20), 4: (90, 0, 100, 20)}}
     assert gate.visible == {0: {0: 0.5}}
     assert not gate.identified
-    drone = read(tmp_path, content(), video="drone.mp4", width=300, height=200)
+    drone = read(tmp_path, content(), name="drone.mp4", width=300, height=200)
     assert drone.frames == {0: {0: (250, 0, 260, 20)}}
     assert not drone.identified
 
 
-def test_the_only_video_needs_no_name(tmp_path):
-    made = content(videos=[{"id": 1, "name": "something else"}])
+def test_the_only_video_needs_no_name_and_not_another_one(tmp_path):
+    """Kind B1: annotations that name another video."""
+    made = content(videos=[{"id": 1}])
     made["annotations"].pop()
     assert sorted(read(tmp_path, made).frames) == [0, 4]
+    made["videos"] = [{"id": 1, "name": "seq/other.mp4"}]
+    assert refusal(tmp_path, made) == (
+        ", videos: is about 'seq/other.mp4', but the video is 'gate.mp4'; are these the annotations of this video? If "
+        "they are, say so in the source: annotations_of=other.mp4"
+    )
+    assert sorted(read(tmp_path, made, annotated_as="other.mp4").frames) == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"width": 640, "height": 480}, "annotated in a picture of 640x480, but the video has 100x80"),
+        ({"length": 250}, "counts 250 frames, but the video gate.mp4 has 100"),
+        ({"fps": 30.0}, "tells 30 frames a second, but the video gate.mp4 has 25"),
+    ],
+)
+def test_what_the_file_tells_of_its_video_is_compared(tmp_path, told, complaint):
+    """Kind B1: annotations of another size, length or rate."""
+    made = content()
+    made["videos"][0] |= told
+    assert f", video 1: {complaint}; are these the annotations of this video?" in refusal(
+        tmp_path, made, num_frames=100, frame_rate=25.0
+    )
+
+
+def test_as_many_frames_at_another_rate_are_the_same_pictures(tmp_path):
+    made = content()
+    made["videos"][0] |= {"length": 6, "fps": 30}
+    (warning,) = read(tmp_path, made, num_frames=6, frame_rate=25.0).warnings
+    assert "tells 30 frames a second, but the video gate.mp4 has 25; the frames are as many" in warning
 
 
 def test_frames_of_tao_count_from_0_even_where_the_first_is_not_listed(tmp_path):
@@ -131,9 +163,13 @@ def from_1():
         (changed(image_id=[1]), ", annotation 2: image_id must be a number or a text; got [1]"),
         (changed(bbox=[1, 2, 3]), ", annotation 2: bbox must be [left, top, width, height]; got [1, 2, 3]"),
         (changed(bbox=[1, 2, 3, "x"]), ", annotation 2: a side of bbox must be a finite number; got 'x'"),
-        (changed(bbox=[1, 2, 0, 5]), ", annotation 2: a box must have a width and a height; got 0x5"),
+        (
+            changed(bbox=[1, 2, 0, 5]),
+            ": 1 of 3 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
+            "of its full size? The first: annotation 2: a box must have a width and a height; got 0x5",
+        ),
         (changed(instance_id=-1), ", annotation 2: instance_id must be a whole number from 0; got -1"),
-        (changed(instance_id=4), ", annotation 3: id 4 stands twice in frame 4"),
+        (changed(instance_id=4), ": 2 of 3 boxes cannot be, and one in 10 is too many; are these the annotations"),
         (changed(visibility=2), ", annotation 2: visibility must be from 0 to 1; got 2"),
         (
             from_1(),
@@ -164,8 +200,9 @@ def test_a_picture_of_another_size_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("video", ["tower.mp4", "gat.mp4"])
-def test_a_video_that_is_not_there_is_refused_and_those_there_are_named(tmp_path, video):
-    assert refusal(tmp_path, content(), video=video) == (
-        f": must hold the video '{video}' once, by its file's name; it holds ['gate', 'sequences/drone.mp4']"
+@pytest.mark.parametrize("name", ["tower.mp4", "gat.mp4"])
+def test_a_video_that_is_not_there_is_refused_and_those_there_are_named(tmp_path, name):
+    assert refusal(tmp_path, content(), name=name) == (
+        f": must hold the video '{name}' once, by its file's name; it holds ['gate', 'sequences/drone.mp4']. If it has "
+        "another name there, say so in the source: annotations_of=NAME"
     )

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.building.annotations.cvat import read_cvat, write_cvat
-from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.errors import SourceError
-from tests.building.annotations.drawn_boxes import HEIGHT, NUM_FRAMES, WIDTH, tracked_boxes
+from tests.building.annotations.drawn_boxes import NUM_FRAMES, tracked_boxes, video
 
 VIDEO = """<?xml version="1.0" encoding="utf-8"?>
 <annotations>
@@ -73,14 +73,14 @@ VIDEO = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def read(tmp_path, text):
+def read(tmp_path, text, **of_the_video):
     (tmp_path / "a.xml").write_text(text)
-    return read_cvat(tmp_path / "a.xml", width=100, height=80)
+    return read_cvat(tmp_path / "a.xml", video(100, 80, **of_the_video))
 
 
-def refusal(tmp_path, text):
+def refusal(tmp_path, text, **of_the_video):
     with pytest.raises(SourceError) as caught:
-        read(tmp_path, text)
+        read(tmp_path, text, **of_the_video)
     return str(caught.value).removeprefix(str(tmp_path / "a.xml"))
 
 
@@ -213,7 +213,11 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "aaaaaaaaaa"><!
             ": holds the tracks of 2 tasks; export each task by itself",
         ),
         (file(track(0, box(1)), track(0, box(2))), ", track 0: there are two tracks of this id"),
-        (file(track(0, box(1), box(1))), ", track 0, frame 1: the track has two boxes in this frame"),
+        (
+            file(track(0, box(1), box(1))),
+            ": 1 of 2 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
+            "of its full size? The first: track 0, frame 1: the track has two boxes in this frame; the first is taken",
+        ),
         (file(track("x", box(1))), ", track x: track id must be a finite number; got 'x'"),
         (file(track(0, box(-1))), ", track 0: frame must be a whole number from 0; got -1"),
         (file(track(0, box(1).replace("xtl", "x"))), ", track 0, frame 1: xtl must be a finite number; got None"),
@@ -221,11 +225,11 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "aaaaaaaaaa"><!
             file(track(0, box(1, more='rotation="30.00"'))),
             ", track 0, frame 1: boxes must stand upright; got rotation 30.00",
         ),
-        (file(track(0, box(1, right=0))), ", track 0, frame 1: a box must have a width and a height; got 0x20"),
         (
-            file(track(0, box(1, 200))),
-            ", track 0, frame 1: the box lies outside the picture of 100x80; are these the annotations of this video, "
-            "in pixels of its full size?",
+            file(track(0, box(1, right=0), box(2, 200))),
+            ": 2 of 2 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
+            "of its full size? The first: track 0, frame 1: a box must have a width and a height; got 0x20; track 0, "
+            "frame 2: the box lies outside the picture of 100x80",
         ),
         (
             file(track(0, box(1, person_id=3), box(2, person_id=5))),
@@ -244,8 +248,9 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "aaaaaaaaaa"><!
             ", track 0, frame 1: person_id must be a whole number from 1; got 0",
         ),
         (
-            file(track(0, box(1, person_id=3)), track(1, box(1, person_id=3))),
-            ", track 1, frame 1: id 3 stands twice in frame 1",
+            file(track(0, box(1, person_id=3)), track(1, box(1, 20, person_id=3))),
+            ", track 1, frame 1: id 3 stands twice in frame 1, at (0, 0, 10, 20) and (20, 0, 30, 20): a person is in "
+            "one place. Give one of them another number, or end one of them where the other begins",
         ),
         (file(track(0, box(1, visible=2))), ", track 0, frame 1: visible must be from 0 to 1; got 2"),
     ],
@@ -256,7 +261,7 @@ def test_what_cannot_be_is_named(tmp_path, text, complaint):
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"none\.xml: annotations cannot be read: No such file"):
-        read_cvat(tmp_path / "none.xml", width=9, height=9)
+        read_cvat(tmp_path / "none.xml", video())
 
 
 @given(data=st.data(), identified=st.booleans(), with_visible=st.booleans())
@@ -264,7 +269,7 @@ def test_what_was_written_is_read_again_bit_for_bit(tmp_path_factory, data, iden
     tracked = data.draw(tracked_boxes(identified=identified, with_visible=with_visible))
     path = tmp_path_factory.mktemp("cvat") / "a.xml"
     write_cvat(path, tracked, num_frames=NUM_FRAMES)
-    assert read_cvat(path, width=WIDTH, height=HEIGHT) == tracked
+    assert read_cvat(path, video()) == tracked
 
 
 def test_a_written_track_is_outside_after_each_run_of_frames(tmp_path):
@@ -292,3 +297,110 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, frames, complaint
         write_cvat(tmp_path / "a.xml", TrackedBoxes(frames=frames, dropped={}, identified=True), num_frames=10)
     assert str(caught.value) == f"{tmp_path / 'a.xml'}{complaint}"
     assert not list(tmp_path.iterdir())
+
+
+def with_meta(*elements, about="", more=""):
+    meta = f"<meta><task>{about}</task>{more}</meta>"
+    return f"<annotations><version>1.1</version>{meta}{''.join(elements)}</annotations>"
+
+
+CVATS_OWN = "<dumped>2026-05-04 11:57:54.807162+03:00</dumped>"
+FILM = {"num_frames": 100, "frame_rate": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("about", "complaint"),
+    [
+        ("<source>drone.mp4</source>", ", meta, source: is about 'drone.mp4', but the video is 'gate.mp4'"),
+        (
+            "<size>250</size><start_frame>0</start_frame><stop_frame>249</stop_frame>",
+            ", meta: size is 250 frames, the last of them number 249 from 0, but the video gate.mp4 has 100",
+        ),
+        (
+            "<size>30</size><start_frame>0</start_frame><frame_filter>step=5</frame_filter>",
+            ", meta: size is 30 frames, the last of them number 145 from 0, but the video gate.mp4 has 100",
+        ),
+    ],
+)
+def test_what_the_meta_states_is_compared(tmp_path, about, complaint):
+    """Kind B1: annotations of another video, of another length."""
+    message = refusal(tmp_path, with_meta(track(0, box(1)), about=about), **FILM)
+    assert message.startswith(complaint)
+    assert "are these the annotations of this video?" in message
+
+
+def test_a_task_of_a_part_is_told_and_one_of_the_whole_video_is_not(tmp_path):
+    """Kind B1: annotations of another length."""
+    boxes = track(0, box(1), box(99))
+    for about in ("<size>100</size>", "<size>20</size><frame_filter>step=5</frame_filter>"):
+        assert not read(tmp_path, with_meta(boxes, about=about), **FILM).warnings
+    (warning,) = read(tmp_path, with_meta(boxes, about="<size>40</size><start_frame>10</start_frame>"), **FILM).warnings
+    assert warning.endswith("meta: the task is of 40 frames, up to number 49, and the video has 100")
+
+
+def test_a_frame_that_was_deleted_is_never_filled_in(tmp_path):
+    """Kind B3: CVAT's own files list every frame, so one that is missing was deleted."""
+    boxes = track(1, box(0), box(2, 20), box(3, 30, outside=1))
+    for text in (
+        with_meta(boxes, more=CVATS_OWN),
+        file(track(1, box(0).replace('keyframe="1"', 'keyframe="0"'), box(2, 20))),
+        with_meta(boxes, about="<deleted_frames>1, 7</deleted_frames>"),
+        with_meta(boxes, about="<deleted_frames><frame>1</frame></deleted_frames>"),
+    ):
+        people = read(tmp_path, text, **FILM)
+        assert sorted(people.frames) == [0, 2]
+        assert sorted(without_holes(people, frame_rate=25.0)[0].frames) == [0, 2]
+    assert sorted(read(tmp_path, file(boxes), **FILM).frames) == [0, 1, 2]
+
+
+def test_a_box_in_a_deleted_frame_is_left_out(tmp_path):
+    text = with_meta(track(1, box(0), box(1), box(2)), about="<deleted_frames>1</deleted_frames>")
+    people = read(tmp_path, text, **FILM)
+    assert sorted(people.frames) == [0, 2]
+    assert people.dropped == {"deleted-frame": 1}
+
+
+def test_frames_that_a_task_passes_over_are_filled_in_and_those_deleted_from_it_are_not(tmp_path):
+    step = "<frame_filter>step=5</frame_filter>"
+    boxes = track(1, *(box(frame, frame) for frame in (0, 5, 15, 20)))
+    people = read(tmp_path, with_meta(boxes, about=step, more=CVATS_OWN), **FILM)
+    assert sorted(people.frames) == [frame for frame in range(21) if frame != 10]
+
+
+def test_images_that_are_missing_among_images_were_deleted(tmp_path):
+    images = IMAGES.replace("<annotations><version>1.1</version>", f"<annotations><meta>{CVATS_OWN}</meta>")
+    people = read(tmp_path, images, **FILM)
+    assert people.never_filled == {5}
+    assert sorted(without_holes(people, frame_rate=25.0)[0].frames) == [4, 6]
+
+
+def test_a_person_of_two_jobs_is_one_where_their_boxes_are_equal(tmp_path):
+    """Kind B3: one person twice in overlapping jobs."""
+    first, second = (
+        [box(frame, frame, pid=3) for frame in range(6)],
+        [box(frame, frame, pid=3) for frame in range(4, 9)],
+    )
+    people = read(tmp_path, file(track(0, *first), track(1, *second)))
+    assert sorted(people.frames) == list(range(9))
+    assert people.dropped == {"twice": 2}
+
+
+def test_tracks_of_two_jobs_with_equal_boxes_are_one_track(tmp_path):
+    """Kind B3: one person twice in overlapping jobs, whom nobody numbered."""
+    first, second = [box(frame, frame) for frame in range(6)], [box(frame, frame) for frame in range(4, 9)]
+    other = [box(frame, 40) for frame in range(9)]
+    made = with_meta(track(0, *first), track(1, *second), track(2, *other), more=CVATS_OWN)
+    people = read(tmp_path, made)
+    assert [sorted(people.frames[frame]) for frame in range(9)] == [[0, 2]] * 9
+    assert people.dropped == {"twice": 2}
+
+
+def test_a_billion_frames_are_refused_before_one_is_filled_in(tmp_path):
+    """Kind B4 of hostile files."""
+    bomb = file(track(0, box(0), box(1_000_000_000)))
+    assert refusal(tmp_path, bomb, **FILM) == (
+        ", track 0, frame 1000000000: stands in frame 1000000000 from 0, but the video gate.mp4 has 100 frames; are "
+        "these the annotations of this video?"
+    )
+    many = file(*(track(number, box(0), box(9_000_000)) for number in range(2)))
+    assert "its keyframes stand for more than 10,000,000 boxes" in refusal(tmp_path, many)

@@ -6,6 +6,7 @@ from skyreid.cli.exporting import export
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, SettingError, SourceError
 from skyreid.tracklet import Frame, Platform, Tracklet
+from tests.building.annotations.drawn_boxes import video
 
 # A source whose name looks like a tracklet of the other.
 SOURCES = {"sources": [{"name": "C1-gate"}, {"name": "C1-gate-0001"}, {"name": "D-empty"}]}
@@ -33,7 +34,7 @@ def build_dir(tmp_path, monkeypatch):
 
 
 def read(path):
-    return read_annotations(path, width=100, height=100, video=path.stem)
+    return read_annotations(path, video(100, 100, name=path.stem))
 
 
 @pytest.mark.parametrize("format", ["mot", "cvat"])
@@ -47,8 +48,18 @@ def test_every_source_becomes_a_file_whose_numbers_are_pids(build_dir, format):
     assert gate.frames == {0: {7: BOX}, 12: {7: BOX, 9: BOX}, 25: {9: BOX}, 50: {7: BOX}}
     assert gate.identified
     assert read(written[1]).frames == {3: {7: BOX}}
+    assert read(written[1]).identified
     with pytest.raises(SourceError, match="none is left of 0 boxes" if format == "cvat" else "it is empty"):
         read(written[2])
+
+
+@pytest.mark.parametrize("format", ["mot", "cvat"])
+def test_nothing_says_that_tracklets_are_people_where_nobody_knows(build_dir, format):
+    """Kind B2."""
+    write_manifest(build_dir / "manifest.jsonl", TRACKLETS, SOURCES | {"identities": "per-tracklet"})
+    gate = read(export_annotations(build_dir, build_dir / "out", format)[0])
+    assert set(gate.frames[12]) == {7, 9}
+    assert not gate.identified
 
 
 def test_writing_again_gives_the_same_bytes(build_dir):

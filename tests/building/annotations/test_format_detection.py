@@ -17,6 +17,11 @@ def detect(tmp_path, content):
         ("1,1,1,1,5,5,0.5,-1,-1,-1\n2,1,1,1,5,5,0.5,-1,-1,-1.0\n", "mot"),
         ("1,0,0,0,5,5,1,4,0,0\n1,1,0,0,5,5,1,1,1,2\n", "visdrone"),
         ("1,1,0,0,5,5,0.7,4,-1,-1\n", "visdrone"),
+        ("1,0,0,0,5,5,0,0,0,0\n1,1,0,0,5,5,1,1,0,0\n", "visdrone"),
+        ("1,1,1,1,5,5,-1,-1,-1,0\n", "mot"),  # StrongSORT's scripts
+        ("1 1 1 1 5 5 -1 -1 -1 0 \n", "mot"),
+        ("1;1;1;1;5;5;1;-1;-1;-1;\n", "mot"),
+        ("1,1,1,1,5,5,1,-6.3,-2.1,0\n", "mot"),  # MOT15 in the world
         ('<?xml version="1.0"?><annotations/>', "cvat"),
         (b"\xef\xbb\xbf<annotations/>", "cvat"),
         ('\n {"videos": []}', "coco-video"),
@@ -28,8 +33,9 @@ def test_a_format_is_told_by_its_content(tmp_path, content, format):
 
 
 BOTH = (
-    ": 10 columns are of MOTChallenge if they end in -1,-1,-1, and of VisDrone if they end in category, truncation and "
-    "occlusion; these could be of either or neither. If you know, name the format: mot or visdrone"
+    ": 10 columns are of MOTChallenge if they end in -1,-1,-1 or in a place in the world, and of VisDrone if they end "
+    "in category, truncation and occlusion; these could be of either or neither. If you know, name the format: mot "
+    "(the last three columns are not used) or visdrone"
 )
 NONE = (
     ", line 1: annotations are MOTChallenge or VisDrone tables (9 or 10 columns), CVAT's XML, or JSON of COCO-video or "
@@ -42,7 +48,7 @@ NONE = (
     [
         ("", ": must hold annotations; it is empty"),
         ("1,1,1,1,5,5,1\n", NONE.format(7)),
-        ("0 0.5 0.5 0.1 0.1\n", NONE.format(1)),  # YOLO's
+        ("0 0.5 0.5 0.1 0.1\n", NONE.format(5)),  # YOLO's
         (b"PK\x03\x04", ": is a ZIP archive; unpack it and name the annotations in it"),
         (
             b"\x00\xff",
@@ -57,7 +63,9 @@ NONE = (
             )
             for comma in ("", ",")
         ),
-        ("1,1,1,1,5,5,1,-6.3,-2.1,0\n", BOTH),  # MOT15 in the world
+        ("1,1,1,1,5,5,1,0,0,0\n", BOTH),  # ignored regions, or no place
+        ("1,1,1,1,5,5,0.9,0,-1,-1\n", BOTH),  # COCO's person, or an ignored region with a confidence
+        ("1,1,1,1,5,5,1,40,20,7\n", BOTH),
         ("1,1,1,1,5,5,1,4,0,0\n2,1,1,1,5,5,1,4,0.5,0\n", BOTH),
         ("1,1,1,1,5,5,1,4,0,0\n2,1,1,1,5,5,1,-1,-1,-1\n", BOTH),
         ("1,1,1,1,5,5,1,x,y,z\n", BOTH),

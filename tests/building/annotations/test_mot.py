@@ -1,23 +1,33 @@
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.building.annotations.mot import read_mot, write_mot
+from skyreid.building.annotations.mot import read_mot, write_identities, write_mot
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
-from tests.building.annotations.drawn_boxes import HEIGHT, WIDTH, tracked_boxes
+from tests.building.annotations.drawn_boxes import tracked_boxes, video
 
 
-def read(tmp_path, *lines, width=100, height=80):
+def read(tmp_path, *lines, width=100, height=80, format="mot", **of_the_video):
     (tmp_path / "gt.txt").write_text("\n".join(lines) + "\n")
-    return read_mot(tmp_path / "gt.txt", width=width, height=height)
+    return read_mot(tmp_path / "gt.txt", video(width, height, **of_the_video), format=format)
 
 
-def refusal(tmp_path, *lines):
+def refusal(tmp_path, *lines, **how):
     with pytest.raises(SourceError) as caught:
-        read(tmp_path, *lines)
+        read(tmp_path, *lines, **how)
     return str(caught.value).removeprefix(str(tmp_path / "gt.txt"))
+
+
+def all_bad(*complaints):
+    return (
+        f": {len(complaints)} of {len(complaints)} boxes cannot be, and one in 10 is too many; are these the "
+        f"annotations of this video, in pixels of its full size? The first: {'; '.join(complaints)}"
+    )
 
 
 def test_frames_and_pixels_count_from_1_in_the_file_and_from_0_here(tmp_path):
@@ -27,7 +37,6 @@ def test_frames_and_pixels_count_from_1_in_the_file_and_from_0_here(tmp_path):
         2: {7: (10, 20, 40, 60), 2: (50, 20, 80, 60)},
     }
     assert not people.dropped
-    assert people.identified
 
 
 def test_visibility_is_known_where_ground_truth_tells_it(tmp_path):
@@ -45,7 +54,9 @@ def test_frames_may_come_in_any_order(tmp_path):
 def test_what_was_written_is_read_again_bit_for_bit(tmp_path_factory, tracked):
     path = tmp_path_factory.mktemp("mot") / "gt.txt"
     write_mot(path, tracked)
-    assert read_mot(path, width=WIDTH, height=HEIGHT) == tracked
+    assert read_mot(path, video(), format="mot-gt") == replace(tracked, identified=False)
+    write_identities(path.parent, [path])
+    assert read_mot(path, video(), format="mot-gt") == tracked
 
 
 def test_the_written_text_is_what_other_programs_expect(tmp_path):
@@ -125,19 +136,25 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
         (["frame,id,x,y,w,h,f,c,v"], ", line 1: must hold numbers only; got 'frame,id,x,y,w,h,f,c,v'"),
         (["1,1,nan,1,5,5,1,1,1"], ", line 1: must hold finite numbers only; got '1,1,nan,1,5,5,1,1,1'"),
         (["0,1,1,1,5,5,1,1,1"], ", line 1: frame must be a whole number from 1; got 0"),
-        (["1,1.5,1,1,5,5,1,1,1"], ", line 1: id must be a whole number from 1; got 1.5"),
-        (["1,-1,1,1,5,5,1,-1,-1,-1"], ", line 1: id must be a whole number from 1; got -1"),
-        (["1,1,1,1,0,5,1,1,1"], ", line 1: a box must have a width and a height; got 0x5"),
-        (["1,4,1,1,5,5,1,1,1", "1,4,9,9,5,5,1,1,1"], ", line 2: id 4 stands twice in frame 1"),
         (
-            ["1,4,300,1,5,5,1,1,1"],
-            ", line 1: the box lies outside the picture of 100x80; are these the annotations of this video, in pixels "
-            "of its full size?",
+            ["1,1.5,1,1,5,5,1,1,1"],
+            ", line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got 1.5",
         ),
         (
-            ["1,1,1,1,5,5,1,4,0,0"],
-            ", line 1: the last three of 10 columns must be -1; got ['4', '0', '0'] (VisDrone files have as many "
-            "columns, of another meaning)",
+            ["1,-1,1,1,5,5,1,-1,-1,-1"],
+            ", line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got -1",
+        ),
+        (["1,1,1,1,0,5,1,1,1"], all_bad("line 1: a box must have a width and a height; got 0x5")),
+        (
+            ["1,4,1,1,5,5,1,1,1", "1,4,9,9,5,5,1,1,1"],
+            all_bad(
+                "line 2: id 4 stands twice in frame 1",
+                "line 2: id 4 stands twice in frame 1, first at (0, 0, 5, 5)",
+            ),
+        ),
+        (
+            ["1,4,300,1,5,5,1,1,1"],
+            all_bad("line 1: the box lies outside the picture of 100x80"),
         ),
         (
             ["1,1,1,1,5,5,1,3,1"],
@@ -148,12 +165,84 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
     ],
 )
 def test_a_line_that_cannot_be_is_named(tmp_path, lines, complaint):
-    assert refusal(tmp_path, *lines) == complaint
+    format = "mot" if lines[0].count(",") == 9 else "mot-gt"
+    assert refusal(tmp_path, *lines, format=format) == complaint
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"none\.txt: annotations cannot be read: No such file"):
-        read_mot(tmp_path / "none.txt", width=9, height=9)
+        read_mot(tmp_path / "none.txt", video())
     (tmp_path / "gt.txt").write_bytes(b"\xff\xfe1,1")
     with pytest.raises(SourceError, match=r"gt\.txt: annotations must be text"):
-        read_mot(tmp_path / "gt.txt", width=9, height=9)
+        read_mot(tmp_path / "gt.txt", video())
+
+
+ROW = "1,7,11,21,30,40,1,1,0.5"
+
+
+def sequence(tmp_path, **told):
+    entries = "\n".join(f"{key}={value}" for key, value in told.items())
+    (tmp_path / "seqinfo.ini").write_text(f"[Sequence]\n{entries}\nimExt=.jpg\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"seqLength": 600}, "counts 600 frames, but the video gate.mp4 has 100"),
+        ({"frameRate": 14}, "tells 14 frames a second, but the video gate.mp4 has 25"),
+        ({"imWidth": 1920, "imHeight": 1080}, "annotated in a picture of 1920x1080, but the video has 100x80"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "gt"])
+def test_what_seqinfo_states_is_compared(tmp_path, told, complaint, folder):
+    """Kind B1: annotations of another length, rate or size."""
+    sequence(tmp_path, **told)
+    (tmp_path / folder).mkdir(exist_ok=True)
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path / folder, ROW, num_frames=100, frame_rate=25.0)
+    assert str(caught.value).startswith(f"{tmp_path / 'seqinfo.ini'}: {complaint}; are these the annotations of this")
+
+
+def test_seqinfo_that_fits_is_no_news_and_another_name_is(tmp_path):
+    sequence(tmp_path, name="MOT17-02-FRCNN", imWidth=100, imHeight=80, seqLength=1, frameRate=25)
+    (warning,) = read(tmp_path, ROW, num_frames=1, frame_rate=25.0).warnings
+    assert warning.endswith("is about the sequence 'MOT17-02-FRCNN', and the video is 'gate.mp4'")
+    assert not read(tmp_path, ROW, num_frames=1, frame_rate=25.0, name="mot17-02-frcnn.mkv").warnings
+
+
+def test_a_video_made_of_a_sequences_pictures_at_another_rate_is_told(tmp_path):
+    sequence(tmp_path, seqLength=1, frameRate=30)
+    (warning,) = read(tmp_path, ROW, num_frames=1, frame_rate=25.0).warnings
+    assert "tells 30 frames a second, but the video gate.mp4 has 25; the frames are as many" in warning
+
+
+def test_numbers_are_tracks_of_one_video_unless_the_file_beside_says_otherwise(tmp_path):
+    """Kind B2: numbers have a scope."""
+    truth, results = read(tmp_path, ROW), read(tmp_path, "1,7,11,21,30,40,0.9,-1,-1,-1")
+    assert (truth.identified, truth.identities_because) == (False, "MOT files number the people of one video")
+    assert (results.identified, results.identities_because) == (False, "trackers number the tracks of one video")
+    write_identities(tmp_path, [tmp_path / "other.txt"])
+    assert not read(tmp_path, ROW).identified
+    write_identities(tmp_path, [tmp_path / "other.txt", tmp_path / "gt.txt"])
+    assert (read(tmp_path, ROW).identified, read(tmp_path, ROW).identities_because) == (
+        True,
+        "identities.json beside it says so",
+    )
+    (tmp_path / "identities.json").write_text("[]")
+    with pytest.raises(SourceError, match=r"identities\.json: must be .*, as skyreid export writes it"):
+        read(tmp_path, ROW)
+
+
+def test_one_stray_box_is_counted(tmp_path):
+    """Kind B7."""
+    rows = [f"{frame},7,11,21,30,40,0.9,-1,-1,-1" for frame in range(1, 21)]
+    people = read(tmp_path, *rows, "5,8,300,21,30,40,0.9,-1,-1,-1", "6,8,11,21,0,40,0.9,-1,-1,-1")
+    assert people.dropped == {"outside": 1, "no-size": 1}
+    assert len(people.frames) == 20
+
+
+def test_a_pipe_is_no_annotations(tmp_path):
+    """Kind B4 of hostile files: regular files only."""
+    os.mkfifo(tmp_path / "gt.txt")
+    with pytest.raises(SourceError, match=r"gt\.txt: annotations must be a plain file, no folder, pipe or device"):
+        read_mot(tmp_path / "gt.txt", video())

@@ -4,11 +4,12 @@ import pytest
 
 from skyreid.building.annotations.visdrone import read_visdrone
 from skyreid.errors import SourceError
+from tests.building.annotations.drawn_boxes import video
 
 
 def read(tmp_path, *lines):
     (tmp_path / "gt.txt").write_text("\n".join(lines) + "\n")
-    return read_visdrone(tmp_path / "gt.txt", width=100, height=80)
+    return read_visdrone(tmp_path / "gt.txt", video(100, 80))
 
 
 def refusal(tmp_path, *lines):
@@ -67,11 +68,15 @@ def test_results_of_a_tracker_do_not_tell_what_is_seen(tmp_path):
         ("1,1,0,0,10,20,1,1,2,0", ", line 1: truncation must be one of [-1, 0, 1]; got 2"),
         ("1,1,0,0,10,20,1,1,0,0.5", ", line 1: occlusion must be one of [-1, 0, 1, 2]; got 0.5"),
         ("1,1,x,0,10,20,1,1,0,0", ", line 1: a box's side must be a finite number; got 'x'"),
-        ("1,1,0,0,10,0,1,1,0,0", ", line 1: a box must have a width and a height; got 10x0"),
+        (
+            "1,1,0,0,10,0,1,1,0,0",
+            ": 1 of 1 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
+            "of its full size? The first: line 1: a box must have a width and a height; got 10x0",
+        ),
         (
             "1,1,200,0,10,20,1,1,0,0",
-            ", line 1: the box lies outside the picture of 100x80; are these the annotations of this video, in pixels "
-            "of its full size?",
+            ": 1 of 1 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
+            "of its full size? The first: line 1: the box lies outside the picture of 100x80",
         ),
         (
             "1,1,0,0,10,20,1,4,0,0",
@@ -83,6 +88,6 @@ def test_a_line_that_cannot_be_is_named(tmp_path, line, complaint):
     assert refusal(tmp_path, line) == complaint
 
 
-def test_a_target_twice_in_a_frame_is_refused(tmp_path):
+def test_a_target_twice_in_a_frame_is_a_bad_row(tmp_path):
     line = "4,1,0,0,10,20,1,1,0,0"
-    assert refusal(tmp_path, line, line) == ", line 2: id 1 stands twice in frame 4"
+    assert "line 2: id 1 stands twice in frame 4" in refusal(tmp_path, line, line)

@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.mot import read_mot
 from skyreid.building.decode import DEFAULT_LIMITS, probe
 from skyreid.building.motion import motion_boxes
@@ -81,7 +82,7 @@ def test_boxes_are_in_pixels_of_the_full_frame(tmp_path, monkeypatch):
 def test_six_real_people_are_six_tracks_of_one_person_each(footage_dir):
     folder = footage_dir / "ground_onebyone"
     found = find(folder / "one-by-one-person-detection.mp4")
-    truth = read_mot(folder / "gt.txt", width=768, height=432)
+    truth = read_mot(folder / "gt.txt", AnnotatedVideo(name="one-by-one-person-detection.mp4", width=768, height=432))
     tracks = purity(found.frames, truth.frames)
     assert sorted(tracks.values()) == [(person, 1.0) for person in range(1, 7)]
     seen = sum(len(people) for people in found.frames.values())

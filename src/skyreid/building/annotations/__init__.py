@@ -1,51 +1,56 @@
 """Who is where in a video, as people and programs wrote it down: reading it, and writing it again."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.coco_video import read_coco_video
 from skyreid.building.annotations.cvat import read_cvat
 from skyreid.building.annotations.format_detection import detect_format
 from skyreid.building.annotations.label_studio import read_label_studio
-from skyreid.building.annotations.mot import read_mot
+from skyreid.building.annotations.mot import NAMED, read_mot
 from skyreid.building.annotations.visdrone import read_visdrone
-from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.tracked_boxes import SHARED, IdentityScope, TrackedBoxes
 from skyreid.errors import SourceError
 
-
-def _of_one_video(read: Callable[..., TrackedBoxes]) -> Callable[..., TrackedBoxes]:
-    """Read a file that does not say, and need not, of which video it is."""
-
-    def read_it(path: Path, *, width: int, height: int, video: str) -> TrackedBoxes:
-        return read(path, width=width, height=height)
-
-    return read_it
-
-
-FORMATS: dict[str, Callable[..., TrackedBoxes]] = {
-    "mot": _of_one_video(read_mot),
-    "visdrone": _of_one_video(read_visdrone),
-    "cvat": _of_one_video(read_cvat),
+FORMATS: dict[str, Callable[[Path, AnnotatedVideo], TrackedBoxes]] = {
+    **{name: partial(read_mot, format=name) for name in NAMED},
+    "visdrone": read_visdrone,
+    "cvat": read_cvat,
     "coco-video": read_coco_video,
     "label-studio": read_label_studio,
 }
 """Name to reader; `CVAT for video` is "cvat"."""
 
 
-def read_annotations(path: Path, *, width: int, height: int, video: str, format: str | None = None) -> TrackedBoxes:
-    """Read who is where in a video, from any format of FORMATS.
+def read_annotations(
+    path: Path,
+    video: AnnotatedVideo,
+    *,
+    format: str | None = None,
+    identities: IdentityScope | None = None,
+    because: str = "the source says so",
+) -> TrackedBoxes:
+    """Read who is where in a video, from any format of FORMATS; all that the file states is held against the video.
 
     Args:
         path: of the annotations.
-        width: of the video's picture, in pixels.
-        height: of the video's picture, in pixels.
-        video: name of the video's file; chooses among the videos of one file of annotations.
+        video: theirs. Its name chooses among the videos of one file.
         format: key of FORMATS; None = what the file's content says.
+        identities: the scope of the numbers; None = what the format or the file says.
+        because: who gave `identities`.
 
     Raises:
-        SourceError: the format is unknown or cannot be told, or the file is not of it. The message says what would
-            help.
+        SourceError: the format is unknown or cannot be told, the file is not of it, or it contradicts the video. The
+            message says what would help.
     """
     if format is not None and format not in FORMATS:
         raise SourceError(f"{path}: the format of annotations is one of {', '.join(FORMATS)}; got {format!r}")
-    return FORMATS[format or detect_format(path)](path, width=width, height=height, video=video)
+    tracked = FORMATS[format or detect_format(path)](path, video)
+    if identities is None:
+        return tracked
+    if identities == SHARED and any(0 in people for people in tracked.frames.values()):
+        raise SourceError(f"{path}: people who are the same in every video are numbered from 1; got 0. Renumber them")
+    return replace(tracked, identified=identities == SHARED, identities_because=because)

@@ -1,8 +1,9 @@
 """COCO-video: COCO's JSON with videos, and annotations that name a track; as of TAO and MMTracking."""
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, is_person
 from skyreid.building.annotations.fields import identifier, number, read_json, records, share, whole
 from skyreid.building.tracked_boxes import TrackedBoxes
@@ -14,23 +15,25 @@ FRAME_FROM_0 = "frame_index"
 FRAME = "frame_id"
 """From 0 in MMTracking, from 1 in others."""
 TRACK_KEYS = ("instance_id", "track_id")
+LENGTHS, RATES = ("length", "num_frames"), ("fps", "frame_rate")
+"""Keys of a video under which writers count its frames, and how many there are a second."""
 PERSON_KEY = "person_id"
 """Ours: who it is, the same number in every video."""
 
 
-def read_coco_video(path: Path, *, width: int, height: int, video: str) -> TrackedBoxes:
-    """Read who is where, for the video of this file name and this size in pixels.
+def read_coco_video(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
+    """Read who is where in a video.
 
     A file may hold several videos; a track belongs to one of them, even where another has the same number.
     The number is the annotation's `person_id`, if the people have it: a person, the same in every video.
     Otherwise it is the track's, `instance_id` or `track_id`.
 
     Left out, by reason: `other-class` (categories other than person, people, pedestrian or human), `crowd`
-    (iscrowd), `outside` (mostly outside the picture).
+    (iscrowd), `outside` (outside the picture or mostly so), `no-size`, `twice`.
 
     Raises:
         SourceError: the file is not of this format, has no such video, counts its frames from nobody knows
-            where, is of a picture of another size, gives people no or unclear numbers, or has nobody.
+            where, is of another size, length or rate, gives people no or unclear numbers, or has nobody.
 
     Source: the formats of TAO (its toolkit's description) and of MMTracking (`CocoVID`).
     """
@@ -41,10 +44,11 @@ def read_coco_video(path: Path, *, width: int, height: int, video: str) -> Track
             f"{path}: COCO-video is an object with {', '.join(LISTS)}; got {keys}. COCO without videos and tracks "
             "does not tell which boxes are of one person; of Datumaro or CVAT, export 'CVAT for video 1.1'"
         )
-    boxes = BoxCollector(path, width=width, height=height, first_frame=0)
-    video_id = _video(records(content, "videos", str(path)), video, path)
+    boxes = BoxCollector(path, video, first_frame=0)
+    entry = _entry(records(content, "videos", str(path)), video, boxes, path)
+    _compare(entry, video, boxes, f"{path}, video {entry.get('id')}")
     images = records(content, "images", str(path))
-    frames = _frames([image for image in images if image.get("video_id") == video_id], boxes, path)
+    frames = _frames([image for image in images if image.get("video_id") == entry.get("id")], video, path)
     elsewhere = {identifier(image, "id", f"{path}, image") for image in images} - set(frames)
     people = {
         identifier(category, "id", f"{path}, category")
@@ -78,23 +82,47 @@ def read_coco_video(path: Path, *, width: int, height: int, video: str) -> Track
             (left, top, left + box_width, top + box_height),
             where,
             visible=None if visible is None else share(visible, "visibility", where),
+            is_named=identified,
         )
-    return boxes.finish(LABELLED_PEOPLE, identified=identified)
+    return boxes.finish(
+        LABELLED_PEOPLE,
+        read_as="COCO-video",
+        identified=identified,
+        because=f"its people have a {PERSON_KEY}" if identified else "COCO-video numbers the tracks of one video",
+    )
 
 
-def _video(videos: list[dict[str, object]], video: str, path: Path) -> object:
-    """The id of the video that is meant: the only one, or the one of this name, with or without its suffix."""
-    names = [str(entry.get("name", entry.get("file_name"))) for entry in videos]
+def _entry(
+    videos: list[dict[str, object]], video: AnnotatedVideo, boxes: BoxCollector, path: Path
+) -> dict[str, object]:
+    """The entry of the video that is meant, by its name."""
+    if not videos:
+        raise SourceError(f"{path}: must hold a video; the list of videos is empty")
     if len(videos) == 1:
-        return videos[0].get("id")
-    wanted = {video, PurePosixPath(video).stem}
-    found = [entry for entry, name in zip(videos, names, strict=True) if PurePosixPath(name).name in wanted]
+        boxes.warn(video.check_name(_names(videos[0]), f"{path}, videos"))
+        return videos[0]
+    found = [entry for entry in videos if video.is_called(_names(entry))]
     if len(found) != 1:
-        raise SourceError(f"{path}: must hold the video {video!r} once, by its file's name; it holds {sorted(names)}")
-    return found[0].get("id")
+        held = sorted(name for entry in videos for name in _names(entry))
+        raise SourceError(
+            f"{path}: must hold the video {video.annotated_as or video.name!r} once, by its file's name; it holds "
+            f"{held}. If it has another name there, say so in the source: annotations_of=NAME"
+        )
+    return found[0]
 
 
-def _frames(images: list[dict[str, object]], boxes: BoxCollector, path: Path) -> dict[int | str, int]:
+def _names(entry: Mapping[str, object]) -> list[str]:
+    return [name for key in ("name", "file_name") if isinstance(name := entry.get(key), str)]
+
+
+def _compare(entry: Mapping[str, object], video: AnnotatedVideo, boxes: BoxCollector, where: str) -> None:
+    if "width" in entry and "height" in entry:
+        video.check_size(entry["width"], entry["height"], where)
+    length, rate = (next((entry[key] for key in keys if entry.get(key) is not None), None) for keys in (LENGTHS, RATES))
+    boxes.warn(video.check_clock(length, rate, where))
+
+
+def _frames(images: list[dict[str, object]], video: AnnotatedVideo, path: Path) -> dict[int | str, int]:
     """Image id to frame from 0."""
     if not images:
         raise SourceError(f"{path}: must hold images of the video; none has its video_id")
@@ -102,9 +130,11 @@ def _frames(images: list[dict[str, object]], boxes: BoxCollector, path: Path) ->
     for image in images:
         where = f"{path}, image {image.get('id')}"
         if "width" in image and "height" in image:
-            boxes.check_picture(image["width"], image["height"], where)
+            video.check_size(image["width"], image["height"], where)
         key = FRAME_FROM_0 if FRAME_FROM_0 in image else FRAME
-        frames[identifier(image, "id", where)] = whole(image.get(key), key, where, least=0)
+        frame = whole(image.get(key), key, where, least=0)
+        video.check_frame(frame, where)
+        frames[identifier(image, "id", where)] = frame
     if len(set(frames.values())) != len(images):
         raise SourceError(f"{path}: two images of the video have the same id or the same frame")
     if any(FRAME_FROM_0 not in image for image in images) and 0 not in frames.values():

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from skyreid.building.annotations.fields import whole
+from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -12,41 +12,77 @@ MIN_VISIBLE = 0.5
 PERSON_LABELS = ("person", "people", "pedestrian", "human")
 """How people are labelled where a format leaves the word to its user; capitals do not matter."""
 LABELLED_PEOPLE = f"labels {', '.join(PERSON_LABELS)}"
+MAX_BAD = 0.1
+"""Share of boxes that cannot be; with more, the file is of another video or another format."""
+NUM_SHOWN = 3
+SAME_PX = 1.0
+"""By which the sides of a box may differ that was written twice."""
+MAX_BOXES = 10_000_000
+"""Of one video: fifty people in every frame of two hours."""
+PART_OF_A_VIDEO = 0.55
+"""Share of its frames; annotations that end before it may count every second frame only."""
 
 
 class BoxCollector:
     """Checks, clips and counts the boxes of one file."""
 
-    def __init__(self, path: Path, *, width: int, height: int, first_frame: int) -> None:
-        """Collect for a picture of this size; `first_frame` is the number that the file gives to a video's first."""
+    def __init__(self, path: Path, video: AnnotatedVideo, *, first_frame: int) -> None:
+        """Collect for a video.
+
+        Args:
+            path: of the file.
+            video: whose frames and picture they must lie in.
+            first_frame: the number that the file gives to a video's first frame.
+        """
         self._path = path
-        self._width = width
-        self._height = height
+        self._video = video
         self._first_frame = first_frame
         self._frames: dict[int, dict[int, Box]] = {}
         self._visible: dict[int, dict[int, float]] = {}
         self._dropped: Counter[str] = Counter()
+        self._disputed: set[tuple[int, int]] = set()
+        self._given = 0
+        self._expected = 0
+        self._bad = 0
+        self._shown: list[str] = []
+        self._warnings: list[str] = []
 
-    def check_picture(self, width: object, height: object, where: str) -> None:
-        """Compare the size that the file tells.
-
-        Raises:
-            SourceError: the picture had another size.
-        """
-        given = whole(width, "width", where, least=1), whole(height, "height", where, least=1)
-        if given != (self._width, self._height):
-            raise SourceError(
-                f"{where}: annotated in a picture of {given[0]}x{given[1]}, but the video has "
-                f"{self._width}x{self._height}; are these the annotations of this video?"
-            )
+    def warn(self, warning: str | None) -> None:
+        """Keep a sentence for the user; None is none."""
+        if warning is not None and warning not in self._warnings:
+            self._warnings.append(warning)
 
     def leave_out(self, reason: str, boxes: int = 1) -> None:
         """Count boxes that are not of use."""
         if boxes:
             self._dropped[reason] += boxes
 
-    def add(self, frame: int, track: int, box: Box, where: str, *, visible: float | None = None) -> None:
-        """Take a box, clipped to the picture, or leave it out if it lies mostly outside (`outside`).
+    def refuse(self, reason: str, complaint: str) -> None:
+        """Count a box that cannot be, and leave it out; `complaint` names its place in the file and the rule."""
+        self._given += 1
+        self._count_bad(reason, complaint)
+
+    def expect(self, boxes: int) -> None:
+        """See that so many more boxes can be held, before they are filled in.
+
+        Raises:
+            SourceError: they are too many.
+        """
+        self._expected += boxes
+        if self._expected > MAX_BOXES:
+            raise SourceError(
+                f"{self._path}: its keyframes stand for more than {MAX_BOXES:,} boxes; split the video and its "
+                "annotations"
+            )
+
+    def add(
+        self, frame: int, track: int, box: Box, where: str, *, visible: float | None = None, is_named: bool = False
+    ) -> None:
+        """Take a box, clipped to the picture, or leave it out.
+
+        It is left out if it lies mostly outside the picture (`outside`), and counted as bad if it has no size
+        (`no-size`), lies outside altogether (`outside`), or if its number has a box in this frame already
+        (`twice`): of two equal ones the first stays, of two different ones neither.
 
         Args:
             frame: as the file counts.
@@ -54,50 +90,131 @@ class BoxCollector:
             box: not clipped.
             where: in the file, for messages.
             visible: share of the person that can be seen; None = nobody said.
+            is_named: whether somebody gave the number to tracks of one person: equal boxes are then no mistake,
+                and different ones a contradiction.
 
         Raises:
-            SourceError: the box has no size or lies outside the picture, or this number has one in this frame.
+            SourceError: the video has no such frame, or a named person is in two places.
         """
         index = frame - self._first_frame
-        if track in self._frames.get(index, {}):
-            raise SourceError(f"{where}: id {track} stands twice in frame {frame}")
-        check_size(box, where)
+        self._video.check_frame(index, where)
+        self._given += 1
+        width, height = box[2] - box[0], box[3] - box[1]
+        if width <= 0 or height <= 0:
+            self._count_bad("no-size", _without_size(box, where))
+            return
         left, top, right, bottom = box
-        inside = max(left, 0.0), max(top, 0.0), min(right, float(self._width)), min(bottom, float(self._height))
+        size = float(self._video.width), float(self._video.height)
+        inside = max(left, 0.0), max(top, 0.0), min(right, size[0]), min(bottom, size[1])
         if inside[0] >= inside[2] or inside[1] >= inside[3]:
-            raise SourceError(
-                f"{where}: the box lies outside the picture of {self._width}x{self._height}; are these the "
-                "annotations of this video, in pixels of its full size?"
+            self._count_bad(
+                "outside", f"{where}: the box lies outside the picture of {self._video.width}x{self._video.height}"
             )
+            return
         if _area(inside) < MIN_VISIBLE * _area(box):
             self.leave_out("outside")
             return
-        self._frames.setdefault(index, {})[track] = inside
+        people = self._frames.setdefault(index, {})
+        if track in people or (index, track) in self._disputed:
+            complaint = f"{where}: id {track} stands twice in frame {frame}"
+            self._take_twin(index, track, inside, complaint, is_named=is_named)
+            return
+        people[track] = inside
         if visible is not None:
             self._visible.setdefault(index, {})[track] = visible
 
-    def finish(self, people: str, *, identified: bool) -> TrackedBoxes:
-        """Give everything that was taken; `people` says, for the message, what counts as a person in this format.
+    def finish(
+        self,
+        people: str,
+        *,
+        read_as: str,
+        identified: bool,
+        because: str,
+        never_filled: frozenset[int] = frozenset(),
+    ) -> TrackedBoxes:
+        """Give everything that was taken.
+
+        Args:
+            people: what counts as a person in this format, for the message.
+            read_as: what the file was taken for.
+            identified: whether the numbers are people.
+            because: why, as the end of a sentence.
+            never_filled: frames that were taken out.
 
         Raises:
-            SourceError: nobody was.
+            SourceError: too many boxes cannot be, or nobody is left.
         """
-        if not self._frames:
+        if self._bad > MAX_BAD * self._given:
+            raise SourceError(
+                f"{self._path}: {self._bad} of {self._given} boxes cannot be, and one in {round(1 / MAX_BAD)} is too "
+                f"many; {OTHER_VIDEO.removesuffix('?')}, in pixels of its full size? The first: "
+                f"{'; '.join(shown.removeprefix(f'{self._path}, ') for shown in self._shown)}"
+            )
+        frames = {index: people for index, people in self._frames.items() if people}
+        if not frames:
             told = f"none is left of {self._dropped.total()} boxes {dict(self._dropped)}"
             raise SourceError(f"{self._path}: must hold boxes of people ({people}); {told}")
-        return TrackedBoxes(frames=self._frames, dropped=self._dropped, visible=self._visible, identified=identified)
+        length = self._video.length
+        if length is not None and max(frames) + 1 < PART_OF_A_VIDEO * length:
+            self.warn(
+                f"{self._path}: its last box stands in frame {max(frames)} from 0, and the video has {length}; is this "
+                "a part of it, or does the file count every second frame or so?"
+            )
+        return TrackedBoxes(
+            frames=frames,
+            dropped=self._dropped,
+            visible=self._visible,
+            identified=identified,
+            never_filled=never_filled,
+            identities_because=because,
+            read_as=read_as,
+            warnings=tuple(self._warnings),
+        )
+
+    def _take_twin(self, index: int, track: int, box: Box, complaint: str, *, is_named: bool) -> None:
+        first = self._frames[index].get(track)
+        if first is not None and all(abs(a - b) <= SAME_PX for a, b in zip(first, box, strict=True)):
+            if is_named:
+                self.leave_out("twice")
+            else:
+                self._count_bad("twice", complaint)
+            return
+        if is_named:
+            raise SourceError(
+                f"{complaint}, at {_rounded(first)} and {_rounded(box)}: a person is in one place. Give one of them "
+                "another number, or end one of them where the other begins"
+            )
+        self._count_bad("twice", complaint)
+        if first is not None:  # nobody knows which of them is right
+            self._count_bad("twice", f"{complaint}, first at {_rounded(first)}")
+            self._disputed.add((index, track))
+            del self._frames[index][track]
+            self._visible.get(index, {}).pop(track, None)
+
+    def _count_bad(self, reason: str, complaint: str) -> None:
+        self._bad += 1
+        self._dropped[reason] += 1
+        if len(self._shown) < NUM_SHOWN:
+            self._shown.append(complaint)
 
 
 def check_size(box: Box, where: str) -> None:
-    """Refuse a box without a width or a height."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    if width <= 0 or height <= 0:
-        raise SourceError(f"{where}: a box must have a width and a height; got {width:g}x{height:g}")
+    """Refuse to write a box without a width or a height."""
+    if box[2] - box[0] <= 0 or box[3] - box[1] <= 0:
+        raise SourceError(_without_size(box, where))
 
 
 def is_person(label: str) -> bool:
     """Say whether a label that a user chose means people."""
     return label.strip().casefold() in PERSON_LABELS
+
+
+def _without_size(box: Box, where: str) -> str:
+    return f"{where}: a box must have a width and a height; got {box[2] - box[0]:g}x{box[3] - box[1]:g}"
+
+
+def _rounded(box: Box | None) -> tuple[int, ...]:
+    return () if box is None else tuple(map(round, box))
 
 
 def _area(box: Box) -> float:

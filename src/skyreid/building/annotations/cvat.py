@@ -1,5 +1,7 @@
 """CVAT's XML 1.1: tracks of a video, frames and pixels counted from 0."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,8 +12,9 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 
 from skyreid.atomic_file import write_atomically
+from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, check_size, is_person
-from skyreid.building.annotations.fields import number, share, whole
+from skyreid.building.annotations.fields import check_readable, number, share, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
 from skyreid.errors import SourceError
 
@@ -22,6 +25,8 @@ VISIBLE_ATTRIBUTE = "visible"
 """Ours: CVAT itself knows only whether something is occluded, not how much."""
 SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 LABEL = "person"
+MIN_OVERLAP = 2
+"""Frames with equal boxes that make two tracks one: in a single frame two people may have been given one box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +49,80 @@ class _Track:
     """Person ids that its boxes have: one, or none."""
 
 
-def read_cvat(path: Path, *, width: int, height: int) -> TrackedBoxes:
-    """Read who is where, for a video of this size in pixels, from `CVAT for video 1.1`.
+@dataclass
+class _Task:
+    """What the file says of the task, beside its tracks."""
+
+    lists_every_frame: bool = False
+    """Whether interpolation is applied already, as in all that CVAT itself writes: a missing frame was taken out."""
+    step: int = 1
+    """From one frame of the task to the next, by `frame_filter`."""
+    start: int = 0
+    deleted: set[int] = field(default_factory=set)
+    """Frames that `deleted_frames` names."""
+    images: set[int] = field(default_factory=set)
+    """Frames that stand in the file as images, with people or without."""
+    ids: set[str | None] = field(default_factory=set)
+    """Of the tasks that the tracks are of."""
+
+
+def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
+    """Read who is where in a video, from `CVAT for video 1.1`.
 
     The number is that of the attribute `person_id` or `pid`, if the people have it: a person, the same in
     every video. Otherwise it is the track's, which says nothing about other videos. Between two boxes of a
-    track without `outside`, missing frames are filled in by straight lines; after its last box a track has
-    ended. `CVAT for images` is read when its boxes have the attribute `track_id`.
+    track without `outside`, missing frames are filled in by straight lines, except where the file lists every
+    frame, as CVAT's own do: there a missing frame was deleted. After its last box a track has ended. A person
+    whom two jobs have in the frames in which they overlap is one person where the boxes are equal.
+    `CVAT for images` is read when its boxes have the attribute `track_id`.
 
     Left out, by reason: `other-class` (labels other than person, people, pedestrian or human), `not-a-box`
-    (polygons and other shapes), `outside` (mostly outside the picture; what CVAT calls outside is no box).
+    (polygons and other shapes), `outside` (outside the picture or mostly so; what CVAT calls outside is no box),
+    `no-size`, `twice`, `deleted-frame`.
 
     Raises:
-        SourceError: the file is not of this format, would do harm when read, is of several tasks or of a picture
-            of another size, turns a box, gives people no or unclear numbers, or has nobody.
+        SourceError: the file is not of this format, would do harm when read, is of several tasks, names another
+            video, size or length, turns a box, gives people no or unclear numbers, or has nobody.
 
     Source: CVAT's documentation, "XML annotation format", version 1.1.
     """
-    boxes = BoxCollector(path, width=width, height=height, first_frame=0)
+    boxes = BoxCollector(path, video, first_frame=0)
     tracks: dict[int, _Track] = {}
-    tasks: set[str | None] = set()
+    task = _Task()
     for element in _elements(path):
-        if element.tag == "original_size":
-            boxes.check_picture(element.findtext("width"), element.findtext("height"), f"{path}, original_size")
-        elif element.tag == "track":
-            tasks.add(element.get("task_id"))
-            _read_track(element, tracks, boxes, path)
-        else:
-            _read_image(element, tracks, boxes, path)
-    if len(tasks) > 1:
-        raise SourceError(f"{path}: holds the tracks of {len(tasks)} tasks; export each task by itself")
+        match element.tag:
+            case "original_size":
+                video.check_size(element.findtext("width"), element.findtext("height"), f"{path}, original_size")
+            case "meta":
+                _read_meta(element, task, video, boxes, path)
+            case "track":
+                task.ids.add(element.get("task_id"))
+                _read_track(element, tracks, task, video, boxes, path)
+            case _:
+                _read_image(element, tracks, task, video, boxes, path)
+    if len(task.ids) > 1:
+        raise SourceError(f"{path}: holds the tracks of {len(task.ids)} tasks; export each task by itself")
+    for track in tracks.values():
+        if track.is_interpolated:
+            boxes.expect(sum(last - first - 1 for first, last in _gaps(track)))
+    deleted = frozenset(task.deleted | _missing(tracks, task))
     names = _names(tracks, path)
+    joined = _same_tracks(tracks) if task.lists_every_frame and not names else {}
     for track_id, track in tracks.items():
-        for frame, mark in _filled(track):
-            where = f"{track.where}, frame {frame}"
-            boxes.add(frame, names.get(track_id, track_id), mark.box, where, visible=mark.visible)
-    return boxes.finish(LABELLED_PEOPLE, identified=bool(names))
+        who = names.get(track_id, joined.get(track_id, track_id))
+        for frame, mark in _filled(track, deleted):
+            if frame in deleted:
+                boxes.leave_out("deleted-frame")
+            else:
+                where = f"{track.where}, frame {frame}"
+                boxes.add(frame, who, mark.box, where, visible=mark.visible, is_named=True)
+    return boxes.finish(
+        LABELLED_PEOPLE,
+        read_as="CVAT's XML",
+        identified=bool(names),
+        because=f"its people have a {PERSON_ATTRIBUTE}" if names else "CVAT numbers the tracks of one task",
+        never_filled=deleted,
+    )
 
 
 def write_cvat(path: Path, tracked: TrackedBoxes, *, num_frames: int) -> None:
@@ -103,7 +146,8 @@ def write_cvat(path: Path, tracked: TrackedBoxes, *, num_frames: int) -> None:
 
 
 def _elements(path: Path) -> Iterator[Element]:
-    """Give each `original_size`, `track` and `image` when it is complete, and forget it then: files are large."""
+    """Give `original_size`, `meta` and each `track` and `image` when it is complete, and forget it: files are large."""
+    check_readable(path)
     try:
         with path.open("rb") as file:
             events = iterparse(file, events=("start", "end"))
@@ -111,9 +155,10 @@ def _elements(path: Path) -> Iterator[Element]:
             if root.tag != "annotations":
                 raise SourceError(f"{path}: must be CVAT's XML, which begins with <annotations>; got <{root.tag}>")
             for event, element in events:
-                if event == "end" and element.tag in ("original_size", "track", "image"):
+                if event == "end" and element.tag in ("original_size", "meta", "track", "image"):
                     yield element
-                    element.clear()
+                    if element.tag != "original_size":
+                        element.clear()
     except OSError as error:
         raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
     except DefusedXmlException as error:
@@ -124,7 +169,42 @@ def _elements(path: Path) -> Iterator[Element]:
         raise SourceError(f"{path}: must be XML; {error}") from error
 
 
-def _read_track(element: Element, tracks: dict[int, _Track], boxes: BoxCollector, path: Path) -> None:
+def _read_meta(meta: Element, task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path) -> None:
+    """Hold what the file says of its video against it; a project says it of several tasks, and is refused later."""
+    where = f"{path}, meta"
+    task.lists_every_frame = meta.find("dumped") is not None
+    abouts = [element for element in meta.iter() if element.tag in ("task", "job")]
+    names = [source.text for source in meta.iter("source") if source.text]
+    if len(abouts) > 1:
+        return
+    boxes.warn(video.check_name(names, f"{where}, source"))
+    for deleted in meta.iter("deleted_frames"):
+        words = " ".join(deleted.itertext()).replace(",", " ").split()
+        task.deleted |= {whole(word, "a deleted frame", where, least=0) for word in words}
+    if not abouts:
+        return
+    about = abouts[0]
+    if match := re.fullmatch(r"\s*step\s*=\s*(\d{1,9})\s*", about.findtext("frame_filter") or ""):
+        task.step = max(1, int(match[1]))
+    task.start = whole(about.findtext("start_frame") or 0, "start_frame", where, least=0)
+    size = about.findtext("size")
+    if not size or about.tag == "job":
+        return
+    frames = whole(size, "size", where, least=0)
+    # A task may be a part of its video; `stop_frame` is not asked, since some programs count one more.
+    last = task.start + task.step * (frames - 1)
+    if last > video.last_index:
+        raise SourceError(
+            f"{where}: size is {frames} frames, the last of them number {last} from 0, but the video {video.name} has "
+            f"{video.length}; {OTHER_VIDEO}"
+        )
+    if not video.has_length(last + task.step) and not video.has_length(last + 1):
+        boxes.warn(f"{where}: the task is of {frames} frames, up to number {last}, and the video has {video.length}")
+
+
+def _read_track(
+    element: Element, tracks: dict[int, _Track], task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path
+) -> None:
     where = f"{path}, track {element.get('id')}"
     shapes = [shape for shape in element if shape.tag in SHAPES and shape.get("outside") != "1"]
     if not is_person(element.get("label", "")):
@@ -136,15 +216,20 @@ def _read_track(element: Element, tracks: dict[int, _Track], boxes: BoxCollector
         raise SourceError(f"{where}: there are two tracks of this id")
     track = _Track(where, is_interpolated=True)
     for box in element.iterfind("box"):
-        _mark(track, whole(box.get("frame"), "frame", where, least=0), box, _attributes(box))
+        task.lists_every_frame |= box.get("keyframe") == "0"
+        _mark(track, whole(box.get("frame"), "frame", where, least=0), box, _attributes(box), video, boxes)
     if track.marks:
         tracks[track_id] = track
 
 
-def _read_image(element: Element, tracks: dict[int, _Track], boxes: BoxCollector, path: Path) -> None:
+def _read_image(
+    element: Element, tracks: dict[int, _Track], task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path
+) -> None:
     frame = whole(element.get("id"), "image id", str(path), least=0)
     where = f"{path}, image {frame}"
-    boxes.check_picture(element.get("width"), element.get("height"), where)
+    video.check_frame(frame, where)
+    task.images.add(frame)
+    video.check_size(element.get("width"), element.get("height"), where)
     for shape in element:
         if shape.tag not in SHAPES:
             continue
@@ -161,25 +246,29 @@ def _read_image(element: Element, tracks: dict[int, _Track], boxes: BoxCollector
                 )
             track_id = whole(attributes["track_id"], "track_id", where, least=0)
             track = tracks.setdefault(track_id, _Track(f"{path}, track {track_id}", is_interpolated=False))
-            _mark(track, frame, shape, attributes)
+            _mark(track, frame, shape, attributes, video, boxes)
 
 
-def _mark(track: _Track, frame: int, box: Element, attributes: Mapping[str, str]) -> None:
+def _mark(
+    track: _Track, frame: int, box: Element, attributes: Mapping[str, str], video: AnnotatedVideo, boxes: BoxCollector
+) -> None:
     where = f"{track.where}, frame {frame}"
-    if frame in track.marks:
-        raise SourceError(f"{where}: the track has two boxes in this frame")
+    video.check_frame(frame, where)
     if number(box.get("rotation", "0"), "rotation", where) != 0:
         raise SourceError(f"{where}: boxes must stand upright; got rotation {box.get('rotation')}")
     left, top, right, bottom = (number(box.get(side), side, where) for side in ("xtl", "ytl", "xbr", "ybr"))
+    for name in PERSON_ATTRIBUTES:
+        if name in attributes:
+            track.people.add(whole(attributes[name], name, where, least=1))
+    if frame in track.marks:
+        boxes.refuse("twice", f"{where}: the track has two boxes in this frame; the first is taken")
+        return
     visible = attributes.get(VISIBLE_ATTRIBUTE)
     track.marks[frame] = _Mark(
         box=(left, top, right, bottom),
         visible=share(visible, VISIBLE_ATTRIBUTE, where) if visible else None,
         is_outside=box.get("outside") == "1",
     )
-    for name in PERSON_ATTRIBUTES:
-        if name in attributes:
-            track.people.add(whole(attributes[name], name, where, least=1))
 
 
 def _attributes(box: Element) -> dict[str, str]:
@@ -203,14 +292,56 @@ def _names(tracks: Mapping[int, _Track], path: Path) -> dict[int, int]:
     return names
 
 
-def _filled(track: _Track) -> Iterator[tuple[int, _Mark]]:
+def _gaps(track: _Track) -> Iterator[tuple[int, int]]:
+    """Neighbouring frames in which the track is there, and between which it goes on."""
+    for (first, start), (last, end) in pairwise(sorted(track.marks.items())):
+        if not start.is_outside and not end.is_outside:
+            yield first, last
+
+
+def _missing(tracks: Mapping[int, _Track], task: _Task) -> set[int]:
+    """Frames of the task that somebody deleted, told only where the file lists every frame.
+
+    Those are frames that are no image among images, or in which no track has a box though one goes on.
+    """
+    if not task.lists_every_frame:
+        return set()
+    there = task.images.union(*(track.marks for track in tracks.values()))
+    gaps = [gap for track in tracks.values() if track.is_interpolated for gap in _gaps(track)]
+    gaps += pairwise(sorted(task.images))
+    return {
+        frame
+        for first, last in gaps
+        for frame in range(first + 1, last)
+        if (frame - task.start) % task.step == 0 and frame not in there
+    }
+
+
+def _same_tracks(tracks: Mapping[int, _Track]) -> dict[int, int]:
+    """Track to the earlier one that it goes on from: two jobs had the same boxes where they overlap."""
+    seen: dict[tuple[int, Box], int] = {}
+    equal: Counter[tuple[int, int]] = Counter()
+    frames = {
+        track_id: {frame for frame, mark in track.marks.items() if not mark.is_outside}
+        for track_id, track in tracks.items()
+    }
+    for track_id, track in tracks.items():
+        for frame in frames[track_id]:
+            equal[seen.setdefault((frame, track.marks[frame].box), track_id), track_id] += 1
+    joined: dict[int, int] = {}
+    for (earlier, track_id), count in equal.items():
+        if earlier != track_id and count == len(frames[earlier] & frames[track_id]) >= MIN_OVERLAP:
+            joined[track_id] = joined.get(earlier, earlier)
+    return joined
+
+
+def _filled(track: _Track, deleted: frozenset[int]) -> Iterator[tuple[int, _Mark]]:
     """Every frame in which the track is there."""
-    marks = sorted(track.marks.items())
-    yield from ((frame, mark) for frame, mark in marks if not mark.is_outside)
+    yield from ((frame, mark) for frame, mark in sorted(track.marks.items()) if not mark.is_outside)
     if track.is_interpolated:
-        for (first, start), (last, end) in pairwise(marks):
-            if not start.is_outside and not end.is_outside:
-                for frame, box in straight_line(first, start.box, last, end.box):
+        for first, last in _gaps(track):
+            for frame, box in straight_line(first, track.marks[first].box, last, track.marks[last].box):
+                if frame not in deleted:
                     yield frame, _Mark(box, visible=None, is_outside=False)
 
 

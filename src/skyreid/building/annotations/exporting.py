@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from skyreid.building.annotations.cvat import write_cvat
-from skyreid.building.annotations.mot import write_mot
+from skyreid.building.annotations.mot import write_identities, write_mot
+from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import ManifestError, SourceError
@@ -21,7 +22,8 @@ def export_annotations(
     """Write `out`/NAME.txt or .xml for each source NAME of a build; gives their paths, in order of the sources.
 
     The boxes are those of the crops, in the sampled frames only, and a pid is the number of the person, in
-    all files. In a build whose identities are `per-tracklet`, every tracklet is taken for a person of its own.
+    all files: CVAT's say so by person_id, and beside MOT files `identities.json` does. In a build whose
+    identities are `per-tracklet` a number is a tracklet, and nothing says that it is a person.
 
     Raises:
         ManifestError: the folder holds no manifest of a build.
@@ -36,10 +38,11 @@ def export_annotations(
         if name not in by_source:
             raise ManifestError(f"{path}: the tracklet {tracklet.tracklet_id!r} is of none of its sources {names}")
         by_source[name].append(tracklet)
+    is_known = manifest.info.get("identities") != PER_TRACKLET
     written = []
     for done, (name, tracklets) in enumerate(by_source.items(), start=1):
         frames = _frames(tracklets, path)
-        tracked = TrackedBoxes(frames=frames, dropped={}, identified=True)
+        tracked = TrackedBoxes(frames=frames, dropped={}, identified=is_known)
         written.append(out / f"{name}{SUFFIXES[format]}")
         if format == "mot":
             write_mot(written[-1], tracked)
@@ -47,6 +50,8 @@ def export_annotations(
             # How long the video went on after its last box, the build does not tell.
             write_cvat(written[-1], tracked, num_frames=max(frames, default=0) + 1)
         progress("write annotations", done, len(names), name)
+    if format == "mot" and is_known:
+        write_identities(out, written)
     return tuple(written)
 
 

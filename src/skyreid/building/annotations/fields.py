@@ -4,8 +4,31 @@ import json
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
+from stat import S_ISREG
 
 from skyreid.errors import SourceError
+
+MAX_BYTES = 2**29
+"""Of one file of annotations: what is read becomes several times as much memory."""
+
+
+def check_readable(path: Path) -> None:
+    """See that a file can be read to its end.
+
+    Raises:
+        SourceError: it is not there, no plain file, or too large.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
+    if not S_ISREG(status.st_mode):
+        raise SourceError(f"{path}: annotations must be a plain file, no folder, pipe or device")
+    if status.st_size > MAX_BYTES:
+        raise SourceError(
+            f"{path}: annotations of one file must be at most {MAX_BYTES // 2**20} MiB; it has "
+            f"{status.st_size // 2**20}. Export each video by itself"
+        )
 
 
 def read_bytes(path: Path) -> bytes:
@@ -14,6 +37,7 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         SourceError: it cannot be read.
     """
+    check_readable(path)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -31,6 +55,14 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: annotations must be text; {error}") from error
     return [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def split_row(line: str) -> list[str]:
+    """Give the fields of a row, which commas divide, or semicolons, or blanks where there is neither."""
+    for sign in (",", ";"):
+        if sign in line:
+            return [field.strip() for field in line.strip().removesuffix(sign).split(sign)]
+    return line.split()
 
 
 def read_json(path: Path) -> object:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from skyreid.building.annotations import mot, visdrone
-from skyreid.building.annotations.fields import read_bytes, read_lines
+from skyreid.building.annotations import visdrone
+from skyreid.building.annotations.fields import read_bytes, read_lines, split_row
+from skyreid.building.annotations.mot_dialects import NINE
 from skyreid.errors import SourceError
 
 VISDRONE_DET_COLUMNS = 8
@@ -28,11 +29,11 @@ def detect_format(path: Path) -> str:
 
 
 def _detect_table(path: Path) -> str:
-    rows = [(where, line.strip().rstrip(",").split(",")) for where, line in read_lines(path)]
+    rows = [(where, split_row(line)) for where, line in read_lines(path)]
     if not rows:
         raise SourceError(f"{path}: must hold annotations; it is empty")
     where, first = rows[0]
-    if len(first) == mot.GROUND_TRUTH_COLUMNS:
+    if len(first) == NINE:
         return "mot"
     if len(first) == VISDRONE_DET_COLUMNS:
         raise SourceError(
@@ -45,32 +46,37 @@ def _detect_table(path: Path) -> str:
             f"COCO-video or Label Studio; got {len(first)} columns"
         )
     # The last three columns: place in the world in one format; category, truncation and occlusion in the other.
-    ends = {tuple(fields[7:]) for _, fields in rows}
-    if all(_is_no_place(end) for end in ends):
+    ends = {_numbers(fields[7:]) for _, fields in rows}
+    if all(end[:2] == (-1, -1) for end in ends) or _are_places(ends):
         return "mot"
-    if all(_is_category(end) for end in ends):
+    # Only ignored regions: no VisDrone file that is of use, and what some trackers write.
+    if all(_is_category(end) for end in ends) and ends != {(0, 0, 0)}:
         return "visdrone"
     raise SourceError(
-        f"{path}: 10 columns are of MOTChallenge if they end in -1,-1,-1, and of VisDrone if they end in category, "
-        "truncation and occlusion; these could be of either or neither. If you know, name the format: mot or visdrone"
+        f"{path}: 10 columns are of MOTChallenge if they end in -1,-1,-1 or in a place in the world, and of VisDrone "
+        "if they end in category, truncation and occlusion; these could be of either or neither. If you know, name the "
+        "format: mot (the last three columns are not used) or visdrone"
     )
 
 
-def _is_no_place(end: tuple[str, ...]) -> bool:
-    return _numbers(end) == (-1, -1, -1)
+def _are_places(ends: set[tuple[float, ...]]) -> bool:
+    """Whether no row can be VisDrone's, and places are told in fractions."""
+    return all(len(end) == 3 and not _is_category(end) for end in ends) and any(
+        not value.is_integer() for end in ends for value in end
+    )
 
 
-def _is_category(end: tuple[str, ...]) -> bool:
-    numbers = _numbers(end)
+def _is_category(end: tuple[float, ...]) -> bool:
+    if len(end) != 3 or (end[0] == visdrone.IGNORED_REGION and visdrone.UNKNOWN in end[1:]):
+        return False
     return (
-        len(numbers) == 3
-        and numbers[0] in visdrone.CATEGORIES
-        and numbers[1] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_TRUNCATED)
-        and numbers[2] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_OCCLUDED)
+        end[0] in visdrone.CATEGORIES
+        and end[1] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_TRUNCATED)
+        and end[2] in (visdrone.UNKNOWN, *visdrone.SEEN_OF_OCCLUDED)
     )
 
 
-def _numbers(fields: tuple[str, ...]) -> tuple[float, ...]:
+def _numbers(fields: list[str]) -> tuple[float, ...]:
     """Empty unless all are numbers."""
     try:
         return tuple(map(float, fields))

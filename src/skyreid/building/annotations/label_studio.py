@@ -1,13 +1,16 @@
 """Label Studio's JSON export of video rectangles: keyframes in percent of the picture, frames from 1."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
+from skyreid.building.annotations.annotated_video import OTHER_VIDEO, RATE_SLACK, VIDEO_SUFFIXES, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, is_person
 from skyreid.building.annotations.fields import identifier, number, read_json, records, whole
-from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
+from skyreid.building.tracked_boxes import Box, TrackedBoxes, on_line
 from skyreid.errors import SourceError
 
 RECTANGLE = "videorectangle"
@@ -15,37 +18,48 @@ PERSON_CONTROL = "person_id"
 """Name of a `<Number perRegion="true">` that says who it is, the same number in every video."""
 
 
+REMEDY = "Give the project's <Video> the frameRate of the video, look at the regions there and export again"
+RATE_DIGITS = 0.5
+"""Frames by which a keyframe's time may miss its number, beside the one by which versions of the program differ: times
+are written with few digits."""
+MAX_DRIFT_S = 0.5
+"""Between the duration that the file tells and the video's."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Keyframe:
-    frame: int
+    place: float
+    """The frame of the video, from 0; between two of its frames where the project counted at another rate."""
     box: Box
     is_followed: bool
     """`enabled`: whether the region goes on after this frame; in this frame it is there in any case."""
 
 
-def read_label_studio(path: Path, *, width: int, height: int, video: str) -> TrackedBoxes:
-    """Read who is where, for the video of this file name and this size in pixels.
+def read_label_studio(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
+    """Read who is where in a video.
 
     Each region is a track: between its keyframes it goes straight, after a keyframe that is not `enabled` it
     is gone until the next, and after the last, if that is `enabled`, it stands still until the video's end. A
     per-region number `person_id` tells who it is, the same in every video; without, tracks are numbered from
     1 in order of the file.
 
-    Label Studio numbers frames by the frame rate that its project was given, not by the video's: a project
-    with another rate names other frames.
+    Label Studio numbers frames by the frame rate that its project was given (24, unless somebody changed it),
+    not by the video's. Where `framesCount`, `duration` and the keyframes' times agree on that rate and the
+    duration is the video's, its frames are converted to the video's by time; else they are refused.
 
     Left out, by reason: `other-class` (labels other than person, people, pedestrian or human), `unlabelled`,
-    `outside` (mostly outside the picture).
+    `outside` (outside the picture or mostly so), `no-size`, `twice`.
 
     Raises:
         SourceError: the file is not of this format, has no such video or several annotations of it, turns a
-            box, goes beyond its `framesCount`, gives some people a number and others none, or has nobody.
+            box, goes beyond its `framesCount`, counts frames of nobody knows which rate, gives some people a
+            number and others none, or has nobody.
 
     Source: Label Studio's documentation of the tag VideoRectangle.
     """
-    results = _results(_task(path, video), path)
+    boxes = BoxCollector(path, video, first_frame=0)
+    results = _results(_task(path, video, boxes), path)
     people = dict(_person(result, path) for result in results if result.get("from_name") == PERSON_CONTROL)
-    boxes = BoxCollector(path, width=width, height=height, first_frame=1)
     nameless: list[str] = []
     regions = [result for result in results if result.get("type") == RECTANGLE]
     for place, region in enumerate(regions, start=1):
@@ -54,7 +68,7 @@ def read_label_studio(path: Path, *, width: int, height: int, video: str) -> Tra
         value = region.get("value")
         if not isinstance(value, dict):
             raise SourceError(f"{where}: value must be an object; got {value!r}")
-        shown = list(_shown(value, where, width=width, height=height))
+        shown = _shown(value, where, video, boxes)
         labels = value.get("labels")
         if not isinstance(labels, list) or not labels:
             boxes.leave_out("unlabelled", len(shown))
@@ -64,35 +78,40 @@ def read_label_studio(path: Path, *, width: int, height: int, video: str) -> Tra
             continue
         if region_id not in people:
             nameless.append(where)
-        for frame, box in shown:
-            boxes.add(frame, people.get(region_id, place), box, where)
+        for index, box in sorted(shown.items()):
+            boxes.add(index, people.get(region_id, place), box, f"{where}, frame {index} from 0", is_named=bool(people))
     if people and nameless:
         raise SourceError(f"{nameless[0]}: all people must have a {PERSON_CONTROL} or none; this one has none")
-    return boxes.finish(LABELLED_PEOPLE, identified=bool(people))
+    return boxes.finish(
+        LABELLED_PEOPLE,
+        read_as="Label Studio's regions",
+        identified=bool(people),
+        because=f"its people have a {PERSON_CONTROL}" if people else "Label Studio's regions are tracks of one video",
+    )
 
 
-def _task(path: Path, video: str) -> dict[str, object]:
-    """The task of the video that is meant: the only one, or the one whose data names it."""
+def _task(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> dict[str, object]:
+    """The task of the video that is meant, by its name."""
     tasks = records({"tasks": read_json(path)}, "tasks", str(path))
     if len(tasks) == 1:
+        boxes.warn(video.check_name(_video_files(tasks[0]), f"{path}, task {tasks[0].get('id')}"))
         return tasks[0]
-    names = [_file_names(task) for task in tasks]
-    # An upload gets a prefix of its own: /data/upload/1/5d1f2c3a-gate.mp4
-    found = [
-        task
-        for task, files in zip(tasks, names, strict=True)
-        if any(file == video or file.endswith(f"-{video}") for file in files)
-    ]
+    found = [task for task in tasks if video.is_called(_video_files(task))]
     if len(found) != 1:
-        held = sorted(file for files in names for file in files)
-        raise SourceError(f"{path}: must hold the video {video!r} once, by its file's name; it holds {held}")
+        held = sorted(file for task in tasks for file in _video_files(task))
+        raise SourceError(
+            f"{path}: must hold the video {video.annotated_as or video.name!r} once, by its file's name; it holds "
+            f"{held}. If it has another name there, say so in the source: annotations_of=NAME"
+        )
     return found[0]
 
 
-def _file_names(task: Mapping[str, object]) -> list[str]:
+def _video_files(task: Mapping[str, object]) -> list[str]:
+    """What in a task may name its video: a task has data of other kinds, too."""
     data = task.get("data")
-    values = data.values() if isinstance(data, dict) else ()
-    return [PurePosixPath(value).name for value in values if isinstance(value, str)]
+    values = [*(data.values() if isinstance(data, dict) else ()), task.get("file_upload")]
+    names = [PurePosixPath(urlsplit(value).path).name for value in values if isinstance(value, str)]
+    return sorted({name for name in names if PurePosixPath(name).suffix.casefold() in VIDEO_SUFFIXES})
 
 
 def _results(task: Mapping[str, object], path: Path) -> list[dict[str, object]]:
@@ -113,29 +132,96 @@ def _person(result: Mapping[str, object], path: Path) -> tuple[int | str, int]:
     return region_id, whole(given, PERSON_CONTROL, f"{path}, region {region_id}", least=1)
 
 
-def _shown(value: Mapping[str, object], where: str, *, width: int, height: int) -> Iterator[tuple[int, Box]]:
-    """Every frame in which the region is there."""
+def _shown(value: Mapping[str, object], where: str, video: AnnotatedVideo, boxes: BoxCollector) -> dict[int, Box]:
+    """Every frame from 0 in which the region is there."""
     num_frames = whole(value.get("framesCount"), "framesCount", where, least=1)
-    keyframes = sorted(
-        (_keyframe(one, where, width=width, height=height) for one in records(value, "sequence", where)),
-        key=lambda keyframe: keyframe.frame,
-    )
+    sequence = records(value, "sequence", where)
+    step = _step(value, num_frames, sequence, where, video, boxes)
+    end = min(round(num_frames * step), (video.length or num_frames))
+    video.check_frame(end - 1, f"{where}, framesCount")
+    keyframes: dict[float, _Keyframe] = {}
+    for record in sequence:
+        keyframe = _keyframe(record, step, num_frames, where, video)
+        if keyframe.place in keyframes:
+            boxes.refuse("twice", f"{where}: frame {record.get('frame')} stands twice; the first is taken")
+        else:
+            keyframes[keyframe.place] = keyframe
     if not keyframes:
-        return
-    last = keyframes[-1]
-    if last.frame > num_frames:
-        raise SourceError(f"{where}: frame {last.frame} lies beyond the {num_frames} frames of framesCount")
-    yield from ((keyframe.frame, keyframe.box) for keyframe in keyframes)
-    for before, after in pairwise(keyframes):
+        return {}
+    *_, last = ordered = [keyframes[place] for place in sorted(keyframes)]
+    shown: dict[int, Box] = {}
+    for before, after in pairwise(ordered):
         if before.is_followed:
-            yield from straight_line(before.frame, before.box, after.frame, after.box)
+            boxes.expect(int(after.place - before.place))
+            for index in range(ceil(before.place), ceil(after.place)):
+                shown[index] = on_line(before.box, after.box, (index - before.place) / (after.place - before.place))
+    for keyframe in ordered:
+        shown.setdefault(min(round(keyframe.place), video.last_index), keyframe.box)
     if last.is_followed:
-        yield from ((frame, last.box) for frame in range(last.frame + 1, num_frames + 1))
+        boxes.expect(max(0, end - ceil(last.place)))
+        shown |= dict.fromkeys(range(ceil(last.place), end), last.box)
+    return shown
 
 
-def _keyframe(record: Mapping[str, object], where: str, *, width: int, height: int) -> _Keyframe:
+def _step(
+    value: Mapping[str, object],
+    num_frames: int,
+    sequence: list[dict[str, object]],
+    where: str,
+    video: AnnotatedVideo,
+    boxes: BoxCollector,
+) -> float:
+    """How many frames of the video go by from one of the file's frames to the next: 1, unless the rates differ."""
+    told = value.get("duration")
+    duration = None if told is None else number(told, "duration", where)
+    length, rate = video.length, video.frame_rate
+    is_same = video.has_length(num_frames)
+    if is_same:
+        counted = rate
+    elif duration is None or duration <= 0 or length is None or not rate:
+        raise SourceError(
+            f"{where}: framesCount is {num_frames}, but the video {video.name} has {length} frames, and the file does "
+            f"not tell its rate by a duration; {OTHER_VIDEO} {REMEDY}"
+        )
+    else:
+        seconds = length / rate
+        counted = num_frames / duration
+        is_of_another = abs(duration - seconds) > max(MAX_DRIFT_S, 2 / rate)
+        if is_of_another or abs(counted - rate) <= RATE_SLACK * rate:  # the same rate, but not as many frames
+            raise SourceError(
+                f"{where}: framesCount is {num_frames} in {duration:g} s, but the video {video.name} has {length} "
+                f"frames in {seconds:g} s; {OTHER_VIDEO}"
+            )
+        boxes.warn(
+            f"{where.partition(', region')[0]}: counts {num_frames} frames, {counted:g} a second, and the video has "
+            f"{length}, {rate:g} a second; its keyframes were converted by time, to about one frame"
+        )
+    if counted:
+        _compare_times(sequence, counted, where, video)
+    return 1.0 if is_same or not (counted and rate) else rate / counted
+
+
+def _compare_times(sequence: list[dict[str, object]], rate: float, where: str, video: AnnotatedVideo) -> None:
+    """Hold the keyframes' times against their numbers; versions of the program begin at 0 or at one frame."""
+    for record in sequence:
+        if record.get("time") is None:
+            continue
+        time, frame = number(record["time"], "time", where), whole(record.get("frame"), "frame", where, least=1)
+        least, most = (frame - 1 - RATE_DIGITS) / rate - 0.01, (frame + RATE_DIGITS) / rate + 0.01
+        if not least <= time <= most:
+            raise SourceError(
+                f"{where}: frame {frame} is at {time:g} s, but at {rate:g} frames a second it is at "
+                f"{(frame - 1) / rate:g} s; the video {video.name} has {video.frame_rate} a second. {REMEDY}"
+            )
+
+
+def _keyframe(
+    record: Mapping[str, object], step: float, num_frames: int, where: str, video: AnnotatedVideo
+) -> _Keyframe:
     frame = whole(record.get("frame"), "frame", where, least=1)
     where = f"{where}, frame {frame}"
+    if frame > num_frames:
+        raise SourceError(f"{where}: lies beyond the {num_frames} frames of framesCount")
     rotation = number(record.get("rotation", 0), "rotation", where)
     if rotation != 0:
         raise SourceError(f"{where}: boxes must stand upright; got rotation {rotation:g}")
@@ -144,9 +230,9 @@ def _keyframe(record: Mapping[str, object], where: str, *, width: int, height: i
         raise SourceError(f"{where}: enabled must be true or false; got {is_followed!r}")
     x, y, box_width, box_height = (number(record.get(key), key, where) for key in ("x", "y", "width", "height"))
     box = (
-        x / 100 * width,
-        y / 100 * height,
-        (x + box_width) / 100 * width,
-        (y + box_height) / 100 * height,
+        x / 100 * video.width,
+        y / 100 * video.height,
+        (x + box_width) / 100 * video.width,
+        (y + box_height) / 100 * video.height,
     )
-    return _Keyframe(frame, box, is_followed)
+    return _Keyframe((frame - 1) * step, box, is_followed)

@@ -1,64 +1,95 @@
 """MOTChallenge files: `frame,id,left,top,width,height,...`, frames and pixels counted from 1."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from decimal import Context, Decimal
 from math import isfinite
 from pathlib import Path
 
 from skyreid.atomic_file import write_atomically
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector, check_size
-from skyreid.building.annotations.fields import read_lines, share, whole
-from skyreid.building.tracked_boxes import Box, TrackedBoxes
+from skyreid.building.annotations.fields import read_json, read_lines, share, split_row, whole
+from skyreid.building.annotations.mot_dialects import (
+    GROUND_TRUTH,
+    NINE,
+    PEDESTRIAN,
+    RESULTS,
+    TEN,
+    UNKNOWN,
+    Dialect,
+    boxmot_dialect,
+    cvat_dialect,
+    dialect_of,
+)
+from skyreid.building.tracked_boxes import SHARED, Box, TrackedBoxes
 from skyreid.errors import SourceError
 
-GROUND_TRUTH_COLUMNS = 9
-"""...,flag,class,visibility"""
-RESULT_COLUMNS = 10
-"""...,confidence,x,y,z, the last three -1"""
-PEDESTRIAN = 1
-UNKNOWN = -1
-"""Visibility of a person of whom nobody told it."""
+NAMED = {"mot": None, "mot-gt": GROUND_TRUTH, "mot-results": RESULTS, "boxmot": None, "cvat-mot": None}
+"""Names of this format and its dialects; None = seen in the rows or beside the file."""
+IDENTITIES_FILE = "identities.json"
+"""Beside files that we wrote: in which of them a number is a person."""
+SEQUENCE_FILE = "seqinfo.ini"
+"""Of MOTChallenge, beside the rows or their folder: what the video is."""
 _EXACT = Context(prec=400)
 """Digits for any pixel as a float, moved by 1: what is written is read again bit for bit."""
 
 
-def read_mot(path: Path, *, width: int, height: int) -> TrackedBoxes:
-    """Read who is where, for a video of this size in pixels.
+def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> TrackedBoxes:
+    """Read who is where in a video.
 
-    Boxes become xyxy from 0 and are clipped to the picture. Left out, by reason: `ignored` (flag or
-    confidence 0), `other-class` (with 9 columns, all but class 1, pedestrian), `outside` (mostly outside the
-    picture). Identity numbers are people: the same number in two files of one build is the same person.
+    Boxes become xyxy from 0 and are clipped to the picture. What stands behind the box differs from program to
+    program (`mot_dialects`). Left out, by reason: `ignored` (flag 0), `other-class`, `outside` (outside the
+    picture or mostly so), `no-size` and `twice`. A number is a track of this video, for trackers and benchmarks
+    begin with 1 in every video; `identities.json` beside the file, which our export writes, says otherwise.
+
+    Args:
+        path: of the rows. What `seqinfo.ini` beside them states is compared with the video.
+        video: theirs.
+        format: `mot` = whoever wrote it, if that is certain; or a dialect of NAMED.
 
     Raises:
-        SourceError: a line is not of this format, names a frame, an identity or a box that cannot be, or a
-            person twice in one frame; or nobody is left. The message names the line.
+        SourceError: a line is not of this format, or names a frame or an identity that cannot be; the columns
+            could mean two things; too many boxes cannot be; or nobody is left. The message names the line.
 
     Source: the MOT16 and MOT15 benchmarks' file formats. Their tools count pixels from 1, so the box of the
     top left pixel is 1,1,1,1.
     """
-    boxes = BoxCollector(path, width=width, height=height, first_frame=1)
-    columns: int | None = None
-    for where, line in read_lines(path):
-        fields = line.split(",")
-        values = _numbers(fields, line, where)
-        columns = columns or len(values)
-        if len(values) != columns:
-            raise SourceError(f"{where}: must have {columns} columns like the lines before; got {len(values)}")
-        is_truth = columns == GROUND_TRUTH_COLUMNS
-        if values[6] == 0:
+    boxes = BoxCollector(path, video, first_frame=1)
+    _compare_sequence(path, video, boxes)
+    texts = [(where, split_row(line)) for where, line in read_lines(path)]
+    if not texts:
+        raise SourceError(f"{path}: must hold annotations; it is empty")
+    rows = [(where, _numbers(fields, len(texts[0][1]), where)) for where, fields in texts]
+    dialect = _dialect(format, path, rows)
+    if dialect.people is None and not dialect.has_flag and len(rows[0][1]) == NINE:
+        boxes.warn(f"{path}: nothing in it says which rows are people; all are taken for people")
+    for (where, values), (_, fields) in zip(rows, texts, strict=True):
+        if dialect.has_flag and values[6] == 0:
             boxes.leave_out("ignored")
-            continue
-        if is_truth and values[7] != PEDESTRIAN:
+        elif dialect.people is not None and values[7] not in dialect.people:
             boxes.leave_out("other-class")
-            continue
-        boxes.add(
-            whole(values[0], "frame", where, least=1),
-            whole(values[1], "id", where, least=1),
-            _box(fields[2:6]),
-            where,
-            visible=share(values[8], "visibility (-1 = unknown)", where) if is_truth and values[8] != UNKNOWN else None,
-        )
-    return boxes.finish(f"class {PEDESTRIAN}", identified=True)
+        else:
+            boxes.add(
+                whole(values[0], "frame", where, least=1),
+                whole(values[1], "id (-1 in detections, which have no identities)", where, least=0),
+                _box(fields[2:6]),
+                where,
+                visible=_visible(dialect, values, where),
+            )
+    is_shared = _is_shared(path)
+    return boxes.finish(
+        "all rows" if dialect.people is None else f"class {' or '.join(map(str, sorted(dialect.people)))}",
+        read_as=dialect.words,
+        identified=is_shared,
+        because=f"{IDENTITIES_FILE} beside it says so"
+        if is_shared
+        else "MOT files number the people of one video"
+        if dialect.is_annotated
+        else "trackers number the tracks of one video",
+    )
 
 
 def write_mot(path: Path, tracked: TrackedBoxes) -> None:
@@ -90,23 +121,77 @@ def _lines(path: Path, tracked: TrackedBoxes) -> Iterator[str]:
             yield f"{index + 1},{track},{written},1,{PEDESTRIAN},{visible!r}\n"
 
 
-def _numbers(fields: list[str], line: str, where: str) -> list[float]:
-    if len(fields) not in (GROUND_TRUTH_COLUMNS, RESULT_COLUMNS):
+def write_identities(folder: Path, files: Sequence[Path]) -> None:
+    """Say beside files of MOT rows that a number is the same person in all of them; `read_mot` looks for it."""
+    content = {"identities": SHARED, "files": [file.name for file in files]}
+    write_atomically(folder / IDENTITIES_FILE, [json.dumps(content, indent=1).encode() + b"\n"])
+
+
+def _is_shared(path: Path) -> bool:
+    beside = path.parent / IDENTITIES_FILE
+    if not beside.exists():
+        return False
+    content = read_json(beside)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or content.get("identities") != SHARED or not isinstance(files, list):
         raise SourceError(
-            f"{where}: must have {GROUND_TRUTH_COLUMNS} columns (ground truth) or {RESULT_COLUMNS} (results); "
-            f"got {len(fields)}"
+            f'{beside}: must be {{"identities": "{SHARED}", "files": [...]}}, as skyreid export writes it'
         )
+    return path.name in files
+
+
+def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> None:
+    """Hold what seqinfo.ini states against the video."""
+    folders = [path.parent, path.parent.parent] if path.parent.name in ("gt", "det") else [path.parent]
+    for beside in (folder / SEQUENCE_FILE for folder in folders):
+        if not beside.exists():
+            continue
+        parser = ConfigParser(interpolation=None)
+        try:
+            parser.read_string("\n".join(line for _, line in read_lines(beside)))
+            told = dict(parser["Sequence"])
+        except (ConfigError, KeyError) as error:
+            raise SourceError(
+                f"{beside}: must have a section [Sequence], as MOTChallenge writes it; {error}"
+            ) from error
+        if "imwidth" in told and "imheight" in told:
+            video.check_size(told["imwidth"], told["imheight"], str(beside))
+        boxes.warn(video.check_clock(told.get("seqlength"), told.get("framerate"), str(beside)))
+        name = told.get("name", "").strip()
+        if name and not video.is_called([name]):
+            # Not refused: it names a folder of pictures, of which somebody made the video.
+            boxes.warn(f"{beside}: is about the sequence {name!r}, and the video is {video.name!r}")
+        return
+
+
+def _dialect(format: str, path: Path, rows: Sequence[tuple[str, list[float]]]) -> Dialect:
+    if len(rows[0][1]) != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
+        raise SourceError(f"{rows[0][0]}: {format} has {NINE} columns; got {len(rows[0][1])}")
+    if format == "boxmot":
+        return boxmot_dialect(rows)
+    if format == "cvat-mot":
+        return cvat_dialect(path)
+    return NAMED[format] or dialect_of(path, rows)
+
+
+def _visible(dialect: Dialect, values: Sequence[float], where: str) -> float | None:
+    if dialect.share_visible is None:
+        return None
+    seen = dialect.share_visible(values[8])
+    return None if seen is None else share(seen, "visibility (-1 = unknown)", where)
+
+
+def _numbers(fields: list[str], columns: int, where: str) -> list[float]:
+    if columns not in (NINE, TEN):
+        raise SourceError(f"{where}: must have {NINE} columns (ground truth) or {TEN} (results); got {columns}")
+    if len(fields) != columns:
+        raise SourceError(f"{where}: must have {columns} columns like the lines before; got {len(fields)}")
     try:
         values = [float(field) for field in fields]
     except ValueError:
-        raise SourceError(f"{where}: must hold numbers only; got {line[:80]!r}") from None
+        raise SourceError(f"{where}: must hold numbers only; got {','.join(fields)[:80]!r}") from None
     if not all(map(isfinite, values)):
-        raise SourceError(f"{where}: must hold finite numbers only; got {line[:80]!r}")
-    if len(values) == RESULT_COLUMNS and values[7:] != [-1, -1, -1]:
-        raise SourceError(
-            f"{where}: the last three of {RESULT_COLUMNS} columns must be -1; got {fields[7:]} "
-            "(VisDrone files have as many columns, of another meaning)"
-        )
+        raise SourceError(f"{where}: must hold finite numbers only; got {','.join(fields)[:80]!r}")
     return values
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector
-from skyreid.building.annotations.fields import number, read_lines, whole
+from skyreid.building.annotations.fields import number, read_lines, split_row, whole
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -19,22 +20,22 @@ UNKNOWN = -1
 """Truncation and occlusion in a tracker's results."""
 
 
-def read_visdrone(path: Path, *, width: int, height: int) -> TrackedBoxes:
-    """Read who is where, for a video of this size in pixels.
+def read_visdrone(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
+    """Read who is where in a video.
 
     Frames count from 1, targets and pixels from 0. Left out, by reason: `ignored` (score 0, or an ignored
     region), `other-class` (neither pedestrian nor people), `outside` (mostly outside the picture). A target
     is a track of this video; nothing is said about who it is in another.
 
     Raises:
-        SourceError: a line is not of this format, names a frame, a target or a box that cannot be, or a target
-            twice in one frame; or nobody is left. The message names the line.
+        SourceError: a line is not of this format, names a frame, a target or a category that cannot be; or
+            too many boxes cannot be, or nobody is left. The message names the line.
 
     Source: the VisDrone2018-MOT toolkit's description of its files.
     """
-    boxes = BoxCollector(path, width=width, height=height, first_frame=1)
+    boxes = BoxCollector(path, video, first_frame=1)
     for where, line in read_lines(path):
-        fields = line.split(",")
+        fields = split_row(line)
         if len(fields) != COLUMNS:
             raise SourceError(f"{where}: must have {COLUMNS} columns (VisDrone-MOT or VID); got {len(fields)}")
         category = whole(fields[7], "category", where, least=IGNORED_REGION)
@@ -54,7 +55,12 @@ def read_visdrone(path: Path, *, width: int, height: int) -> TrackedBoxes:
             where,
             visible=_visible(fields[8], fields[9], where),
         )
-    return boxes.finish(f"categories {PEOPLE[0]} and {PEOPLE[1]}", identified=False)
+    return boxes.finish(
+        f"categories {PEOPLE[0]} and {PEOPLE[1]}",
+        read_as="VisDrone's 10 columns",
+        identified=False,
+        because="VisDrone numbers the targets of one video",
+    )
 
 
 def _visible(truncation: str, occlusion: str, where: str) -> float | None:
