@@ -151,7 +151,7 @@ def _write_page(
         distances.append(DistanceDistribution.of(name, pairs))
         failures.append(gather_failures(query, gallery, scores, people, direction=name, slices={}))
     (ground, _, upwards), (aerial, _, downwards) = rankings
-    is_failure = np.concatenate([upwards.after.first_places > 0, downwards.after.first_places > 0])
+    first_places = np.concatenate([upwards.after.first_places, downwards.after.first_places])
     write_report(
         page,
         title="skyreid demo: ground and drone",
@@ -160,7 +160,7 @@ def _write_page(
         provenance=provenance,
         examples=examples,
         distances=distances,
-        embedding_map=map_embeddings(ground.concatenate(aerial), is_failure),
+        embedding_map=map_embeddings(ground.concatenate(aerial), first_places),
         failures=failures,
         pictures=pictures,
         notice=NOTICE,

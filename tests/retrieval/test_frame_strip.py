@@ -40,8 +40,8 @@ def test_frames_stand_side_by_side_in_time_order(paint_tracklet):
 
 
 def test_as_many_frames_are_shown_as_fit(paint_tracklet):
-    narrow = paint_tracklet(colours=("red",) * 30, size=(10, 40))
-    wide = paint_tracklet(colours=("red",) * 30, size=(50, 40))
+    narrow = paint_tracklet(colours=("red",) * 30, size=(20, 80))
+    wide = paint_tracklet(colours=("red",) * 30, size=(100, 80))
     assert draw_frame_strip(narrow, height=160, width=240).width == 5 * 40 + 4 * 2
     assert draw_frame_strip(wide, height=160, width=240).width == 200
 
@@ -85,3 +85,11 @@ def test_a_frame_is_scaled_to_the_height_and_a_wide_one_is_fitted_in(paint_track
     tall, wide = paint_tracklet(size=(20, 40)), paint_tracklet(size=(400, 40))
     assert read_frame(tall.frames[0], tall, 100).size == (50, 100)
     assert read_frame(wide.frames[0], wide, 100).size == (140, 14)
+
+
+def test_a_tiny_crop_is_enlarged_three_times_and_no_more(paint_tracklet):
+    """Kind C11: a page never shows pixels that nobody filmed."""
+    tiny = paint_tracklet(size=(10, 20), colours=("red",))
+    assert read_frame(tiny.frames[0], tiny, 160).size == (30, 60)
+    strip = draw_frame_strip(tiny, height=160, width=240)
+    assert (strip.width, strip.height) == (30, 160)

@@ -8,7 +8,7 @@ import pytest
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-from skyreid.retrieval.search_page import write_search_page
+from skyreid.retrieval.search_page import search_tracklet, write_search_page
 from skyreid.tracklet import Platform
 
 ANGLES = {"asked": 0.0, "near": 0.1, "far": 2.0, "drone": 0.5, "drone-far": 1.5}
@@ -50,8 +50,9 @@ def shown(page):
 
 def test_the_page_shows_the_query_and_then_the_ranking(make_table, tmp_path):
     out = tmp_path / "results.html"
-    found = write_search_page(make_table(), "asked", out, platform=None, top_k=3)
-    assert (found.query_platform, found.model) == (Platform.GROUND, None)
+    found = search_tracklet(make_table(), "asked", platform=None, top_k=3)
+    write_search_page(out, found)
+    assert (found.query.platform, found.model) == (Platform.GROUND, None)
     assert found.ranking.tracklet_ids.tolist() == ["near", "drone", "drone-far"]
     assert shown(out) == ["asked", "near", "drone", "drone-far"]
     assert "asked → any platform" in out.read_text(encoding="utf-8")
@@ -59,7 +60,7 @@ def test_the_page_shows_the_query_and_then_the_ranking(make_table, tmp_path):
 
 def test_only_the_platform_asked_for_is_searched(make_table, tmp_path):
     out = tmp_path / "results.html"
-    write_search_page(make_table(), "asked", out, platform=Platform.AERIAL, top_k=20)
+    write_search_page(out, search_tracklet(make_table(), "asked", platform=Platform.AERIAL, top_k=20))
     assert shown(out) == ["asked", "drone", "drone-far"]
     assert "asked → aerial" in out.read_text(encoding="utf-8")
 
@@ -68,22 +69,21 @@ def test_an_unknown_query_is_refused_with_some_that_exist(make_table, tmp_path):
     table = make_table()
     message = f"{table} has no tracklet 'nobody'; it has 5: asked, near, far, drone, drone-far, …"
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
-        write_search_page(table, "nobody", tmp_path / "results.html", platform=None, top_k=3)
-    assert not (tmp_path / "results.html").exists()
+        search_tracklet(table, "nobody", platform=None, top_k=3)
 
 
 def test_a_table_without_pictures_is_refused_with_the_remedy(make_table, tmp_path):
     table = make_table(manifest=None)
     message = f"{table} does not say where its pictures are: make it by 'skyreid embed'"
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
-        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)
+        search_tracklet(table, "asked", platform=None, top_k=3)
 
 
 def test_a_manifest_that_is_gone_is_named(make_table, tmp_path):
     table = make_table()
     (tmp_path / "manifest.jsonl").unlink()
     with pytest.raises(ManifestError, match=r"manifest\.jsonl must be a manifest; it cannot be read"):
-        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)
+        search_tracklet(table, "asked", platform=None, top_k=3)
 
 
 def test_a_table_of_tracklets_that_its_manifest_no_longer_lists_is_refused(make_table, tmp_path):
@@ -93,4 +93,16 @@ def test_a_table_of_tracklets_that_its_manifest_no_longer_lists_is_refused(make_
         "embed the folder again by 'skyreid embed'"
     )
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
-        write_search_page(table, "asked", tmp_path / "results.html", platform=None, top_k=3)
+        search_tracklet(table, "asked", platform=None, top_k=3)
+
+
+def test_a_calibration_speaks_on_the_page_too(make_table, tmp_path):
+    out = tmp_path / "results.html"
+    found = search_tracklet(make_table(), "asked", platform=None, top_k=2)
+    write_search_page(
+        out, found, probabilities=[0.625, 0.25], answer="Probably not in this gallery.", warnings=["another model"]
+    )
+    page = out.read_text(encoding="utf-8")
+    assert re.findall(r'class="probability"[^>]*>([^<]*)<', page) == ["62% likely", "25% likely"]
+    assert '<p class="answer">Probably not in this gallery.</p>' in page
+    assert "Warning: another model" in page

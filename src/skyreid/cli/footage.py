@@ -106,6 +106,7 @@ def search(
     to: Literal["aerial", "ground", "any"] = "any",
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
     calibration: Path | None = None,
+    videos: Path | None = None,
 ) -> None:
     """Rank the tracklets most like one of them, as a page of pictures.
 
@@ -116,15 +117,18 @@ def search(
         to: platform to search.
         k: how many to show.
         calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
+        videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
+            manifest are looked through.
     """
     from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
     from skyreid.evaluation.calibration.calibration import load_calibration
     from skyreid.retrieval.cosine import COSINE
-    from skyreid.retrieval.search_page import write_search_page
+    from skyreid.retrieval.search_page import search_tracklet, write_search_page
 
     platform = None if to == "any" else Platform(to)
-    found = write_search_page(table, query, out, platform=platform, top_k=k)
+    found = search_tracklet(table, query, platform=platform, top_k=k, videos=videos)
     if calibration is None:
+        write_search_page(out, found)
         for tracklet_id, similarity in zip(found.ranking.tracklet_ids, found.ranking.similarities, strict=True):
             print(f"{similarity:7.4f}  {tracklet_id}")
     else:
@@ -132,9 +136,16 @@ def search(
             found.ranking,
             load_calibration(calibration),
             model=found.model,
-            query_platform=found.query_platform,
+            query_platform=found.query.platform,
             gallery_platform=platform,
             ranker=COSINE.name,
+        )
+        write_search_page(
+            out,
+            found,
+            probabilities=calibrated.probabilities,
+            answer=calibrated.answer,
+            warnings=calibrated.warnings,
         )
         print("\n".join(calibrated.lines()))
     print(f"A ranking is not an identification. Pictures: {out}")

@@ -14,6 +14,8 @@ _GAP = 2
 """Pixels between two frames."""
 _WIDEST = 1.4
 """Width of the widest frame as a share of the strip's height; a wider one is fitted in."""
+MOST_ENLARGED = 3.0
+"""Times that a crop is enlarged at most: more shows pixels that nobody filmed."""
 _BACKGROUND = (128, 128, 128)
 """Seen in the gaps and around fitted frames; neutral on a light and on a dark page."""
 _JPEG_QUALITY = 85
@@ -68,7 +70,7 @@ def spread_frames(tracklet: Tracklet, count: int) -> tuple[Frame, ...]:
 
 
 def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
-    """A frame in RGB, scaled to the height; one that is much wider than a person is fitted in.
+    """A frame in RGB, scaled to the height; one that is much wider than a person is fitted in, a tiny one stays low.
 
     Raises:
         MissingFrameError: the file is missing or is no picture; it names the tracklet.
@@ -84,7 +86,7 @@ def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
         raise MissingFrameError(
             f"tracklet {tracklet.tracklet_id}: frame {frame.path} is missing or is no picture: {reason}"
         ) from None
-    scale = min(height / picture.height, _WIDEST * height / picture.width)
+    scale = min(height / picture.height, _WIDEST * height / picture.width, MOST_ENLARGED)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 

@@ -1,5 +1,6 @@
-"""A search in a table on disk, written as a page of pictures."""
+"""A search in a table on disk, and its page of pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,23 +12,39 @@ from skyreid.retrieval.contact_sheet import write_contact_sheet
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.retrieval.search import Ranking, search
-from skyreid.tracklet import Platform
+from skyreid.retrieval.sighting import Sighting, find_sighting, video_names
+from skyreid.tracklet import Platform, Tracklet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ShownSearch:
-    """What stands on the page."""
+class Found:
+    """What a search found, with all that can be shown of it."""
 
+    query: Tracklet
+    query_sighting: Sighting
     ranking: Ranking
-    query_platform: Platform
+    tracklets: tuple[Tracklet, ...]
+    """Of the ranking, in its order."""
+    sightings: tuple[Sighting, ...]
+    """Where and when they were seen."""
+    target: Platform | None
+    """The platform that was searched; None = both."""
     model: str | None
     """sha256 of the weights that made the embeddings; None = unknown."""
 
 
-def write_search_page(
-    table_path: Path, query_id: str, out: Path, *, platform: Platform | None, top_k: int
-) -> ShownSearch:
-    """Rank the tracklets of a table by likeness to one of them and show them.
+def search_tracklet(
+    table_path: Path, query_id: str, *, platform: Platform | None, top_k: int, videos: Path | None = None
+) -> Found:
+    """Rank the tracklets of a table by likeness to one of them, and look up where each was seen.
+
+    Args:
+        table_path: what `skyreid embed` wrote.
+        query_id: a tracklet of the table.
+        platform: to search; None = both.
+        top_k: how many to find.
+        videos: folder with the footage, for links to the moment; None = the folders of the table, of its
+            manifest and above it.
 
     Raises:
         TableError: no such tracklet, or a table that does not know its manifest or no longer fits it.
@@ -37,19 +54,66 @@ def write_search_page(
     ranking = search(table, _row_of(table, query_id, table_path), platform=platform, top_k=top_k)
     if table.manifest is None:
         raise TableError(f"{table_path} does not say where its pictures are: make it by 'skyreid embed'")
-    tracklets = {tracklet.tracklet_id: tracklet for tracklet in read_manifest(Path(table.manifest)).tracklets}
-    if unlisted := [found for found in (query_id, *map(str, ranking.tracklet_ids)) if found not in tracklets]:
+    folder = Path(table.manifest).parent
+    manifest = read_manifest(Path(table.manifest))
+    tracklets = {tracklet.tracklet_id: tracklet for tracklet in manifest.tracklets}
+    found_ids = [str(tracklet_id) for tracklet_id in ranking.tracklet_ids]
+    if unlisted := [one for one in (query_id, *found_ids) if one not in tracklets]:
         raise TableError(
             f"{table.manifest} does not list tracklet {unlisted[0]!r} of {table_path}: "
             "embed the folder again by 'skyreid embed'"
         )
+    places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
+    files = {name: place / name for name in video_names(manifest) for place in reversed(places) if _lies(place, name)}
+    return Found(
+        query=tracklets[query_id],
+        query_sighting=find_sighting(tracklets[query_id], manifest, files),
+        ranking=ranking,
+        tracklets=tuple(tracklets[one] for one in found_ids),
+        sightings=tuple(find_sighting(tracklets[one], manifest, files) for one in found_ids),
+        target=platform,
+        model=table.model,
+    )
+
+
+def write_search_page(
+    out: Path,
+    found: Found,
+    *,
+    probabilities: Sequence[float] | None = None,
+    answer: str | None = None,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Show what was found as one HTML file.
+
+    Args:
+        out: the .html file; an older one is replaced.
+        found: by `search_tracklet`.
+        probabilities: of being the person, by entry, as a calibration gives them.
+        answer: what the calibration says of the whole gallery, such as "Probably not in this gallery".
+        warnings: in which respects the calibration does not fit.
+
+    Raises:
+        MissingFrameError: a frame that would be shown is missing or is no picture.
+    """
+    likely = [None] * len(found.tracklets) if probabilities is None else probabilities
     ranked = [
-        RankedTracklet(tracklet=tracklets[str(tracklet_id)], similarity=float(similarity))
-        for tracklet_id, similarity in zip(ranking.tracklet_ids, ranking.similarities, strict=True)
+        RankedTracklet(tracklet=tracklet, similarity=float(similarity), probability=probability, sighting=sighting)
+        for tracklet, similarity, probability, sighting in zip(
+            found.tracklets, found.ranking.similarities, likely, found.sightings, strict=True
+        )
     ]
-    target = "any platform" if platform is None else platform.value
-    write_contact_sheet(out, f"{query_id} → {target}", tracklets[query_id], ranked, num_searched=ranking.num_searched)
-    return ShownSearch(ranking=ranking, query_platform=tracklets[query_id].platform, model=table.model)
+    target = "any platform" if found.target is None else found.target.value
+    write_contact_sheet(
+        out,
+        f"{found.query.tracklet_id} → {target}",
+        found.query,
+        ranked,
+        num_searched=found.ranking.num_searched,
+        sighting=found.query_sighting,
+        answer=answer,
+        warnings=warnings,
+    )
 
 
 def _row_of(table: EmbeddingTable, tracklet_id: str, table_path: Path) -> int:
@@ -58,3 +122,8 @@ def _row_of(table: EmbeddingTable, tracklet_id: str, table_path: Path) -> int:
         some = ", ".join(table.tracklet_ids[:5].astype(str))
         raise TableError(f"{table_path} has no tracklet {tracklet_id!r}; it has {len(table)}: {some}, …")
     return int(rows[0])
+
+
+def _lies(place: Path, name: str) -> bool:
+    """Whether a file of this name, which came from a file, lies in this very folder."""
+    return Path(name).name == name and (place / name).is_file()

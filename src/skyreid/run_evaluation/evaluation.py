@@ -96,7 +96,8 @@ def evaluate_run(
     write_atomically(out / "scores.md", [to_markdown(results).encode()])
     write_atomically(out / "scores.tex", [to_latex(results).encode()])
     shown = [direction for direction in directions if direction.sampling == samplings[0]]
-    write_page(evaluation.page, run, shown, progress=progress)
+    beside = [direction for direction in directions if direction.sampling == "all-frames" != samplings[0]]
+    write_page(evaluation.page, run, shown, all_frames=beside, progress=progress)
     return evaluation
 
 

@@ -44,13 +44,21 @@ THRESHOLD_RATE = 0.01
 _ATTENTION_STRIPS = 6
 
 
-def write_page(path: Path, run: FinishedRun, directions: Sequence[Direction], *, progress: Progress) -> None:
+def write_page(
+    path: Path,
+    run: FinishedRun,
+    directions: Sequence[Direction],
+    *,
+    all_frames: Sequence[Direction] = (),
+    progress: Progress,
+) -> None:
     """Write the report of the directions, all of one sampling.
 
     Args:
         path: the .html file.
         run: that was scored.
         directions: with their scores.
+        all_frames: the same directions by every frame; their scores stand beside.
         progress: told about each part.
     """
     people = {tracklet.tracklet_id: tracklet for tracklet in run.tracklets}
@@ -60,7 +68,7 @@ def write_page(path: Path, run: FinishedRun, directions: Sequence[Direction], *,
         path,
         title=f"{card.model} on {card.dataset}",
         summary=card.in_words().removeprefix(f"{SIMULATED_NOTICE} "),
-        directions=[_scored(direction) for direction in directions],
+        directions=[_scored(direction, all_frames) for direction in directions],
         provenance={name: str(value) for name, value in run.provenance.items()},
         examples=examples,
         slices=[bars for direction in directions for bars in _slice_bars(direction)],
@@ -69,18 +77,20 @@ def write_page(path: Path, run: FinishedRun, directions: Sequence[Direction], *,
         attention=_attention(run, examples),
         failures=[_failures(direction, run, people) for direction in directions],
         notice=SIMULATED_NOTICE if card.simulated else None,
-        after_label="cosine",
+        after_label=f"{card.sampling}, cosine",
         interval_note="95 % bootstrap interval over people",
     )
 
 
-def _scored(direction: Direction) -> ScoredDirection:
+def _scored(direction: Direction, all_frames: Sequence[Direction]) -> ScoredDirection:
     scores = direction.plain.result.scores
+    beside = next((other for other in all_frames if other.name == direction.name), None)
     return ScoredDirection(
         name=direction.name,
         after=direction.plain.scores,
         mAP_interval=(scores["mAP"].low, scores["mAP"].high),
         rank_1_interval=(scores["rank-1"].low, scores["rank-1"].high),
+        all_frames=None if beside is None else beside.plain.scores,
         reranked=direction.reranked.scores if direction.reranked else None,
         reranked_name=direction.reranked.result.card.ranker if direction.reranked else "re-ranked",
     )
@@ -122,9 +132,9 @@ def _distances(direction: Direction, progress: Progress) -> DistanceDistribution
 
 def _map(direction: Direction) -> EmbeddingMap:
     everybody = direction.query.concatenate(direction.gallery)
-    is_failure = np.zeros(len(everybody), dtype=bool)
-    is_failure[: len(direction.query)] = direction.plain.scores.first_places > 0
-    return map_embeddings(everybody, is_failure)
+    first_places = np.full(len(everybody), -1)
+    first_places[: len(direction.query)] = direction.plain.scores.first_places
+    return map_embeddings(everybody, first_places)
 
 
 def _examples(direction: Direction, people: dict[str, Tracklet]) -> tuple[RankedExample, ...]:

@@ -22,10 +22,11 @@ def crowd(people, *, each=2, dim=8):
 
 def test_every_tracklet_of_a_small_table_is_a_point_with_what_is_known_of_it():
     table = crowd(20)
-    failed = np.arange(40) % 3 == 0
-    found = map_embeddings(table, failed)
+    first_places = np.arange(40) % 3 - 1
+    found = map_embeddings(table, first_places)
     np.testing.assert_array_equal(found.tracklet_ids, table.tracklet_ids)
-    np.testing.assert_array_equal(found.is_failure, failed)
+    np.testing.assert_array_equal(found.is_query, first_places >= 0)
+    np.testing.assert_array_equal(found.is_failure, first_places == 1)
     assert found.points.shape == (40, 2)
     assert np.isfinite(found.points).all()
     assert found.num_tracklets == 40
@@ -34,7 +35,7 @@ def test_every_tracklet_of_a_small_table_is_a_point_with_what_is_known_of_it():
 
 def test_of_a_large_table_whole_people_are_kept():
     table = crowd(50, each=4)
-    found = map_embeddings(table, np.zeros(200, dtype=bool), max_points=30)
+    found = map_embeddings(table, np.zeros(200, dtype=np.int64), max_points=30)
     assert found.num_tracklets == 200
     pids, counts = np.unique(found.pids, return_counts=True)
     assert set(counts) == {4}
@@ -44,7 +45,7 @@ def test_of_a_large_table_whole_people_are_kept():
 
 
 def test_a_person_of_more_tracklets_than_points_is_cut():
-    found = map_embeddings(crowd(1, each=40), np.zeros(40, dtype=bool), max_points=10)
+    found = map_embeddings(crowd(1, each=40), np.zeros(40, dtype=np.int64), max_points=10)
     assert len(found.points) == 10
 
 
@@ -52,7 +53,7 @@ def test_a_dozen_people_are_shown_from_the_most_alike_to_the_least():
     table = crowd(30)
     unit = table.unit_embeddings
     likeness = {pid: float(unit[2 * pid - 2] @ unit[2 * pid - 1]) for pid in range(1, 31)}
-    shown = map_embeddings(table, np.zeros(60, dtype=bool)).shown_pids
+    shown = map_embeddings(table, np.zeros(60, dtype=np.int64)).shown_pids
     assert len(shown) == 12
     assert shown[0] == max(likeness, key=likeness.__getitem__)
     assert shown[-1] == min(likeness, key=likeness.__getitem__)
@@ -62,4 +63,4 @@ def test_a_dozen_people_are_shown_from_the_most_alike_to_the_least():
 def test_only_people_seen_from_both_platforms_are_shown():
     table = crowd(10)
     table = table.select((table.pids != 3) | (table.platforms == 0))
-    assert 3 not in map_embeddings(table, np.zeros(19, dtype=bool)).shown_pids
+    assert 3 not in map_embeddings(table, np.zeros(19, dtype=np.int64)).shown_pids

@@ -1,9 +1,14 @@
 """The report as a person meets it: in a real browser, on a desk and on a phone, by mouse and by keyboard."""
 
+from dataclasses import replace
+
 import pytest
 
+from skyreid.datasets.protocol import GROUND_TO_AERIAL
+from skyreid.evaluation.ranking_scores import evaluate
+from skyreid.evaluation.report import gather_failures
 from tests.evaluation.report.browser import Browser, find_browser
-from tests.evaluation.report.test_report_page import whole_report
+from tests.evaluation.report.test_report_page import plain_report, whole_report
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no chromium or chrome on this machine")
 
@@ -60,7 +65,9 @@ def test_failures_are_filtered_by_their_slices(browser, page):
     browser.evaluate("document.querySelector('[data-value=\"aerial → ground\"]').click()")
     some = browser.evaluate(f"{SHOWN}.length")
     assert 0 < some < everything
-    assert browser.evaluate("document.querySelector('.count').textContent") == f"{some} of {everything} failures"
+    assert browser.evaluate("document.querySelector('.count').textContent") == (
+        f"1 to {some} of {some} chosen of {everything} failures"
+    )
     browser.evaluate("document.querySelector('[data-value=\"aerial → ground\"]').click()")
     assert browser.evaluate(f"{SHOWN}.length") == everything
 
@@ -90,6 +97,26 @@ def test_arrow_keys_step_through_the_failures(browser, page):
         steps.append(browser.evaluate(focused))
     assert steps == [1, 2, 1, last, last, 0, 0]
     assert browser.evaluate("document.querySelectorAll('li.mistake[tabindex=\"0\"]').length") == 1
+
+
+def test_many_failures_are_turned_over_page_by_page(browser, tmp_path, world):
+    up = evaluate(world.ground, world.aerial, GROUND_TO_AERIAL)
+    failures = gather_failures(world.ground, world.aerial, up, world.tracklets, direction="up", slices={})
+    many = replace(failures, worst=failures.worst * 13)  # 26 cards: 12, 12 and 2
+    page = tmp_path / "many.html"
+    plain_report(page, world, failures=[many])
+    browser.open(page, width=1280)
+    count = "document.querySelector('.count').textContent"
+    turn = "document.querySelector('[data-turn=\"{}\"]').click()"
+    told = [browser.evaluate(count)]
+    for way in ("1", "1", "-1"):
+        browser.evaluate(turn.format(way))
+        told.append(browser.evaluate(count))
+    assert told == [f"{part} of 26 failures" for part in ("1 to 12", "13 to 24", "25 to 26", "13 to 24")]
+    browser.evaluate(f"{SHOWN}[11].focus()")
+    browser.press("ArrowRight")  # over the edge of the page
+    assert browser.evaluate(count) == "25 of 26 failures"
+    assert browser.evaluate(f"{SHOWN}.length") == 2
 
 
 def test_a_person_can_be_picked_out_of_the_map(browser, page):

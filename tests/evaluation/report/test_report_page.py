@@ -34,7 +34,7 @@ def whole_report(path: Path, world, *, text: str) -> str:
     down = evaluate(world.aerial, world.ground, AERIAL_TO_GROUND)
     slices = {text: [text] * 4}
     attended = next(iter(world.tracklets.values()))
-    failed = np.concatenate([up.first_places > 0, down.first_places > 0])
+    first_places = np.concatenate([up.first_places, down.first_places])
     write_report(
         path,
         title=text,
@@ -59,7 +59,7 @@ def whole_report(path: Path, world, *, text: str) -> str:
                 threshold_note=text,
             )
         ],
-        embedding_map=map_embeddings(world.everybody, failed),
+        embedding_map=map_embeddings(world.everybody, first_places),
         attention=[AttentionStrip(tracklet=attended, maps=np.arange(24.0).reshape(3, 4, 2))],
         failures=[
             gather_failures(*sides, scores, world.tracklets, direction=name, slices=slices)

@@ -40,6 +40,14 @@ def test_reranked_scores_are_a_row_of_their_own(world):
     assert rows[4].startswith("difference by re-ranking +12.5 +16.7 ")
 
 
+def test_scores_by_all_frames_stand_beside_those_by_one_clip(world):
+    scores = evaluate(world.ground, world.aerial, GROUND_TO_AERIAL)
+    other = evaluate(world.ground, world.aerial.select(world.aerial.pids != 2), GROUND_TO_AERIAL)
+    rows = table_lines(ScoredDirection(name="up", after=scores, all_frames=other))
+    assert rows[3].startswith("all-frames, cosine 83.3 66.7 ")
+    assert rows[4].startswith("difference by all frames +12.5 +16.7 ")
+
+
 def test_intervals_stand_with_their_scores_and_are_explained(world):
     scores = evaluate(world.ground, world.aerial, GROUND_TO_AERIAL)
     direction = ScoredDirection(name="up", after=scores, mAP_interval=(0.6, 0.81), rank_1_interval=(0.25, 0.75))

@@ -23,6 +23,8 @@ class EmbeddingMap:
     platforms: Int64[np.ndarray, " tracklet"]
     """0 ground, 1 aerial."""
     tracklet_ids: Shaped[np.ndarray, " tracklet"]
+    is_query: Bool[np.ndarray, " tracklet"]
+    """Tracklets that asked, and could have found their person."""
     is_failure: Bool[np.ndarray, " tracklet"]
     """Queries that found somebody else first."""
     shown_pids: tuple[int, ...]
@@ -34,7 +36,7 @@ class EmbeddingMap:
 
 
 def map_embeddings(
-    table: EmbeddingTable, is_failure: Bool[np.ndarray, " tracklet"], *, max_points: int = MAX_POINTS
+    table: EmbeddingTable, first_places: Int64[np.ndarray, " tracklet"], *, max_points: int = MAX_POINTS
 ) -> EmbeddingMap:
     """Lay the tracklets of a table out on a plane; the same table always gives the same map.
 
@@ -43,7 +45,7 @@ def map_embeddings(
 
     Args:
         table: queries and gallery together.
-        is_failure: per row, whether it is a query that found somebody else first.
+        first_places: per row, where its person stood first, from 0; -1 = it did not ask, or could not find.
         max_points: tracklets to draw; a dozen seconds for 1,500.
     """
     rows = _sampled_rows(table.pids, max_points)
@@ -54,7 +56,8 @@ def map_embeddings(
         pids=table.pids[rows],
         platforms=table.platforms[rows],
         tracklet_ids=table.tracklet_ids[rows],
-        is_failure=is_failure[rows],
+        is_query=first_places[rows] >= 0,
+        is_failure=first_places[rows] > 0,
         shown_pids=_spread_people(unit, table.pids[rows], table.platforms[rows]),
         num_tracklets=len(table),
         method=f"t-SNE of {directions.shape[1]} principal components",

@@ -19,6 +19,8 @@ class ScoredDirection:
     mAP_interval: tuple[float, float] | None = None  # noqa: N815 - the field's own spelling
     """Where the mAP of `after` may lie; None = not known."""
     rank_1_interval: tuple[float, float] | None = None
+    all_frames: Scores | None = None
+    """As `after`, by every frame of a tracklet instead of one clip; None = not tried."""
     reranked: Scores | None = None
     """The embeddings of `after`, put in order by something else than cosine; None = not tried."""
     reranked_name: str = "re-ranked"
@@ -82,6 +84,9 @@ def _block(direction: ScoredDirection, before_label: str, after_label: str, cuts
     rows.append(_row("after", after_label, direction.after, cuts, intervals))
     if direction.before is not None:
         rows.append(_difference("difference", direction.after, direction.before, cuts))
+    if direction.all_frames is not None:
+        rows.append(_row("all-frames", "all-frames, cosine", direction.all_frames, cuts))
+        rows.append(_difference("difference by all frames", direction.all_frames, direction.after, cuts))
     if direction.reranked is not None:
         rows.append(_row("reranked", direction.reranked_name, direction.reranked, cuts))
         rows.append(_difference("difference by re-ranking", direction.reranked, direction.after, cuts))

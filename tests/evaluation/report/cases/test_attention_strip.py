@@ -34,12 +34,12 @@ def test_every_frame_stands_above_the_same_frame_under_its_heat(world):
     section = attention_section([AttentionStrip(tracklet=tracklet, maps=maps)])
     assert section is not None
     first, second, third = pictures(section.html())
-    assert first.shape == (2 * 192, 96, 3)
+    assert first.shape == (2 * 144, 72, 3)  # a crop of 48 by 24, enlarged three times and no more
     plain = np.asarray(Image.open(tracklet.frames[0].path).convert("RGB")).astype(int)
-    assert np.abs(first[150, 48] - plain[-1, 12]).max() < 12
+    assert np.abs(first[112, 36] - plain[-1, 12]).max() < 12
     # One scale for the whole tracklet: the frames that were not looked at are dark all over.
-    assert first[192:240].mean() > 1.3 * second[192:240].mean()
-    assert np.abs(second[330:] - third[330:]).mean() < 3
+    assert first[144:180].mean() > 1.3 * second[144:180].mean()
+    assert np.abs(second[248:] - third[248:]).mean() < 3
 
 
 def test_maps_without_any_difference_are_drawn(world):

@@ -32,6 +32,13 @@ def test_examples_show_what_was_scored(world, scores):
     assert ids(worst.ranked) == ["aerial-4", "aerial-2", "aerial-3"]
 
 
+def test_a_list_too_short_for_the_right_person_says_where_it_stood(world, scores):
+    *_, worst = gather_examples(world.ground, world.aerial, scores, world.tracklets, direction="up", each=1, top_k=1)
+    assert ids(worst.ranked) == ["aerial-4", "aerial-3"]
+    assert [(entry.rank, entry.is_match) for entry in worst.ranked] == [(None, False), (3, True)]
+    assert worst.ranked[1].similarity == pytest.approx(np.cos(np.deg2rad(30)))
+
+
 def test_failures_are_those_that_found_somebody_else_first(world, scores):
     failures = gather_failures(
         world.ground,

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from skyreid.datasets.protocol import GROUND_TO_AERIAL
+from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.evaluation.pairs.pair_counts import count_pairs
 from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.evaluation.report.charts.distance_distribution import DistanceDistribution, distance_section, distance_svg
@@ -84,6 +86,24 @@ def test_names_never_become_markup():
     assert section is not None
     assert "<script" not in section.html()
     assert words(section.html()).count(HOSTILE) == 2
+
+
+def test_two_directions_that_compare_the_same_pairs_are_drawn_once_under_both_names(world):
+    drawn = [
+        DistanceDistribution.of(protocol.name, count_pairs(comparisons(*tables, protocol), COSINE))
+        for protocol, tables in (
+            (GROUND_TO_AERIAL, (world.ground, world.aerial)),
+            (AERIAL_TO_GROUND, (world.aerial, world.ground)),
+        )
+    ]
+    once = distance_section(drawn)
+    assert once is not None
+    assert once.body.count("<figure") == 1
+    assert "ground-to-aerial and aerial-to-ground" in words(once.html())
+    moved = replace(drawn[1], same=np.roll(drawn[1].same, 3))
+    twice = distance_section([drawn[0], moved])
+    assert twice is not None
+    assert twice.body.count("<figure") == 2
 
 
 def test_counts_and_bins_must_agree():

@@ -13,6 +13,7 @@ MAP = EmbeddingMap(
     pids=np.array([7, 7, 8, 9, 9]),
     platforms=np.array([0, 1, 0, 0, 1]),
     tracklet_ids=np.array(["a", "b", "c", "d", HOSTILE]),
+    is_query=np.array([True, False, True, False, False]),
     is_failure=np.array([True, False, False, False, False]),
     shown_pids=(9,),
     num_tracklets=5,
@@ -72,6 +73,16 @@ def test_a_sample_is_called_a_sample():
     section = map_section(replace(MAP, num_tracklets=18_204))
     assert section is not None
     assert "5 of 18,204 tracklets, whole people, laid out" in words(section.html())
+
+
+def test_the_map_says_what_its_axes_and_its_rings_mean():
+    section = map_section(MAP)
+    assert section is not None
+    assert "no units" in words(section.html())
+    assert (
+        "A ring marks a query that found somebody else first: 1 of the 2 drawn here (50%). The other tracklets did "
+        "not ask and have no ring."
+    ) in words(section.html())
 
 
 def test_points_that_all_coincide_are_drawn():

@@ -114,8 +114,10 @@ def _controls(cards: Sequence[_Card], columns: Sequence[str]) -> str:
 <option value="precision">lowest average precision</option>
 <option value="lead">largest lead of the wrong one</option>
 </select></label>
-<p class="count" aria-live="polite"></p>
-<p class="remark">Arrow keys step through the cards.</p>
+<p class="turning"><button type="button" data-turn="-1">← Previous</button>
+<span class="count" aria-live="polite"></span>
+<button type="button" data-turn="1">Next →</button></p>
+<p class="remark">Arrow keys step through the cards and from page to page.</p>
 </div>"""
 
 

@@ -34,7 +34,7 @@ def gather_examples(
         tracklets: by tracklet id, at least those that are shown.
         direction: stands in the name of each list.
         each: lists of a kind.
-        top_k: places of a list.
+        top_k: entries of a list; where the right person is not among them, its first tracklet follows with its rank.
 
     Raises:
         TableError: a tracklet to show is not among the given ones.
@@ -49,7 +49,7 @@ def gather_examples(
                 name=f"{direction}: person {asked.pid}, first found at place {first:,}, "
                 f"AP {scores.average_precisions[chosen.row]:.1%}",
                 query=asked,
-                ranked=_ranked(top, tracklets),
+                ranked=_ranked(top, tracklets) + _first_match_below(top, first, tracklets),
                 kind=chosen.kind,
             )
         )
@@ -92,6 +92,14 @@ def gather_failures(
         num_failed=len(failed),
         num_queries=scores.queries - scores.queries_without_match,
     )
+
+
+def _first_match_below(top: TopPlaces, rank: int, tracklets: Mapping[str, Tracklet]) -> tuple[RankedTracklet, ...]:
+    """Where the right person stood, when the head of the ranking does not show it."""
+    if top.first_match_id is None or rank <= len(top.tracklet_ids):
+        return ()
+    match = _found(tracklets, top.first_match_id)
+    return (RankedTracklet(tracklet=match, similarity=top.first_match_similarity, is_match=True, rank=rank),)
 
 
 def _failed(

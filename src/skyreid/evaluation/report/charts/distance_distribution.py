@@ -1,7 +1,7 @@
 """How similar pairs of one person are, and pairs of two: the less the humps overlap, the easier the search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -12,6 +12,8 @@ from skyreid.evaluation.report.section import Key, Section, chart_figure
 
 _BINS = (12, 48)
 """Fewest and most: few pairs in many bins are spikes that say nothing."""
+_NOT_SEEN = 0.005
+"""Share of an axis below which two drawings cannot be told apart."""
 _KEYS = {
     "same": '<path class="area" d="M1 11 V4 H27 V11 z"/><path class="line" d="M1 4 H27"/>',
     "different": '<path class="area" d="M1 11 V4 H27 V11 z"/><path class="line" d="M1 4 H27"/>',
@@ -60,16 +62,46 @@ class DistanceDistribution:
 
 
 def distance_section(distributions: Sequence[DistanceDistribution]) -> Section | None:
-    """One drawing for each direction; None where there is none."""
+    """One drawing for each direction, equal ones once; None where there is none."""
     if not distributions:
         return None
-    figures = "\n".join(map(_figure, distributions))
+    figures = "\n".join(map(_figure, _told_apart(distributions)))
     return Section(
         anchor="distances",
         title="How alike pairs look",
         lead="Share of pairs by cosine similarity. Each outline sums to 100 % by itself, though there are far more "
         "pairs of two people than of one. Where they overlap, appearance alone cannot decide.",
         body=f'<div class="charts">\n{figures}\n</div>',
+    )
+
+
+def _told_apart(distributions: Sequence[DistanceDistribution]) -> list[DistanceDistribution]:
+    """Those that look different; equal ones once, under all their names.
+
+    Two directions compare the same pairs, so that their drawings differ by rounding only.
+    """
+    shown: list[DistanceDistribution] = []
+    for one in distributions:
+        place = next((place for place, other in enumerate(shown) if _look_alike(one, other)), None)
+        if place is None:
+            shown.append(one)
+        else:
+            shown[place] = replace(shown[place], name=f"{shown[place].name} and {one.name}")
+    return shown
+
+
+def _look_alike(one: DistanceDistribution, other: DistanceDistribution) -> bool:
+    if len(one.edges) != len(other.edges) or one.threshold_note != other.threshold_note:
+        return False
+    if (one.same.sum(), one.different.sum()) != (other.same.sum(), other.different.sum()):
+        return False
+    span = float(one.edges[-1] - one.edges[0])
+    thresholds = [np.nan if each.threshold is None else each.threshold for each in (one, other)]
+    return (
+        np.allclose(one.edges, other.edges, rtol=0, atol=_NOT_SEEN * span)
+        and np.allclose(*thresholds, rtol=0, atol=_NOT_SEEN * span, equal_nan=True)
+        and np.allclose(_shares(one.same), _shares(other.same), rtol=0, atol=_NOT_SEEN)
+        and np.allclose(_shares(one.different), _shares(other.different), rtol=0, atol=_NOT_SEEN)
     )
 
 

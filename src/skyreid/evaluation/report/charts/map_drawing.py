@@ -27,8 +27,20 @@ def map_section(embedding_map: EmbeddingMap | None) -> Section | None:
         title="Embedding map",
         lead=f"{sample} laid out so that those that look alike to the model lie together ({embedding_map.method}; "
         "the axes have no meaning, and distances between far groups none either). Lines join the tracklets of a "
-        "person who was seen from both platforms: short lines are people whom the model knows again.",
+        "person who was seen from both platforms: short lines are people whom the model knows again. "
+        + _rings(embedding_map),
         body=f'<div class="map">\n{_legend(embedding_map)}\n{map_svg(embedding_map)}\n</div>',
+    )
+
+
+def _rings(embedding_map: EmbeddingMap) -> str:
+    asked, failed = np.count_nonzero(embedding_map.is_query), np.count_nonzero(embedding_map.is_failure)
+    if not asked:
+        return "Nobody here asked, so there are no rings."
+    others = "" if asked == len(embedding_map.points) else " The other tracklets did not ask and have no ring."
+    return (
+        f"A ring marks a query that found somebody else first: {failed:,} of the {asked:,} drawn here "
+        f"({failed / asked:.0%}).{others}"
     )
 
 
@@ -47,7 +59,10 @@ def map_svg(embedding_map: EmbeddingMap) -> str:
         f"Map of {len(places):,} tracklets of {len(np.unique(embedding_map.pids)):,} people; "
         f"{np.count_nonzero(embedding_map.is_failure):,} queries found somebody else first"
     )
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{spoken}">\n' + "\n".join(groups) + "\n</svg>"
+    note = f'<text x="{_MARGIN}" y="{_HEIGHT - 4}">near = alike to the model; no units</text>'
+    return "\n".join(
+        [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{spoken}">', *groups, note, "</svg>"]
+    )
 
 
 def _legend(embedding_map: EmbeddingMap) -> str:
