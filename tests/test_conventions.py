@@ -88,3 +88,12 @@ def test_no_annotation_is_a_string_by_a_future_import(path):
     """The shape checker of the tests cannot read postponed annotations."""
     imports = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.ImportFrom)]
     assert "__future__" not in {node.module for node in imports}
+
+
+def test_pictures_are_opened_in_one_place_and_only_as_pictures():
+    """Pillow opens PostScript by starting a program; `picture_file` says which formats there are."""
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+                assert "formats" in {keyword.arg for keyword in node.keywords}, f"{name_of(path)}:{node.lineno}"
+                assert name_of(path) in ("picture_file.py", "training/pretraining.py")

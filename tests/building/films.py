@@ -15,7 +15,7 @@ def write_film(path, pictures, *, codec="png", rate=10, pts=None, turn=None):
     pictures = list(pictures)
     pts = [round(1000 * number / rate) for number in range(len(pictures))] if pts is None else pts
     with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}) as film:
-        stream = film.add_stream(codec, rate=rate)
+        stream = film.add_stream(codec, rate=Fraction(str(rate)))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = {"png": "rgb24", "ffv1": "bgr0", "gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
         stream.codec_context.time_base = Fraction(1, 1000)

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from skyreid.building.sources import parse_source
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import SourceError, VideoError
 from skyreid.tracklet import Platform
-from tests.building.films import smooth, write_film
+from tests.building.films import smooth, write_film, write_streams
 from tests.building.motion.scenes import scene, walk
 
 
-def write_source(folder, name, *, people, platform="ground", camera=None, frames=16):
+def write_source(folder, name, *, people, platform="ground", camera=None, frames=16, rate=10):
     """A film and its annotations: each person a box of 12x30 that goes to the right."""
-    film = write_film(folder / f"{name}.mov", smooth(frames))
+    film = write_film(folder / f"{name}.mov", smooth(frames), rate=rate)
     lines = [
         f"{index + 1},{person},{10 * order + index % 10 + 1},11,12,30,1,1,1"
         for index in range(frames)
@@ -370,3 +371,67 @@ def test_one_number_of_two_trackers_is_nobody_in_particular(tmp_path):
     shared = build([parse_source(f"{text},identities=shared") for text in told.values()], tmp_path / "out")
     assert shared.identities == "annotated"
     assert [t.pid for t in read_manifest(shared.manifest_path).tracklets] == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "interval_s", "remedy"),
+    [
+        (12, 25, 0.5, "lasts 0.48 s, too short for two crops, one every 0.5 s; sample more often: --interval-s 0.1"),
+        (100, 240, 0.5, "lasts 0.42 s, too short for two crops, one every 0.5 s; sample more often: --interval-s 0.1"),
+        (16, 10, 5.0, "lasts 1.60 s, too short for two crops, one every 5 s; sample more often: --interval-s 0.4"),
+        (1, 10, 0.5, "holds 1 frames; a tracklet has at least 2 crops (QualityConfig.min_crops)"),
+    ],
+)
+def test_a_video_that_is_shorter_than_the_interval_says_so(tmp_path, frames, rate, interval_s, remedy):
+    """Kind B6: nobody is told that these are the annotations of another video."""
+    source = write_source(tmp_path, "gate", people=(4,), frames=frames, rate=rate)
+    with pytest.raises(SourceError) as caught:
+        build([source], tmp_path / "out", interval_s=interval_s)
+    assert str(caught.value) == f"{source.path}: {remedy}"
+    if "--interval-s" in remedy:
+        report = build([source], tmp_path / "out", interval_s=float(remedy.split()[-1]))
+        assert report.sources[0].tracklets == 1
+
+
+def test_an_unannotated_video_that_is_too_short_is_noted(tmp_path):
+    """Kind B6."""
+    film = write_film(tmp_path / "a.mov", smooth(4))
+    report = build([parse_source(f"{film},platform=ground,camera=C1")], tmp_path / "out")
+    assert report.sources[0].notes == [
+        "lasts 0.40 s, too short for two crops, one every 0.5 s; sample more often: --interval-s 0.1"
+    ]
+    assert f"C1-a: {report.sources[0].notes[0]}" in report.lines()
+
+
+def test_a_timelapse_gives_a_tracklet_where_somebody_annotated_it(tmp_path):
+    """Kind B6: a frame in five seconds; people cannot be followed from one to the next without annotations."""
+    source = write_source(tmp_path, "gate", people=(4,), rate=0.2)
+    report = build([source], tmp_path / "out")
+    assert (report.sources[0].tracklets, report.sources[0].crops) == (1, 16)
+    with pytest.raises(SourceError, match=r"gate\.mov: has a frame every 5 s; without annotations people are followed"):
+        build([replace(source, annotations=None)], tmp_path / "out2")
+
+
+def test_which_stream_was_taken_and_where_time_jumps_is_in_the_report(tmp_path):
+    """Kind B4."""
+    two = write_streams(tmp_path / "two.avi", (smooth(12), "mpeg4", 0), (smooth(12, height=30, width=40), "mpeg4", 0))
+    times = [*range(0, 1000, 100), *range(9000, 10_000, 100)]
+    jumps = write_film(tmp_path / "jumps.mkv", smooth(20), codec="ffv1", pts=times)
+    (tmp_path / "gt.txt").write_text("".join(f"{index},1,1,1,12,30,1,1,1\n" for index in range(1, 13)))
+    told = f"platform=ground,camera=C1,annotations={tmp_path / 'gt.txt'}"
+    report = build([parse_source(f"{film},{told}") for film in (two, jumps)], tmp_path / "out")
+    assert [source.notes[0] for source in report.sources] == [
+        "the film is stream 0 (mpeg4 80x60); not stream 1 (mpeg4 40x30)",
+        "time stamps jump ahead by 8.10 s to frame 10 at 9.00 s",
+    ]
+
+
+def test_what_the_system_leaves_in_a_build_folder_is_passed_over(finished, whole, pair):
+    """Kind B8: a Mac has looked at the crops; nothing is cut again, and nothing of it counts as a crop."""
+    before = written(finished)
+    for folder in (finished, finished / "crops", finished / "crops/gate-gate-0001", finished / "sources"):
+        (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+        (folder / "._000000.jpg").write_bytes(b"\0\5\x16\7")
+    (finished / "sources/._gate-gate.json").write_bytes(b"\0\5\x16\7")
+    assert build(pair, finished).manifest_sha256 == whole.manifest_sha256
+    assert {path: when for path, when in written(finished).items() if not path.name.startswith("._")} == before

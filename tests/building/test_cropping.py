@@ -22,14 +22,26 @@ def boxes(frames):
     return TrackedBoxes(frames=frames, dropped={})
 
 
-def run(film, tracked, folder, *, mask=None, is_annotated=True, progress=silent, **quality):
+def run(
+    film,
+    tracked,
+    folder,
+    *,
+    mask=None,
+    is_annotated=True,
+    progress=silent,
+    interval_s=0.5,
+    frame_rate=10.0,
+    **quality,
+):
     return cut(
         film,
         tracked,
         folder,
-        interval_s=0.5,
+        interval_s=interval_s,
         quality=QualityFilter(tracked, QualityConfig(**quality), width=80, height=160, is_annotated=is_annotated),
         mask=mask,
+        frame_rate=frame_rate,
         duration_s=None,
         limits=DEFAULT_LIMITS,
         progress=progress,
@@ -69,6 +81,21 @@ def test_a_pause_begins_a_new_tracklet(tmp_path):
     seen.remove(30)
     result = run(film, boxes({index: {1: (0.0, 0.0, 9.0, 20.0)} for index in seen}), tmp_path / "b")
     assert [[crop.index for crop in t.crops] for t in result.tracklets] == [[0, 5, 10], [35, 40]]
+
+
+@pytest.mark.parametrize(("interval_s", "spacing_s", "rate"), [(5.0, 0.5, 2.0), (0.5, 5.0, 0.2), (1.0, 1.0, 1.0)])
+def test_a_pause_is_measured_against_the_interval_and_the_frame_rate(tmp_path, interval_s, spacing_s, rate):
+    """Kind B6: sampling every five seconds, a timelapse of a frame in five seconds, one frame a second."""
+    number = round(8 * max(interval_s, spacing_s) / spacing_s)
+    film = write_film(tmp_path / "a.mkv", smooth(number), codec="ffv1", rate=1 / spacing_s)
+    every = round(max(interval_s, spacing_s) / spacing_s)
+    person = {1: (0.0, 0.0, 9.0, 20.0)}
+    seen = boxes({every * sample: person for sample in (0, 1, 2, 5, 6, 7)})  # two samples are missed
+    result = run(film, seen, tmp_path / "out", interval_s=interval_s, frame_rate=rate)
+    assert [len(tracklet.crops) for tracklet in result.tracklets] == [3, 3]
+    seen = boxes({every * sample: person for sample in (0, 1, 2, 4, 5, 6, 7)})  # one is
+    result = run(film, seen, tmp_path / "once", interval_s=interval_s, frame_rate=rate)
+    assert [len(tracklet.crops) for tracklet in result.tracklets] == [7]
 
 
 def test_what_is_too_small_or_too_short_is_left_out_and_counted(tmp_path):
@@ -159,9 +186,9 @@ def test_boxes_beyond_the_end_of_the_video_are_refused(tmp_path):
     person = {1: (0.0, 0.0, 9.0, 9.0)}
     run(film, boxes({0: person, 10: person}), tmp_path / "a")
     with pytest.raises(
-        SourceError, match=r"a\.mov: there are boxes in frame 20 from 0, but the video ends near frame 10"
+        SourceError, match=r"a\.mov: has 11 frames, 0 to 10, and there are boxes in frame 11; are these the annotations"
     ):
-        run(film, boxes({0: person, 20: person}), tmp_path / "b")
+        run(film, boxes({0: person, 11: person}), tmp_path / "b")
 
 
 def test_progress_is_told_in_seconds(tmp_path):

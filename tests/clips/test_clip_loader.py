@@ -63,12 +63,12 @@ def test_a_missing_frame_is_named_and_the_clip_is_not_shortened(tracklets, tmp_p
     (tmp_path / "2_3.png").unlink()
     reader = ClipReader(FrameBank((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
     requests = [[ClipRequest(tracklets[2], frames=(0, 1, 2, 3))]]
-    with pytest.raises(MissingFrameError, match=r"2_3\.png is missing"):
+    with pytest.raises(MissingFrameError, match=r"2_3\.png: is missing"):
         list(load_batches(reader, requests, threads=2))
 
 
 def test_an_unreadable_frame_is_named(tracklets, tmp_path):
     (tmp_path / "0_0.png").write_bytes(b"not an image")
     reader = ClipReader(FrameBank((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
-    with pytest.raises(MissingFrameError, match=r"0_0\.png cannot be read as an image"):
+    with pytest.raises(MissingFrameError, match=r"0_0\.png: cannot be read as JPEG"):
         reader.read(ClipRequest(tracklets[0], frames=(0,)))

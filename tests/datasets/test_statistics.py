@@ -87,7 +87,7 @@ def test_an_image_without_a_header_is_refused_by_name(miniature):
     root = miniature("manifest")
     benchmark = read_benchmark("manifest", root)
     (root / "crops/aerial-2/000001.jpg").write_bytes(b"")
-    with pytest.raises(MissingFrameError, match=r"aerial-2/000001\.jpg must be an image; it cannot be read"):
+    with pytest.raises(MissingFrameError, match=r"aerial-2/000001\.jpg: cannot be read as JPEG"):
         benchmark_statistics(benchmark)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import loadmat, savemat
 
 from skyreid.datasets import BENCHMARKS, read_benchmark
@@ -131,13 +132,28 @@ def test_an_index_out_of_range_is_found(mars):
     ]
 
 
+def test_what_the_system_leaves_in_a_benchmark_is_no_extra_file(mars):
+    """Kind B8."""
+    for name in (".DS_Store", "Thumbs.db", "._0001C1T0001F001.jpg", "@eaDir/SYNO@.fileindexdb"):
+        (mars / "bbox_train/0001" / name).parent.mkdir(exist_ok=True)
+        (mars / "bbox_train/0001" / name).touch()
+    assert verify("mars", mars).is_ok
+
+
+def test_a_picture_that_nobody_can_read_rightly_is_named(mars):
+    """Kind B5."""
+    Image.fromarray(np.ones((8, 4), np.float32)).save(mars / "bbox_train/0001/0001C1T0001F001.jpg", format="TIFF")
+    (finding,) = verify("mars", mars).findings
+    assert finding.detail.startswith("holds numbers of 32 bits, whose white nobody knows")
+
+
 def test_an_extra_file_is_found_at_any_depth(mars):
     write_image(mars / "bbox_train/0001/0001C1T0001F999.jpg")
     write_image(mars / "bbox_test/0777/deep/x.jpg")
-    (mars / "bbox_test/.DS_Store").write_bytes(b"")
+    (mars / "bbox_test/.hidden").write_bytes(b"")
     (mars / "info/notes.txt").write_text("not among the images")
     assert findings(verify("mars", mars)) == [
-        ("extra file", "bbox_test/.DS_Store"),
+        ("extra file", "bbox_test/.hidden"),
         ("extra file", "bbox_test/0777/deep/x.jpg"),
         ("extra file", "bbox_train/0001/0001C1T0001F999.jpg"),
     ]

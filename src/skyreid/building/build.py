@@ -36,7 +36,7 @@ from skyreid.building.build_folder import (
 )
 from skyreid.building.build_report import BuildReport, SourceReport
 from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
-from skyreid.building.cropping import cut
+from skyreid.building.cropping import Cut, cut
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
 from skyreid.building.detection.detector import Detector
@@ -188,7 +188,8 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
         limits=settings.limits,
         progress=settings.progress,
     )
-    whole, interpolated = without_holes(tracked, frame_rate=facts.frame_rate or USUAL_FRAME_RATE)
+    frame_rate = facts.frame_rate or USUAL_FRAME_RATE
+    whole, interpolated = without_holes(tracked, frame_rate=frame_rate)
     result = cut(
         source.path,
         whole,
@@ -202,11 +203,15 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             is_annotated=plan.annotated is not None,
         ),
         mask=mask,
+        frame_rate=frame_rate,
         duration_s=facts.duration_s,
         limits=settings.limits,
         progress=settings.progress,
     )
+    too_short = _too_short(result, settings)
     if plan.annotated is not None and not result.tracklets:
+        if too_short is not None:
+            raise SourceError(f"{source.path}: {too_short}")
         raise SourceError(
             f"{source.annotations}: nobody is annotated, and to be seen, in {settings.quality.min_crops} of the "
             f"{result.frames_read} sampled frames (one every {settings.interval_s:g} s; boxes dropped in them: "
@@ -232,7 +237,6 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             identities=tracked.scope,
             identities_because=tracked.identities_because,
             read_as=tracked.read_as,
-            notes=[f"warning: {warning}" for warning in tracked.warnings],
             boxes_dropped=dict(tracked.dropped),
             tracklets=len(tracklets),
             tracklets_dropped=dict(result.dropped_tracklets),
@@ -241,12 +245,33 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             crops_dropped=dict(result.dropped_crops),
             faces_detected=result.faces_detected,
             faces_by_fallback=result.faces_by_fallback,
+            notes=_notes(facts, tracked, result, too_short),
         ),
         tracklets=tuple(tracklets),
     )
     write_finished(out_dir, finished)
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     return finished
+
+
+def _notes(facts: VideoFacts, tracked: TrackedBoxes, result: Cut, too_short: str | None) -> list[str]:
+    """What somebody should know of a source, in words."""
+    film = None if facts.stream_taken is None else f"the film is {facts.stream_taken}"
+    of_video = [note for note in (film, result.end.holes_in_words(), too_short) if note is not None]
+    return [*of_video, *(f"warning: {warning}" for warning in tracked.warnings)]
+
+
+def _too_short(result: Cut, settings: _Settings) -> str | None:
+    """Say that no tracklet can come of a video of so few sampled frames, and what helps."""
+    end, needed = result.end, settings.quality.min_crops
+    if result.frames_read >= needed:
+        return None
+    if end.num_frames < needed:
+        return f"holds {end.num_frames} frames; a tracklet has at least {needed} crops (QualityConfig.min_crops)"
+    return (
+        f"lasts {end.end_s:.2f} s, too short for {'two' if needed == 2 else needed} crops, one every "
+        f"{settings.interval_s:g} s; sample more often: --interval-s {end.end_s / (2 * needed):.1g}"
+    )
 
 
 def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> Manifest:

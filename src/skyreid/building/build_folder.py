@@ -10,6 +10,7 @@ from skyreid.building.finished_source import CROPS, RECORDS, FinishedSource
 from skyreid.building.sources import Source
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
+from skyreid.folder_listing import is_left_by_system, names_in
 
 MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
@@ -28,7 +29,7 @@ def locked(out_dir: Path) -> Iterator[None]:
     # Crops that belong to nobody will be removed: not in a folder that is somebody else's.
     if out_dir.exists() and not out_dir.is_dir():
         raise SourceError(f"{out_dir}: must be a folder; it is a file")
-    if out_dir.exists() and not (out_dir / LOCK).exists() and any(out_dir.iterdir()):
+    if out_dir.exists() and not (out_dir / LOCK).exists() and names_in(out_dir):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
     out_dir.mkdir(parents=True, exist_ok=True)
     with (out_dir / LOCK).open("w") as lock:
@@ -48,7 +49,7 @@ def check_complete(sources: Sequence[Source], out_dir: Path) -> None:
     """
     names = {source.name for source in sources}
     for record in sorted((out_dir / RECORDS).glob("*.json")):
-        if record.stem not in names:
+        if record.stem not in names and not is_left_by_system(record.name):
             raise SourceError(
                 f"{out_dir}: holds the finished source {record.stem!r}, which is not among the given ones; "
                 "give all sources again, or another folder"
@@ -73,6 +74,6 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     (out_dir / CROPS).mkdir(exist_ok=True)
     listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}
-    for folder in (out_dir / CROPS).iterdir():
-        if folder.name not in listed:
-            shutil.rmtree(folder)
+    for name in names_in(out_dir / CROPS):
+        if name not in listed:
+            shutil.rmtree(out_dir / CROPS / name)

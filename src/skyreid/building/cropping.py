@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from skyreid.building.decode import DecodeLimits, VideoFrame, frames
+from skyreid.building.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.building.face_mask import FaceMask
 from skyreid.building.quality import QualityFilter
 from skyreid.building.sharpness import sharpness
@@ -20,8 +20,9 @@ from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 
-MAX_PAUSE_S = 2.0
-"""Who is not seen for longer starts a new tracklet."""
+MAX_PAUSE_S, MAX_PAUSE_STEPS = 2.0, 2.5
+"""Who is not seen for longer than both starts a new tracklet: seconds, and steps from one sampled frame to the next,
+so that at any rate one of them may be missed."""
 JPEG_QUALITY = 95
 
 
@@ -61,6 +62,7 @@ class Cut:
     """In order of their first crop."""
     frames_read: int
     """Sampled frames."""
+    end: FilmEnd
     dropped_crops: Mapping[str, int]
     """Boxes in sampled frames of which no crop is left, by reason."""
     dropped_tracklets: Mapping[str, int]
@@ -81,6 +83,7 @@ def cut(
     interval_s: float,
     quality: QualityFilter,
     mask: FaceMask | None,
+    frame_rate: float,
     duration_s: float | None,
     limits: DecodeLimits,
     progress: Progress,
@@ -98,10 +101,11 @@ def cut(
     begun: list[CutTracklet] = []
     going_on: dict[int, tuple[CutTracklet, float]] = {}  # by track, with the time of its last crop
     dropped: defaultdict[int, Counter[str]] = defaultdict(Counter)  # by track
-    frames_read = detected = fallback = last = step = 0
-    for frame in frames(video, interval_s=interval_s, limits=limits):
+    frames_read = detected = fallback = 0
+    max_pause_s = max(MAX_PAUSE_S, MAX_PAUSE_STEPS * max(interval_s, 1 / frame_rate))
+    ends: list[FilmEnd] = []
+    for frame in frames(video, interval_s=interval_s, limits=limits, at_end=ends.append):
         frames_read += 1
-        last, step = frame.index, max(step, frame.index - last)
         people = {track: _widened(box) for track, box in sorted(tracked.frames.get(frame.index, {}).items())}
         unfit = _unfit(frame, people, quality)
         masked: list[Box] = []
@@ -116,7 +120,7 @@ def cut(
                 dropped[track][unfit[track]] += 1
                 continue
             tracklet, seen_s = going_on.get(track, (None, 0.0))
-            if tracklet is None or frame.time_s - seen_s > MAX_PAUSE_S:
+            if tracklet is None or frame.time_s - seen_s > max_pause_s:
                 tracklet = CutTracklet(track, folder / f"{len(begun):06d}", [])
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
@@ -128,10 +132,12 @@ def cut(
             (tracklet.folder / crop.file_name).write_bytes(jpeg)
             tracklet.crops.append(crop)
         progress("cut crops", round(frame.time_s), round(duration_s or frame.time_s), video.name)
-    if max(tracked.frames, default=0) > last + step:
+    (end,) = ends
+    boxed = max((index for index, people in tracked.frames.items() if people), default=0)
+    if boxed >= end.num_frames:
         raise SourceError(
-            f"{video}: there are boxes in frame {max(tracked.frames)} from 0, but the video ends near frame {last}; "
-            "are these the annotations of this video?"
+            f"{video}: has {end.num_frames} frames, 0 to {end.num_frames - 1}, and there are boxes in frame {boxed}; "
+            "are these the annotations of this video, and counted from 0?"
         )
     kept = tuple(tracklet for tracklet in begun if len(tracklet.crops) >= quality.config.min_crops)
     for tracklet in begun:
@@ -140,6 +146,7 @@ def cut(
     return Cut(
         tracklets=kept,
         frames_read=frames_read,
+        end=end,
         dropped_crops=sum(dropped.values(), Counter[str]()),
         dropped_tracklets={"too-short": len(begun) - len(kept)},
         dropped_tracks=_dropped_tracks(tracked, kept, dropped),

@@ -2,12 +2,11 @@
 
 `decode.py` starts it as `python -P -m skyreid.building.decode_child REQUEST`. It lowers its own rights
 first, then opens the file, and tells on standard output what it sees: messages of a 4-byte big-endian
-length and JSON; a `frame` message is followed by height x width x 3 bytes of RGB. It imports nothing of
-ours and no numpy, so that its address space is the decoder's alone.
+length and JSON; a `frame` message is followed by height x width x 3 bytes of RGB. It imports no
+numpy, so that its address space is the decoder's alone.
 """
 
 import json
-import os
 import re
 import resource
 import struct
@@ -17,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
+
+from skyreid.building.end_mark import missing_mark
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -118,7 +119,7 @@ def _messages(request: Request) -> Iterator[Message]:
                 continue
             last_tick = tick
             yield _picture(index, time_s, frame, film.shown, request["max_side"])
-        lost = film.missing_end(promised_s) or _missing_mark(request["path"], container.format.name)
+        lost = film.missing_end(promised_s) or missing_mark(request["path"], container.format.name)
     if index < 0:
         raise RefusedError("holds a video stream without a single frame")
     if lost is not None:
@@ -334,54 +335,6 @@ def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction 
     if container.duration and len(container.streams) == 1:
         return Fraction(container.duration, 1_000_000) - start_s
     return None
-
-
-def _missing_mark(path: str, container: str) -> str | None:
-    """Which mark of its end a file lacks, where the format sets one and promises no length."""
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would only be loaded for this
-        if container == "gif" and not _gif_is_whole(file):
-            return "it breaks off before the mark of its end"
-        if container == "ogg" and not _ogg_is_whole(file):
-            return "its last page is not marked as the last"
-    return None
-
-
-def _gif_is_whole(file: BinaryIO) -> bool:
-    """Whether the blocks of a GIF lead to its trailer (GIF89a specification, section 27)."""
-
-    def skip_colours(packed: int) -> None:
-        file.seek(3 << ((packed & 7) + 1) if packed & 128 else 0, os.SEEK_CUR)
-
-    skip_colours(file.read(13)[10])
-    while block := file.read(1):
-        if block == b";":
-            return True
-        if block == b"\x21":
-            file.seek(1, os.SEEK_CUR)  # the label
-        elif block == b",":
-            descriptor = file.read(9)
-            if len(descriptor) < 9:
-                return False
-            skip_colours(descriptor[8])
-            file.seek(1, os.SEEK_CUR)  # the size of a code
-        else:
-            return True  # no block: whatever this is, it is not a file that merely ends early
-        while size := file.read(1):
-            if size == b"\0":
-                break
-            file.seek(size[0], os.SEEK_CUR)
-    return False
-
-
-def _ogg_is_whole(file: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file is the last of its stream (RFC 3533, section 6)."""
-    size = os.fstat(file.fileno()).st_size
-    is_last = False
-    while len(header := file.read(27)) == 27 and header.startswith(b"OggS"):
-        lengths = file.read(header[26])
-        file.seek(sum(lengths), os.SEEK_CUR)
-        is_last = bool(header[5] & 4) and file.tell() <= size
-    return is_last
 
 
 def _as_shown(frame: "VideoFrame") -> tuple[bool, bool, bool]:

@@ -6,10 +6,13 @@ from skyreid.building.decode import DecodeLimits, VideoFacts
 from skyreid.building.detection.detector import Detector
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import SHARED, TrackedBoxes
+from skyreid.errors import SourceError
 from skyreid.progress import Progress
 from skyreid.tracklet import Platform
 
 ANNOTATIONS = "annotations"
+MAX_STEP_S = 0.5
+"""From frame to frame: who walks across the picture meets his own box again for no longer."""
 
 
 def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes | None) -> str:
@@ -80,6 +83,11 @@ def find_tracked(
         SourceError: people cannot be found in this video.
         VideoError: the video cannot be decoded.
     """
+    if facts.frame_rate is not None and facts.frame_rate * MAX_STEP_S < 1:
+        raise SourceError(
+            f"{source.path}: has a frame every {1 / facts.frame_rate:.2g} s; without annotations people are followed "
+            f"from frame to frame, which takes one every {MAX_STEP_S:g} s; bring their boxes (annotations=FILE)"
+        )
     # Imported here: a finder brings programs that a build without it need not have.
     if detector is not None:
         from skyreid.building.detection.detected_people import find_people_with_detector

@@ -13,6 +13,7 @@ from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
 from skyreid.content_hash import file_sha256
+from skyreid.folder_listing import names_in
 
 CROPS = "crops"
 RECORDS = "sources"
@@ -96,7 +97,7 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
     )
     for tracklet in tracklets:
         folder = out_dir / CROPS / tracklet.tracklet_id
-        if not folder.is_dir() or {p.name for p in folder.iterdir()} != {crop.file_name for crop in tracklet.crops}:
+        if not folder.is_dir() or set(names_in(folder)) != {crop.file_name for crop in tracklet.crops}:
             return None
         if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
             return None

@@ -4,15 +4,13 @@ A training run reads the same frames some hundred times; decoding and resizing o
 and a whole G2A-VReID at 256 x 128 is 18 GB.
 """
 
-import io
 import threading
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from skyreid.datasets.data_hash import read_unchanged
-from skyreid.errors import ChangedFrameError, MissingFrameError
+from skyreid.datasets.data_hash import unchanged_picture
 from skyreid.tracklet import Frame
 
 
@@ -27,23 +25,13 @@ def resize(
 
 
 def read_frame(frame: Frame) -> UInt8[np.ndarray, "height width channel"]:
-    """Read one crop as RGB.
+    """Read one crop as RGB, upright.
 
     Raises:
-        MissingFrameError: the file is not there or is no readable image; names it.
+        MissingFrameError: the file is not there or is no readable picture; names it.
         ChangedFrameError: it is another picture than the one that was listed.
     """
-    try:
-        with Image.open(io.BytesIO(read_unchanged(frame))) as image:
-            return np.asarray(image.convert("RGB"))
-    except FileNotFoundError as error:
-        raise MissingFrameError(
-            f"frame {frame.path} is missing (check the folder with 'skyreid data verify')"
-        ) from error
-    except ChangedFrameError:
-        raise
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise MissingFrameError(f"frame {frame.path} cannot be read as an image: {error}") from error
+    return np.asarray(unchanged_picture(frame))
 
 
 class FrameBank:

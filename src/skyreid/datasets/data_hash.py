@@ -13,10 +13,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
+from PIL import Image
+
 from skyreid.content_hash import bytes_sha256, file_sha256, open_regular, shortened
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
+from skyreid.picture_file import read_picture
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -87,6 +90,20 @@ def read_unchanged(frame: Frame) -> bytes:
     if frame.sha256 is not None:
         _check(frame, bytes_sha256(content))
     return content
+
+
+def unchanged_picture(frame: Frame) -> Image.Image:
+    """Read a crop as `picture_file.read_picture` does, and see that it is the one whose hash the frame knows.
+
+    Raises:
+        MissingFrameError: the file is missing or is no picture; the message begins with its path.
+        ChangedFrameError: its bytes are others than those that were hashed.
+    """
+    try:
+        content = read_unchanged(frame)
+    except OSError:
+        content = None  # what is wrong with the file is said there
+    return read_picture(frame.path, content=content)
 
 
 def _with_hash(frame: Frame) -> Frame:

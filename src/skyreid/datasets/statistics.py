@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from PIL import Image
 
 from skyreid.datasets import BENCHMARKS
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import PaperRow
 from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
-from skyreid.errors import MissingFrameError
+from skyreid.picture_file import picture_size
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
@@ -175,11 +174,7 @@ def _widths(of_platform: Mapping[Platform, Sequence[Tracklet]], progress: Progre
 
 
 def _width(path: str) -> int:
-    try:
-        with Image.open(path) as image:
-            return image.width
-    except OSError as error:
-        raise MissingFrameError(f"{path} must be an image; it cannot be read: {error}") from error
+    return picture_size(path)[0]
 
 
 def _distributions(values: Mapping[Platform, Sequence[int]]) -> dict[Platform, Distribution]:

@@ -1,23 +1,21 @@
 """Is this copy of a benchmark the published one, and whole? Every finding, not the first."""
 
-import io
 import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from skyreid.datasets import find_format
 from skyreid.datasets.benchmark_format import Counts, check_split
-from skyreid.datasets.data_hash import read_unchanged
+from skyreid.datasets.data_hash import unchanged_picture
 from skyreid.datasets.frame_names import foreign_names, gaps
 from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.datasets.manifest_benchmark import listed_hashes
 from skyreid.datasets.mars_layout import OWN_FILE
 from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
-from skyreid.errors import ChangedFrameError, DatasetError, ManifestError
+from skyreid.errors import ChangedFrameError, DatasetError, ManifestError, MissingFrameError
+from skyreid.folder_listing import is_left_by_system
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Frame
 
@@ -168,7 +166,7 @@ def _extra_files(survey: Survey) -> list[Finding]:
         for tree in survey.image_trees
         for folder, _, names in os.walk(tree)
         for path in (f"{folder}/{name}" for name in names)
-        if path not in survey.listed
+        if path not in survey.listed and not any(map(is_left_by_system, survey.relative(path).split("/")))
     }
     return [
         Finding(kind=FindingKind.EXTRA_FILE, subject=survey.relative(path), detail="nothing lists it")
@@ -196,10 +194,9 @@ def _wrong_images(survey: Survey, progress: Progress) -> list[Finding]:
 
 def _problem(frame: Frame) -> tuple[FindingKind, str] | None:
     try:
-        with Image.open(io.BytesIO(read_unchanged(frame))) as image:
-            image.load()
+        unchanged_picture(frame)
     except ChangedFrameError as error:
         return FindingKind.CHANGED_IMAGE, str(error)
-    except Exception as error:  # Pillow raises whatever its decoders meet in a damaged file
-        return FindingKind.UNREADABLE_IMAGE, str(error) or type(error).__name__
+    except MissingFrameError as error:
+        return FindingKind.UNREADABLE_IMAGE, str(error).removeprefix(f"{frame.path}: ")
     return None

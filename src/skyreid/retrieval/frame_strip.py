@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from skyreid.datasets.data_hash import read_unchanged
-from skyreid.errors import ChangedFrameError, MissingFrameError
+from skyreid.datasets.data_hash import unchanged_picture
+from skyreid.errors import MissingFrameError
 from skyreid.tracklet import Frame, Tracklet
 
 _GAP = 2
@@ -77,15 +77,9 @@ def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
         ChangedFrameError: it is another picture than the one that was listed.
     """
     try:
-        with Image.open(io.BytesIO(read_unchanged(frame))) as file:
-            picture = file.convert("RGB")
-    except ChangedFrameError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
-        # Pillow reports a broken PNG as a SyntaxError.
-        raise MissingFrameError(
-            f"tracklet {tracklet.tracklet_id}: frame {frame.path} is missing or is no picture: {reason}"
-        ) from None
+        picture = unchanged_picture(frame)
+    except MissingFrameError as reason:
+        raise MissingFrameError(f"tracklet {tracklet.tracklet_id}: frame {reason}") from None
     scale = min(height / picture.height, _WIDEST * height / picture.width, MOST_ENLARGED)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BICUBIC)

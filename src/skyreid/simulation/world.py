@@ -36,6 +36,7 @@ from skyreid.datasets.scene_truth import (
     write_scene_truth,
 )
 from skyreid.errors import DatasetError, SettingError
+from skyreid.folder_listing import names_in
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
@@ -218,7 +219,7 @@ def _opened(out_dir: Path, arguments: WorldArguments) -> Iterator[None]:
 def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:
     path = out_dir / WORLD_FILE
     if not path.exists():
-        if set(out_dir.iterdir()) - set(_partial_files(out_dir)):
+        if {out_dir / name for name in names_in(out_dir)} - set(_partial_files(out_dir)):
             raise DatasetError(
                 f"{out_dir}: must be new, empty, or the folder of an earlier simulation; it holds other files"
             )

@@ -142,9 +142,8 @@ def pretrain(
 
 
 def _frames(photos: list[Photo], image_size: tuple[int, int]) -> UInt8[np.ndarray, "photo height width 3"]:
-    return np.stack(
-        [resize(np.asarray(Image.open(io.BytesIO(photo.jpeg)).convert("RGB")), image_size) for photo in photos]
-    )
+    pictures = (Image.open(io.BytesIO(photo.jpeg), formats=["JPEG"]) for photo in photos)
+    return np.stack([resize(np.asarray(picture.convert("RGB")), image_size) for picture in pictures])
 
 
 def _train(

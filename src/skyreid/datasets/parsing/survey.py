@@ -4,7 +4,6 @@ Reading and verifying share the parsing: every format fills a `Survey`; a reader
 a finding, the verifier lists all of them.
 """
 
-import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import DatasetError, MissingFrameError
+from skyreid.folder_listing import names_in
 from skyreid.tracklet import Tracklet
 
 
@@ -76,12 +76,11 @@ class Survey:
         self.findings.append(Finding(kind=kind, subject=subject, detail=detail))
 
     def names_in(self, folder: str) -> frozenset[str]:
-        """Name what lies in a folder; nothing where there is no such folder. Listed once per survey."""
+        """Name what somebody put into a folder; nothing where there is no such folder. Listed once per survey."""
         names = self._folders.get(folder)
         if names is None:
             try:
-                with os.scandir(folder) as entries:
-                    names = frozenset(entry.name for entry in entries)
+                names = frozenset(names_in(folder))
             except (FileNotFoundError, NotADirectoryError):
                 names = frozenset()
             self._folders[folder] = names

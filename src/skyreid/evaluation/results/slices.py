@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from PIL import Image
 
 from skyreid.errors import MissingFrameError
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.results.uncertainty import mean_interval
+from skyreid.picture_file import picture_size
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
 
@@ -130,7 +130,6 @@ def _width(tracklet: Tracklet) -> float:
     """Width of a tracklet's middle crop in pixels: widths hardly change along it, and opening all files is slow."""
     path = tracklet.frames[len(tracklet.frames) // 2].path
     try:
-        with Image.open(path) as image:
-            return float(image.width)
-    except OSError as error:
-        raise MissingFrameError(f"tracklet {tracklet.tracklet_id!r}: {path!r} cannot be read: {error}") from error
+        return float(picture_size(path)[0])
+    except MissingFrameError as error:
+        raise MissingFrameError(f"tracklet {tracklet.tracklet_id!r}: {error}") from error
