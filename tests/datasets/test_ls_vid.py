@@ -108,3 +108,50 @@ def test_a_line_that_is_not_a_prefix_and_a_pid_is_refused(miniature, line):
     (root / "list_sequence/list_seq_test.txt").write_text(f"{line}\n")
     with pytest.raises(DatasetError, match=r"list_seq_test\.txt: line 1 (must be|leaves the root)"):
         ls_vid.read(root)
+
+
+def query_file(root, fill):
+    """A new file of queries in a miniature, written by `fill`."""
+    path = root / ls_vid.QUERY_FILE
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        fill(file)
+    return path
+
+
+def refusal_of(root):
+    with pytest.raises(DatasetError) as caught:
+        ls_vid.read(root)
+    return str(caught.value)
+
+
+def test_a_file_of_queries_that_claims_gigabytes_is_refused_before_they_are_made_room_for(miniature):
+    """Kind 11-B4: one value, stored in 1.4 KB, shown 100,000,000,000 times."""
+    root = miniature("ls-vid")
+    path = query_file(root, lambda file: file.create_dataset("query", (1, 10**11), "f8", chunks=(1, 2**20)))
+    rows = len((root / ls_vid.TEST_FILE).read_text().splitlines())
+    assert refusal_of(root) == f"{path}: query claims 100,000,000,000 numbers; the test list has {rows} rows"
+
+
+def test_queries_that_lie_in_other_files_are_never_read(miniature, tmp_path):
+    """Kind 11-B2: external storage, virtual layouts and links show the bytes of files that are nobody's business."""
+    root = miniature("ls-vid")
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"12345678" * 2)
+
+    def external(file):
+        file.create_dataset("query", (1, 2), "i8", external=[(str(secret), 0, 16)])
+
+    def virtual(file):
+        layout = h5py.VirtualLayout((1, 2), "i8")
+        layout[0] = h5py.VirtualSource(str(secret), "query", (2,))
+        file.create_virtual_dataset("query", layout)
+
+    def link(file):
+        file["query"] = h5py.ExternalLink(str(secret), "query")
+
+    for fill in (external, virtual, link):
+        told = refusal_of(root) if query_file(root, fill) else ""
+        assert "query" in told
+        assert "3978425819141910832" not in told  # what the secret is as a number
+        assert "other files" in told or "must be a dataset of the file itself" in told or "dataset query" in told

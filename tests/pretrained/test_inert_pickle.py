@@ -148,3 +148,10 @@ def test_a_garbled_pickle_is_an_error_of_the_file(program):
 def test_noise_never_escapes(noise):
     with contextlib.suppress(CheckpointError):
         read_inert(b"\x80\x02" + noise)
+
+
+def test_a_global_named_by_something_that_doubles_is_refused_at_once():
+    """Kind 11-B4: a list that holds itself twice, sixty times over, has a name of 2**60 letters."""
+    doubling = b"\x80\x04" + b"]\x94" + b"".join(b"](h%ch%ce\x94" % (n, n) for n in range(60))
+    with pytest.raises(UnsafeFileError, match="from something other than two short texts"):
+        read_inert(doubling + b"\x8c\x01x\x93.")

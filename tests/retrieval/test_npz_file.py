@@ -113,3 +113,35 @@ def test_a_description_that_is_no_python_is_named(tmp_path):
         archive.writestr("pids.npy", array)
     with pytest.raises(TableError, match=f"^{re.escape(str(path))}: not a readable .npz table: "):
         read_npz(path, ["pids"], mapped="embeddings")
+
+
+def header_of(shape):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def test_an_array_that_claims_more_than_the_file_holds_is_refused_before_it_is_made_room_for(tmp_path):
+    """Kind 11-B4."""
+    path = tmp_path / "table.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("embeddings.npy", header_of((10**9, 512)) + b"\0" * 64)
+    message = f"{path}: 'embeddings.npy' claims 2,048,000,000,000 bytes of values; the file holds 64 of them"
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        read_npz(path, ["embeddings"], "embeddings")
+
+
+def test_a_file_that_unpacks_a_hundredfold_is_refused(tmp_path):
+    """Kind 11-B4."""
+    path = tmp_path / "table.npz"
+    np.savez_compressed(path, embeddings=np.zeros((2**13, 2**10), np.float32))
+    with pytest.raises(
+        TableError, match=r"bytes that claim to unpack to 33,554,\d+; 20 times as many at most are read"
+    ):
+        read_npz(path, ["embeddings"], "embeddings")
+
+
+def test_a_small_file_may_be_packed_well(tmp_path):
+    path = tmp_path / "table.npz"
+    np.savez_compressed(path, pids=np.zeros(10**6, np.int64))
+    assert read_npz(path, ["pids"], "embeddings")["pids"].shape == (10**6,)

@@ -1,5 +1,6 @@
 """LS-VID: 3,772 people, 15 ground cameras indoors and outdoors, four days."""
 
+import math
 import re
 from bisect import bisect_left
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from jaxtyping import Shaped
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
@@ -24,6 +26,8 @@ QUERY_KEY = "query"
 RELEASE_PIECE_FRAMES = 48
 """METHOD section 8: the released program trains on pieces of this length; the paper does not say so."""
 
+_MOST_CHUNK = 2**20
+"""Numbers that are unpacked at once; files of few rows may be stored in larger pieces than they fill."""
 _LINE = re.compile(r"(?P<prefix>\S.*?)\s+(?P<pid>\d+)\s*")
 
 
@@ -152,11 +156,11 @@ def _query_rows(found: Survey, num_rows: int) -> set[int]:
     path = found.root / QUERY_FILE
     try:
         with h5py.File(path, "r") as file:
-            content = np.asarray(file[QUERY_KEY])
-    except (OSError, KeyError) as error:
+            content = _one_row(file, path, most=num_rows)
+    except DatasetError:
+        raise
+    except (OSError, KeyError, ValueError) as error:
         raise DatasetError(f"{path} must be an HDF5 file with the dataset {QUERY_KEY}: {error}") from error
-    if content.ndim != 2 or content.shape[0] != 1 or content.dtype.kind not in "iuf":
-        raise DatasetError(f"{path}: {QUERY_KEY} must be one row of numbers; got {content.dtype} {content.shape}")
     if not (content[0] == np.trunc(content[0])).all():
         raise DatasetError(f"{path}: {QUERY_KEY} must hold whole row numbers; got {content[0].tolist()[:5]}")
     rows: set[int] = set()
@@ -167,6 +171,21 @@ def _query_rows(found: Survey, num_rows: int) -> set[int]:
             found.report(FindingKind.OVERLAP, f"query row {row}", "stands twice among the queries")
         rows.add(row)
     return rows
+
+
+def _one_row(file: h5py.File, path: Path, *, most: int) -> Shaped[np.ndarray, "1 query"]:
+    """Read the query numbers from this very file, after its claims about them were looked at."""
+    link, stored = file.get(QUERY_KEY, getlink=True), file[QUERY_KEY]
+    if not isinstance(link, h5py.HardLink) or not isinstance(stored, h5py.Dataset):
+        raise DatasetError(f"{path}: {QUERY_KEY} must be a dataset of the file itself; got {type(link).__name__}")
+    if stored.external or stored.is_virtual:
+        raise DatasetError(f"{path}: {QUERY_KEY} must lie in the file itself; it names other files")
+    if stored.ndim != 2 or stored.shape[0] != 1 or stored.dtype.kind not in "iuf":
+        raise DatasetError(f"{path}: {QUERY_KEY} must be one row of numbers; got {stored.dtype} {stored.shape}")
+    longest = max(stored.size, math.prod(stored.chunks or (0,)))  # a chunk is unpacked whole
+    if stored.size > most or longest > max(most, _MOST_CHUNK):
+        raise DatasetError(f"{path}: {QUERY_KEY} claims {longest:,} numbers; the test list has {most:,} rows")
+    return np.asarray(stored)
 
 
 def _format(training_piece_frames: int | None, training_note: str) -> BenchmarkFormat:

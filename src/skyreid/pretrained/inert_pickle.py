@@ -46,6 +46,9 @@ SKIPPABLE = {
 }
 """Objects that training programs leave beside the weights, and what they are. Read as nothing."""
 
+MAX_NAME_LENGTH = 512
+"""Characters of a global's name."""
+
 LITERALS = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
     *("BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"),
@@ -204,6 +207,9 @@ def _line(file: io.BytesIO) -> str:
 
 
 def _name(module: object, name: object) -> _Name:
+    # Texts only: whatever else can hold itself twice, and twice again, and its words double each time.
+    if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > MAX_NAME_LENGTH:
+        raise UnsafeFileError("builds the name of a global from something other than two short texts")
     full = f"{module}.{name}"
     known = full in STORAGES or full in SKIPPABLE or full in (TENSOR, PARAMETER, DICT)
     if not known and not full.startswith(MODULE_PREFIX):

@@ -16,6 +16,10 @@ from jaxtyping import Shaped
 from skyreid.errors import TableError
 
 _PIECE_BYTES = 2**24
+_MOST_PACKED = 20
+"""Times that the arrays of a file may be larger than the file: a packed table of small numbers is, a bomb is more."""
+_ALWAYS_ALLOWED = 2**24
+"""Bytes that any file may unpack to, however small it is."""
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """What stands before an entry of a zip archive: signature, …, length of its name, length of its extra field."""
 _UNREADABLE = (
@@ -60,6 +64,7 @@ def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shape
             if isinstance(file, np.ndarray):
                 raise TableError(f"{path}: a table is an .npz file of several arrays; this holds a single one")
             with file:
+                _check_sizes(file.zip, path)
                 arrays = {}
                 for name in (name for name in names if name in file.files):
                     found = _map(path, name) if name == mapped else None
@@ -73,6 +78,40 @@ def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shape
         raise TableError(f"{path}: no such table") from None
     except _UNREADABLE as reason:
         raise TableError(f"{path}: not a readable .npz table: {reason}") from None
+
+
+def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
+    """Believe no size that the file cannot bear out, before anything is allocated."""
+    file_bytes = path.stat().st_size
+    unpacked = 0
+    for entry in archive.infolist():
+        unpacked += entry.file_size
+        if entry.compress_type == zipfile.ZIP_STORED and entry.file_size > file_bytes:
+            raise TableError(f"{path}: {entry.filename!r} claims {entry.file_size:,} bytes of a file of {file_bytes:,}")
+        with archive.open(entry) as content:
+            _check_header(content, entry, path)
+    if unpacked > max(_ALWAYS_ALLOWED, _MOST_PACKED * file_bytes):
+        raise TableError(
+            f"{path}: {file_bytes:,} bytes that claim to unpack to {unpacked:,}; {_MOST_PACKED} times as many at most "
+            "are read"
+        )
+
+
+def _check_header(content: io.BufferedIOBase, entry: zipfile.ZipInfo, path: Path) -> None:
+    """See that an array is as long as its entry; what is no array is refused by name when it is asked for."""
+    magic = content.read(np.lib.format.MAGIC_LEN)
+    if not magic.startswith(np.lib.format.MAGIC_PREFIX):
+        return
+    read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}.get(magic[-2])
+    if read is None:
+        raise TableError(f"{path}: {entry.filename!r} is an array of format {magic[-2]}; 1 and 2 are read")
+    shape, _, dtype = read(content)
+    claimed = dtype.itemsize * math.prod(shape)
+    if not dtype.hasobject and content.tell() + claimed != entry.file_size:
+        raise TableError(
+            f"{path}: {entry.filename!r} claims {claimed:,} bytes of values; the file holds "
+            f"{max(0, entry.file_size - content.tell()):,} of them"
+        )
 
 
 def _map(path: Path, name: str) -> Shaped[np.ndarray, "..."] | None:

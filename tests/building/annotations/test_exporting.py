@@ -106,3 +106,13 @@ def test_the_command_refuses_a_seed_where_nobody_is_divided(build_dir):
     with pytest.raises(SettingError) as caught:
         export(build_dir, build_dir / "out", format="cvat", seed=1)
     assert str(caught.value) == "--seed means nothing to --format cvat, which splits nobody"
+
+
+@pytest.mark.parametrize("name", ["../outside/victim", "/tmp/victim", "..", "a/b", "a\\b", "C:victim", ".hidden", ""])
+def test_a_source_whose_name_leads_elsewhere_is_refused(tmp_path, monkeypatch, name):
+    """Kind 11-B1: paths that come from a file."""
+    monkeypatch.chdir(tmp_path)
+    write_manifest(tmp_path / "manifest.jsonl", [], {"sources": [{"name": name}]})
+    with pytest.raises(ManifestError, match="the name of a source must be a plain file name; got"):
+        export_annotations(tmp_path, tmp_path / "out", "mot")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.jsonl"]

@@ -185,3 +185,29 @@ class _Graph:
         onnx.checker.check_model(model)
         path.write_bytes(model.SerializeToString())
         return path
+
+
+def looping(path, rounds):
+    """A file of YOLOX's form whose loop makes so many rounds, counted by a constant; None = by its input."""
+    graph = _Graph({"images": ("float32", (1, 3, 8, 8))})
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c_in"], ["c_out"]), helper.make_node("Sqrt", ["x_in"], ["x_out"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c_in", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x_in", TensorProto.FLOAT, [1, 84, 85]),
+        ],
+        [
+            helper.make_tensor_value_info("c_out", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x_out", TensorProto.FLOAT, [1, 84, 85]),
+        ],
+    )
+    start = np.full((1, 84, 85), 2, np.float32)
+    if rounds is None:  # a number that only the run knows: the sum of the picture
+        total = graph.node("ReduceSum", "images", keepdims=0)
+        count = graph.node("Cast", total, to=TensorProto.INT64)
+    else:
+        count = np.array(rounds, np.int64)
+    found = graph.node("Loop", count, np.array(True), start, body=body)
+    return graph.save(path, {"output": (found, "float32", (1, 84, 85))})

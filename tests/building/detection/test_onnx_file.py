@@ -1,16 +1,18 @@
+import gc
+import re
 import sys
 
 import numpy as np
 import pytest
 
-from skyreid.building.detection.onnx_file import open_onnx
+from skyreid.building.detection.onnx_file import OnnxLimits, open_onnx
 from skyreid.errors import CheckpointError, SettingError
 from tests.building.detection import onnx_files
 
 
-def refusal(path):
+def refusal(path, **limits):
     with pytest.raises(CheckpointError) as caught:
-        open_onnx(path)
+        open_onnx(path, limits=OnnxLimits(**limits))
     return str(caught.value)
 
 
@@ -59,3 +61,34 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path, monkeypatch)
     assert str(caught.value) == (
         f"{tmp_path}/d.onnx: a detector needs onnxruntime, which is not installed; pip install 'skyreid[detection]'"
     )
+
+
+def test_a_loop_that_says_it_never_ends_is_refused_when_it_is_loaded(tmp_path):
+    """Kind 11-B4."""
+    path = onnx_files.looping(tmp_path / "d.onnx", 2**62)
+    assert refusal(path).startswith(f"{path}: its Loop ")
+    assert refusal(path).endswith(f"makes {2**62} rounds; 1000000 at most are run")
+
+
+def test_a_loop_that_turns_out_not_to_end_meets_the_time_limit(tmp_path):
+    path = onnx_files.looping(tmp_path / "d.onnx", None)
+    file = open_onnx(path, limits=OnnxLimits(call_s=10.0))
+    (found,) = file.run({"images": np.ones((1, 3, 8, 8), np.float32)}, ["output"])
+    assert found[0, 0, 0] == pytest.approx(1.0)
+    file = open_onnx(path, limits=OnnxLimits(call_s=5.0))
+    with pytest.raises(CheckpointError, match=r"the graph took more than 5 s \(OnnxLimits.call_s\)$"):
+        file.run({"images": np.full((1, 3, 8, 8), 1e12, np.float32)}, ["output"])
+
+
+def test_memory_beyond_the_limit_ends_the_graph_and_not_the_caller(tmp_path):
+    path = onnx_files.yolox(tmp_path / "d.onnx")
+    assert re.search(r"crashed, or needs more than 64 MiB|cannot be loaded", refusal(path, memory_bytes=2**26))
+
+
+def test_the_process_of_a_graph_ends_with_its_file(tmp_path):
+    file = open_onnx(onnx_files.yolox(tmp_path / "d.onnx"))
+    process = file._process
+    assert process.poll() is None
+    del file
+    gc.collect()
+    assert process.poll() is not None

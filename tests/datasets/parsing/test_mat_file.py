@@ -42,3 +42,27 @@ def test_a_file_of_another_kind_or_a_cut_one_is_refused(tmp_path):
         (tmp_path / "m.mat").write_bytes(damaged)
         with pytest.raises(DatasetError, match=r"m\.mat must "):
             read_matrix(tmp_path / "m.mat", "table")
+
+
+def test_a_packed_table_that_unpacks_a_thousandfold_is_refused(tmp_path):
+    """Kind 11-B4: 30 KB that would be 32 MB."""
+    path = tmp_path / "bomb.mat"
+    savemat(path, {"track": np.zeros((2**20, 4))}, do_compression=True)
+    assert path.stat().st_size < 50_000
+    with pytest.raises(DatasetError, match=r"bytes unpack to more than 100 times as many"):
+        read_matrix(path, "track")
+
+
+def test_a_table_that_claims_more_than_the_file_is_refused(tmp_path):
+    path = tmp_path / "cut.mat"
+    savemat(path, {"track": np.zeros((1000, 4))})
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match=r"an element claims 32,0\d\d bytes, of which"):
+        read_matrix(path, "track")
+
+
+def test_an_ordinary_packed_table_is_read(tmp_path):
+    path = tmp_path / "table.mat"
+    table = np.arange(40_000).reshape(-1, 4)
+    savemat(path, {"track": table}, do_compression=True)
+    assert (read_matrix(path, "track") == table).all()

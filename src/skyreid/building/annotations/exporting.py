@@ -9,6 +9,7 @@ from skyreid.building.annotations.mot import write_identities, write_mot
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
+from skyreid.datasets.parsing.folder_guard import check_plain_name
 from skyreid.errors import ManifestError, SourceError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Tracklet
@@ -59,7 +60,10 @@ def _source_names(manifest: Manifest, path: Path) -> list[str]:
     sources = manifest.info.get("sources")
     if not isinstance(sources, list) or not all(isinstance(source, Mapping) and "name" in source for source in sources):
         raise ManifestError(f"{path}: must list the sources of a build, as `skyreid build` writes them")
-    return [str(source["name"]) for source in sources]
+    names = [str(source["name"]) for source in sources]
+    for name in names:  # they become names of files
+        check_plain_name(name, f"{path}: the name of a source")
+    return names
 
 
 def _frames(tracklets: list[Tracklet], path: Path) -> dict[int, dict[int, Box]]:

@@ -1,21 +1,42 @@
-"""Opening an ONNX file from a stranger: it is data, and it may name other files and ask for all the machine."""
+"""Opening an ONNX file from a stranger: a graph is a program, so it runs in a process that may be ended.
+
+It may loop for ever, ask for all the memory and name other files. `onnx_child.py` loads and runs it under limits;
+here is the caller's side, which believes nothing that comes back but arrays of bounded size.
+"""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
+from skyreid.building.detection.onnx_child import read_message, write_message
 from skyreid.errors import CheckpointError, SettingError
-
-if TYPE_CHECKING:
-    import onnx
-    import onnxruntime
 
 THREADS = 2
 """Decoding and tracking run beside it, and other sources perhaps too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxLimits:
+    """What the process of a graph may use; beyond it, the file is refused with a CheckpointError."""
+
+    memory_bytes: int = 6 * 2**30
+    """Address space of the process (RLIMIT_AS)."""
+    call_s: float = 30.0
+    """Wall seconds for loading the file, and for one picture."""
+
+
+DEFAULT_LIMITS = OnnxLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,99 +54,93 @@ class Port:
 
 
 class OnnxFile:
-    """A loaded file, ready to run on the CPU."""
+    """A loaded file, ready to run on the CPU in a process of its own; it ends with this object."""
 
-    def __init__(self, path: Path, session: "onnxruntime.InferenceSession", sha256: str) -> None:
+    def __init__(self, path: Path, limits: OnnxLimits) -> None:
         self.path = path
-        self.sha256 = sha256
+        self._limits = limits
+        self._process = subprocess.Popen(
+            # -P: no module is taken from the folder that the caller happens to stand in.
+            [sys.executable, "-P", "-m", "skyreid.building.detection.onnx_child", json.dumps(_request(path, limits))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        weakref.finalize(self, _end, self._process)
+        told, _ = self._answer()
+        self.sha256 = _sha256([path, *(Path(name) for name in told["weights"])])
         """Of the file and the files of weights that it names."""
-        self.inputs = tuple(_port(found.name, found.type, found.shape) for found in session.get_inputs())
-        self.outputs = tuple(_port(found.name, found.type, found.shape) for found in session.get_outputs())
-        self._session = session
+        self.inputs = tuple(_port(*port) for port in told["inputs"])
+        self.outputs = tuple(_port(*port) for port in told["outputs"])
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         """Compute these outputs.
 
         Raises:
-            CheckpointError: the graph cannot work with these inputs.
+            CheckpointError: the graph cannot work with these inputs, or not within the limits.
         """
+        pipe = self._process.stdin
+        assert pipe is not None
+        with suppress(OSError):  # it went away; the answer says why
+            write_message(pipe, {"outputs": list(outputs)}, inputs)
+        _, arrays = self._answer()
+        return [arrays[name] for name in outputs]
+
+    def _answer(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Read what the process says, and end it where it says nothing in time."""
+        pipe = self._process.stdout
+        assert pipe is not None
+        patience = threading.Timer(self._limits.call_s, self._process.kill)
+        patience.start()
         try:
-            return [np.asarray(array) for array in self._session.run(list(outputs), dict(inputs))]
-        except Exception as error:  # the library has no public root of its errors
-            shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-            raise CheckpointError(f"{self.path}: cannot be run on {shapes}: {_first_line(error)}") from error
+            told, arrays = read_message(pipe)
+        except (EOFError, OSError):
+            is_late = not patience.is_alive()
+            _end(self._process)
+            why = (
+                f"took more than {self._limits.call_s:g} s (OnnxLimits.call_s)"
+                if is_late
+                else f"crashed, or needs more than {self._limits.memory_bytes // 2**20} MiB (OnnxLimits.memory_bytes)"
+            )
+            raise CheckpointError(f"{self.path}: the graph {why}") from None
+        except (ValueError, LookupError, TypeError) as error:
+            _end(self._process)
+            raise CheckpointError(f"{self.path}: the process that runs it talks nonsense: {error}") from error
+        finally:
+            patience.cancel()
+        if "error" in told:
+            raise CheckpointError(f"{self.path}: {told['error']}")
+        return told, arrays
 
 
-def open_onnx(path: Path) -> OnnxFile:
-    """Load a file with the weights that lie beside it.
+def open_onnx(path: Path, *, limits: OnnxLimits = DEFAULT_LIMITS) -> OnnxFile:
+    """Load a file with the weights that lie beside it, in a child process: a graph is a program of its maker.
 
     Raises:
         SettingError: ONNX Runtime is not installed.
-        CheckpointError: the file is missing, broken, or names weights outside its folder.
+        CheckpointError: the file is missing, broken, needs more than the limits, or names weights outside its folder.
     """
-    try:
-        import onnx
-        import onnxruntime
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise SettingError(
-            f"{path}: a detector needs {error.name}, which is not installed; pip install 'skyreid[detection]'"
-        ) from error
+    for needed in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(needed) is None:
+            raise SettingError(
+                f"{path}: a detector needs {needed}, which is not installed; pip install 'skyreid[detection]'"
+            )
     if not path.is_file():
         raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, ValueError) as error:
-        raise CheckpointError(f"{path}: is no ONNX file: {_first_line(error)}") from error
-    weights = _weight_files(model, path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # it would write warnings to standard error
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # as above
-        raise CheckpointError(f"{path}: cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
-    return OnnxFile(path, session, _sha256([path, *weights]))
+    return OnnxFile(path, limits)
 
 
-def _weight_files(model: "onnx.ModelProto", path: Path) -> list[Path]:
-    """Files that hold weights of this one; large models are written so."""
-    folder = path.parent.resolve()
-    graphs = [model.graph, *model.functions]
-    names = {
-        entry.value
-        for graph in graphs
-        for tensor in _tensors(graph)
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    files = []
-    for name in sorted(names):
-        weights = (folder / name).resolve()
-        if not weights.is_relative_to(folder):
-            raise CheckpointError(f"{path}: its weights must lie in its folder; it names {name!r}")
-        if not weights.is_file():
-            raise CheckpointError(f"{path}: its weights are missing: there is no file {name!r} beside it")
-        files.append(weights)
-    return files
+def _request(path: Path, limits: OnnxLimits) -> dict[str, str | int]:
+    return {"path": str(path.absolute()), "memory_bytes": limits.memory_bytes, "threads": THREADS}
 
 
-def _tensors(graph: "onnx.GraphProto | onnx.FunctionProto") -> "Iterator[onnx.TensorProto]":
-    """Every stored array, also in the branches of conditions and loops."""
-    import onnx
-
-    if isinstance(graph, onnx.GraphProto):
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for branch in (attribute.g, *attribute.graphs):
-                yield from _tensors(branch)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was not yet written is not wanted any more
+                pipe.close()
 
 
 def _port(name: str, kind: str, shape: Sequence[object]) -> Port:
@@ -140,7 +155,3 @@ def _sha256(paths: Sequence[Path]) -> str:
         with path.open("rb") as file:
             sums.append(hashlib.file_digest(file, "sha256").hexdigest())
     return sums[0] if len(sums) == 1 else hashlib.sha256(" ".join(sums).encode()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

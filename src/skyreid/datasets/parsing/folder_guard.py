@@ -3,9 +3,20 @@
 import os
 from dataclasses import dataclass
 from os.path import split
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from skyreid.errors import ManifestError
+
+
+def check_plain_name(name: str, where: str) -> None:
+    """See that a text which came from a file can name a file of ours: no folder, no drive, nothing hidden.
+
+    Raises:
+        ManifestError: it cannot; the message starts with `where`.
+    """
+    is_one_name = name == PureWindowsPath(name).name == PurePosixPath(name).name
+    if not name or name.startswith(".") or not is_one_name or "\0" in name:
+        raise ManifestError(f"{where} must be a plain file name; got {name!r}")
 
 
 @dataclass(frozen=True)
