@@ -182,8 +182,9 @@ def _one_row(file: h5py.File, path: Path, *, most: int) -> Shaped[np.ndarray, "1
         raise DatasetError(f"{path}: {QUERY_KEY} must lie in the file itself; it names other files")
     if stored.ndim != 2 or stored.shape[0] != 1 or stored.dtype.kind not in "iuf":
         raise DatasetError(f"{path}: {QUERY_KEY} must be one row of numbers; got {stored.dtype} {stored.shape}")
-    longest = max(stored.size, math.prod(stored.chunks or (0,)))  # a chunk is unpacked whole
-    if stored.size > most or longest > max(most, _MOST_CHUNK):
+    size = math.prod(stored.shape)
+    longest = max(size, math.prod(stored.chunks or (0,)))  # a chunk is unpacked whole
+    if size > most or longest > max(most, _MOST_CHUNK):
         raise DatasetError(f"{path}: {QUERY_KEY} claims {longest:,} numbers; the test list has {most:,} rows")
     return np.asarray(stored)
 

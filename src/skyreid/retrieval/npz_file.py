@@ -89,6 +89,7 @@ def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
         if entry.compress_type == zipfile.ZIP_STORED and entry.file_size > file_bytes:
             raise TableError(f"{path}: {entry.filename!r} claims {entry.file_size:,} bytes of a file of {file_bytes:,}")
         with archive.open(entry) as content:
+            assert isinstance(content, zipfile.ZipExtFile)
             _check_header(content, entry, path)
     if unpacked > max(_ALWAYS_ALLOWED, _MOST_PACKED * file_bytes):
         raise TableError(
@@ -97,7 +98,7 @@ def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
         )
 
 
-def _check_header(content: io.BufferedIOBase, entry: zipfile.ZipInfo, path: Path) -> None:
+def _check_header(content: zipfile.ZipExtFile, entry: zipfile.ZipInfo, path: Path) -> None:
     """See that an array is as long as its entry; what is no array is refused by name when it is asked for."""
     magic = content.read(np.lib.format.MAGIC_LEN)
     if not magic.startswith(np.lib.format.MAGIC_PREFIX):

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class RefusedError(Exception):
     """What the caller reads after the file's name."""
 
 
-def write_message(pipe: BinaryIO, told: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
+def write_message(pipe: IO[bytes], told: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
     """Send a JSON object and arrays in C order.
 
     Raises:
@@ -47,7 +47,7 @@ def write_message(pipe: BinaryIO, told: Mapping[str, object], arrays: Mapping[st
     pipe.flush()
 
 
-def read_message(pipe: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Receive what `write_message` sent.
 
     Raises:
@@ -68,7 +68,7 @@ def read_message(pipe: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]
     return told, arrays
 
 
-def _exactly(pipe: BinaryIO, size: int) -> bytes:
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
     content = pipe.read(size)
     if len(content) < size:
         raise EOFError
