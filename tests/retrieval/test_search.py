@@ -1,5 +1,7 @@
 import json
 import re
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.retrieval.search import search
-from skyreid.tracklet import Platform
+from skyreid.tracklet import Frame, Platform, Tracklet
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
 
@@ -150,10 +153,41 @@ def test_a_ranking_is_a_sequence_of_entries_and_a_list_of_dictionaries():
         "camid": 0,
         "pid": row + 100,
         "row": row,
+        "camera": None,
+        "file": None,
+        "start_s": None,
+        "end_s": None,
+        "time": None,
     }
     json.dumps(ranking.to_dicts())
     with pytest.raises(IndexError):
         ranking[3]
+
+
+def test_an_entry_says_by_which_camera_and_when_it_was_seen(tmp_path, caplog):
+    """Kind C5, in Python: by name, by file and by the clock, as the manifest of a build knows them."""
+    source = {"name": "north-gate", "file": "gate.mp4", "start_time": "2026-05-04T09:00:00+02:00"}
+    frames = [tuple(Frame(str(tmp_path / f"{row}-{at}.jpg"), time_s=row + at) for at in (0.5, 2.0)) for row in range(4)]
+    tracklets = [
+        Tracklet(tracklet_id=f"north-gate-{row:04d}", frames=frames[row], pid=row, camid=1, platform=Platform.GROUND)
+        for row in range(3)
+    ]
+    write_manifest(tmp_path / "manifest.jsonl", tracklets, {"cameras": ["roof", "north"], "sources": [source]})
+    ids = np.array([*(tracklet.tracklet_id for tracklet in tracklets), "unlisted"])
+    searched = replace(table(np.eye(4) + 0.5, ids), manifest=str(tmp_path / "manifest.jsonl"))
+    of = {entry.tracklet_id: entry for entry in search(searched, "north-gate-0000")}
+    seen = of["north-gate-0002"]
+    assert (seen.camera, seen.file, seen.start_s, seen.end_s) == ("north", "gate.mp4", 2.5, 4.0)
+    assert seen.time == datetime.fromisoformat("2026-05-04T09:00:02.500000+02:00")
+    assert (of["unlisted"].camera, of["unlisted"].time) == (None, None)
+    entries = search(searched, "north-gate-0000").to_dicts()
+    assert "2026-05-04T09:00:02.500000+02:00" in {entry["time"] for entry in entries}
+    assert caplog.messages == []
+    (tmp_path / "manifest.jsonl").unlink()
+    gone = search(searched, "north-gate-0000")
+    assert [entry.camera for entry in gone] == [None] * 3
+    (message,) = caplog.messages
+    assert message.startswith(f"cameras and times of what was found are not known: {tmp_path}")
 
 
 def test_a_ranking_shows_itself_in_one_line():

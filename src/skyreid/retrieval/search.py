@@ -1,18 +1,26 @@
 """Exact search: the tracklets most similar to one query, every candidate compared."""
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
 from skyreid.arguments import kind_of
-from skyreid.errors import TableError
+from skyreid.datasets.manifest import read_manifest
+from skyreid.errors import ManifestError, TableError
 from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, table_of
+from skyreid.retrieval.sighting import Sighting, find_sighting
 from skyreid.tracklet import PLATFORMS, Platform
+
+logger = logging.getLogger(__name__)
 
 _CANDIDATES_PER_BLOCK = 8_192
 """Bounds the copies at some tens of megabytes, whatever the size of the table."""
@@ -32,6 +40,15 @@ class RankedEntry:
     pid: int
     row: int
     """Where it stands in the searched table."""
+    camera: str | None
+    """Its name. This and what follows stands in the manifest that the table names; None = not known."""
+    file: str | None
+    """Name of the video."""
+    start_s: float | None
+    end_s: float | None
+    """Of the tracklet, in seconds after the video's first frame."""
+    time: datetime | None
+    """Time of day of its first frame."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,12 +69,30 @@ class Ranking:
     """0 ground, 1 aerial."""
     num_searched: int
     """How many tracklets were compared; all of them, none skipped."""
+    manifest: str | None = None
+    """Path of the manifest that knows where and when these tracklets were seen."""
+
+    @cached_property
+    def sightings(self) -> tuple[Sighting | None, ...]:
+        """Where and when each tracklet was seen; None of those of whom nobody knows. Read when first asked for."""
+        if self.manifest is None:
+            return (None,) * len(self)
+        try:
+            manifest = read_manifest(Path(self.manifest))
+        except ManifestError as error:
+            logger.warning("cameras and times of what was found are not known: %s", error)
+            return (None,) * len(self)
+        wanted = set(self.tracklet_ids.astype(str).tolist())
+        listed = {t.tracklet_id: find_sighting(t, manifest, {}) for t in manifest.tracklets if t.tracklet_id in wanted}
+        return tuple(listed.get(str(tracklet_id)) for tracklet_id in self.tracklet_ids)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, place: int) -> RankedEntry:
         """Give the entry at a place from 0; its rank is one more."""
+        seen = self.sightings[place]
+        start_s, end_s = (None, None) if seen is None or seen.offset_s is None else seen.offset_s
         return RankedEntry(
             rank=range(len(self))[place] + 1,
             tracklet_id=self.tracklet_ids[place].item(),
@@ -66,18 +101,30 @@ class Ranking:
             camid=int(self.camids[place]),
             pid=int(self.pids[place]),
             row=int(self.rows[place]),
+            camera=None if seen is None else seen.camera,
+            file=None if seen is None else seen.file,
+            start_s=start_s,
+            end_s=end_s,
+            time=None if seen is None else seen.clock,
         )
 
     def __iter__(self) -> Iterator[RankedEntry]:
         return (self[place] for place in range(len(self)))
 
     def __repr__(self) -> str:
-        best = f", best {self[0].tracklet_id!r} at {self[0].similarity:.4f}" if len(self) else ""
+        best = f", best {self.tracklet_ids[0].item()!r} at {self.similarities[0]:.4f}" if len(self) else ""
         return f"Ranking({len(self)} of {self.num_searched} tracklets{best})"
 
-    def to_dicts(self) -> list[dict[str, str | int | float]]:
-        """Give plain values, one dictionary for each entry: what JSON and data frames take."""
-        return [{**asdict(entry), "platform": entry.platform.value} for entry in self]
+    def to_dicts(self) -> list[dict[str, str | int | float | None]]:
+        """Give plain values, one dictionary for each entry: what JSON and data frames take; a time as ISO 8601."""
+        return [
+            {
+                **asdict(entry),
+                "platform": entry.platform.value,
+                "time": None if entry.time is None else entry.time.isoformat(),
+            }
+            for entry in self
+        ]
 
 
 def search(
@@ -158,6 +205,7 @@ def search(
         camids=table.camids[found],
         platforms=table.platforms[found],
         num_searched=int(rows.size),
+        manifest=table.manifest,
     )
 
 

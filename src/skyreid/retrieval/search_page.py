@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import TableError
 from skyreid.retrieval.contact_sheet import write_contact_sheet
-from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
+from skyreid.retrieval.embedding_table import load_table
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.retrieval.search import Ranking, search
 from skyreid.retrieval.sighting import Sighting, find_sighting, video_names
@@ -51,7 +49,7 @@ def search_tracklet(
         ManifestError: the manifest is gone or damaged.
     """
     table = load_table(table_path)
-    ranking = search(table, _row_of(table, query_id, table_path), platform=platform, top_k=top_k)
+    ranking = search(table, query_id, platform=platform, top_k=top_k)
     if table.manifest is None:
         raise TableError(f"{table_path} does not say where its pictures are: make it by 'skyreid embed'")
     folder = Path(table.manifest).parent
@@ -114,14 +112,6 @@ def write_search_page(
         answer=answer,
         warnings=warnings,
     )
-
-
-def _row_of(table: EmbeddingTable, tracklet_id: str, table_path: Path) -> int:
-    rows = np.flatnonzero(table.tracklet_ids.astype(str) == tracklet_id)
-    if len(rows) == 0:
-        some = ", ".join(table.tracklet_ids[:5].astype(str))
-        raise TableError(f"{table_path} has no tracklet {tracklet_id!r}; it has {len(table)}: {some}, …")
-    return int(rows[0])
 
 
 def _lies(place: Path, name: str) -> bool:
