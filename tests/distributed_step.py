@@ -71,8 +71,9 @@ def embed(workers: Workers, folder: Path, numbers: range) -> dict[str, Tensor | 
         for number in numbers
     ]
     bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
-    config = ExtractionConfig(clip_length=2, sampling="all-frames")
-    table = embed_tracklets(tiny_model().encoder, tracklets, bank, workers, config)
+    encoder = tiny_model().encoder
+    feeding = ExtractionConfig(clip_length=2, sampling="all-frames").feeding_of(encoder)
+    table = embed_tracklets(encoder, tracklets, bank, workers, feeding)
     return {"embeddings": torch.from_numpy(table.embeddings), "ids": table.tracklet_ids.tolist()}
 
 

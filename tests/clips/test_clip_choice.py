@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.clips.clip_choice import TEST_CLIPS, TRAINING_CLIPS, TestChoice, TrainingChoice
+from skyreid.clips.clip_choice import TEST_CLIPS, TRAINING_CLIPS, TrainingChoice
+from skyreid.feeding import TestChoice
 
 ONE_CLIP = ("one-clip", "begin-stride", "begin-chunk")
 

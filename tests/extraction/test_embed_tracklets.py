@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.clips.normalization import PIXEL_MEAN, PIXEL_STD
 from skyreid.distributed import Workers
 from skyreid.errors import MissingFrameError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.feeding import IMAGENET
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.tiny_model import IMAGE_SIZE
 
@@ -24,9 +24,10 @@ def embed(model):
 
     def run(tracklets, **settings):
         progress = settings.pop("progress", lambda *_: None)
-        config = ExtractionConfig(**{"clip_length": 4, **settings})
+        speed = {name: settings.pop(name) for name in ("batch_size", "threads") if name in settings}
+        feeding = ExtractionConfig(**{"clip_length": 4, **settings}).feeding_of(model.encoder)
         bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
-        return embed_tracklets(model.encoder, tracklets, bank, workers, config, progress=progress)
+        return embed_tracklets(model.encoder, tracklets, bank, workers, feeding, **speed, progress=progress)
 
     return run
 
@@ -38,7 +39,7 @@ def embed_by_hand(model, tracklet, positions):
     for position in positions:
         image = Image.open(tracklet.frames[position].path).resize((width, height), Image.Resampling.BICUBIC)
         pixels = torch.tensor(np.array(image), dtype=torch.float64) / 255
-        normed = (pixels - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
+        normed = (pixels - torch.tensor(IMAGENET.mean)) / torch.tensor(IMAGENET.std)
         frames.append(normed.float().permute(2, 0, 1))
     platform = torch.tensor([0 if tracklet.platform is Platform.GROUND else 1])
     return model.encoder.embed(torch.stack(frames)[None], platform)[0].numpy()

@@ -12,7 +12,9 @@ from torch import nn
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.cli.models import model_export
+from skyreid.config_json import to_json
 from skyreid.errors import SettingError
+from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.extraction.exporting import export_embedder
 from skyreid.extraction.loading import ClipEmbedder, load
 from tests.tiny_model import IMAGE_SIZE
@@ -79,6 +81,10 @@ class ForgetsWhenExported(Mean):
         return {"embedding": self.colour(frames) * (0.5 if torch.compiler.is_exporting() else 1.0)}
 
 
+def embedder_of(encoder, clip_length=8):
+    return ClipEmbedder(encoder, ExtractionConfig(clip_length=clip_length).feeding_of(encoder))
+
+
 def test_the_command_s_file_gives_the_checkpoint_s_embeddings_where_there_is_no_skyreid(
     save_checkpoint, tmp_path, capsys
 ):
@@ -90,6 +96,7 @@ def test_the_command_s_file_gives_the_checkpoint_s_embeddings_where_there_is_no_
         "file": str(folder / "encoder.pt2"),
         "image_size": list(IMAGE_SIZE),
         "clip_length": None,
+        "feeding": to_json(load(checkpoint).feeding),
         "embed_dim": 160,
     }
     assert [path.name for path in folder.iterdir()] == ["encoder.pt2"]
@@ -102,7 +109,7 @@ def test_the_command_s_file_gives_the_checkpoint_s_embeddings_where_there_is_no_
 
 
 def test_a_model_for_one_clip_length_says_so(tmp_path):
-    report = export_embedder(ClipEmbedder(OneLength(), clip_length=5), tmp_path / "mean.pt2")
+    report = export_embedder(embedder_of(OneLength(), clip_length=5), tmp_path / "mean.pt2")
     assert report.clip_length == 5
     assert report.lines()[0] == f"{tmp_path / 'mean.pt2'}: clips of 5 frames of 8 x 4 to embeddings of 3"
     program = torch.export.load(tmp_path / "mean.pt2").module()
@@ -112,7 +119,7 @@ def test_a_model_for_one_clip_length_says_so(tmp_path):
 def test_the_same_model_gives_the_same_file(tmp_path):
     with torch.no_grad():
         for name in ("one.pt2", "two.pt2"):
-            report = export_embedder(ClipEmbedder(Mean()), tmp_path / name)
+            report = export_embedder(embedder_of(Mean()), tmp_path / name)
     assert report.clip_length is None
     assert report.lines()[0].endswith("clips of any number of frames of 8 x 4 to embeddings of 3")
     assert (tmp_path / "one.pt2").read_bytes() == (tmp_path / "two.pt2").read_bytes()
@@ -129,5 +136,5 @@ def test_the_same_model_gives_the_same_file(tmp_path):
 )
 def test_what_cannot_be_exported_is_refused_by_name_and_leaves_no_file(encoder, reason, tmp_path):
     with pytest.raises(SettingError, match=f"^{encoder.__name__} cannot be exported: {re.escape(reason)}"):
-        export_embedder(ClipEmbedder(encoder()), tmp_path / "encoder.pt2")
+        export_embedder(embedder_of(encoder()), tmp_path / "encoder.pt2")
     assert list(tmp_path.iterdir()) == []

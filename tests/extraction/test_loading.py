@@ -16,6 +16,7 @@ from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.models.clip_pair import ClipPair
 from skyreid.tracklet import Platform
@@ -28,7 +29,11 @@ def clips(count=3, frames=4, size=IMAGE_SIZE, seed=0):
 
 @pytest.fixture(scope="module")
 def embedder(model):
-    return ClipEmbedder(model.encoder)
+    return embedder_of(model.encoder)
+
+
+def embedder_of(encoder, clip_length=4):
+    return ClipEmbedder(encoder, ExtractionConfig(clip_length=clip_length).feeding_of(encoder))
 
 
 def test_a_checkpoint_embeds_as_the_model_that_was_saved(save_checkpoint, model):
@@ -54,12 +59,12 @@ def test_a_method_of_the_comparison_embeds_too_and_remembers_its_clips(save_chec
         expected = method.embed(normalize(torch.from_numpy(clips(size=(32, 32)))), torch.zeros(3, dtype=torch.long))
     loaded = load(folder)
     assert_close(loaded.embed(clips(size=(32, 32))), expected, rtol=1e-5, atol=1e-5)
-    assert (loaded.clip_length, loaded.embed_dim) == (2, 2048)
-    assert caplog.messages == []  # it is not told the platform
+    assert (loaded.feeding.clip_length, loaded.embed_dim) == (2, 2048)
+    assert not any("platform unknown" in message for message in caplog.messages)  # it is not told the platform
 
 
 def test_a_method_that_is_told_the_platform_says_when_nobody_knows_it(caplog):
-    encoder = ClipEmbedder(build_baseline(BaselineModel(method="pit", num_classes=3, frames=2, image_size=(48, 32))))
+    encoder = embedder_of(build_baseline(BaselineModel(method="pit", num_classes=3, frames=2, image_size=(48, 32))))
     with caplog.at_level(logging.WARNING):
         encoder.embed(clips(count=1, frames=1, size=(48, 32)))
     assert caplog.messages == ["platform unknown for 1 clips: the mean over the platforms is used"]
@@ -150,11 +155,11 @@ def test_where_nobody_knows_the_platform_the_mean_prompt_is_used_and_said(embedd
     with caplog.at_level(logging.WARNING):
         unknown = embedder.embed(clips())
     assert caplog.messages == ["platform unknown for 3 clips: the mean over the platforms is used"]
-    assert_close(unknown, ClipEmbedder(both).embed(clips(), ["ground"] * 3), rtol=1e-5, atol=1e-5)
+    assert_close(unknown, embedder_of(both).embed(clips(), ["ground"] * 3), rtol=1e-5, atol=1e-5)
 
 
 def test_a_model_without_a_platform_prompt_does_not_ask_for_the_platform(caplog):
-    without = ClipEmbedder(tiny_model(tiny_config(prompt_depth=0)).encoder)
+    without = embedder_of(tiny_model(tiny_config(prompt_depth=0)).encoder)
     with caplog.at_level(logging.WARNING):
         assert torch.equal(without.embed(clips()), without.embed(clips(), ["aerial"] * 3))
     assert caplog.messages == []
@@ -171,6 +176,57 @@ def test_a_model_without_a_platform_prompt_does_not_ask_for_the_platform(caplog)
 def test_platforms_that_do_not_fit_the_clips_are_refused(embedder, platforms, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         embedder.embed(clips(), platforms)
+
+
+FEEDING = {
+    "clip_length": 3,
+    "sampling": "begin-chunk",
+    "image_size": list(IMAGE_SIZE),
+    "normalization": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    "colour_order": "RGB",
+    "needs_platform": True,
+}
+
+
+def test_a_checkpoint_is_fed_as_it_says(save_checkpoint, model, caplog):
+    """Kind A3: the checkpoint states it, and whoever embeds reads it there."""
+    loaded = load(save_checkpoint(feeding=FEEDING))
+    assert to_json(loaded.feeding) == FEEDING
+    pixels = (torch.from_numpy(clips()).float() / 255 - 0.5) / 0.25
+    expected = model.encoder.embed(pixels, torch.tensor([0, 1, 1]))
+    assert_close(loaded.embed(clips(), ["ground", "aerial", "aerial"]), expected, rtol=1e-5, atol=1e-5)
+    assert caplog.messages == []
+
+
+def test_of_an_older_checkpoint_it_is_said_what_is_assumed(save_checkpoint, caplog):
+    loaded = load(save_checkpoint())
+    assert (loaded.feeding.clip_length, loaded.feeding.sampling) == (8, "one-clip")
+    (message,) = caplog.messages
+    assert "does not say how it wants to be fed" in message
+    assert "assumed: clips of 8 frames (one-clip), 24 x 16 RGB, told the platform" in message
+
+
+def test_an_older_checkpoint_of_a_training_is_fed_as_the_training_tested_it(save_checkpoint, caplog):
+    tested = {"clip_length": 4, "sampling": "all-frames", "batch_size": 16, "threads": 2}
+    loaded = load(save_checkpoint(training={"extraction": tested}))
+    assert (loaded.feeding.clip_length, loaded.feeding.sampling) == (4, "all-frames")
+    assert "taken from the settings of its training: clips of 4 frames (all-frames)" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": [64, 32]}, "contradicts its model: image size (64, 32) and (24, 16)"),
+        ({"needs_platform": False}, "contradicts its model: needs platform False and True"),
+        ({"colour_order": "BGR"}, "feeding.colour_order: must be one of RGB; got 'BGR'"),
+        ({"clip_length": 0}, "feeding: a clip has at least one frame; got clip_length=0"),
+        ({"sampling": "two-clips"}, "feeding.sampling: must be one of one-clip, "),
+        ({"normalization": {"mean": [0.5] * 3, "std": [0.0] * 3}}, "needs finite numbers and a positive std; got mean"),
+    ],
+)
+def test_a_feeding_that_cannot_be_is_refused(save_checkpoint, change, message):
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        load(save_checkpoint(feeding={**FEEDING, **change}))
 
 
 def test_a_missing_and_an_unexpected_key_are_listed(save_checkpoint, model):

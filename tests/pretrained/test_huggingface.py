@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from skyreid.errors import CheckpointError
+from skyreid.feeding import OPENAI_CLIP, Normalization
 from skyreid.pretrained.huggingface import read
 from skyreid.pretrained.importer import ImportOptions
 from tests.pretrained.reference_clip import LAYERS, SIDE
@@ -84,13 +85,20 @@ def test_projections_of_unequal_shape_are_refused(known, tmp_path):
 
 def test_weights_without_their_config_are_read_as_openai_s_and_it_is_said(known, tmp_path):
     file = write_folder(tmp_path, huggingface_state(known.state))
-    assert read(file, SQUARE).assumed == ()
+    pixels = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 1]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(pixels))
+    told = read(file, SQUARE)
+    assert told.assumed == ()
+    assert told.normalization == Normalization(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 1.0))
+    (tmp_path / "preprocessor_config.json").unlink()
     (tmp_path / "config.json").unlink()
     imported = read(file, SQUARE)
     known.assert_computed_by(imported.module)
     assert imported.assumed == (
         "no config.json beside the file: activation quick-gelu, heads 64 wide and epsilon 1e-5 taken, as OpenAI's",
+        "no preprocessor_config.json beside the file: frames normalised by OpenAI's mean and standard deviation",
     )
+    assert imported.normalization == OPENAI_CLIP
 
 
 def test_weights_trained_with_gelu_get_gelu(known, tmp_path):

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from skyreid.errors import TableError
+from skyreid.feeding import Feeding
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, platform_counts, save_table
+
+FED = Feeding(clip_length=4, image_size=(64, 32), needs_platform=False)
 
 
 def arrays(rows: int = 4, embed: int = 3) -> dict[str, np.ndarray]:
@@ -27,13 +30,14 @@ def assert_same(one: EmbeddingTable, other: EmbeddingTable) -> None:
         left, right = getattr(one, name), getattr(other, name)
         assert left.dtype == right.dtype
         assert np.array_equal(left, right)
-    assert (one.manifest, one.model) == (other.manifest, other.model)
+    assert (one.manifest, one.model, one.feeding) == (other.manifest, other.model, other.feeding)
 
 
 @pytest.mark.parametrize("manifest", [None, "street/manifest.jsonl"])
 @pytest.mark.parametrize("ids", [np.array(["a", "ß", "c", "d"]), np.array([9, 7, 8, 1])])
 def test_a_saved_table_loads_as_it_was(tmp_path, manifest, ids):
-    saved = table(tracklet_ids=ids, manifest=manifest, model=None if manifest is None else "5" * 64)
+    known = {} if manifest is None else {"manifest": manifest, "model": "5" * 64, "feeding": FED}
+    saved = table(tracklet_ids=ids, **known)
     save_table(tmp_path / "table.npz", saved)
     assert_same(load_table(tmp_path / "table.npz"), saved)
 
@@ -162,6 +166,8 @@ def test_of_tables_that_are_put_together_the_model_is_known_only_if_it_is_of_bot
         ({"pids": np.array([2**64 - 1] * 4, np.uint64)}, "pids must be below 2**63; got 18446744073709551615"),
         ({"embeddings": np.full((4, 3), 1e300)}, "embeddings, row 0 (tracklet t0): every value must be finite"),
         ({"model": np.arange(4)}, "model must be one string; got int64 of the shape (4,)"),
+        ({"feeding": np.array("{")}, "feeding must be JSON: Expecting property name"),
+        ({"feeding": np.array("{}")}, "feeding: Feeding lacks clip_length, colour_order"),
         ({"manifest": np.array(["a", "b"])}, "manifest must be one string; got <U1 of the shape (2,)"),
     ],
 )

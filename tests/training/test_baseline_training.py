@@ -116,7 +116,7 @@ def test_the_checkpoint_gives_the_embeddings_of_its_tables_without_the_training_
     shutil.copytree(finished.checkpoint, tmp_path / "elsewhere")
     embedder = skyreid.load(tmp_path / "elsewhere")
     table = skyreid.load_table(finished.checkpoint.parent / "gallery.npz")
-    assert embedder.clip_length == 2
+    assert embedder.feeding.clip_length == 2
     clips = [
         np.stack([resize(read_frame(tracklet.frames[place]), (64, 32)) for place in places])
         for tracklet in benchmark.gallery

@@ -79,7 +79,8 @@ def embed(
     out: Path,
     *,
     camera: str | None = None,
-    sampling: Literal["one-clip", "all-frames"] = "one-clip",
+    clip_length: int | None = None,
+    sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
 ) -> None:
     """Embed the tracklets of a folder that `skyreid build` made.
 
@@ -88,14 +89,17 @@ def embed(
         model: checkpoint folder.
         out: the table to write, .npz.
         camera: only its tracklets; None = all cameras.
-        sampling: one clip a tracklet, or every frame.
+        clip_length: frames a clip; None = as the checkpoint says. The table records it.
+        sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.
     """
     from skyreid.extraction.embed_folder import embed_folder
-    from skyreid.extraction.embed_tracklets import ExtractionConfig
 
     with Bars() as bars:
-        table = embed_folder(folder, model, out, ExtractionConfig(sampling=sampling), camera=camera, progress=bars)
-    print(f"{len(table)} tracklets embedded into {out}")
+        table = embed_folder(
+            folder, model, out, camera=camera, clip_length=clip_length, sampling=sampling, progress=bars
+        )
+    assert table.feeding is not None
+    print(f"{len(table)} tracklets embedded into {out}: {table.feeding.in_words()}")
 
 
 def search(
@@ -136,6 +140,7 @@ def search(
             found.ranking,
             load_calibration(calibration),
             model=found.model,
+            feeding=found.feeding,
             query_platform=found.query.platform,
             gallery_platform=platform,
             ranker=COSINE.name,

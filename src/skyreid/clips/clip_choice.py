@@ -17,10 +17,9 @@ from skyreid.clips.frame_sampling import (
     restricted_begin,
     restricted_random,
 )
+from skyreid.feeding import TestChoice
 
 TrainingChoice = Literal["restricted", "chunk", "window", "consecutive", "stride-4", "stride-8"]
-TestChoice = Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"]
-"""The first three take one clip a tracklet; the others take every frame, and embeddings of clips are averaged."""
 
 TRAINING_CLIPS: dict[TrainingChoice, Callable[[int, int, random.Random], list[int]]] = {
     "restricted": restricted_random,

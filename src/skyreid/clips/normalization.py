@@ -7,16 +7,14 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-PIXEL_MEAN = (0.485, 0.456, 0.406)
-PIXEL_STD = (0.229, 0.224, 0.225)
-"""ImageNet's, not CLIP's: what the release normalises with (METHOD section 1)."""
+from skyreid.feeding import IMAGENET, Normalization
 
 
 def normalize(
-    frames: UInt8[Tensor, "clip frame channel height width"],
+    frames: UInt8[Tensor, "clip frame channel height width"], by: Normalization = IMAGENET
 ) -> Float[Tensor, "clip frame channel height width"]:
-    """Scale RGB to 0–1, subtract the mean, divide by the standard deviation."""
-    mean, std = (torch.tensor(values, device=frames.device).view(3, 1, 1) for values in (PIXEL_MEAN, PIXEL_STD))
+    """Scale RGB to 0–1, subtract the mean, divide by the standard deviation; training always takes ImageNet's."""
+    mean, std = (torch.tensor(values, device=frames.device).view(3, 1, 1) for values in (by.mean, by.std))
     return (frames.float() / 255 - mean) / std
 
 

@@ -8,8 +8,9 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.datasets.manifest import Manifest, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import SettingError
-from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
+from skyreid.feeding import TestChoice
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Tracklet
@@ -19,9 +20,10 @@ def embed_folder(
     folder: Path,
     checkpoint: Path,
     out: Path,
-    config: ExtractionConfig,
     *,
     camera: str | None = None,
+    clip_length: int | None = None,
+    sampling: TestChoice | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed what `folder`/manifest.jsonl lists; the table remembers where the pictures are.
@@ -30,8 +32,9 @@ def embed_folder(
         folder: what `skyreid build` made.
         checkpoint: folder of the model.
         out: the table to write.
-        config: frames per clip and how they are taken.
         camera: only its tracklets; None = those of all cameras.
+        clip_length: frames a clip; None = as the checkpoint says.
+        sampling: which frames of a tracklet are seen; None = as the checkpoint says.
         progress: told after every batch.
 
     Raises:
@@ -43,10 +46,11 @@ def embed_folder(
     manifest_path = folder / "manifest.jsonl"
     manifest = read_manifest(manifest_path)
     workers = Workers()
-    encoder = load(checkpoint, device=workers.device).encoder
+    embedder = load(checkpoint, device=workers.device)
+    feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
     # Each frame is read once, so a bank would only hold memory.
-    bank = FrameBank(encoder.image_size, capacity_bytes=0)
-    table = embed_tracklets(encoder, _of_camera(manifest, camera), bank, workers, config, progress=progress)
+    bank = FrameBank(feeding.image_size, capacity_bytes=0)
+    table = embed_tracklets(embedder.encoder, _of_camera(manifest, camera), bank, workers, feeding, progress=progress)
     table = replace(table, manifest=str(manifest_path.resolve()), model=weights_sha256(checkpoint))
     if workers.is_first:
         save_table(out, table)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from torch import nn
 
-from skyreid.clips.clip_choice import TEST_CLIPS, TestChoice
+from skyreid.baselines.platform_embedding import PlatformEmbedding
+from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
+from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.encoder import Encoder
+from skyreid.models.platform_prompt import PlatformPrompt
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
@@ -25,7 +27,9 @@ from skyreid.tracklet import Tracklet
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionConfig:
-    clip_length: int = 8
+    """How a training run tests; the checkpoint that it writes wants to be fed in this way ever after."""
+
+    clip_length: int = PAPER_CLIP_LENGTH
     """Frames a clip."""
     sampling: TestChoice = "one-clip"
     """"one-clip": the first frame of each block (the published numbers); "all-frames": every frame, dealt out
@@ -35,14 +39,32 @@ class ExtractionConfig:
     threads: int = 2
     """Threads that read frames."""
 
+    def feeding_of(self, encoder: Encoder) -> Feeding:
+        """Say how `encoder` is fed in the test."""
+        return Feeding(
+            clip_length=self.clip_length,
+            sampling=self.sampling,
+            image_size=encoder.image_size,
+            needs_platform=needs_platform(encoder),
+        )
 
+
+def needs_platform(encoder: Encoder) -> bool:
+    """Tell whether an encoder's embeddings depend on the platform that it is told."""
+    parts = encoder.modules() if isinstance(encoder, nn.Module) else ()
+    return any(isinstance(part, PlatformPrompt | PlatformEmbedding) for part in parts)
+
+
+@torch.no_grad()
 def embed_tracklets(
     encoder: Encoder,
     tracklets: Sequence[Tracklet],
     bank: FrameBank,
     workers: Workers,
-    config: ExtractionConfig,
+    feeding: Feeding,
     *,
+    batch_size: int = ExtractionConfig.batch_size,
+    threads: int = ExtractionConfig.threads,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed each tracklet; deterministic, in time order, no augmentation.
@@ -52,7 +74,9 @@ def embed_tracklets(
         tracklets: what to embed; the table has their order.
         bank: frames at the encoder's size.
         workers: the processes that share the work.
-        config: frames per clip and how they are taken.
+        feeding: frames per clip, how they are taken and normalised; the table records it.
+        batch_size: clips that the model sees at once; changes speed and memory only.
+        threads: threads that read frames.
         progress: told after every batch.
 
     Raises:
@@ -61,38 +85,26 @@ def embed_tracklets(
     share = workers.uneven_share(tracklets)
     rows, requests = [], []
     for row, tracklet in enumerate(share):
-        for positions in TEST_CLIPS[config.sampling](len(tracklet.frames), config.clip_length):
+        for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
-    clips = _embed_clips(encoder, requests, bank, workers, config, progress)
-    sums = torch.zeros(len(share), encoder.embed_dim).index_add_(0, torch.tensor(rows, dtype=torch.long), clips)
-    means = sums / torch.bincount(torch.tensor(rows, dtype=torch.long), minlength=len(share))[:, None]
+    reader = ClipReader(bank, clip_length=feeding.clip_length, augmentation=None)
+    batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
+    embedded = [torch.zeros(0, encoder.embed_dim)]
+    for done, batch in enumerate(load_batches(reader, batches, threads=threads), start=1):
+        on_device = batch.to(workers.device)
+        with workers.mixed_precision():
+            embeddings = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
+        embedded.append(embeddings.float().cpu())
+        progress("embedding", done, len(batches))
+    row_of_clip = torch.tensor(rows, dtype=torch.long)
+    sums = torch.zeros(len(share), encoder.embed_dim).index_add_(0, row_of_clip, torch.cat(embedded))
+    means = sums / torch.bincount(row_of_clip, minlength=len(share))[:, None]
     return EmbeddingTable(
         embeddings=workers.gather_rows(means).numpy(),
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
         camids=np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64),
         platforms=np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64),
         tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], dtype=np.str_),
+        feeding=feeding,
     )
-
-
-@torch.no_grad()
-def _embed_clips(
-    encoder: Encoder,
-    requests: Sequence[ClipRequest],
-    bank: FrameBank,
-    workers: Workers,
-    config: ExtractionConfig,
-    progress: Progress,
-) -> Float[Tensor, "clip embed"]:
-    reader = ClipReader(bank, clip_length=config.clip_length, augmentation=None)
-    size = config.batch_size
-    batches = [requests[i : i + size] for i in range(0, len(requests), size)]
-    embedded = [torch.zeros(0, encoder.embed_dim)]
-    for done, batch in enumerate(load_batches(reader, batches, threads=config.threads), start=1):
-        on_device = batch.to(workers.device)
-        with workers.mixed_precision():
-            embeddings = encoder.embed(normalize(on_device.frames), on_device.platforms)
-        embedded.append(embeddings.float().cpu())
-        progress("embedding", done, len(batches))
-    return torch.cat(embedded)

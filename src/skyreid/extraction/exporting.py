@@ -23,6 +23,7 @@ from skyreid.baselines.baseline import Baseline
 from skyreid.clips.normalization import normalize
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.feeding import Feeding, Normalization
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.tracklet import PLATFORMS
@@ -30,7 +31,7 @@ from skyreid.tracklet import PLATFORMS
 TOLERANCE = 1e-5
 """Of `ExportReport.deviation`, as a share of the largest entry of an embedding."""
 CHECKED_CLIPS = (1, 3)
-_TRACED_CLIPS, _TRACED_FRAMES = 3, 8
+_TRACED_CLIPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class ExportReport:
     """(height, width) of the frames it eats."""
     clip_length: int | None
     """Frames a clip; None = any number."""
+    feeding: Feeding
+    """How the checkpoint wants to be fed; its normalisation stands in the program."""
     embed_dim: int
     deviation: float
     """Largest difference from the model's own embeddings of noise, one clip and three at once."""
@@ -50,6 +53,7 @@ class ExportReport:
         frames = "any number of" if self.clip_length is None else str(self.clip_length)
         return [
             f"{self.file}: clips of {frames} frames of {height} x {width} to embeddings of {self.embed_dim}",
+            f"the checkpoint wants {self.feeding.in_words()}",
             f"largest deviation from the model: {self.deviation:.1e}",
         ]
 
@@ -61,14 +65,15 @@ class ExportReport:
 class EmbeddingProgram(nn.Module):
     """An encoder with its normalisation."""
 
-    def __init__(self, encoder: VideoEncoder | Baseline) -> None:
+    def __init__(self, encoder: VideoEncoder | Baseline, normalization: Normalization) -> None:
         super().__init__()
         self.encoder = encoder
+        self.normalization = normalization
 
     def forward(
         self, frames: UInt8[Tensor, "clip frame 3 height width"], platforms: Int[Tensor, " clip"]
     ) -> Float[Tensor, "clip embed"]:
-        return self.encoder.embed(normalize(frames), platforms)
+        return self.encoder.embed(normalize(frames, self.normalization), platforms)
 
 
 def export_checkpoint(checkpoint: Path, out: Path) -> ExportReport:
@@ -93,8 +98,8 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
     """
     encoder = embedder.encoder
     refusal = f"{type(encoder).__name__} cannot be exported"
-    model = EmbeddingProgram(encoder).eval().requires_grad_(False)
-    frames = embedder.clip_length or _TRACED_FRAMES
+    model = EmbeddingProgram(encoder, embedder.feeding.normalization).eval().requires_grad_(False)
+    frames = embedder.feeding.clip_length
     try:
         program = torch.export.export(
             model,
@@ -126,6 +131,7 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
         file=out,
         image_size=encoder.image_size,
         clip_length=None if takes_any_length else frames,
+        feeding=embedder.feeding,
         embed_dim=encoder.embed_dim,
         deviation=deviation,
     )

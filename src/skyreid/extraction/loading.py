@@ -1,7 +1,8 @@
 """A checkpoint folder to something that embeds clips; needs no training data and no GPU."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.baselines.building import BaselineModel, build_baseline
-from skyreid.baselines.platform_embedding import PlatformEmbedding
 from skyreid.checkpoint import load_strictly, read_checkpoint
 from skyreid.clips.frame_bank import resize
 from skyreid.clips.normalization import normalize
-from skyreid.config_json import from_json
+from skyreid.config_json import Json, from_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.models.platform_prompt import UNKNOWN_PLATFORM, PlatformPrompt
+from skyreid.extraction.embed_tracklets import ExtractionConfig, needs_platform
+from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, feeding_differences
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
 from skyreid.tracklet import Platform
 
@@ -38,12 +40,12 @@ class ClipEmbedder:
 
     Args:
         encoder: what embeds.
-        clip_length: frames a clip that a method of the comparison was built for; many take any number all the same.
+        feeding: how it wants to be fed.
     """
 
-    def __init__(self, encoder: VideoEncoder | Baseline, *, clip_length: int | None = None) -> None:
+    def __init__(self, encoder: VideoEncoder | Baseline, feeding: Feeding) -> None:
         self.encoder = encoder.eval()
-        self.clip_length = clip_length
+        self.feeding = feeding
 
     @property
     def embed_dim(self) -> int:
@@ -72,11 +74,12 @@ class ClipEmbedder:
         sized = _at_size(_checked(frames), self.encoder.image_size)
         numbers = self._platform_numbers(platforms, len(frames))
         device = next(self.encoder.parameters()).device
-        return self.encoder.embed(normalize(sized.to(device)), numbers.to(device)).float().cpu()
+        pixels = normalize(sized.to(device), self.feeding.normalization)
+        return self.encoder.embed(pixels, numbers.to(device)).float().cpu()
 
     def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
         if platforms is None:
-            if any(isinstance(part, PlatformPrompt | PlatformEmbedding) for part in self.encoder.modules()):
+            if self.feeding.needs_platform:
                 logger.warning("platform unknown for %d clips: the mean over the platforms is used", clips)
             return torch.full((clips,), UNKNOWN_PLATFORM)
         if isinstance(platforms, str) or len(platforms) != clips:
@@ -94,7 +97,7 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
         CheckpointError: not a checkpoint, or keys missing or left over (they are listed).
     """
     checkpoint = read_checkpoint(Path(folder))
-    kind, clip_length = checkpoint.config.get("kind"), None
+    kind, clip_length = checkpoint.config.get("kind"), PAPER_CLIP_LENGTH
     if kind == BASELINE:
         model = from_json(BaselineModel, checkpoint.config.get("model"), where=f"{folder}: model")
         encoder, clip_length = build_baseline(model), model.frames
@@ -109,7 +112,36 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
         load_strictly(encoder, wanted, origin=str(folder))
     else:
         raise CheckpointError(f"{folder}: kind must be one of {', '.join((*TRAINING_ONLY, BASELINE))}; got {kind!r}")
-    return ClipEmbedder(encoder.to(device), clip_length=clip_length)
+    feeding = _feeding(checkpoint.config, encoder, clip_length=clip_length, origin=str(folder))
+    return ClipEmbedder(encoder.to(device), feeding)
+
+
+def _feeding(config: Mapping[str, Json], encoder: VideoEncoder | Baseline, *, clip_length: int, origin: str) -> Feeding:
+    """Read how a checkpoint wants to be fed, or say what is assumed of one that does not tell: `clip_length` frames."""
+    if "feeding" in config:
+        feeding = from_json(Feeding, config["feeding"], where=f"{origin}: feeding")
+        rebuilt = replace(feeding, image_size=encoder.image_size, needs_platform=needs_platform(encoder))
+        if feeding != rebuilt:
+            raise CheckpointError(
+                f"{origin}: what it says of its feeding contradicts its model: "
+                + "; ".join(feeding_differences(feeding, rebuilt))
+            )
+        return feeding
+    training = config.get("training")
+    tested = training.get("extraction") if isinstance(training, dict) else None
+    if tested is None:
+        extraction = ExtractionConfig(clip_length=clip_length)
+    else:
+        extraction = from_json(ExtractionConfig, tested, where=f"{origin}: training.extraction")
+    feeding = extraction.feeding_of(encoder)
+    logger.warning(
+        "%s does not say how it wants to be fed, as checkpoints of earlier versions; %s: %s, ImageNet's mean and "
+        "standard deviation",
+        origin,
+        "assumed" if tested is None else "taken from the settings of its training",
+        feeding.in_words(),
+    )
+    return feeding
 
 
 def _checked(

@@ -1,8 +1,9 @@
 """CLIP as Hugging Face's `CLIPModel` keeps it: `model.safetensors` or `pytorch_model.bin` of a folder.
 
-The `config.json` of the same folder is read too: activation, heads and LayerNorm's epsilon are in no
-tensor, and LAION's weights have the same names with another activation. Without it OpenAI's are assumed,
-and that is reported. The state is translated into OpenAI's names and then read as OpenAI's.
+The `config.json` and the `preprocessor_config.json` of the same folder are read too: activation, heads, LayerNorm's
+epsilon and the mean of the pixels are in no tensor, and LAION's weights have the same names with another activation.
+Without them OpenAI's are assumed, and that is reported. The state is translated into OpenAI's names and then read as
+OpenAI's.
 """
 
 import json
@@ -11,7 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError
+from skyreid.feeding import OPENAI_CLIP, Normalization
 from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
 from skyreid.pretrained.clip_names import BLOCKS, Names
@@ -64,6 +67,9 @@ ACTIVATIONS: dict[object, Activation] = {"quick_gelu": "quick-gelu", "gelu": "ge
 DEFAULTS = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
 """What a config.json means that does not say."""
 ASSUMED = "no config.json beside the file: activation quick-gelu, heads 64 wide and epsilon 1e-5 taken, as OpenAI's"
+NORMALIZATION_ASSUMED = (
+    "no preprocessor_config.json beside the file: frames normalised by OpenAI's mean and standard deviation"
+)
 DEFAULT_HEADS = {"vision_config": 12, "text_config": 8}
 HEAD_WIDTH = 64
 
@@ -78,6 +84,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     state = read_untrusted_state(file)
     openai, dropped = _in_openai_names(state)
     told = _activation(file.with_name("config.json"), openai)
+    normalization = _normalization(file.with_name("preprocessor_config.json"))
     imported = assemble_pair(
         openai,
         image_prefix="visual.",
@@ -90,7 +97,8 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
         module=imported.module,
         mapped=len(state.tensors) - len(dropped),
         dropped=dropped,
-        assumed=() if told else (ASSUMED,),
+        normalization=normalization or OPENAI_CLIP,
+        assumed=(*(() if told else (ASSUMED,)), *(() if normalization else (NORMALIZATION_ASSUMED,))),
     )
 
 
@@ -113,6 +121,21 @@ def _in_openai_names(state: ForeignState) -> tuple[ForeignState, dict[str, str]]
         state.shape(names[openai][0], axes=2)
         tensors[openai] = tensors[openai].mT
     return ForeignState(tensors=tensors, origin=state.origin), dropped
+
+
+def _normalization(path: Path) -> Normalization | None:
+    """Read the mean and the standard deviation of the pixels from preprocessor_config.json, None without one."""
+    try:
+        told = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(told, dict) or not {"image_mean", "image_std"} <= told.keys():
+        raise CheckpointError(
+            f"{path}: is not the preprocessor_config.json of a CLIPModel: no image_mean and image_std"
+        )
+    return from_json(Normalization, {"mean": told["image_mean"], "std": told["image_std"]}, where=str(path))
 
 
 def _activation(path: Path, openai: ForeignState) -> Activation | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from skyreid.errors import CheckpointError
+from skyreid.feeding import OPENAI_CLIP, Normalization
 from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
@@ -47,6 +48,8 @@ class Imported(Generic[Module]):
     """Tensors of the file that are in the model now."""
     dropped: dict[str, str]
     """Keys that were left out on purpose, each with the reason."""
+    normalization: Normalization = OPENAI_CLIP
+    """Of the frames that the weights were trained with."""
     assumed: tuple[str, ...] = ()
     """What the file does not tell and nobody said: to be read by whoever imports it."""
 

@@ -10,6 +10,7 @@ import torch
 from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import Json, to_json
 from skyreid.errors import CheckpointError
+from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
@@ -33,6 +34,8 @@ class ImportReport:
     """Keys left out on purpose, each with the reason."""
     assumed: tuple[str, ...]
     """What the file does not tell and nobody said."""
+    feeding: Feeding
+    """How the checkpoint says that it wants to be fed."""
     sizes: dict[str, int | str]
     out_dir: str
 
@@ -44,6 +47,7 @@ class ImportReport:
             *(f"  left out: {self._keys(reason)} ({reason})" for reason in reasons),
             *(f"  assumed: {assumption}" for assumption in self.assumed),
             *(f"  {name}: {size}" for name, size in self.sizes.items()),
+            f"  fed with: {self.feeding.in_words()}",
             f"  sha256: {self.sha256}",
             f"{self.kind} written to {self.out_dir}",
         ]
@@ -98,10 +102,16 @@ def import_weights(
         kind, count = "vsla-clip", {"num_identities": module.num_identities}
     else:
         kind, count = "clip-pair", {"vocabulary": module.token_embedding.num_embeddings}
+    feeding = Feeding(
+        clip_length=PAPER_CLIP_LENGTH,
+        image_size=module.config.image.image_size,
+        normalization=imported.normalization,
+        needs_platform=module.config.platform_prompt.depth > 0,
+    )
     write_checkpoint(
         out_dir,
         weights=module.state_dict(),
-        config={"kind": kind, "model": to_json(module.config), **count},
+        config={"kind": kind, "model": to_json(module.config), "feeding": to_json(feeding), **count},
         provenance={
             "skyreid": version("skyreid"),
             "torch": torch.__version__,
@@ -121,6 +131,7 @@ def import_weights(
         mapped=imported.mapped,
         dropped=imported.dropped,
         assumed=imported.assumed,
+        feeding=feeding,
         sizes={**_sizes(module), **count},
         out_dir=str(out_dir),
     )

@@ -14,7 +14,10 @@ from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.openai import pair_from_openai
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
-ASSUMED = "activation quick-gelu, as OpenAI's; if open_clip's name of the model lacks -quickgelu, say --activation gelu"
+ACTIVATION_ASSUMED = (
+    "activation quick-gelu, as OpenAI's; if open_clip's name of the model lacks -quickgelu, say --activation gelu"
+)
+NORMALIZATION_ASSUMED = "frames normalised by OpenAI's mean and standard deviation, as open_clip's default is"
 
 
 def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
@@ -22,4 +25,5 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     options.refuse_all_but("image_size", "activation")
     state = read_untrusted_state(file).without_prefix("module.")
     imported = pair_from_openai(state, image_size=options.image_size, activation=options.activation or "quick-gelu")
-    return imported if options.activation else replace(imported, assumed=(ASSUMED,))
+    assumed = () if options.activation else (ACTIVATION_ASSUMED,)
+    return replace(imported, assumed=(*assumed, NORMALIZATION_ASSUMED))

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from skyreid.errors import CheckpointError
+from skyreid.feeding import IMAGENET
 from skyreid.models.identity_prompt import SENTENCES
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.assembling import assemble
@@ -183,7 +184,7 @@ def _read_state(state: ForeignState, *, adapters: Adapters) -> Imported[VslaClip
     if config.identity_prompt.sentence == "clip-reid":  # our model keeps empty shared prompts for it
         weights |= {ours: torch.empty(0, config.text.width) for (ours,) in SHARED_PROMPTS.values()}
     module = assemble(state, lambda: VslaClip(config, num_identities=num_identities), weights)
-    return Imported(module=module, mapped=len(names), dropped=dropped)
+    return Imported(module=module, mapped=len(names), dropped=dropped, normalization=IMAGENET)
 
 
 def _in_our_layout(state: ForeignState, name: str) -> Tensor:

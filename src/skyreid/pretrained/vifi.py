@@ -10,12 +10,14 @@ from pathlib import Path
 from torch import Tensor
 
 from skyreid.errors import CheckpointError
+from skyreid.feeding import IMAGENET
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.huggingface import HF_TOKEN_EMBEDDING
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
+ASSUMED = "frames normalised by ImageNet's mean and standard deviation, as video models usually are"
 DROPPED = LOGIT_SCALE | {
     "prompt_learner.complete_text_embeddings": "the embedded names of the actions it was trained on",
     **dict.fromkeys(
@@ -38,13 +40,14 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
         )
     state = read_untrusted_state(file, inside="model").without_prefix("module.")
     tensors = {**state.tensors, TOKEN_EMBEDDING: _token_embedding(options.token_embedding)}
-    return assemble_pair(
+    imported = assemble_pair(
         replace(state, tensors=tensors),
         image_prefix="image_encoder.",
         text_prefix="text_encoder.",
         dropped=DROPPED,
         image_size=options.image_size,
     )
+    return replace(imported, normalization=IMAGENET, assumed=(ASSUMED,))
 
 
 def _token_embedding(file: Path) -> Tensor:

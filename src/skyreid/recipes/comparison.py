@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from skyreid.clips.augmentation import PAPER, RELEASE, AugmentationConfig
-from skyreid.clips.clip_choice import TestChoice
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.feeding import TestChoice
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.optimizer import OptimizerConfig
 from skyreid.training.schedule import CosineSchedule, StepSchedule

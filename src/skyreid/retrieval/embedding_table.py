@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
-from skyreid.errors import SettingError, TableError
+from skyreid.errors import CheckpointError, SettingError, TableError
+from skyreid.feeding import Feeding, feeding_differences, read_feeding
 from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
@@ -49,6 +50,8 @@ class EmbeddingTable:
     """Path of the manifest that lists the frames of these tracklets; None = there are no pictures."""
     model: str | None = None
     """sha256 of the weights that made the embeddings; None = unknown."""
+    feeding: Feeding | None = None
+    """How those weights were fed; None = unknown."""
 
     def __post_init__(self) -> None:
         _check_types({name: getattr(self, name) for name in ARRAYS})
@@ -98,13 +101,13 @@ class EmbeddingTable:
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
         kept = {name: getattr(self, name)[mask] for name in ARRAYS}
-        return EmbeddingTable(**kept, manifest=self.manifest, model=self.model)
+        return EmbeddingTable(**kept, manifest=self.manifest, model=self.model, feeding=self.feeding)
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
         """Put the rows of `other` behind the rows of this table.
 
         Raises:
-            TableError: the tables differ in embedding size, model, kind of ids or manifest, or share a
+            TableError: the tables differ in embedding size, model, feeding, kind of ids or manifest, or share a
                 tracklet id.
         """
         require_comparable(self, other)
@@ -122,6 +125,7 @@ class EmbeddingTable:
             **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS},
             manifest=self.manifest,
             model=self.model if self.model == other.model else None,
+            feeding=self.feeding if self.feeding == other.feeding else None,
         )
 
     def _check_embeddings(self) -> None:
@@ -159,7 +163,7 @@ def require_comparable(query: EmbeddingTable, gallery: EmbeddingTable) -> None:
     """Refuse two tables that no cosine can compare.
 
     Raises:
-        TableError: the embedding sizes differ, or different models made them.
+        TableError: the embedding sizes differ, or different models made them, or one model that was fed differently.
     """
     sizes = query.embeddings.shape[1], gallery.embeddings.shape[1]
     if sizes[0] != sizes[1]:
@@ -172,6 +176,9 @@ def require_comparable(query: EmbeddingTable, gallery: EmbeddingTable) -> None:
             "embeddings of two tables must come from one model; "
             f"got the sha256 {query.model} and {gallery.model} (extract both with the same weights)"
         )
+    if query.feeding is not None and gallery.feeding is not None and query.feeding != gallery.feeding:
+        found = "; ".join(feeding_differences(query.feeding, gallery.feeding))
+        raise TableError(f"embeddings of two tables must come from clips of one kind; got {found} (embed one anew)")
 
 
 def platform_counts(table: EmbeddingTable) -> str:
@@ -189,7 +196,11 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
     if not isinstance(table, EmbeddingTable):
         raise SettingError(f"save_table takes a path and an EmbeddingTable; the second is {kind_of(table)}")
     arrays = {name: getattr(table, name) for name in ARRAYS}
-    texts = {"manifest": table.manifest, "model": table.model}
+    texts = {
+        "manifest": table.manifest,
+        "model": table.model,
+        "feeding": None if table.feeding is None else table.feeding.to_text(),
+    }
     arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
     write_atomically(path, npz_pieces(arrays))
 
@@ -222,7 +233,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         SettingError: the path is none.
     """
     path = path_of(path, "a table")
-    arrays = read_npz(path, (*ARRAYS, "manifest", "model"), mapped="embeddings")
+    arrays = read_npz(path, (*ARRAYS, "manifest", "model", "feeding"), mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
@@ -235,8 +246,14 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
             "tracklet_ids": arrays["tracklet_ids"],
         }
         _check_types(converted)
-        return EmbeddingTable(**converted, manifest=_as_text("manifest", arrays), model=_as_text("model", arrays))
-    except TableError as refusal:
+        fed = _as_text("feeding", arrays)
+        return EmbeddingTable(
+            **converted,
+            manifest=_as_text("manifest", arrays),
+            model=_as_text("model", arrays),
+            feeding=None if fed is None else read_feeding(fed),
+        )
+    except (TableError, CheckpointError) as refusal:
         raise TableError(f"{path}: {refusal}") from None
 
 

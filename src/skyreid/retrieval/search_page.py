@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import TableError
+from skyreid.feeding import Feeding
 from skyreid.retrieval.contact_sheet import write_contact_sheet
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.retrieval.ranked_list import RankedTracklet
@@ -29,6 +30,8 @@ class Found:
     """The platform that was searched; None = both."""
     model: str | None
     """sha256 of the weights that made the embeddings; None = unknown."""
+    feeding: Feeding | None
+    """How those weights were fed; None = unknown."""
 
 
 def search_tracklet(
@@ -71,6 +74,7 @@ def search_tracklet(
         sightings=tuple(find_sighting(tracklets[one], manifest, files) for one in found_ids),
         target=platform,
         model=table.model,
+        feeding=table.feeding,
     )
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from skyreid.clips.clip_choice import TestChoice
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.evaluation.results.scored_tables import ScoredTables
+from skyreid.feeding import TestChoice
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
 

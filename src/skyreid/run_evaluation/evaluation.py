@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from skyreid.atomic_file import write_atomically
-from skyreid.clips.clip_choice import TestChoice
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.evaluation.results.result_file import write_result
 from skyreid.evaluation.results.result_tables import to_latex, to_markdown
 from skyreid.evaluation.results.scored_tables import ScoredTables, score_tables
 from skyreid.evaluation.results.slices import columns_of
+from skyreid.feeding import TestChoice
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal
@@ -81,7 +81,7 @@ def evaluate_run(
     """
     run = open_finished_run(folder, data_root=data_root)
     out = folder / "evaluation" if out is None else out
-    samplings: list[TestChoice] = [run.config.extraction.sampling]
+    samplings: list[TestChoice] = [run.embedder.feeding.sampling]
     if all_frames and "all-frames" not in samplings:
         samplings.append("all-frames")
     directions = tuple(
@@ -115,7 +115,7 @@ def _directions(
             asking,
             searched,
             direction,
-            facts=run.facts(sampling),
+            facts=run.facts(),
             columns=columns_of(asking, run.tracklets),
             progress=progress,
         )

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 from skyreid.checkpoint import read_checkpoint, weights_sha256
-from skyreid.clips.clip_choice import TestChoice
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import Json, from_json
 from skyreid.datasets import read_benchmark
@@ -16,12 +15,13 @@ from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, DatasetError
 from skyreid.evaluation.results.scored_tables import KnownFacts
+from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
+from skyreid.feeding import TestChoice
 from skyreid.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.tracklet import Tracklet
 from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.finishing import embed_test_set
 from skyreid.training.two_stage_config import TwoStageConfig
 
 
@@ -73,7 +73,7 @@ class FinishedRun:
         simulated = read_manifest(self._manifest_path).info.get("simulated")
         return simulated if isinstance(simulated, bool) else None
 
-    def facts(self, sampling: TestChoice) -> KnownFacts:
+    def facts(self) -> KnownFacts:
         """For the protocol card."""
         seed, commit, data = (self.provenance.get(name) for name in ("seed", "commit", "data_sha256"))
         return KnownFacts(
@@ -81,8 +81,6 @@ class FinishedRun:
             data_sha256=None if data is None else str(data),
             split=str(self.config.split),
             simulated=self.is_simulated,
-            sampling=sampling,
-            clip_length=self.config.extraction.clip_length,
             flip=False,
             checkpoint_rule="last epoch",
             model=self.config.method if isinstance(self.config, BaselineConfig) else "vsla-clip",
@@ -96,7 +94,7 @@ class FinishedRun:
         Raises:
             MissingFrameError: a frame is missing or unreadable.
         """
-        if sampling == self.config.extraction.sampling:
+        if sampling == self.embedder.feeding.sampling:
             paths = [self.folder / "query.npz", self.folder / "gallery.npz"]
         else:
             paths = [cache / f"query.{sampling}.npz", cache / f"gallery.{sampling}.npz"]
@@ -109,13 +107,10 @@ class FinishedRun:
         return all(path.exists() and load_table(path).model == self._weights_sha256 for path in paths)
 
     def _embed(self, sampling: TestChoice, paths: list[Path], progress: Progress) -> None:
-        encoder = self.embedder.encoder
-        bank = FrameBank(encoder.image_size, capacity_bytes=0)
-        extraction = replace(self.config.extraction, sampling=sampling)
-        tables = embed_test_set(
-            encoder, self.benchmark, bank, Workers(precision="float32"), extraction, progress=progress
-        )
-        for path, table in zip(paths, tables, strict=True):
+        feeding = self.embedder.feeding.taking(sampling=sampling)
+        bank, workers = FrameBank(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
+        for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
+            table = embed_tracklets(self.embedder.encoder, tracklets, bank, workers, feeding, progress=progress)
             save_table(path, replace(table, model=self._weights_sha256))
 
     @cached_property

@@ -174,16 +174,16 @@ def _attention(run: FinishedRun, examples: Sequence[RankedExample]) -> list[Atte
         return []
     bank = FrameBank(encoder.image_size, capacity_bytes=0)
     device = next(encoder.parameters()).device
-    extraction = run.config.extraction
+    feeding = run.embedder.feeding
     strips = []
     for example in examples[:: max(1, len(examples) // _ATTENTION_STRIPS)][:_ATTENTION_STRIPS]:
         length = len(example.query.frames)
-        positions = TEST_CLIPS[extraction.sampling](length, extraction.clip_length)[0]
+        positions = TEST_CLIPS[feeding.sampling](length, feeding.clip_length)[0]
         seen = replace(example.query, frames=tuple(example.query.frames[position] for position in positions))
         frames = np.stack([bank.frame(frame) for frame in seen.frames]).transpose(0, 3, 1, 2)
         maps = attention_rollout(
             encoder,
-            normalize(torch.from_numpy(np.ascontiguousarray(frames))[None].to(device)),
+            normalize(torch.from_numpy(np.ascontiguousarray(frames))[None].to(device), feeding.normalization),
             torch.tensor([seen.platform.number], device=device),
         )
         strips.append(AttentionStrip(tracklet=seen, maps=maps[0].cpu().double().numpy()))

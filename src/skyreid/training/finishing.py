@@ -8,7 +8,7 @@ from torch import nn
 
 from skyreid.checkpoint import provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.config_json import Json
+from skyreid.config_json import Json, to_json
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.distributed import Workers
@@ -75,7 +75,7 @@ def finish_run(
         write_checkpoint(
             folder,
             weights=model.state_dict(),
-            config={**facts.model, "training": facts.training},
+            config={**facts.model, "feeding": to_json(extraction.feeding_of(encoder)), "training": facts.training},
             provenance={
                 **provenance_of_this_run(
                     seed=facts.seed, world_size=workers.world_size, data_sha256=data_sha256(benchmark.tracklets)
@@ -102,7 +102,16 @@ def embed_test_set(
 ) -> tuple[EmbeddingTable, EmbeddingTable]:
     """Embed query and gallery with an encoder in evaluation mode, on `workers.device`."""
     query, gallery = (
-        embed_tracklets(encoder, tracklets, bank, workers, extraction, progress=progress)
+        embed_tracklets(
+            encoder,
+            tracklets,
+            bank,
+            workers,
+            extraction.feeding_of(encoder),
+            batch_size=extraction.batch_size,
+            threads=extraction.threads,
+            progress=progress,
+        )
         for tracklets in (benchmark.query, benchmark.gallery)
     )
     return query, gallery

@@ -26,6 +26,7 @@ from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.distributed import Precision, Workers
 from skyreid.errors import CheckpointError
+from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.models.clip_pair import BARE, ClipPair
 from skyreid.models.identity_prompt import END, START
 from skyreid.models.image_tower import ImageTowerConfig
@@ -122,12 +123,14 @@ def pretrain(
     workers = Workers(precision=config.precision)
     metrics = _train(pair, config, workers, photos, frames, sentences, shown, progress)
     metrics["retrieval"] = _retrieval(pair, photos, frames, sentences, held_out)
+    feeding = Feeding(clip_length=PAPER_CLIP_LENGTH, image_size=config.model.image.image_size, needs_platform=False)
     write_checkpoint(
         out,
         weights={name: tensor.half() for name, tensor in pair.state_dict().items()},
         config={
             "kind": "clip-pair",
             "model": to_json(config.model),
+            "feeding": to_json(feeding),
             "vocabulary": len(sentences.words),
             "words": list(sentences.words),
             "pretraining": to_json(config),

@@ -29,6 +29,7 @@ def read(calibration, gallery, query, *, platform: Platform | None = Platform.AE
         search(gallery, query, platform=platform, top_k=5),
         calibration,
         model=model,
+        feeding=None,
         query_platform=Platform.GROUND,
         gallery_platform=platform,
         ranker="cosine",

@@ -17,15 +17,18 @@ from skyreid.evaluation.calibration.calibration import (
     save_calibration,
 )
 from skyreid.evaluation.pairs.pair_scores import pair_scores
+from skyreid.feeding import Feeding
 from tests.evaluation.pairs.pair_loops import crowd, loops, table, tables
 
 MODEL, OTHER_MODEL = "a" * 64, "b" * 64
+FED = Feeding(clip_length=8, image_size=(64, 32), needs_platform=False)
 
 
 @pytest.fixture(scope="module")
 def two_crowds():
     generator = np.random.default_rng(2)
-    return crowd(generator, 300, 80, model=MODEL), crowd(generator, 700, 80, first_id=300, model=MODEL)
+    made = crowd(generator, 300, 80, model=MODEL), crowd(generator, 700, 80, first_id=300, model=MODEL)
+    return replace(made[0], feeding=FED), replace(made[1], feeding=FED)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def test_more_people_in_the_gallery_are_more_chances_to_be_taken_for_somebody():
     closest[query.pids[:, np.newaxis] == large.pids] = -1
     assert np.mean([fitted.is_in_gallery(row) for row in closest]) > 0.3
     known = replace(fitted, model=MODEL)
-    (warning,) = check_use(known, model=MODEL, protocol="cross-camera", ranker="cosine", gallery_size=2940)
+    (warning,) = check_use(known, **(USED | {"protocol": "cross-camera", "gallery_size": 2940}))
     assert warning == (
         f"the calibration was fitted on galleries of {fitted.gallery.gallery_size} entries and is used on 2,940: "
         "people who are not there are taken for somebody more often than 0.1, about 0.79 if each entry looks alike "
@@ -102,7 +105,7 @@ def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
     ("edit", "message"),
     [
         (lambda c: c.pop("format"),
-         "not a file of the format 'skyreid calibration 1'; make one by 'skyreid calibrate'"),
+         "not a file of the format 'skyreid calibration 2'; make one by 'skyreid calibrate'"),
         (lambda c: c["calibration"].pop("ranker"), "calibration: Calibration lacks ranker"),
         (lambda c: c["calibration"].update(date=1), "calibration: Calibration has no field date"),
         (lambda c: c["calibration"]["pair"].update(threshold="0.5"),
@@ -142,7 +145,7 @@ def test_a_file_that_is_none_is_refused(tmp_path):
         load_calibration(tmp_path / "cal.json")
 
 
-USED = {"model": MODEL, "protocol": "ground-to-aerial", "ranker": "cosine", "gallery_size": 300}
+USED = {"model": MODEL, "feeding": FED, "protocol": "ground-to-aerial", "ranker": "cosine", "gallery_size": 300}
 
 
 def test_the_same_use_is_no_reason_to_warn(calibration):
@@ -158,6 +161,9 @@ def test_the_same_use_is_no_reason_to_warn(calibration):
         ({"model": None},
          "the calibration was fitted on model aaaaaaaaaaaa and is used on an unknown model: "
          "nobody can tell whether they are the same"),
+        ({"feeding": replace(FED, clip_length=4, sampling="all-frames")},
+         "the calibration was fitted on clips of one kind and is used on those of another: "
+         "clip length 8 and 4; sampling one-clip and all-frames; fit one on these"),
         ({"protocol": "aerial-to-ground"},
          "the calibration was fitted on ground-to-aerial and is used on aerial-to-ground: "
          "similarities differ between directions; fit one for each"),

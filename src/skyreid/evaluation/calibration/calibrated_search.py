@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skyreid.evaluation.calibration.calibration import Calibration, check_use
+from skyreid.feeding import Feeding
 from skyreid.retrieval.search import Ranking
 from skyreid.tracklet import Platform
 
@@ -69,6 +70,7 @@ def calibrate_ranking(
     calibration: Calibration,
     *,
     model: str | None,
+    feeding: Feeding | None,
     query_platform: Platform,
     gallery_platform: Platform | None,
     ranker: str,
@@ -79,6 +81,7 @@ def calibrate_ranking(
         ranking: what `search` found.
         calibration: what its similarities mean.
         model: sha256 of the weights of the embeddings; None = unknown.
+        feeding: how those weights were fed; None = unknown.
         query_platform: of the tracklet that asked.
         gallery_platform: that was searched; None = both, which is like "cross-camera".
         ranker: name of what made the similarities.
@@ -90,6 +93,13 @@ def calibrate_ranking(
         probabilities=tuple(calibration.probabilities(ranking.similarities).tolist()),
         is_in_gallery=calibration.is_in_gallery(ranking.similarities),
         warnings=tuple(
-            check_use(calibration, model=model, protocol=protocol, ranker=ranker, gallery_size=ranking.num_searched)
+            check_use(
+                calibration,
+                model=model,
+                feeding=feeding,
+                protocol=protocol,
+                ranker=ranker,
+                gallery_size=ranking.num_searched,
+            )
         ),
     )

@@ -45,6 +45,7 @@ from skyreid.evaluation.pairs.thresholds import (
     unresolvable,
 )
 from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.feeding import Feeding, feeding_differences
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
@@ -53,7 +54,7 @@ from skyreid.retrieval.ranker import Ranker
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
 PRIOR = 0.01
 _MUCH_LARGER = 2
-_FORMAT = "skyreid calibration 1"
+_FORMAT = "skyreid calibration 2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,8 @@ class Calibration:
     ranker: str
     model: str | None
     """sha256 of the weights that made the embeddings; None = the tables did not say."""
+    feeding: Feeding | None
+    """How those weights were fed; None = the tables did not say."""
     same_pairs: int
     different_pairs: int
     pair: OperatingPoint
@@ -189,6 +192,7 @@ def fit_calibration(
         protocol=protocol.name,
         ranker=ranker.name,
         model=query.model or gallery.model,
+        feeding=query.feeding or gallery.feeding,
         same_pairs=counts.same.size,
         different_pairs=counts.num_different,
         pair=operating_point(counts, false_positive_rate),
@@ -218,13 +222,20 @@ def _gallery_point(counts: PairCounts, rate: float) -> GalleryPoint:
 
 
 def check_use(
-    calibration: Calibration, *, model: str | None, protocol: str, ranker: str, gallery_size: int | None = None
+    calibration: Calibration,
+    *,
+    model: str | None,
+    feeding: Feeding | None,
+    protocol: str,
+    ranker: str,
+    gallery_size: int | None = None,
 ) -> list[str]:
     """Say in which respects a calibration is used on something else than it was fitted on; nothing to say is [].
 
     Args:
         calibration: what is used.
         model: sha256 of the weights of the embeddings that it is used on; None = unknown.
+        feeding: how those weights were fed; None = unknown.
         protocol: name of the direction that it is used in.
         ranker: name of what made the similarities.
         gallery_size: entries that a query is compared with; None = nobody is looked for in a gallery.
@@ -239,6 +250,11 @@ def check_use(
         warnings.append(
             f"the calibration was fitted on {_model(calibration.model)} and is used on {_model(model)}: "
             "its thresholds and probabilities say nothing about this model; fit one on it"
+        )
+    elif calibration.feeding is not None and feeding is not None and feeding != calibration.feeding:
+        warnings.append(
+            "the calibration was fitted on clips of one kind and is used on those of another: "
+            f"{'; '.join(feeding_differences(calibration.feeding, feeding))}; fit one on these"
         )
     if protocol != calibration.protocol:
         warnings.append(

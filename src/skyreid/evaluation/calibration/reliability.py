@@ -147,6 +147,7 @@ def reliability(
     warnings = check_use(
         calibration,
         model=query.model or gallery.model,
+        feeding=query.feeding or gallery.feeding,
         protocol=protocol.name,
         ranker=ranker.name,
         gallery_size=round(counts.num_different / strangers.size),

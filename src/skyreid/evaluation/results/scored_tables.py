@@ -24,8 +24,6 @@ class KnownFacts:
     data_sha256: str | None = None
     split: str | None = None
     simulated: bool | None = None
-    sampling: str | None = None
-    clip_length: int | None = None
     flip: bool | None = None
     checkpoint_rule: CheckpointRule | None = None
     model: str | None = None
@@ -92,10 +90,13 @@ def score_tables(
         ProtocolError: nobody to ask, nobody to search, or no query with a match.
     """
     scores = evaluate(query, gallery, protocol, ranker=ranker, progress=progress)
+    fed = query.feeding or gallery.feeding
     card = replace(
         ProtocolCard.of(protocol, ranker=ranker),
         tables_sha256=tables_sha256(query, gallery),
         model_sha256=query.model,
+        sampling=None if fed is None else fed.sampling,
+        clip_length=None if fed is None else fed.clip_length,
         **vars(facts or KnownFacts()),
     )
     slices = slice_scores(scores, query.pids, columns or {}, rng=np.random.default_rng(0))
