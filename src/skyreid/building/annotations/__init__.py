@@ -24,6 +24,8 @@ FORMATS: dict[str, Callable[[Path, AnnotatedVideo], TrackedBoxes]] = {
 }
 """Name to reader; `CVAT for video` is "cvat"."""
 
+MAX_PERSON = 2**31 - 1
+
 
 def read_annotations(
     path: Path,
@@ -51,6 +53,10 @@ def read_annotations(
     tracked = FORMATS[format or detect_format(path)](path, video)
     if identities is None:
         return tracked
-    if identities == SHARED and any(0 in people for people in tracked.frames.values()):
-        raise SourceError(f"{path}: people who are the same in every video are numbered from 1; got 0. Renumber them")
+    numbers = {number for people in tracked.frames.values() for number in people}
+    if identities == SHARED and not (min(numbers) >= 1 and max(numbers) <= MAX_PERSON):
+        raise SourceError(
+            f"{path}: people who are the same in every video are numbered from 1 to {MAX_PERSON}; got {min(numbers)} "
+            f"to {max(numbers)}. Renumber them"
+        )
     return replace(tracked, identified=identities == SHARED, identities_because=because)

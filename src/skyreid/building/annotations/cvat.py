@@ -190,7 +190,7 @@ def _read_meta(meta: Element, task: _Task, video: AnnotatedVideo, boxes: BoxColl
     size = about.findtext("size")
     if not size or about.tag == "job":
         return
-    frames = whole(size, "size", where, least=0)
+    frames = whole(size, "size", where, least=1)
     # A task may be a part of its video; `stop_frame` is not asked, since some programs count one more.
     last = task.start + task.step * (frames - 1)
     if last > video.last_index:

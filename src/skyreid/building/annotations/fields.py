@@ -8,7 +8,7 @@ from stat import S_ISREG
 
 from skyreid.errors import SourceError
 
-MAX_BYTES = 2**29
+MAX_BYTES = 2**28
 """Of one file of annotations: what is read becomes several times as much memory."""
 
 

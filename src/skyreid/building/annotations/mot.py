@@ -1,12 +1,16 @@
 """MOTChallenge files: `frame,id,left,top,width,height,...`, frames and pixels counted from 1."""
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from decimal import Context, Decimal
 from math import isfinite
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
 
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
@@ -20,6 +24,7 @@ from skyreid.building.annotations.mot_dialects import (
     TEN,
     UNKNOWN,
     Dialect,
+    Rows,
     boxmot_dialect,
     cvat_dialect,
     dialect_of,
@@ -59,25 +64,23 @@ def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> Track
     """
     boxes = BoxCollector(path, video, first_frame=1)
     _compare_sequence(path, video, boxes)
-    texts = [(where, split_row(line)) for where, line in read_lines(path)]
-    if not texts:
-        raise SourceError(f"{path}: must hold annotations; it is empty")
-    rows = [(where, _numbers(fields, len(texts[0][1]), where)) for where, fields in texts]
-    dialect = _dialect(format, path, rows)
-    if dialect.people is None and not dialect.has_flag and len(rows[0][1]) == NINE:
+    lines = read_lines(path)
+    rows = _rows(path, lines)
+    dialect = _dialect(format, path, rows, [where for where, _ in lines])
+    if dialect.people is None and not dialect.has_flag and rows.shape[1] == NINE:
         boxes.warn(f"{path}: nothing in it says which rows are people; all are taken for people")
-    for (where, values), (_, fields) in zip(rows, texts, strict=True):
-        if dialect.has_flag and values[6] == 0:
+    for (where, line), numbers in zip(lines, rows, strict=True):
+        if dialect.has_flag and numbers[6] == 0:
             boxes.leave_out("ignored")
-        elif dialect.people is not None and values[7] not in dialect.people:
+        elif dialect.people is not None and numbers[7] not in dialect.people:
             boxes.leave_out("other-class")
         else:
             boxes.add(
-                whole(values[0], "frame", where, least=1),
-                whole(values[1], "id (-1 in detections, which have no identities)", where, least=0),
-                _box(fields[2:6]),
+                whole(float(numbers[0]), "frame", where, least=1),
+                whole(float(numbers[1]), "id (-1 in detections, which have no identities)", where, least=0),
+                _box(split_row(line)[2:6]),
                 where,
-                visible=_visible(dialect, values, where),
+                visible=_visible(dialect, numbers, where),
             )
     is_shared = _is_shared(path)
     return boxes.finish(
@@ -164,20 +167,30 @@ def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) ->
         return
 
 
-def _dialect(format: str, path: Path, rows: Sequence[tuple[str, list[float]]]) -> Dialect:
-    if len(rows[0][1]) != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
-        raise SourceError(f"{rows[0][0]}: {format} has {NINE} columns; got {len(rows[0][1])}")
+def _rows(path: Path, lines: Sequence[tuple[str, str]]) -> Rows:
+    if not lines:
+        raise SourceError(f"{path}: must hold annotations; it is empty")
+    columns = len(split_row(lines[0][1]))
+    numbers = array("d")
+    for where, line in lines:
+        numbers.extend(_numbers(split_row(line), columns, where))
+    return np.frombuffer(numbers).reshape(-1, columns)
+
+
+def _dialect(format: str, path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
+    if rows.shape[1] != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
+        raise SourceError(f"{places[0]}: {format} has {NINE} columns; got {rows.shape[1]}")
     if format == "boxmot":
         return boxmot_dialect(rows)
     if format == "cvat-mot":
         return cvat_dialect(path)
-    return NAMED[format] or dialect_of(path, rows)
+    return NAMED[format] or dialect_of(path, rows, places)
 
 
-def _visible(dialect: Dialect, values: Sequence[float], where: str) -> float | None:
+def _visible(dialect: Dialect, numbers: Float64[np.ndarray, " column"], where: str) -> float | None:
     if dialect.share_visible is None:
         return None
-    seen = dialect.share_visible(values[8])
+    seen = dialect.share_visible(float(numbers[8]))
     return None if seen is None else share(seen, "visibility (-1 = unknown)", where)
 
 

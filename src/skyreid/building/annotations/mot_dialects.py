@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float64
+
 from skyreid.building.annotations.collecting import is_person
 from skyreid.building.annotations.fields import read_lines
 from skyreid.errors import SourceError
@@ -21,8 +24,8 @@ LABELS_FILE = "labels.txt"
 _MOT_CLASSES = range(1, 14)
 _UAVDT_OUT_OF_VIEW, _UAVDT_OCCLUSION, _UAVDT_CATEGORY = range(1, 4), range(1, 5), range(1, 4)
 
-Row = tuple[str, Sequence[float]]
-"""Place in the file, for messages, and the numbers."""
+Rows = Float64[np.ndarray, "row column"]
+"""All numbers of a file; NaN stands nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,26 +88,31 @@ def cvat_dialect(path: Path) -> Dialect:
     )
 
 
-def boxmot_dialect(rows: Sequence[Row]) -> Dialect:
+def boxmot_dialect(rows: Rows) -> Dialect:
     """Tell whether the classes are those of COCO plus 1, as BoxMOT writes them, or COCO's own, which begin with 0."""
-    person = 0 if any(values[7] == 0 for _, values in rows) else PEDESTRIAN
+    person = 0 if (rows[:, 7] == 0).any() else PEDESTRIAN
     return Dialect(
         words=f"BoxMOT's results (confidence, class {person} = person, index of the detection)",
         people=frozenset({person}),
     )
 
 
-def dialect_of(path: Path, rows: Sequence[Row]) -> Dialect:
+def dialect_of(path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
     """Tell who wrote rows of 9 columns, or of 10 that are not VisDrone's.
+
+    Args:
+        path: of the file.
+        rows: its numbers.
+        places: of the rows in the file, for messages.
 
     Raises:
         SourceError: it could be two programs whose columns mean different things, or is one without people.
     """
-    if len(rows[0][1]) == TEN:
+    if rows.shape[1] == TEN:
         return _ten_columns(rows)
     if (path.parent / LABELS_FILE).exists():
-        return _with_labels(path, rows)
-    seventh, classes, ninth = ({values[column] for _, values in rows} for column in (6, 7, 8))
+        return _with_labels(path, rows, places)
+    seventh, classes, ninth = (set(map(float, np.unique(rows[:, column]))) for column in (6, 7, 8))
     if classes == {UNKNOWN} and ninth == {UNKNOWN}:
         return RESULTS
     is_uavdt = (
@@ -125,27 +133,25 @@ def dialect_of(path: Path, rows: Sequence[Row]) -> Dialect:
         return GROUND_TRUTH
     if is_boxmot and not is_truth and not is_uavdt:
         return boxmot_dialect(rows)
-    where, values = rows[0]
     raise SourceError(
-        f"{where}: columns 7 to 9 ({', '.join(f'{value:g}' for value in values[6:])} and so on) could be ground "
+        f"{places[0]}: columns 7 to 9 ({', '.join(f'{value:g}' for value in rows[0, 6:])} and so on) could be ground "
         "truth's flag, class and visibility, BoxMOT's confidence, class and index of the detection, CVAT's flag, label "
         "and 1 - occluded, or something else. If you know, name the format: mot-gt, boxmot, cvat-mot (with labels.txt "
         "beside it), or mot-results, which believes none of them and takes all rows for people"
     )
 
 
-def _ten_columns(rows: Sequence[Row]) -> Dialect:
-    confidences = {values[6] for _, values in rows}
+def _ten_columns(rows: Rows) -> Dialect:
     # MOT15's ground truth: a flag, and the place in the world.
-    has_flag = confidences == {0, 1}
+    has_flag = np.array_equal(np.unique(rows[:, 6]), [0, 1])
     words = "MOTChallenge's 10 columns (flag; the place in the world is not used)" if has_flag else RESULTS.words
     return Dialect(words=words, has_flag=has_flag)
 
 
-def _with_labels(path: Path, rows: Sequence[Row]) -> Dialect:
+def _with_labels(path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
     dialect = cvat_dialect(path)
-    for where, values in rows:
-        flag, label, visibility = values[6:]
+    for where, numbers in zip(places, rows, strict=True):
+        flag, label, visibility = map(float, numbers[6:])
         if flag not in (0, 1) or label < 1 or not label.is_integer() or not 0 <= visibility <= 1:
             raise SourceError(
                 f"{where}: {LABELS_FILE} beside it says that CVAT wrote it, but flag {flag:g}, label {label:g} and "
