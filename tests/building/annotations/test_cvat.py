@@ -329,13 +329,28 @@ def test_what_the_meta_states_is_compared(tmp_path, about, complaint):
     assert "are these the annotations of this video?" in message
 
 
+def test_of_a_projects_tasks_that_of_the_tracks_is_compared(tmp_path):
+    """Kind B1: annotations of another video."""
+    tasks = "".join(
+        f"<task><id>{number}</id><source>{name}</source><original_size><width>{width}</width><height>80</height>"
+        "</original_size></task>"
+        for number, name, width in ((1, "gate.mp4", 100), (2, "drone.mp4", 300))
+    )
+    meta = f"<meta><project><tasks>{tasks}</tasks></project></meta>"
+    tracks = [track(0, box(1), more=more) for more in ('task_id="1"', 'task_id="2"', "")]
+    made = [f"<annotations>{meta}{one}</annotations>" for one in tracks]
+    assert read(tmp_path, made[0], **FILM).frames
+    assert refusal(tmp_path, made[1], **FILM).startswith(", meta, source: is about 'drone.mp4', but the video is 'gate")
+    assert refusal(tmp_path, made[2], **FILM) == ": is of 2 tasks; export each task by itself"
+
+
 def test_a_task_of_a_part_is_told_and_one_of_the_whole_video_is_not(tmp_path):
     """Kind B1: annotations of another length."""
     boxes = track(0, box(1), box(99))
     for about in ("<size>100</size>", "<size>20</size><frame_filter>step=5</frame_filter>"):
         assert not read(tmp_path, with_meta(boxes, about=about), **FILM).warnings
     (warning,) = read(tmp_path, with_meta(boxes, about="<size>40</size><start_frame>10</start_frame>"), **FILM).warnings
-    assert warning.endswith("meta: the task is of 40 frames, up to number 49, and the video has 100")
+    assert warning.endswith("meta: is of 40 frames, up to number 49, and the video has 100")
 
 
 def test_a_frame_that_was_deleted_is_never_filled_in(tmp_path):

@@ -25,6 +25,7 @@ VISIBLE_ATTRIBUTE = "visible"
 """Ours: CVAT itself knows only whether something is occluded, not how much."""
 SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 LABEL = "person"
+_TASK_TAGS = ("frame_filter", "start_frame", "size")
 MIN_OVERLAP = 2
 """Frames with equal boxes that make two tracks one: in a single frame two people may have been given one box."""
 
@@ -64,6 +65,8 @@ class _Task:
     """Frames that stand in the file as images, with people or without."""
     ids: set[str | None] = field(default_factory=set)
     """Of the tasks that the tracks are of."""
+    abouts: dict[str | None, Element] = field(default_factory=dict)
+    """What the file says of its tasks, by their ids."""
 
 
 def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
@@ -91,17 +94,14 @@ def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     task = _Task()
     for element in _elements(path):
         match element.tag:
-            case "original_size":
-                video.check_size(element.findtext("width"), element.findtext("height"), f"{path}, original_size")
             case "meta":
-                _read_meta(element, task, video, boxes, path)
+                _read_meta(element, task)
             case "track":
                 task.ids.add(element.get("task_id"))
                 _read_track(element, tracks, task, video, boxes, path)
             case _:
                 _read_image(element, tracks, task, video, boxes, path)
-    if len(task.ids) > 1:
-        raise SourceError(f"{path}: holds the tracks of {len(task.ids)} tasks; export each task by itself")
+    _compare(task, video, boxes, path)
     for track in tracks.values():
         if track.is_interpolated:
             boxes.expect(sum(last - first - 1 for first, last in _gaps(track)))
@@ -146,7 +146,7 @@ def write_cvat(path: Path, tracked: TrackedBoxes, *, num_frames: int) -> None:
 
 
 def _elements(path: Path) -> Iterator[Element]:
-    """Give `original_size`, `meta` and each `track` and `image` when it is complete, and forget it: files are large."""
+    """Give `meta` and each `track` and `image` when it is complete, and forget those: files are large."""
     check_readable(path)
     try:
         with path.open("rb") as file:
@@ -155,9 +155,9 @@ def _elements(path: Path) -> Iterator[Element]:
             if root.tag != "annotations":
                 raise SourceError(f"{path}: must be CVAT's XML, which begins with <annotations>; got <{root.tag}>")
             for event, element in events:
-                if event == "end" and element.tag in ("original_size", "meta", "track", "image"):
+                if event == "end" and element.tag in ("meta", "track", "image"):
                     yield element
-                    if element.tag != "original_size":
+                    if element.tag != "meta":
                         element.clear()
     except OSError as error:
         raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
@@ -169,29 +169,38 @@ def _elements(path: Path) -> Iterator[Element]:
         raise SourceError(f"{path}: must be XML; {error}") from error
 
 
-def _read_meta(meta: Element, task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path) -> None:
-    """Hold what the file says of its video against it; a project says it of several tasks, and is refused later."""
-    where = f"{path}, meta"
-    task.lists_every_frame = meta.find("dumped") is not None
+def _read_meta(meta: Element, task: _Task) -> None:
+    task.lists_every_frame |= meta.find("dumped") is not None
     abouts = [element for element in meta.iter() if element.tag in ("task", "job")]
-    names = [source.text for source in meta.iter("source") if source.text]
-    if len(abouts) > 1:
+    # One task may tell things beside its element; a project's tasks do not.
+    task.abouts = {about.findtext("id"): (about if len(abouts) > 1 else meta) for about in abouts or [meta]}
+
+
+def _compare(task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path) -> None:
+    """Hold what the file says of its task's video against it; keeps which frames the task has."""
+    if len(task.ids) > 1:
+        raise SourceError(f"{path}: holds the tracks of {len(task.ids)} tasks; export each task by itself")
+    own = task.abouts.get(next(iter(task.ids), None))
+    about = next(iter(task.abouts.values())) if len(task.abouts) == 1 else own
+    if about is None:
+        if task.abouts:
+            raise SourceError(f"{path}: is of {len(task.abouts)} tasks; export each task by itself")
         return
-    boxes.warn(video.check_name(names, f"{where}, source"))
-    for deleted in meta.iter("deleted_frames"):
+    where = f"{path}, meta"
+    boxes.warn(video.check_name([source.text for source in about.iter("source") if source.text], f"{where}, source"))
+    for size in about.iter("original_size"):
+        video.check_size(size.findtext("width"), size.findtext("height"), f"{path}, original_size")
+    for deleted in about.iter("deleted_frames"):
         words = " ".join(deleted.itertext()).replace(",", " ").split()
         task.deleted |= {whole(word, "a deleted frame", where, least=0) for word in words}
-    if not abouts:
-        return
-    about = abouts[0]
-    if match := re.fullmatch(r"\s*step\s*=\s*(\d{1,9})\s*", about.findtext("frame_filter") or ""):
+    told = {tag: next((found.text for found in about.iter(tag) if found.text), None) for tag in _TASK_TAGS}
+    if match := re.fullmatch(r"\s*step\s*=\s*(\d{1,9})\s*", told["frame_filter"] or ""):
         task.step = max(1, int(match[1]))
-    task.start = whole(about.findtext("start_frame") or 0, "start_frame", where, least=0)
-    size = about.findtext("size")
-    if not size or about.tag == "job":
+    task.start = whole(told["start_frame"] or 0, "start_frame", where, least=0)
+    if told["size"] is None:
         return
-    frames = whole(size, "size", where, least=1)
-    # A task may be a part of its video; `stop_frame` is not asked, since some programs count one more.
+    frames = whole(told["size"], "size", where, least=1)
+    # A task or job may be a part of its video; `stop_frame` is not asked, since some programs count one more.
     last = task.start + task.step * (frames - 1)
     if last > video.last_index:
         raise SourceError(
@@ -199,7 +208,7 @@ def _read_meta(meta: Element, task: _Task, video: AnnotatedVideo, boxes: BoxColl
             f"{video.length}; {OTHER_VIDEO}"
         )
     if not video.has_length(last + task.step) and not video.has_length(last + 1):
-        boxes.warn(f"{where}: the task is of {frames} frames, up to number {last}, and the video has {video.length}")
+        boxes.warn(f"{where}: is of {frames} frames, up to number {last}, and the video has {video.length}")
 
 
 def _read_track(
