@@ -30,7 +30,7 @@ def test_a_source_is_read_from_one_word():
         (
             "a.mp4,platform=ground,camera=C1,fps=3",
             "a source has the keys platform, camera, annotations, format, identities, annotations_of, start_time; "
-            "got 'fps'",
+            "got 'fps'; where it belongs to a name, write \\,fps=",
         ),
         ("a.mp4,camera=C1", "platform is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
@@ -61,11 +61,40 @@ def test_what_cannot_be_a_source_is_refused(text, complaint):
         ("gate 2/left", "a b;c.mp4", "gate_2_left-a_b_c"),
         ("入口", "…mp4", "入口-_mp4"),
         ("..", ".mp4", "_-mp4"),
-        ("x" * 300, "y" * 300 + ".mp4", "x" * 40 + "-" + "y" * 40),
+        ("x" * 300, "y" * 300 + ".mp4", f"{'x' * 31}-0d4e2ca9-{'y' * 31}-9637cfea"),
     ],
 )
 def test_a_name_fits_every_file_system(camera, file, name):
     assert source(file, camera=camera).name == name
+
+
+def test_names_that_agree_in_their_first_forty_characters_stay_apart():
+    """Kind B8: recorders write the place first and the time last."""
+    names = [f"2026-05-04_north-entrance_of_the_main_hall_channel-03_{time}.mp4" for time in ("0900", "1000")]
+    first, second = (source(name) for name in names)
+    check_together([first, second])
+    assert first.name != second.name
+    assert first.name.startswith("C1-2026-05-04_north-entrance_of_th-")
+    assert max(len(first.name), len(second.name)) == len("C1-") + 40
+
+
+def test_commas_and_equals_signs_may_stand_in_names():
+    """Kind B8: a backslash tells a name from a key; `take=2.mp4` alone needs none."""
+    told = "platform=ground,camera=C1"
+    assert parse_source(rf"walk\,take=2.mp4,{told}").path == Path("walk,take=2.mp4")
+    assert parse_source(f"walk, take=2.mp4,{told}").path == Path("walk, take=2.mp4")
+    assert parse_source(f"take=2.mp4,{told}").path == Path("take=2.mp4")
+    read = parse_source(r"a.mp4,platform=ground,camera=gate\,side=left,annotations=b\,c=d=e.txt")
+    assert (read.camera, read.annotations) == ("gate,side=left", Path("b,c=d=e.txt"))
+
+
+def test_the_home_folder_is_found(monkeypatch, tmp_path):
+    """Kind B8: a shell leaves `annotations=~/gt.txt` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    read = parse_source("~/a.mp4,platform=ground,camera=C1,annotations=~/gt.txt")
+    assert (read.path, read.annotations) == (tmp_path / "a.mp4", tmp_path / "gt.txt")
+    with pytest.raises(SourceError, match=r"nobody knows the home folder that '~nobody-at-all/a\.mp4' begins with"):
+        parse_source("~nobody-at-all/a.mp4,platform=ground,camera=C1")
 
 
 @pytest.mark.parametrize(
@@ -74,8 +103,8 @@ def test_a_name_fits_every_file_system(camera, file, name):
         ([], "a build needs at least one source"),
         (
             [source("1/A.mp4"), source("2/a.mp4")],
-            "2/a.mp4 and 1/A.mp4: videos of one camera must differ in their file names, which name their tracklets; "
-            "both give 'C1-a'",
+            "2/a.mp4 and 1/A.mp4: videos of one camera must differ in their file names, by more than signs and the "
+            "ending, since these name their tracklets; both give 'C1-a'",
         ),
         (
             [source("a.mp4", annotations=Path("x")), source("b.mp4", platform=AERIAL, annotations=Path("y"))],

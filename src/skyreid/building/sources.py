@@ -1,5 +1,6 @@
 """What the user brings: a video, the camera that took it, and perhaps who is where in it."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -47,18 +48,23 @@ class Source:
 
 
 def parse_source(text: str) -> Source:
-    """Read `FILE,platform=ground,camera=C1,annotations=gt.txt`, as the command line takes it.
+    r"""Read `FILE,platform=ground,camera=C1,annotations=gt.txt`, as the command line takes it.
+
+    A comma that belongs to a name and stands before something like `take=` is written `\,`; `~` is the home folder.
 
     Raises:
         SourceError: a key is unknown, missing, empty or given twice, the platform is neither of the two, or
             the start time has no time zone.
     """
-    path, *items = re.split(r",(?=\w+=)", text)
+    path, *items = (part.replace("\\,", ",") for part in re.split(r"(?<!\\),(?=\w+=)", text))
     given: dict[str, str] = {}
     for item in items:
         key, _, value = item.partition("=")
         if key not in _KEYS:
-            raise SourceError(f"{text!r}: a source has the keys {', '.join(_KEYS)}; got {key!r}")
+            raise SourceError(
+                f"{text!r}: a source has the keys {', '.join(_KEYS)}; got {key!r}; "
+                f"where it belongs to a name, write \\,{key}="
+            )
         if key in given:
             raise SourceError(f"{text!r}: {key} stands twice")
         given[key] = value
@@ -66,10 +72,10 @@ def parse_source(text: str) -> Source:
         raise SourceError(f"{text!r}: a source begins with its file, as in video.mp4,platform=ground,camera=C1")
     _check_present(given, repr(text), example=f"{path},platform=ground,camera=C1")
     return Source(
-        path=Path(path),
+        path=_from_home(path, repr(text)),
         platform=_platform(given["platform"], repr(text)),
         camera=given["camera"],
-        annotations=Path(given["annotations"]) if "annotations" in given else None,
+        annotations=_from_home(given["annotations"], repr(text)) if "annotations" in given else None,
         **_of_annotations(given, repr(text)),
         start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,
     )
@@ -140,8 +146,8 @@ def check_together(sources: Sequence[Source]) -> None:
         twin = names.setdefault(source.name.casefold(), source)
         if twin is not source:
             raise SourceError(
-                f"{source.path} and {twin.path}: videos of one camera must differ in their file names, which name "
-                f"their tracklets; both give {source.name!r}"
+                f"{source.path} and {twin.path}: videos of one camera must differ in their file names, by more than "
+                f"signs and the ending, since these name their tracklets; both give {source.name!r}"
             )
         if platforms.setdefault(source.camera, source.platform) is not source.platform:
             raise SourceError(f"{source.path}: camera {source.camera!r} cannot be on the ground and in the air")
@@ -220,6 +226,14 @@ def _start_time(text: str, where: str) -> datetime:
     return time
 
 
+def _from_home(path: str, where: str) -> Path:
+    """Take `~` for the home folder, which a shell does at the start of a word only."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"{where}: nobody knows the home folder that {path!r} begins with: {error}") from error
+
+
 def _inside(relative: str, folder: Path, where: str) -> Path:
     # Resolved, since a link leads out as well as `..` does.
     is_plain = not Path(relative).is_absolute() and "\\" not in relative and "\0" not in relative
@@ -229,4 +243,7 @@ def _inside(relative: str, folder: Path, where: str) -> Path:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name)[:_MAX_NAME].strip(".") or "_"
+    plain = re.sub(r"[^\w.-]+", "_", name)
+    if len(plain) > _MAX_NAME:  # names that differ only behind this place stay apart
+        plain = f"{plain[: _MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return plain.strip(".") or "_"
