@@ -21,6 +21,9 @@ def arrays(rows: int = 4, embed: int = 3) -> dict[str, np.ndarray]:
     }
 
 
+PICTURES = np.array([64 * digit for digit in "abcd"], dtype="S64")
+
+
 def table(**changes: object) -> EmbeddingTable:
     return EmbeddingTable(**{**arrays(), **changes})
 
@@ -31,12 +34,14 @@ def assert_same(one: EmbeddingTable, other: EmbeddingTable) -> None:
         assert left.dtype == right.dtype
         assert np.array_equal(left, right)
     assert (one.manifest, one.model, one.feeding) == (other.manifest, other.model, other.feeding)
+    assert (one.pictures is None) == (other.pictures is None)
+    assert one.pictures is None or one.pictures.tolist() == other.pictures.tolist()
 
 
 @pytest.mark.parametrize("manifest", [None, "street/manifest.jsonl"])
 @pytest.mark.parametrize("ids", [np.array(["a", "ß", "c", "d"]), np.array([9, 7, 8, 1])])
 def test_a_saved_table_loads_as_it_was(tmp_path, manifest, ids):
-    known = {} if manifest is None else {"manifest": manifest, "model": "5" * 64, "feeding": FED}
+    known = {} if manifest is None else {"manifest": manifest, "model": "5" * 64, "feeding": FED, "pictures": PICTURES}
     saved = table(tracklet_ids=ids, **known)
     save_table(tmp_path / "table.npz", saved)
     assert_same(load_table(tmp_path / "table.npz"), saved)
@@ -76,7 +81,7 @@ def test_unit_embeddings_have_length_one_and_are_made_once():
 
 
 def test_selecting_and_concatenating_gives_the_table_back():
-    whole = table(manifest="m", model="5" * 64)
+    whole = table(manifest="m", model="5" * 64, pictures=PICTURES)
     first = np.array([True, True, False, False])
     assert_same(whole.select(first).concatenate(whole.select(~first)), whole)
 

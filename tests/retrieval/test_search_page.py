@@ -89,8 +89,8 @@ def test_a_manifest_that_is_gone_is_named(make_table, tmp_path):
 def test_a_table_of_tracklets_that_its_manifest_no_longer_lists_is_refused(make_table, tmp_path):
     table = make_table(names=("asked", "built-anew"))
     message = (
-        f"{tmp_path / 'manifest.jsonl'} does not list tracklet 'built-anew' of {table}: "
-        "embed the folder again by 'skyreid embed'"
+        f"{table}, beside {tmp_path / 'manifest.jsonl'}: every tracklet of a table must stand in its manifest; "
+        "'built-anew' does not; embed the folder again by 'skyreid embed'"
     )
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
         search_tracklet(table, "asked", platform=None, top_k=3)

@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from skyreid.checkpoint import weights_sha256
-from skyreid.errors import CheckpointError, DatasetError
+from skyreid.datasets import read_benchmark
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
+from skyreid.errors import ChangedFrameError, CheckpointError, DatasetError
 from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.pretrained.tiny_clip import TINY_CLIP
@@ -59,12 +63,15 @@ def test_the_result_is_the_score_that_training_printed(evaluation, run):
     assert result.scores["mAP"].low < metrics["mAP"] < result.scores["mAP"].high
 
 
-def test_the_card_says_what_the_run_knows(evaluation, run):
+def test_the_card_says_what_the_run_knows(evaluation, run, world):
     card = read_result(run / "evaluation" / GROUND_COSINE).card
     provenance = json.loads((run / "checkpoint" / "provenance.json").read_text())
     assert (card.dataset, card.split, card.clip_length, card.flip) == ("g2a-vreid", "0", 4, False)
     assert (card.checkpoint_rule, card.simulated, card.seed) == ("last epoch", True, 0)
-    assert (card.data_sha256, card.commit) == (provenance["data_sha256"], provenance["commit"])
+    benchmark = hash_benchmark(read_benchmark("g2a-vreid", world))
+    tested = data_sha256((*benchmark.query, *benchmark.gallery))
+    assert (card.data_sha256, card.commit) == (tested, provenance["commit"])
+    assert provenance["data_sha256"] == data_sha256(benchmark.tracklets)
     assert card.not_stated() == [] or card.commit is None
 
 
@@ -121,6 +128,33 @@ def test_another_benchmark_is_not_taken_for_that_of_the_training(run, tmp_path):
     ):
         evaluate_run(run, tmp_path / "out", data_root=tmp_path / "others")
     assert not (tmp_path / "out").exists()
+
+
+def test_tables_of_other_weights_are_made_again_not_mixed(evaluation, run, tmp_path):
+    """Kind B3 of the hostile hands."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    weights = load_file(copy / "checkpoint/model.safetensors")
+    save_file({name: 1.1 * tensor for name, tensor in weights.items()}, copy / "checkpoint/model.safetensors")
+    (before, *_), (after, *_) = (
+        evaluate_run(folder, tmp_path / folder.parent.name, all_frames=False, rerank=False).directions
+        for folder in (run, copy)
+    )
+    assert before.query.model == weights_sha256(run / "checkpoint")
+    assert after.query.model == after.gallery.model == weights_sha256(copy / "checkpoint") != before.query.model
+    assert not np.array_equal(after.query.embeddings, before.query.embeddings)
+    assert np.array_equal(after.query.pictures, before.query.pictures)
+
+
+def test_a_repainted_crop_is_named_before_anything_is_scored(run, world, tmp_path):
+    """Kind A4: in an exported folder by its manifest, in a benchmark of others by the data hash of the training."""
+    moved = shutil.copytree(world, tmp_path / "moved")
+    crop = sorted((moved / "bbox_test").rglob("*.jpg"))[3]
+    Image.new("RGB", (40, 80), "red").save(crop)
+    with pytest.raises(ChangedFrameError, match=f"{crop.name} was changed"):
+        evaluate_run(run, tmp_path / "out", data_root=moved)
+    (moved / "manifest.jsonl").unlink()
+    with pytest.raises(DatasetError, match="must hold the pictures and people"):
+        evaluate_run(run, tmp_path / "out", data_root=moved)
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path):

@@ -20,7 +20,7 @@ from skyreid.evaluation.results.slices import columns_of
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
-from skyreid.retrieval.manifest_agreement import check_against_manifest
+from skyreid.retrieval.manifest_agreement import with_listed_pictures
 from skyreid.retrieval.query_expansion import QueryExpansion
 from skyreid.retrieval.ranker import Ranker
 from skyreid.retrieval.reranking import KReciprocal
@@ -150,9 +150,8 @@ def evaluate(
     facts, columns = KnownFacts(dataset=dataset, model=model), {}
     if manifest is not None:
         listed = read_manifest(path_of(manifest, "a manifest"))
-        check_against_manifest(asking, listed)
-        check_against_manifest(searched, listed)
-        facts, columns = replace(facts, data_sha256=listed.sha256), columns_of(asking, listed.tracklets)
+        asking, searched = (with_listed_pictures(table, listed) for table in (asking, searched))
+        columns = columns_of(asking, listed.tracklets)
     scored = score_tables(asking, searched, asked, ranker=by, facts=facts, columns=columns, progress=progress)
     evaluation = TableEvaluation(scored=scored)
     if out is not None:

@@ -16,6 +16,7 @@ from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
+from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.distributed import Workers
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.encoder import Encoder
@@ -100,11 +101,13 @@ def embed_tracklets(
     row_of_clip = torch.tensor(rows, dtype=torch.long)
     sums = torch.zeros(len(share), encoder.embed_dim).index_add_(0, row_of_clip, torch.cat(embedded))
     means = sums / torch.bincount(row_of_clip, minlength=len(share))[:, None]
+    pictures = [pictures_sha256(tracklet) for tracklet in tracklets]
     return EmbeddingTable(
         embeddings=workers.gather_rows(means).numpy(),
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
         camids=np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64),
         platforms=np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64),
         tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], dtype=np.str_),
+        pictures=None if None in pictures else np.array(pictures, dtype="S64"),
         feeding=feeding,
     )

@@ -46,6 +46,9 @@ class EmbeddingTable:
     """0 ground, 1 aerial."""
     tracklet_ids: Shaped[np.ndarray, " tracklet"]
     """Strings or integers, unique."""
+    pictures: Shaped[np.ndarray, " tracklet"] | None = None
+    """sha256 of what each tracklet showed, as `data_hash.pictures_sha256` gives it, 64 bytes each; None = unknown: the
+    table is of another program, or of skyreid 0.1."""
     manifest: str | None = None
     """Path of the manifest that lists the frames of these tracklets; None = there are no pictures."""
     model: str | None = None
@@ -54,7 +57,7 @@ class EmbeddingTable:
     """How those weights were fed; None = unknown."""
 
     def __post_init__(self) -> None:
-        _check_types({name: getattr(self, name) for name in ARRAYS})
+        _check_types(self._arrays())
         self._check_embeddings()
         self._check_platforms()
         self._check_tracklet_ids()
@@ -100,7 +103,7 @@ class EmbeddingTable:
 
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
-        kept = {name: getattr(self, name)[mask] for name in ARRAYS}
+        kept = {name: array[mask] for name, array in self._arrays().items()}
         return EmbeddingTable(**kept, manifest=self.manifest, model=self.model, feeding=self.feeding)
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
@@ -121,12 +124,17 @@ class EmbeddingTable:
                 "a table points at one manifest; "
                 f"got {self.manifest!r} and {other.manifest!r} (extract both from one manifest, or set both to None)"
             )
+        mine, others = self._arrays(), other._arrays()
         return EmbeddingTable(
-            **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS},
+            **{name: np.concatenate([mine[name], others[name]]) for name in mine if name in others},
             manifest=self.manifest,
             model=self.model if self.model == other.model else None,
             feeding=self.feeding if self.feeding == other.feeding else None,
         )
+
+    def _arrays(self) -> dict[str, Shaped[np.ndarray, "tracklet ..."]]:
+        pictures = {} if self.pictures is None else {"pictures": self.pictures}
+        return {name: getattr(self, name) for name in ARRAYS} | pictures
 
     def _check_embeddings(self) -> None:
         unusable = np.flatnonzero(~has_direction(self.embeddings))
@@ -195,7 +203,7 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
     path = path_of(path, "the file of a table")
     if not isinstance(table, EmbeddingTable):
         raise SettingError(f"save_table takes a path and an EmbeddingTable; the second is {kind_of(table)}")
-    arrays = {name: getattr(table, name) for name in ARRAYS}
+    arrays = table._arrays()
     texts = {
         "manifest": table.manifest,
         "model": table.model,
@@ -233,7 +241,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         SettingError: the path is none.
     """
     path = path_of(path, "a table")
-    arrays = read_npz(path, (*ARRAYS, "manifest", "model", "feeding"), mapped="embeddings")
+    arrays = read_npz(path, (*ARRAYS, "pictures", "manifest", "model", "feeding"), mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
@@ -245,6 +253,8 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
             "platforms": _as_int64("platforms", arrays["platforms"]),
             "tracklet_ids": arrays["tracklet_ids"],
         }
+        if "pictures" in arrays:
+            converted["pictures"] = arrays["pictures"]
         _check_types(converted)
         fed = _as_text("feeding", arrays)
         return EmbeddingTable(
@@ -269,7 +279,9 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
             raise TableError(f"{name} must be int64; got {arrays[name].dtype}")
     if arrays["tracklet_ids"].dtype.kind not in "Uiu":
         raise TableError(f"tracklet_ids must be strings or integers; got {arrays['tracklet_ids'].dtype}")
-    for name in ARRAYS[1:]:
+    if "pictures" in arrays and arrays["pictures"].dtype != "S64":
+        raise TableError(f"pictures must be 64 hexadecimal digits each (S64); got {arrays['pictures'].dtype}")
+    for name in (name for name in arrays if name != "embeddings"):
         if arrays[name].shape != shape[:1]:
             is_longer = arrays[name].ndim == 1 and arrays[name].size > shape[0] > 0 and name != "tracklet_ids"
             raise TableError(

@@ -1,29 +1,31 @@
 """Whether a table says of its tracklets what their manifest says."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Int64
 
+from skyreid.content_hash import shortened
+from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import TableError
 from skyreid.retrieval.embedding_table import PER_FRAME, EmbeddingTable
+from skyreid.tracklet import Tracklet
+
+_REMEDY = "embed the folder again by 'skyreid embed'"
 
 
 def check_against_manifest(table: EmbeddingTable, manifest: Manifest) -> None:
-    """Refuse a table whose pids, camids or platforms are not those of the manifest.
+    """Refuse a table whose pids, camids, platforms or pictures are not those of the manifest.
 
     The table may hold some of the manifest's tracklets only, in any order.
 
     Raises:
         TableError: a tracklet that the manifest does not list, or a value that differs.
     """
-    listed = {tracklet.tracklet_id: tracklet for tracklet in manifest.tracklets}
-    ids = table.tracklet_ids.astype(str).tolist()
-    if unlisted := [tracklet_id for tracklet_id in ids if tracklet_id not in listed]:
-        raise TableError(
-            f"every tracklet of a table must stand in its manifest; {unlisted[0]!r} does not"
-            + (f", nor do {len(unlisted) - 1} others" if len(unlisted) > 1 else "")
-        )
-    tracklets = [listed[tracklet_id] for tracklet_id in ids]
+    tracklets = _listed(table, manifest.tracklets)
+    ids = [tracklet.tracklet_id for tracklet in tracklets]
     num_frames = np.array([len(tracklet.frames) for tracklet in tracklets], dtype=np.int64)
     expected = {
         "pids": [tracklet.pid for tracklet in tracklets],
@@ -40,6 +42,63 @@ def check_against_manifest(table: EmbeddingTable, manifest: Manifest) -> None:
                 f"{name}, row {row} (tracklet {ids[row]}): the manifest says {true[row]}; got {given[row]}{others}"
                 + (PER_FRAME if _is_per_frame(given, true, num_frames) else "")
             )
+    if table.pictures is not None:
+        _check_pictures(table, tracklets)
+
+
+def with_listed_pictures(table: EmbeddingTable, manifest: Manifest) -> EmbeddingTable:
+    """Check a table against its manifest, and let one of another program know the pictures that the manifest lists.
+
+    Raises:
+        TableError: the table contradicts the manifest; see `check_against_manifest`.
+    """
+    check_against_manifest(table, manifest)
+    pictures = [pictures_sha256(tracklet) for tracklet in _listed(table, manifest.tracklets)]
+    if table.pictures is not None or None in pictures:
+        return table
+    return replace(table, pictures=np.array(pictures, dtype="S64"))
+
+
+def check_same_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> None:
+    """Refuse a table that was made from other pictures than those of a folder now; links may have changed the pids.
+
+    A table of another program, which names no manifest, says nothing of pictures and is taken as it is.
+
+    Raises:
+        TableError: a tracklet is not in the folder or shows something else there, or `skyreid embed` 0.1 made the
+            table, which did not note what it saw.
+    """
+    ours = _listed(table, tracklets, remedy=f"; {_REMEDY}")
+    if table.pictures is not None:
+        _check_pictures(table, ours)
+    elif table.manifest is not None and any(pictures_sha256(tracklet) is not None for tracklet in ours):
+        raise TableError(f"the table was made by skyreid 0.1, which did not note the pictures that it saw; {_REMEDY}")
+
+
+def _listed(table: EmbeddingTable, tracklets: Sequence[Tracklet], *, remedy: str = "") -> list[Tracklet]:
+    """The tracklet of each row."""
+    listed = {tracklet.tracklet_id: tracklet for tracklet in tracklets}
+    ids = table.tracklet_ids.astype(str).tolist()
+    if unlisted := [tracklet_id for tracklet_id in ids if tracklet_id not in listed]:
+        others = f", nor do {len(unlisted) - 1} others" if len(unlisted) > 1 else ""
+        raise TableError(
+            f"every tracklet of a table must stand in its manifest; {unlisted[0]!r} does not{others}{remedy}"
+        )
+    return [listed[tracklet_id] for tracklet_id in ids]
+
+
+def _check_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> None:
+    assert table.pictures is not None
+    seen = [str(sha256, "ascii", "replace") for sha256 in table.pictures.tolist()]
+    now = [pictures_sha256(tracklet) for tracklet in tracklets]
+    changed = [row for row in range(len(seen)) if now[row] not in (seen[row], None)]
+    if changed:
+        row = changed[0]
+        raise TableError(
+            f"the table was made from other pictures: those of {tracklets[row].tracklet_id!r} had the sha256 "
+            f"{shortened(seen[row])}, the manifest lists {shortened(str(now[row]))} ({len(changed)} of {len(seen)} "
+            f"tracklets differ); {_REMEDY}"
+        )
 
 
 def _is_per_frame(

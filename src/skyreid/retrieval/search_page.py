@@ -9,6 +9,7 @@ from skyreid.errors import TableError
 from skyreid.feeding import Feeding
 from skyreid.retrieval.contact_sheet import write_contact_sheet
 from skyreid.retrieval.embedding_table import load_table
+from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.retrieval.ranked_list import RankedTracklet
 from skyreid.retrieval.search import Ranking, search
 from skyreid.retrieval.sighting import Sighting, find_sighting, video_names
@@ -59,11 +60,10 @@ def search_tracklet(
     manifest = read_manifest(Path(table.manifest))
     tracklets = {tracklet.tracklet_id: tracklet for tracklet in manifest.tracklets}
     found_ids = [str(tracklet_id) for tracklet_id in ranking.tracklet_ids]
-    if unlisted := [one for one in (query_id, *found_ids) if one not in tracklets]:
-        raise TableError(
-            f"{table.manifest} does not list tracklet {unlisted[0]!r} of {table_path}: "
-            "embed the folder again by 'skyreid embed'"
-        )
+    try:
+        check_same_pictures(table, manifest.tracklets)
+    except TableError as refusal:
+        raise TableError(f"{table_path}, beside {table.manifest}: {refusal}") from None
     places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
     files = {name: place / name for name in video_names(manifest) for place in reversed(places) if _lies(place, name)}
     return Found(

@@ -10,14 +10,14 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import Json, from_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.data_hash import data_sha256, hash_benchmark
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark, pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, DatasetError
 from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
-from skyreid.feeding import TestChoice
+from skyreid.feeding import Feeding, TestChoice
 from skyreid.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.tracklet import Tracklet
@@ -75,10 +75,9 @@ class FinishedRun:
 
     def facts(self) -> KnownFacts:
         """For the protocol card."""
-        seed, commit, data = (self.provenance.get(name) for name in ("seed", "commit", "data_sha256"))
+        seed, commit = self.provenance.get("seed"), self.provenance.get("commit")
         return KnownFacts(
             dataset=self.config.benchmark,
-            data_sha256=None if data is None else str(data),
             split=str(self.config.split),
             simulated=self.is_simulated,
             flip=False,
@@ -91,23 +90,34 @@ class FinishedRun:
     def tables(self, sampling: TestChoice, cache: Path, *, progress: Progress) -> tuple[EmbeddingTable, EmbeddingTable]:
         """Query and gallery, embedded once: by the run itself, or now into `cache`.
 
+        Tables of other weights or other pictures are not used: they are embedded again, both.
+
         Raises:
             MissingFrameError: a frame is missing or unreadable.
         """
-        if sampling == self.embedder.feeding.sampling:
-            paths = [self.folder / "query.npz", self.folder / "gallery.npz"]
-        else:
+        feeding = self.embedder.feeding.taking(sampling=sampling)
+        paths = [self.folder / "query.npz", self.folder / "gallery.npz"]
+        if not self._are_current(paths, feeding):
             paths = [cache / f"query.{sampling}.npz", cache / f"gallery.{sampling}.npz"]
-            if not self._are_of_this_model(paths):
-                self._embed(sampling, paths, progress)
+            if not self._are_current(paths, feeding):
+                self._embed(feeding, paths, progress)
         query, gallery = (load_table(path) for path in paths)
         return query, gallery
 
-    def _are_of_this_model(self, paths: list[Path]) -> bool:
-        return all(path.exists() and load_table(path).model == self._weights_sha256 for path in paths)
+    def _are_current(self, paths: list[Path], feeding: Feeding) -> bool:
+        """Whether these weights, fed like this, made the tables from the pictures that are there now."""
+        for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
+            if not path.exists():
+                return False
+            table = load_table(path)
+            pictures = [str(pictures_sha256(tracklet)).encode() for tracklet in tracklets]
+            if (table.model, table.feeding) != (self._weights_sha256, feeding) or table.pictures is None:
+                return False
+            if table.pictures.tolist() != pictures:
+                return False
+        return True
 
-    def _embed(self, sampling: TestChoice, paths: list[Path], progress: Progress) -> None:
-        feeding = self.embedder.feeding.taking(sampling=sampling)
+    def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
         bank, workers = FrameBank(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
         for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
             table = embed_tracklets(self.embedder.encoder, tracklets, bank, workers, feeding, progress=progress)

@@ -13,6 +13,7 @@ from skyreid.errors import SettingError, TableError
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import cosine_similarities
 from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.tracklet import Platform, Tracklet
 
 CLOCK_TOLERANCE_S = 60.0
@@ -186,3 +187,4 @@ def _check_same(tracklets: Sequence[Tracklet], table: EmbeddingTable) -> None:
             f"the table must hold the folder's tracklets, all of them; {len(odd)} differ: {odd[0]!r} is in {where}; "
             "embed the folder again by 'skyreid embed'"
         )
+    check_same_pictures(table, tracklets)

@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from skyreid.datasets.data_hash import Row, rows_sha256
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
-from skyreid.tracklet import Platform
+from skyreid.tracklet import PLATFORMS, Platform
 
 Asking: TypeAlias = Literal["any", "ground", "aerial"]
 CheckpointRule: TypeAlias = Literal[
@@ -40,7 +41,7 @@ class ProtocolCard:
 
     dataset: str | None = None
     data_sha256: str | None = None
-    """Of the manifest, or of the tracklets as read."""
+    """Data hash of the tracklets in the two tables: who they are, and what their crops are."""
     tables_sha256: str | None = None
     """Of who stands in the two tables; see `tables_sha256`."""
     split: str | None = None
@@ -162,6 +163,20 @@ def tables_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str:
         columns = (table.tracklet_ids, table.pids, table.camids, table.platforms)
         digest.update(json.dumps([column[order].tolist() for column in columns]).encode())
     return digest.hexdigest()
+
+
+def tables_data_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str | None:
+    """Give the data hash of the tracklets that two tables were made from; None where a table does not know it."""
+    rows: list[Row] = []
+    for table in (query, gallery):
+        if table.pictures is None:
+            return None
+        columns = (table.tracklet_ids, table.pids, table.camids, table.platforms, table.pictures)
+        rows += [
+            (str(tracklet_id), pid, camid, PLATFORMS[platform], pictures.decode("ascii", "replace"))
+            for tracklet_id, pid, camid, platform, pictures in zip(*(c.tolist() for c in columns), strict=True)
+        ]
+    return rows_sha256(rows)
 
 
 def _may_differ(card_field: Field[object]) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.evaluation.ranking_scores import Scores, evaluate
-from skyreid.evaluation.results.protocol_card import CheckpointRule, ProtocolCard, tables_sha256
+from skyreid.evaluation.results.protocol_card import CheckpointRule, ProtocolCard, tables_data_sha256, tables_sha256
 from skyreid.evaluation.results.result_file import EvaluationResult, make_result
 from skyreid.evaluation.results.slices import Column, slice_scores
 from skyreid.progress import Progress, silent
@@ -21,7 +21,6 @@ class KnownFacts:
     """What the tables themselves do not tell; None = not stated."""
 
     dataset: str | None = None
-    data_sha256: str | None = None
     split: str | None = None
     simulated: bool | None = None
     flip: bool | None = None
@@ -93,6 +92,7 @@ def score_tables(
     fed = query.feeding or gallery.feeding
     card = replace(
         ProtocolCard.of(protocol, ranker=ranker),
+        data_sha256=tables_data_sha256(query, gallery),
         tables_sha256=tables_sha256(query, gallery),
         model_sha256=query.model,
         sampling=None if fed is None else fed.sampling,
