@@ -9,9 +9,10 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from skyreid.content_hash import open_regular
 from skyreid.errors import MissingFrameError
@@ -81,6 +82,22 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:  # damaged EXIF data; the picture is there all the same
         return 1
     return orientation if orientation in _UPRIGHT else 1
+
+
+def taken_at(path: str | Path) -> datetime | None:
+    """When a picture was taken, by the clock of the camera, as its EXIF data say; None where they do not.
+
+    Raises:
+        MissingFrameError: as `picture_size`.
+    """
+    with _opened(path, None) as (picture, _):
+        told = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+        text, part = told.get(ExifTags.Base.DateTimeOriginal), told.get(ExifTags.Base.SubsecTimeOriginal, "0")
+        try:
+            time = datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+            return time + timedelta(seconds=float(f"0.{str(part).strip()}"))
+        except ValueError:
+            return None
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def frames(
     ends the child.
 
     Args:
-        path: a local file.
+        path: a local file, or a folder of pictures (`building.picture_folder`).
         interval_s: hand over the first frame at or after each multiple of this many seconds; None = all.
             Times count from the first frame, so a variable rate is sampled evenly. Exact for decimal
             numbers and fractions: the frames of 0.5 are among those of 0.1.
@@ -168,9 +168,9 @@ def _parts(
     max_side: int | None = None,
 ) -> Generator[VideoFacts | VideoFrame | FilmEnd]:
     """Run one child and hand over what it tells; whatever happens, nothing of it is left afterwards."""
-    if not path.is_file():
+    if not (path.is_file() or path.is_dir()):
         raise VideoError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty (0 bytes)")
     request = {
         "path": str(path.resolve()),

@@ -12,9 +12,10 @@ import resource
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
 from skyreid.building.end_mark import missing_mark
@@ -66,7 +67,8 @@ def main() -> None:
     pipe = sys.stdout.buffer
     try:
         _lower_rights(request)
-        for message in _messages(request):
+        is_folder = Path(request["path"]).is_dir()
+        for message in _folder_messages(request) if is_folder else _messages(request):
             _send(pipe, *message)
     except BrokenPipeError:
         return  # the caller went away
@@ -105,31 +107,68 @@ def _messages(request: Request) -> Iterator[Message]:
     with container:
         film = _Film(container, stream, request["max_pixels"])
         promised_s = _promised_s(container, stream)
-        interval = None if request["interval"] is None else Fraction(request["interval"])
-        last_tick = index = -1
+        is_asked_for = _sampler(request["interval"])
+        index = -1
         for index, time_s, frame in film.frames():
             if index == 0:
                 facts = _facts(stream, frame, promised_s)
                 yield "facts", {**facts, "shown": film.shown, "stream_taken": streams_told}, b""
                 if request["first_only"]:
                     return
-            tick = index if interval is None else int(time_s / interval)
-            if tick == last_tick:
+            if is_asked_for(index, time_s):
+                yield _picture(index, time_s, frame, film.shown, request["max_side"])
+            else:
                 yield "beat", {}, b""  # still alive; the caller watches the clock
-                continue
-            last_tick = tick
-            yield _picture(index, time_s, frame, film.shown, request["max_side"])
         lost = film.missing_end(promised_s) or missing_mark(request["path"], container.format.name)
     if index < 0:
         raise RefusedError("holds a video stream without a single frame")
     if lost is not None:
         raise RefusedError(
-            f"is cut: {lost}, its pictures end after {float(film.end_s):.2f} s; "
+            f"is cut: {lost}, its {index + 1} pictures end after {float(film.end_s):.2f} s; "
             "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
         )
     holes = film.holes()
     told = {"num_holes": len(holes), "holes": holes[:TOLD_HOLES]}
     yield "end", {"num_frames": index + 1, "end_s": float(film.end_s), **told}, b""
+
+
+def _folder_messages(request: Request) -> Iterator[Message]:
+    """A folder of pictures, told as a film is."""
+    from skyreid.building.picture_folder import PictureFolder
+    from skyreid.errors import SkyreidError
+
+    is_asked_for = _sampler(request["interval"])
+    try:
+        folder = PictureFolder.open(Path(request["path"]))
+        if folder.width * folder.height > request["max_pixels"]:
+            raise RefusedError(
+                f"has pictures of {folder.width}x{folder.height} pixels; "
+                f"at most {request['max_pixels']} are decoded (DecodeLimits.max_pixels)"
+            )
+        yield "facts", folder.facts(), b""
+        if request["first_only"]:
+            return
+        for index, time_s in enumerate(folder.times_s):
+            if is_asked_for(index, time_s):
+                picture = folder.picture(index, max_side=request["max_side"])
+                size = {"width": picture.width, "height": picture.height, "shown": (False, False, False)}
+                yield "frame", {"index": index, "time_s": float(time_s), **size}, picture.tobytes()
+        yield "end", {"num_frames": len(folder.times_s), "end_s": folder.end_s, "num_holes": 0, "holes": ()}, b""
+    except SkyreidError as error:
+        raise RefusedError(str(error)) from error
+
+
+def _sampler(interval: str | None) -> Callable[[int, Fraction], bool]:
+    """Tell of each frame, by its number and time, whether it is the first at or after a multiple of the interval."""
+    step_s = None if interval is None else Fraction(interval)
+    last_tick = -1
+
+    def is_asked_for(index: int, time_s: Fraction) -> bool:
+        nonlocal last_tick
+        before, last_tick = last_tick, index if step_s is None else int(time_s / step_s)
+        return last_tick != before
+
+    return is_asked_for
 
 
 def _open(request: Request) -> "tuple[InputContainer, VideoStream, str | None]":

@@ -9,6 +9,7 @@ from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
 from skyreid.building.cropping import Crop
 from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.picture_folder import pictures_sha256
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
@@ -59,7 +60,7 @@ def fingerprint(
         model = file_sha256(masking.model) if masking.model else None  # wherever the file lies
         how_masked = json.dumps({**asdict(masking), "model": model})
     return {
-        "video_sha256": file_sha256(source.path),
+        "video_sha256": pictures_sha256(source.path) if source.path.is_dir() else file_sha256(source.path),
         "annotations_sha256": file_sha256(source.annotations) if source.annotations else "none",
         "finder": finder,
         "interval_s": str(interval_s),

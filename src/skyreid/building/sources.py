@@ -24,6 +24,7 @@ class Source:
     """One video of one camera. A camera may have several."""
 
     path: Path
+    """A video, or a folder of pictures."""
     platform: Platform
     camera: str
     """Its name; the same name in two sources is the same camera."""
@@ -44,7 +45,9 @@ class Source:
     @property
     def name(self) -> str:
         """Camera and file as one name that every file system takes, such as `C1-entrance`."""
-        return f"{_plain(self.camera)}-{_plain(self.path.stem)}"
+        # MOTChallenge keeps the pictures of every sequence in a folder of the same name.
+        named = self.path.parent if self.path.name == "img1" else self.path
+        return f"{_plain(self.camera)}-{_plain(named.stem)}"
 
 
 def parse_source(text: str) -> Source:

@@ -31,7 +31,8 @@ def build(
     Args:
         out: folder to write; running again goes on where it stopped.
         source: FILE,platform=ground|aerial,camera=NAME[,annotations=gt.txt][,start_time=2026-05-04T09:00:00+02:00];
-            one for each video. Annotations may be followed by format=mot|mot-gt|mot-results|boxmot|cvat-mot|visdrone|
+            one for each video, or folder of pictures with a seqinfo.ini.
+            Annotations may be followed by format=mot|mot-gt|mot-results|boxmot|cvat-mot|visdrone|
             cvat|coco-video|label-studio (else their content tells), identities=shared|per-video (whether a number is
             the same person in every video; else what the format says, for most: per-video) and annotations_of=NAME
             (if they have another name for the video).

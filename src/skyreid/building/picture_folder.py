@@ -1,0 +1,154 @@
+"""A folder of pictures as a film: its frames in natural order, and when each was taken."""
+
+import configparser
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+from PIL import Image
+
+from skyreid.content_hash import bytes_sha256, file_sha256
+from skyreid.errors import VideoError
+from skyreid.folder_listing import names_in
+from skyreid.picture_file import SUFFIXES, picture_size, read_picture, taken_at
+
+SEQUENCE_FILE = "seqinfo.ini"
+"""Of MOTChallenge: a folder of this file holds the pictures in the folder that its imDir names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFolder:
+    """Pictures of one size, as a film."""
+
+    paths: Sequence[Path]
+    times_s: Sequence[Fraction]
+    """When each was taken, after the first."""
+    frame_rate: Fraction
+    """On average."""
+    width: int
+    height: int
+
+    @classmethod
+    def open(cls, folder: Path) -> "PictureFolder":
+        """List the pictures of a folder in natural order, and find when they were taken.
+
+        The rate is that of a `seqinfo.ini` in the folder or beside it (MOTChallenge); without one, the pictures'
+        own times tell (EXIF).
+
+        Raises:
+            VideoError: there are no pictures, other than the sequence file counts, or nobody knows their times.
+            MissingFrameError: the first picture cannot be read.
+        """
+        sequence = _sequence(folder)
+        paths = _listed(folder, sequence)
+        width, height = picture_size(paths[0])
+        if "framerate" in sequence:
+            rate = Fraction(sequence["framerate"])
+            times_s = [index / rate for index in range(len(paths))]
+        else:
+            times_s = _own_times(paths)
+            rate = (len(paths) - 1) / times_s[-1]
+        return cls(paths=paths, times_s=times_s, frame_rate=rate, width=width, height=height)
+
+    @property
+    def end_s(self) -> float:
+        """When the last picture ends."""
+        return float(self.times_s[-1] + 1 / self.frame_rate)
+
+    def facts(self) -> dict[str, object]:
+        """What `decode.VideoFacts` needs."""
+        return {
+            "codec": "pictures",
+            "width": self.width,
+            "height": self.height,
+            "shown": (False, False, False),
+            "duration_s": self.end_s,
+            "frame_rate": float(self.frame_rate),
+            "num_frames": len(self.paths),
+            "stream_taken": None,
+        }
+
+    def picture(self, index: int, *, max_side: int | None) -> Image.Image:
+        """Read one picture, its longer side scaled down to `max_side`; None = as it is.
+
+        Raises:
+            MissingFrameError: it cannot be read.
+            VideoError: it is of another size.
+        """
+        picture = read_picture(self.paths[index])
+        if picture.size != (self.width, self.height):
+            raise VideoError(
+                f"its {self.paths[index].name} has {picture.width}x{picture.height} pixels, "
+                f"{self.paths[0].name} {self.width}x{self.height}; a film has one size"
+            )
+        if max_side is not None and max(picture.size) > max_side:
+            scale = max_side / max(picture.size)
+            size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+            picture = picture.resize(size, Image.Resampling.BOX)
+        return picture
+
+
+def pictures_sha256(folder: Path) -> str:
+    """Hash what a folder shows: the pictures in their order, and their times.
+
+    Raises:
+        VideoError, MissingFrameError: as `PictureFolder.open`.
+    """
+    film = PictureFolder.open(folder)
+    lines = (f"{time_s} {file_sha256(path)}" for time_s, path in zip(film.times_s, film.paths, strict=True))
+    return bytes_sha256("\n".join(lines).encode())
+
+
+def _listed(folder: Path, sequence: Mapping[str, str]) -> list[Path]:
+    name = sequence.get("imdir", ".")
+    if Path(name).name != name and name != ".":
+        raise VideoError(f"its {SEQUENCE_FILE} names the folder {name!r}; imDir is one in the same folder")
+    folder = folder / name
+    if not folder.is_dir():
+        raise VideoError(f"its {SEQUENCE_FILE} names the folder {name!r}, which is not there")
+    names = [name for name in names_in(folder) if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")]
+    if not names:
+        raise VideoError(f"is a folder without pictures ({', '.join(sorted(SUFFIXES))})")
+    if int(sequence.get("seqlength", len(names))) != len(names):
+        raise VideoError(f"holds {len(names)} pictures; its {SEQUENCE_FILE} says seqLength={sequence['seqlength']}")
+    return [folder / name for name in sorted(names, key=_natural)]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts 9.jpg before 10.jpg."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _sequence(folder: Path) -> dict[str, str]:
+    """What the sequence file says, its names in lower case; nothing where there is none."""
+    for path in (folder / SEQUENCE_FILE, folder.parent / SEQUENCE_FILE):
+        if not path.is_file():
+            continue
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read_string(path.read_text(encoding="utf-8-sig"))
+            said = dict(parser["Sequence"])
+            if Fraction(said.get("framerate", "1")) <= 0 or int(said.get("seqlength", "1")) < 1:
+                raise ValueError("frameRate and seqLength must be positive")
+        except (configparser.Error, KeyError, ValueError, ZeroDivisionError) as error:
+            raise VideoError(f"its {SEQUENCE_FILE} cannot be read: {error}") from error
+        if path.parent != folder:
+            if said.get("imdir", folder.name) != folder.name:
+                continue  # it is of another folder beside this one
+            said.pop("imdir", None)
+        return said
+    return {}
+
+
+def _own_times(paths: Sequence[Path]) -> list[Fraction]:
+    times = [taken_at(path) for path in paths]
+    known = [time for time in times if time is not None]
+    if len(known) < max(2, len(paths)) or any(later <= time for time, later in pairwise(known)):
+        raise VideoError(
+            f"is a folder of {len(paths)} pictures, and nothing says when each was taken; put a file {SEQUENCE_FILE} "
+            "with the lines [Sequence] and frameRate=25 into it (frames a second; 0.2 is one in five seconds)"
+        )
+    return [Fraction(str((time - known[0]).total_seconds())) for time in known]

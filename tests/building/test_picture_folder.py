@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from skyreid.building.build import build
+from skyreid.building.decode import frames, probe
+from skyreid.building.sources import parse_source
+from skyreid.datasets.manifest import read_manifest
+from skyreid.errors import VideoError
+from tests.building.films import smooth
+
+RATE = "[Sequence]\nname=gate\nimDir=img1\nframeRate={rate}\nseqLength={number}\nimWidth=80\nimHeight=60\nimExt=.jpg\n"
+
+
+def write_pictures(folder, pictures, *, name="{}.png", seconds=None):
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures, start=1):
+        exif = Image.Exif()
+        if seconds is not None:
+            time = seconds[number - 1]
+            told = exif.get_ifd(0x8769)
+            told[0x9003] = f"2026:05:04 09:00:{int(time):02d}"
+            told[0x9291] = f"{round(time % 1 * 100):02d}"
+        Image.fromarray(picture).save(folder / name.format(number), exif=exif)
+    return folder
+
+
+def refusal(folder):
+    with pytest.raises(VideoError) as caught:
+        list(frames(folder))
+    return str(caught.value).removeprefix(f"{folder}: ")
+
+
+@pytest.mark.parametrize("given", [".", "img1"])
+def test_a_folder_of_pictures_is_a_film_in_natural_order(tmp_path, given):
+    """Kind B8: 9.png before 10.png, and what a Mac left there is no frame."""
+    pictures = smooth(12)
+    folder = write_pictures(tmp_path / "gate/img1", pictures)
+    (tmp_path / "gate/seqinfo.ini").write_text(RATE.format(rate=10, number=12))
+    (folder / "._1.png").write_bytes(b"\0\5\x16\7")
+    (folder / ".DS_Store").touch()
+    facts = probe(tmp_path / "gate" / given)
+    assert (facts.width, facts.height, facts.frame_rate, facts.num_frames, facts.duration_s) == (80, 60, 10, 12, 1.2)
+    decoded, ends = [], []
+    decoded = list(frames(tmp_path / "gate" / given, at_end=ends.append))
+    assert [(frame.index, frame.time_s) for frame in decoded] == [(index, index / 10) for index in range(12)]
+    for frame, picture in zip(decoded, pictures, strict=True):
+        np.testing.assert_array_equal(frame.pixels, picture)
+    assert (ends[0].num_frames, ends[0].end_s) == (12, 1.2)
+    assert [frame.index for frame in frames(tmp_path / "gate" / given, interval_s=0.5, max_side=40)] == [0, 5, 10]
+
+
+def test_the_pictures_own_times_tell_where_nobody_gave_a_rate(tmp_path):
+    """Kind B8."""
+    seconds = [0, 0.5, 1.25, 5]
+    folder = write_pictures(tmp_path / "a", smooth(4), name="IMG_{}.jpg", seconds=seconds)
+    assert [frame.time_s for frame in frames(folder)] == seconds
+    assert probe(folder).frame_rate == 3 / 5
+
+
+def test_what_is_no_film_is_refused_with_the_remedy(tmp_path):
+    """Kind B8."""
+    (tmp_path / "empty").mkdir()
+    assert refusal(tmp_path / "empty").startswith("is a folder without pictures (.bmp, .gif, .jpeg, ")
+    untimed = write_pictures(tmp_path / "untimed", smooth(3))
+    assert refusal(untimed) == (
+        "is a folder of 3 pictures, and nothing says when each was taken; put a file seqinfo.ini with the lines "
+        "[Sequence] and frameRate=25 into it (frames a second; 0.2 is one in five seconds)"
+    )
+    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nseqLength=4\n")
+    assert refusal(untimed) == "holds 3 pictures; its seqinfo.ini says seqLength=4"
+    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=0\n")
+    assert refusal(untimed).startswith("its seqinfo.ini cannot be read: frameRate and seqLength must be positive")
+    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nimDir=../other\n")
+    assert refusal(untimed).startswith("its seqinfo.ini names the folder '../other'")
+    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
+    Image.new("RGB", (20, 30)).save(untimed / "3.png")
+    assert refusal(untimed) == "its 3.png has 20x30 pixels, 1.png 80x60; a film has one size"
+    (untimed / "2.png").write_bytes(b"")
+    assert refusal(untimed).startswith(f"{untimed / '2.png'}: cannot be read as ")
+
+
+def test_a_folder_is_built_and_built_again_when_a_picture_changed(tmp_path):
+    """Kind B8."""
+    folder = write_pictures(tmp_path / "gate", smooth(12))
+    (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=10\n")
+    (tmp_path / "gt.txt").write_text("".join(f"{frame},4,1,1,12,30,1,1,1\n" for frame in range(1, 13)))
+    source = parse_source(f"{folder},platform=ground,camera=C1,annotations={tmp_path / 'gt.txt'}")
+    first = build([source], tmp_path / "out", masking=None)
+    (tracklet,) = read_manifest(first.manifest_path).tracklets
+    assert (tracklet.tracklet_id, [frame.index for frame in tracklet.frames]) == ("C1-gate-0001", [0, 5, 10])
+    assert build([source], tmp_path / "out", masking=None).data_sha256 == first.data_sha256
+    Image.new("RGB", (80, 60), "red").save(folder / "6.png")
+    assert build([source], tmp_path / "out", masking=None).data_sha256 != first.data_sha256
