@@ -62,6 +62,7 @@ def test_the_report_says_what_was_read_and_left_out(known, clip_file, tmp_path):
         "  shared space: 32",
         f"  parameters: {parameters}",
         "  vocabulary: 49408",
+        "  fed with: clips of 8 frames (one-clip), 256 x 128 RGB",
         f"  sha256: {report.sha256}",
         f"clip-pair written to {tmp_path / 'out'}",
     ]

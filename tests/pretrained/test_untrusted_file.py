@@ -48,8 +48,8 @@ def test_levels_are_joined_by_dots_and_what_is_no_tensor_is_listed(tmp_path):
     torch.save({"model": {"layer": {"w": torch.zeros(2)}, "step": 3}, "epoch": 4}, tmp_path / "w.pt")
     whole = read_untrusted_state(tmp_path / "w.pt")
     assert (set(whole.tensors), set(whole.others)) == ({"model.layer.w"}, {"model.step", "epoch"})
-    model = read_untrusted_state(tmp_path / "w.pt", inside="model")
-    assert (set(model.tensors), set(model.others)) == ({"layer.w"}, {"step", "epoch"})
+    model = read_untrusted_state(tmp_path / "w.pt", landmark="layer.w")
+    assert (set(model.tensors), model.others, model.beside) == ({"layer.w"}, ("step",), ("epoch",))
 
 
 def test_a_file_that_would_run_a_command_is_refused_and_runs_nothing(tmp_path, monkeypatch):

@@ -37,6 +37,7 @@ def model_import(
     out: Path,
     *,
     image_size: tuple[int, int] | None = None,
+    inside: str | None = None,
     token_embedding: Path | None = None,
     activation: Literal["quick-gelu", "gelu"] | None = None,
     adapters: Literal["used", "unused"] = "used",
@@ -49,6 +50,7 @@ def model_import(
         file: the weights.
         out: folder to write.
         image_size: height and width that the position table of a CLIP model is resized to; None = 256 x 128.
+        inside: what stands around the weights that are meant, where the file holds several: --inside state_dict_ema.
         token_embedding: file of OpenAI's CLIP, for "vifi", which does not carry its token embedding.
         activation: of an open_clip file; None = "quick-gelu", as OpenAI's.
         adapters: "unused" for FT-CLIP files of the release, whose adapters never ran.
@@ -61,6 +63,7 @@ def model_import(
         file,
         out,
         image_size=image_size,
+        inside=inside,
         token_embedding=token_embedding,
         activation=activation,
         adapters=adapters,

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from skyreid.errors import CheckpointError
+from skyreid.pretrained.wrapping import contents
 
+BESIDE = "beside the weights: the state of somebody's training"
 LISTED = 10
 """Keys that a message lists before it says "and 37 more"."""
 
@@ -19,7 +21,9 @@ class ForeignState:
     tensors: Mapping[str, Tensor]
     origin: str
     others: tuple[str, ...] = ()
-    """Names in the file of what is no tensor, or was not read; they too are accounted for."""
+    """Names, where the weights stand, of what is no tensor; they too are accounted for."""
+    beside: tuple[str, ...] = ()
+    """What stands beside the weights in the file and was not read."""
 
     def refusal(self, why: str) -> CheckpointError:
         return CheckpointError(f"{self.origin}: {why}")
@@ -41,7 +45,7 @@ class ForeignState:
             CheckpointError: no such tensor, or it has another number of axes.
         """
         if name not in self.tensors:
-            raise self.refusal(f"has no {name}")
+            raise self.refusal(f"has no {name}; it holds {contents(self.tensors)}")
         shape = tuple(self.tensors[name].shape)
         if len(shape) != axes:
             raise self.refusal(f"{name} must have {axes} axes; got shape {list(shape)}")
@@ -51,21 +55,14 @@ class ForeignState:
         """Count the distinct block numbers under `prefix`; never more than there are keys."""
         numbers = {name.removeprefix(prefix).split(".", 1)[0] for name in self.tensors if name.startswith(prefix)}
         if not numbers:
-            raise self.refusal(f"has no transformer blocks named {prefix}0...")
+            raise self.refusal(f"has no transformer blocks named {prefix}0...; it holds {contents(self.tensors)}")
         return len(numbers)
-
-    def without_prefix(self, prefix: str) -> "ForeignState":
-        """Strip a prefix that every key has (torch's DataParallel adds "module."); else change nothing."""
-        if not all(name.startswith(prefix) for name in self.tensors):
-            return self
-        stripped = {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items()}
-        return replace(self, tensors=stripped)
 
     def account(self, *, mapped: Collection[str], dropped: Mapping[str, str]) -> dict[str, str]:
         """Settle every key: all of `mapped` must be there, and nothing beside those and `dropped`.
 
         Returns:
-            The keys of `dropped` that are there, with their reasons.
+            The keys of `dropped` that are there, and what stands beside the weights, with their reasons.
 
         Raises:
             CheckpointError: lists the missing and the unexpected keys.
@@ -80,7 +77,7 @@ class ForeignState:
         ]
         if problems:
             raise self.refusal(f"the keys do not add up: {'; '.join(problems)}")
-        return {name: reason for name, reason in dropped.items() if name in found}
+        return {name: reason for name, reason in dropped.items() if name in found} | dict.fromkeys(self.beside, BESIDE)
 
 
 def listed(names: Iterable[str]) -> str:

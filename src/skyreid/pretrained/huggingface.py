@@ -25,6 +25,7 @@ from skyreid.pretrained.untrusted_file import read_untrusted_state
 
 HF_TOKEN_EMBEDDING = "text_model.embeddings.token_embedding.weight"
 VISION = "vision_model."
+LANDMARK = f"{VISION}embeddings.patch_embedding.weight"
 TEXT = "text_model."
 LAYERS = "encoder.layers."
 LEAVES = ("weight", "bias")
@@ -81,7 +82,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
         CheckpointError: keys or shapes do not add up, or config.json tells of a function that is not ours.
     """
     options.refuse_all_but("image_size")
-    state = read_untrusted_state(file)
+    state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)
     openai, dropped = _in_openai_names(state)
     told = _activation(file.with_name("config.json"), openai)
     normalization = _normalization(file.with_name("preprocessor_config.json"))
@@ -95,7 +96,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     )
     return Imported(
         module=imported.module,
-        mapped=len(state.tensors) - len(dropped),
+        mapped=len(state.tensors) - len(dropped.keys() & state.tensors.keys()),
         dropped=dropped,
         normalization=normalization or OPENAI_CLIP,
         assumed=(*(() if told else (ASSUMED,)), *(() if normalization else (NORMALIZATION_ASSUMED,))),

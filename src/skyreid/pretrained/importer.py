@@ -25,6 +25,8 @@ class ImportOptions:
     """An OpenAI or Hugging Face file with the token embedding that a ViFi-CLIP file lacks."""
     activation: Activation | None = None
     """What an open_clip file was trained with; None = "quick-gelu", as OpenAI's."""
+    inside: str | None = None
+    """What stands around the weights that are meant, where the file holds several, such as "state_dict_ema"."""
     adapters: Adapters = "used"
     """"unused" for FT-CLIP and stage-1 checkpoints of the release, whose adapters never ran."""
 
@@ -35,7 +37,7 @@ class ImportOptions:
             CheckpointError: names the option.
         """
         for field in fields(self):
-            if field.name not in names and getattr(self, field.name) != field.default:
+            if field.name not in (*names, "inside") and getattr(self, field.name) != field.default:
                 raise CheckpointError(f"{field.name} is no option of this format; it reads {', '.join(names)}")
 
 

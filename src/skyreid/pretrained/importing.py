@@ -67,6 +67,7 @@ def import_weights(
     out_dir: Path,
     *,
     image_size: tuple[int, int] | None = None,
+    inside: str | None = None,
     token_embedding: Path | None = None,
     activation: Activation | None = None,
     adapters: Adapters = "used",
@@ -78,6 +79,7 @@ def import_weights(
         file: the weights; nothing in it is executed.
         out_dir: the folder to make; it must not exist.
         image_size: (height, width) of frames that a pretrained pair is made ready for; None = 256 x 128.
+        inside: what stands around the weights that are meant, where the file holds several.
         token_embedding: an OpenAI or Hugging Face file, for the formats that lack the table.
         activation: what an open_clip file was trained with; None = "quick-gelu".
         adapters: "unused" for FT-CLIP and stage-1 checkpoints of the release.
@@ -92,7 +94,7 @@ def import_weights(
     if out_dir.exists():
         raise CheckpointError(f"{out_dir} exists; name a folder that does not, or remove it")
     options = ImportOptions(
-        image_size=image_size, token_embedding=token_embedding, activation=activation, adapters=adapters
+        image_size=image_size, inside=inside, token_embedding=token_embedding, activation=activation, adapters=adapters
     )
     imported = FORMATS[format](file, options)
     module = imported.module

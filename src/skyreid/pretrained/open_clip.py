@@ -11,7 +11,7 @@ from pathlib import Path
 
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.importer import Imported, ImportOptions
-from skyreid.pretrained.openai import pair_from_openai
+from skyreid.pretrained.openai import LANDMARK, pair_from_openai
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
 ACTIVATION_ASSUMED = (
@@ -23,7 +23,7 @@ NORMALIZATION_ASSUMED = "frames normalised by OpenAI's mean and standard deviati
 def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     """Read `open_clip_pytorch_model.bin` or `open_clip_model.safetensors`."""
     options.refuse_all_but("image_size", "activation")
-    state = read_untrusted_state(file).without_prefix("module.")
+    state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)
     imported = pair_from_openai(state, image_size=options.image_size, activation=options.activation or "quick-gelu")
     assumed = () if options.activation else (ACTIVATION_ASSUMED,)
     return replace(imported, assumed=(*assumed, NORMALIZATION_ASSUMED))

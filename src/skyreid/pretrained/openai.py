@@ -13,12 +13,14 @@ DROPPED = LOGIT_SCALE | dict.fromkeys(
     ("input_resolution", "context_length", "vocab_size"), "a size, which the shapes tell as well"
 )
 MASK = "attn_mask"
+LANDMARK = "visual.conv1.weight"
 
 
 def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
     """Read OpenAI's archive. The code inside it is neither run nor read."""
     options.refuse_all_but("image_size")
-    return pair_from_openai(read_untrusted_state(file), image_size=options.image_size)
+    state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)
+    return pair_from_openai(state, image_size=options.image_size)
 
 
 def pair_from_openai(

@@ -107,7 +107,8 @@ def read(file: Path, options: ImportOptions) -> Imported[VslaClip]:
         CheckpointError: as `model_from_release`, or frames of a size that it was not trained for.
     """
     options.refuse_all_but("image_size", "adapters")
-    imported = _read_state(read_untrusted_state(file), adapters=options.adapters)
+    state = read_untrusted_state(file, landmark=f"{IMAGE}conv1.weight", inside=options.inside)
+    imported = _read_state(state, adapters=options.adapters)
     own = imported.module.config.image.image_size
     if options.image_size not in (None, own):
         raise CheckpointError(f"{file}: was trained for frames of {own}; asked for {options.image_size}")
@@ -164,7 +165,6 @@ def to_release_state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_state(state: ForeignState, *, adapters: Adapters) -> Imported[VslaClip]:
-    state = state.without_prefix("module.")
     config = config_of_release(state, adapters=adapters)
     names = release_names(config)
     reasons = dict(DROPPED)

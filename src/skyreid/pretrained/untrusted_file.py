@@ -13,12 +13,12 @@ from pathlib import Path
 
 import safetensors
 from safetensors.torch import load_file
-from torch import Tensor
 
 from skyreid.errors import CheckpointError, UnsafeFileError
-from skyreid.pretrained.foreign_state import ForeignState, listed
+from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.inert_pickle import ModuleState, TensorClaim
 from skyreid.pretrained.torch_archive import MAX_ELEMENTS, TorchArchive
+from skyreid.pretrained.wrapping import Place, find_weights
 
 MAX_NAMES = 100_000
 """Of everything in a file; a CLIP with its optimizer has some 2000."""
@@ -37,17 +37,18 @@ ZIP_AND_SAFETENSORS_ERRORS = (
 """What the two readers and the operating system raise on noise, by experiment and by their sources."""
 
 
-def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignState:
+def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str | None = None) -> ForeignState:
     """Read the tensors of a weights file, named by their place in it with dots between the levels.
 
     Args:
         path: a safetensors file, or a PyTorch zip archive (.pt, .pth, .bin).
-        inside: of an archive, read only what stands under this key; its neighbours are listed in
-            `others` and not read.
+        landmark: a name by which the weights are found, whatever wraps them (`wrapping.find_weights`). What stands
+            beside them is listed in `beside` and not read. None = everything, as it stands.
+        inside: what stands around the weights that are meant, where the file holds several.
 
     Raises:
         UnsafeFileError: the file would run code, or claims what it does not hold.
-        CheckpointError: no such file, or one that is cut or of another kind.
+        CheckpointError: no such file, or one that is cut or of another kind, or that holds several models.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
@@ -55,9 +56,9 @@ def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignSta
         with path.open("rb") as file:
             is_zip = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
         if is_zip:
-            tensors, others = _read_archive(path, inside=inside)
+            state = _read_archive(path, landmark, inside)
         elif path.suffix == ".safetensors":
-            tensors, others = _read_safetensors(path), ()
+            state = _read_safetensors(path, landmark, inside)
         else:
             raise CheckpointError(
                 "neither a .safetensors file nor a PyTorch zip archive (torch 1.6 or later); an older PyTorch "
@@ -67,32 +68,38 @@ def read_untrusted_state(path: Path, *, inside: str | None = None) -> ForeignSta
         raise type(error)(f"{path}: {error}") from error
     except ZIP_AND_SAFETENSORS_ERRORS as error:
         raise CheckpointError(f"{path}: cut or garbled ({error})") from error
-    return ForeignState(tensors=tensors, origin=str(path), others=others)
+    return state
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, landmark: str | None, inside: str | None) -> ForeignState:
     # The format has no code, no strides and no gaps: its tensors are exactly as long as the file.
     if path.stat().st_size > MAX_ELEMENTS * 8:
         raise UnsafeFileError(f"longer than {MAX_ELEMENTS} numbers")
     tensors = load_file(path)
     for name in tensors:
         _check_name(name)
-    return tensors
+    place = _place(list(tensors), landmark, inside)
+    return ForeignState(
+        tensors={short: tensors[name] for name, short in place.names.items()}, origin=str(path), beside=place.beside
+    )
 
 
-def _read_archive(path: Path, *, inside: str | None) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _read_archive(path: Path, landmark: str | None, inside: str | None) -> ForeignState:
     with zipfile.ZipFile(path) as zip_file:
         archive = TorchArchive(zip_file, file_bytes=path.stat().st_size)
-        tree = archive.read_tree()
-        others: list[str] = []
-        if inside is not None:
-            if not isinstance(tree, dict) or inside not in tree:
-                found = listed(_checked_names(tree)) if isinstance(tree, dict) else "no dict"
-                raise CheckpointError(f"has no {inside!r} at its top; it has {found}")
-            others = [name for name in _checked_names(tree) if name != inside]
-            tree = tree[inside]
-        claims, plain = _flatten(tree)
-        return archive.materialise(claims), (*others, *plain)
+        claims, others = _flatten(archive.read_tree())
+        place = _place([*claims, *others], landmark, inside)
+        return ForeignState(
+            tensors=archive.materialise({place.names[name]: claims[name] for name in claims if name in place.names}),
+            origin=str(path),
+            others=tuple(place.names[name] for name in others if name in place.names),
+            beside=place.beside,
+        )
+
+
+def _place(names: list[str], landmark: str | None, inside: str | None) -> Place:
+    found = None if landmark is None else find_weights(names, landmark, inside=inside)
+    return found or Place(names={name: name for name in names}, beside=())
 
 
 def _flatten(tree: object) -> tuple[dict[str, TensorClaim], list[str]]:
@@ -120,10 +127,6 @@ def _flatten(tree: object) -> tuple[dict[str, TensorClaim], list[str]]:
             elif not isinstance(node, ModuleState):
                 others.append(name)
     return claims, others
-
-
-def _checked_names(tree: Mapping[str, object]) -> list[str]:
-    return [_check_name(name) for name in tree]
 
 
 def _check_name(name: str) -> str:

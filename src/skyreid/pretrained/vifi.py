@@ -17,12 +17,10 @@ from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
+IMAGE = "image_encoder."
 ASSUMED = "frames normalised by ImageNet's mean and standard deviation, as video models usually are"
 DROPPED = LOGIT_SCALE | {
     "prompt_learner.complete_text_embeddings": "the embedded names of the actions it was trained on",
-    **dict.fromkeys(
-        ("optimizer", "lr_scheduler", "epoch", "max_accuracy", "config"), "the state of ViFi-CLIP's own training"
-    ),
 }
 
 
@@ -38,11 +36,11 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
             f"{file}: a ViFi-CLIP file has no token embedding; OpenAI's is the right one: name OpenAI's ViT-B-16.pt "
             "(or its Hugging Face file) with --token-embedding"
         )
-    state = read_untrusted_state(file, inside="model").without_prefix("module.")
+    state = read_untrusted_state(file, landmark=f"{IMAGE}conv1.weight", inside=options.inside)
     tensors = {**state.tensors, TOKEN_EMBEDDING: _token_embedding(options.token_embedding)}
     imported = assemble_pair(
         replace(state, tensors=tensors),
-        image_prefix="image_encoder.",
+        image_prefix=IMAGE,
         text_prefix="text_encoder.",
         dropped=DROPPED,
         image_size=options.image_size,
@@ -52,7 +50,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
 
 def _token_embedding(file: Path) -> Tensor:
     """Take one tensor out of a file; the rest of that file is on purpose not used."""
-    state = read_untrusted_state(file)
+    state = read_untrusted_state(file, landmark=TOKEN_EMBEDDING)
     for name in (TOKEN_EMBEDDING, HF_TOKEN_EMBEDDING):
         if name in state.tensors:
             return state.tensors[name]
