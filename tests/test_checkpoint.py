@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from skyreid.checkpoint import load_strictly, provenance_of_this_run, read_checkpoint, write_checkpoint
+from skyreid.checkpoint import build_to_fit, load_strictly, provenance_of_this_run, read_checkpoint, write_checkpoint
 from skyreid.errors import CheckpointError
 
 WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}
@@ -157,3 +157,32 @@ def test_provenance_says_what_made_a_result():
     assert provenance["torch"] == torch.__version__
     assert provenance.keys() >= {"skyreid", "commit", "dirty", "python", "threads", "machine"}
     json.dumps(provenance)
+
+
+def layers(number, width=3):
+    return lambda: nn.Sequential(*(nn.Linear(width, width) for _ in range(number)))
+
+
+def test_a_model_is_built_when_its_weights_fit():
+    weights = layers(2)().state_dict()
+    model = build_to_fit(layers(2), weights, origin="run")
+    assert all(torch.equal(tensor, weights[key]) for key, tensor in model.state_dict().items())
+    assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+
+
+def test_a_config_that_asks_for_terabytes_is_compared_with_the_weights_before_memory_is_taken():
+    """Kind 11-B4: 400 TB on paper."""
+    with pytest.raises(CheckpointError, match=r"run: weights do not fit the model: 0.bias has shape \[3\], the model"):
+        build_to_fit(layers(1, width=10**7), layers(1)().state_dict(), origin="run")
+
+
+def test_a_config_of_a_billion_layers_is_stopped_at_the_first_thousand():
+    """Kind 11-B4."""
+    with pytest.raises(CheckpointError, match="run: its config asks for more than 1004 tensors; its weights hold 2"):
+        build_to_fit(layers(10**9), layers(1)().state_dict(), origin="run")
+
+
+def test_a_config_of_which_no_model_can_be_built_is_refused_in_one_line():
+    """Kind 11-B7: such as a stride of 0."""
+    with pytest.raises(CheckpointError, match=r"^run: no model can be built from its config: .*division"):
+        build_to_fit(lambda: nn.Linear(1 // 0, 3), {}, origin="run")

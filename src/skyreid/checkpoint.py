@@ -9,26 +9,33 @@ It loads without the training data and without a GPU, and nothing in it is execu
 """
 
 import hashlib
+import itertools
 import json
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from skyreid.config_json import Json
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, SkyreidError
 
 WEIGHTS_FILE = "model.safetensors"
+_SPARE_PARAMETERS = 1_000
+"""That a model may register beyond its weights while it is built; parts are replaced on the way."""
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +108,52 @@ def weights_sha256(folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
-    """Copy `weights` into `module`; every key must be there, none may be left over.
+def build_to_fit(build: Callable[[], Module], weights: Mapping[str, Tensor], *, origin: str) -> Module:
+    """Build a model from a config that came with weights, and load them.
+
+    The config is a stranger's word: the model is first built without memory, on PyTorch's meta device, and must have
+    the very tensors of the weights before a byte is taken for it.
+
+    Args:
+        build: makes the model, on the CPU or wherever the default device is.
+        weights: what must fit.
+        origin: of both, for messages.
+
+    Raises:
+        CheckpointError: no model can be built so, or it has other tensors; lists them.
+    """
+    try:
+        with torch.device("meta"), _parameters_at_most(len(weights), origin):
+            check_fit(build(), weights, origin=origin)
+    except SkyreidError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{origin}: no model can be built from its config: {reason}") from error
+    model = build()
+    model.load_state_dict(dict(weights))
+    return model
+
+
+@contextmanager
+def _parameters_at_most(tensors: int, origin: str) -> Iterator[None]:
+    """Stop a build that goes on beyond what the weights can fill, such as a tower of a billion layers."""
+    made = itertools.count(1)
+    most = 2 * tensors + _SPARE_PARAMETERS
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if next(made) > most:
+            raise CheckpointError(f"{origin}: its config asks for more than {most} tensors; its weights hold {tensors}")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    """Compare names and shapes; every key must be there, none may be left over.
 
     Raises:
         CheckpointError: lists the missing, the unexpected and the mis-shaped keys.
@@ -118,6 +169,11 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: s
     if problems:
         shown = "; ".join(problems[:10]) + (f"; and {len(problems) - 10} more" if len(problems) > 10 else "")
         raise CheckpointError(f"{origin}: weights do not fit the model: {shown}")
+
+
+def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], *, origin: str) -> None:
+    """Copy `weights` into `module`; see `check_fit`."""
+    check_fit(module, weights, origin=origin)
     module.load_state_dict(dict(weights))
 
 

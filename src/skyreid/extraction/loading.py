@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.baselines.building import BaselineModel, build_baseline
-from skyreid.checkpoint import load_strictly, read_checkpoint
+from skyreid.checkpoint import build_to_fit, read_checkpoint
 from skyreid.clips.frame_bank import resize
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import Json, from_json
@@ -100,16 +100,16 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
     kind, clip_length = checkpoint.config.get("kind"), PAPER_CLIP_LENGTH
     if kind == BASELINE:
         model = from_json(BaselineModel, checkpoint.config.get("model"), where=f"{folder}: model")
-        encoder, clip_length = build_baseline(model), model.frames
-        load_strictly(encoder, checkpoint.weights, origin=str(folder))
+        encoder = build_to_fit(lambda: build_baseline(model), checkpoint.weights, origin=str(folder))
+        clip_length = model.frames
     elif isinstance(kind, str) and kind in TRAINING_ONLY:
-        encoder = VideoEncoder(from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model"))
+        config = from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model")
         wanted = {
             key.removeprefix("encoder."): tensor
             for key, tensor in checkpoint.weights.items()
             if not key.startswith(TRAINING_ONLY[kind])
         }
-        load_strictly(encoder, wanted, origin=str(folder))
+        encoder = build_to_fit(lambda: VideoEncoder(config), wanted, origin=str(folder))
     else:
         raise CheckpointError(f"{folder}: kind must be one of {', '.join((*TRAINING_ONLY, BASELINE))}; got {kind!r}")
     feeding = _feeding(checkpoint.config, encoder, clip_length=clip_length, origin=str(folder))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from skyreid.checkpoint import load_strictly, read_checkpoint
+from skyreid.checkpoint import build_to_fit, read_checkpoint
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError
 from skyreid.models.clip_pair import ClipPair, start_from_pair
@@ -53,10 +53,8 @@ def read_pair(folder: Path) -> ClipPair:
             "(make one by 'skyreid model import openai FILE --out DIR')"
         )
     words = checkpoint.config.get("words")
-    pair = ClipPair(
-        from_json(VslaClipConfig, checkpoint.config.get("model")),
-        vocabulary=vocabulary,
-        words=[str(word) for word in words] if isinstance(words, list) else None,
+    known_words = [str(word) for word in words] if isinstance(words, list) else None
+    config = from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model")
+    return build_to_fit(
+        lambda: ClipPair(config, vocabulary=vocabulary, words=known_words), checkpoint.weights, origin=str(folder)
     )
-    load_strictly(pair, checkpoint.weights, origin=str(folder))
-    return pair
