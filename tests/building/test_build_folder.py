@@ -104,3 +104,40 @@ def test_with_a_source_to_be_built_all_that_was_said_of_it_goes(tmp_path):
         "sources/gate-gate.json",
         "crops/gate-gate-0001/000000.jpg",
     }
+
+
+@pytest.mark.parametrize("name", ["crops", "sources", "partial", "build.lock"])
+def test_a_folder_whose_parts_are_links_is_refused_and_nothing_behind_them_is_touched(tmp_path, name):
+    """Kind 11-B1: crops of an earlier build are removed, so they must not be somebody's photographs."""
+    elsewhere = tmp_path / "photographs"
+    (elsewhere / "holiday").mkdir(parents=True)
+    (elsewhere / "holiday/beach.jpg").write_bytes(b"picture")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "build.lock").touch()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(elsewhere / "holiday/beach.jpg" if name == "build.lock" else elsewhere)
+    with pytest.raises(SourceError, match=f"{name}: is a link; a build removes and writes files there"), locked(folder):
+        sweep(folder, {"gate-gate": None})
+    assert (elsewhere / "holiday/beach.jpg").read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("name", ["holiday/beach.jpg", "gate-gate-0002/notes.txt", "gate-gate-0003.jpg"])
+def test_what_no_build_put_among_the_crops_stays(tmp_path, name):
+    folder = filled(tmp_path / "out")
+    (folder / "crops" / name).parent.mkdir(exist_ok=True)
+    (folder / "crops" / name).write_bytes(b"mine")
+    with pytest.raises(SourceError, match="no build put this here; move it elsewhere, and build again"):
+        sweep(folder, {"gate-gate": finished("gate-gate"), "drone-drone": finished("drone-drone")})
+    assert (folder / "crops" / name).read_bytes() == b"mine"
+
+
+def test_a_link_among_the_crops_is_not_followed(tmp_path):
+    folder = filled(tmp_path / "out")
+    elsewhere = tmp_path / "elsewhere-0001"
+    elsewhere.mkdir()
+    (elsewhere / "000000.jpg").touch()
+    (folder / "crops/gate-gate-0002").symlink_to(elsewhere)
+    with pytest.raises(SourceError, match="no build put this here"):
+        sweep(folder, {"gate-gate": None, "drone-drone": None})
+    assert (elsewhere / "000000.jpg").exists()

@@ -1,6 +1,7 @@
 """The folder of a build: who may write in it, and what in it belongs to no finished source."""
 
 import fcntl
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
 PARTIAL = "partial"
 LOCK = "build.lock"
+_TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
+_CROP_FILE = re.compile(r"\d{6,}\.jpg")
 
 
 @contextmanager
@@ -32,6 +35,12 @@ def locked(out_dir: Path) -> Iterator[None]:
     if out_dir.exists() and not (out_dir / LOCK).exists() and names_in(out_dir):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
     out_dir.mkdir(parents=True, exist_ok=True)
+    for name in (LOCK, RECORDS, CROPS, PARTIAL):
+        if (out_dir / name).is_symlink():
+            raise SourceError(
+                f"{out_dir / name}: is a link; a build removes and writes files there, and does so in its own folder "
+                "only. Put the folder itself where the room is"
+            )
     with (out_dir / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,4 +85,16 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
     listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}
     for name in names_in(out_dir / CROPS):
         if name not in listed:
-            shutil.rmtree(out_dir / CROPS / name)
+            _remove_crops(out_dir / CROPS / name)
+
+
+def _remove_crops(folder: Path) -> None:
+    """Remove the crops of a tracklet that no source lists any more, once it is sure that they are crops.
+
+    Raises:
+        SourceError: it is something that no build put there.
+    """
+    is_ours = not folder.is_symlink() and folder.is_dir() and _TRACKLET_FOLDER.fullmatch(folder.name) is not None
+    if not is_ours or not all(_CROP_FILE.fullmatch(name) for name in names_in(folder)):
+        raise SourceError(f"{folder}: no build put this here; move it elsewhere, and build again")
+    shutil.rmtree(folder)
