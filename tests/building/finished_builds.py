@@ -39,6 +39,7 @@ def finished(source, people):
         crops=2 * len(tracklets),
         crops_dropped={"hidden": 3},
         faces_detected=1,
+        faces_followed=3,
         faces_by_fallback=2,
     )
     return FinishedSource(

@@ -119,7 +119,7 @@ def test_the_manifest_says_what_it_was_made_from_and_how(whole):
         "identities": "shared",
         "identities_because": "the source says so",
     }
-    assert info["faces"] == {"style": "grey", "detector": "cascade", "faces": 0, "fallback": 0}
+    assert info["faces"] == {"style": "grey", "detector": "cascade", "faces": 0, "followed": 0, "fallback": 0}
     assert (info["simulated"], info["faces_masked"], info["terms"], info["consent"]) == (
         False,
         True,

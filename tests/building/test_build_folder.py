@@ -44,6 +44,7 @@ def finished(name):
         crops=1,
         crops_dropped={},
         faces_detected=0,
+        faces_followed=0,
         faces_by_fallback=0,
     )
     return FinishedSource(fingerprint={}, report=report, tracklets=(FinishedTracklet(f"{name}-0001", None, ()),))

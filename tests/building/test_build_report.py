@@ -23,6 +23,7 @@ REPORT = BuildReport(
             crops=62,
             crops_dropped={"hidden": 4, "too-short": 3},
             faces_detected=1,
+            faces_followed=6,
             faces_by_fallback=5,
         ),
     ),

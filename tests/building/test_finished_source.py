@@ -39,6 +39,7 @@ def committed(out_dir):
         crops=2,
         crops_dropped={},
         faces_detected=1,
+        faces_followed=0,
         faces_by_fallback=0,
     )
     finished = FinishedSource(

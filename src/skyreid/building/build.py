@@ -62,6 +62,7 @@ from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SourceError
 from skyreid.progress import Progress, silent
+from skyreid.tracklet import Platform
 
 _DEFAULT_MASKING = MaskingConfig()
 _DEFAULT_QUALITY = QualityConfig()
@@ -204,6 +205,7 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
         ),
         mask=mask,
         frame_rate=frame_rate,
+        is_aerial=source.platform is Platform.AERIAL,
         duration_s=facts.duration_s,
         limits=settings.limits,
         progress=settings.progress,
@@ -244,6 +246,7 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             crops=sum(len(tracklet.crops) for tracklet in tracklets),
             crops_dropped=dict(result.dropped_crops),
             faces_detected=result.faces_detected,
+            faces_followed=result.faces_followed,
             faces_by_fallback=result.faces_by_fallback,
             notes=_notes(facts, tracked, result, too_short),
         ),

@@ -36,8 +36,10 @@ class SourceReport:
     """By reason: boxes of sampled frames that have no crop. With `crops`, these are all of them."""
     faces_detected: int
     """And covered, in the sampled frames."""
+    faces_followed: int
+    """Covered, found by their skin, or a moment before or after."""
     faces_by_fallback: int
-    """Heads covered because no face was detected on them."""
+    """Heads covered because they are large and no face was found on them."""
     identities: IdentityScope = PER_VIDEO
     """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
     identities_because: str = ""
@@ -88,7 +90,8 @@ class BuildReport:
         lines = [
             f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
             f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
-            f"{source.faces_detected} faces and {source.faces_by_fallback} heads without a found face masked; "
+            f"{source.faces_detected} faces found, {source.faces_followed} followed and {source.faces_by_fallback} heads "
+            "without one masked; "
             f"left out: {', '.join(source.left_out()) or 'nothing'}"
             for source in self.sources
         ]

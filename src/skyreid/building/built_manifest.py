@@ -57,12 +57,15 @@ class BuildInfo:
 
     @property
     def faces(self) -> dict[str, str | int]:
-        """What masked the faces, and how many; of all sampled frames."""
+        """What masked the faces, and how many; of all sampled frames, `followed` and `fallback` among `faces`."""
         reports = [source.report for source in self.finished]
         return {
             "style": self.masking.style if self.masking else "none",
             "detector": self.masking.detector if self.masking else "none",
-            "faces": sum(report.faces_detected + report.faces_by_fallback for report in reports),
+            "faces": sum(
+                report.faces_detected + report.faces_followed + report.faces_by_fallback for report in reports
+            ),
+            "followed": sum(report.faces_followed for report in reports),
             "fallback": sum(report.faces_by_fallback for report in reports),
         }
 
@@ -134,7 +137,8 @@ def _annotations(report: SourceReport) -> dict[str, object]:
 def masking_report(info: BuildInfo) -> dict[str, object]:
     """What was painted over, to be compared with where the faces are.
 
-    `faces` and `fallback` (among them) count the regions painted in all sampled frames; `regions` tells by
+    `faces` counts the regions painted in all sampled frames; among them `followed`, found by their skin or in a frame
+    before or after, and `fallback`, heads large enough to be recognised without a found face. `regions` tells by
     tracklet and frame those that show in a crop, in pixels of the source frame. A region in two crops stands
     twice.
     """

@@ -2,9 +2,9 @@
 
 import io
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from skyreid.building.decode import DecodeLimits, FilmEnd, VideoFrame, frames
-from skyreid.building.face_mask import FaceMask
+from skyreid.building.face_mask import FOLLOW_S, FaceMask, Look
 from skyreid.building.quality import QualityFilter
 from skyreid.building.sharpness import sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
@@ -71,8 +71,10 @@ class Cut:
     `not-sampled`."""
     faces_detected: int
     """In all sampled frames."""
+    faces_followed: int
+    """Found by their skin, or a moment before or after."""
     faces_by_fallback: int
-    """Regions that were painted over although no face was detected there."""
+    """Heads that were painted over although no face was found."""
 
 
 def cut(
@@ -84,6 +86,7 @@ def cut(
     quality: QualityFilter,
     mask: FaceMask | None,
     frame_rate: float,
+    is_aerial: bool,
     duration_s: float | None,
     limits: DecodeLimits,
     progress: Progress,
@@ -101,37 +104,29 @@ def cut(
     begun: list[CutTracklet] = []
     going_on: dict[int, tuple[CutTracklet, float]] = {}  # by track, with the time of its last crop
     dropped: defaultdict[int, Counter[str]] = defaultdict(Counter)  # by track
-    frames_read = detected = fallback = 0
+    frames_read = 0
+    faces: Counter[str] = Counter()
     max_pause_s = max(MAX_PAUSE_S, MAX_PAUSE_STEPS * max(interval_s, 1 / frame_rate))
     ends: list[FilmEnd] = []
-    for frame in frames(video, interval_s=interval_s, limits=limits, at_end=ends.append):
+    film = frames(video, interval_s=interval_s, limits=limits, at_end=ends.append)
+    for sample in _covered(_samples(film, tracked, quality, mask, is_aerial=is_aerial), mask, faces):
         frames_read += 1
-        people = {track: _widened(box) for track, box in sorted(tracked.frames.get(frame.index, {}).items())}
-        unfit = _unfit(frame, people, quality)
-        masked: list[Box] = []
-        if mask is not None:  # all of them before the first crop: people overlap
-            for box in people.values():
-                faces = mask.cover(frame.pixels, box)
-                detected += faces.detected
-                fallback += faces.fallback
-                masked += faces.regions
-        for track, box in people.items():
-            if track in unfit:
-                dropped[track][unfit[track]] += 1
+        for track, box in sample.people.items():
+            if track in sample.unfit:
+                dropped[track][sample.unfit[track]] += 1
                 continue
             tracklet, seen_s = going_on.get(track, (None, 0.0))
-            if tracklet is None or frame.time_s - seen_s > max_pause_s:
+            if tracklet is None or sample.time_s - seen_s > max_pause_s:
                 tracklet = CutTracklet(track, folder / f"{len(begun):06d}", [])
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
-            going_on[track] = tracklet, frame.time_s
-            left, top, right, bottom = map(int, box)
-            jpeg = _as_jpeg(frame.pixels[top:bottom, left:right])
-            showing = tuple(region for region in masked if _meet(region, box))
-            crop = Crop(frame.index, frame.time_s, box, showing, bytes_sha256(jpeg))
+            going_on[track] = tracklet, sample.time_s
+            jpeg = _as_jpeg(sample.crops[track])
+            showing = tuple(region for region in sample.covered if _meet(region, box))
+            crop = Crop(sample.index, sample.time_s, box, showing, bytes_sha256(jpeg))
             (tracklet.folder / crop.file_name).write_bytes(jpeg)
             tracklet.crops.append(crop)
-        progress("cut crops", round(frame.time_s), round(duration_s or frame.time_s), video.name)
+        progress("cut crops", round(sample.time_s), round(duration_s or sample.time_s), video.name)
     (end,) = ends
     boxed = max((index for index, people in tracked.frames.items() if people), default=0)
     if boxed >= end.num_frames:
@@ -150,9 +145,81 @@ def cut(
         dropped_crops=sum(dropped.values(), Counter[str]()),
         dropped_tracklets={"too-short": len(begun) - len(kept)},
         dropped_tracks=_dropped_tracks(tracked, kept, dropped),
-        faces_detected=detected,
-        faces_by_fallback=fallback,
+        faces_detected=faces["detected"],
+        faces_followed=faces["followed"],
+        faces_by_fallback=faces["fallback"],
     )
+
+
+@dataclass(slots=True)
+class _Sample:
+    """A sampled frame: the people in it, cut out and not yet masked, in memory only."""
+
+    index: int
+    time_s: float
+    people: Mapping[int, Box]
+    """By track."""
+    unfit: Mapping[int, str]
+    """Of them, whose crop is dropped, and why."""
+    crops: Mapping[int, UInt8[np.ndarray, "height width 3"]]
+    """Of the others."""
+    looks: Mapping[int, Look]
+    """At all of them."""
+    covered: list[Box] = field(default_factory=list)
+    """What was painted over."""
+
+
+def _samples(
+    film: Iterator[VideoFrame],
+    tracked: TrackedBoxes,
+    quality: QualityFilter,
+    mask: FaceMask | None,
+    *,
+    is_aerial: bool,
+) -> Iterator[_Sample]:
+    for frame in film:
+        people = {track: _widened(box) for track, box in sorted(tracked.frames.get(frame.index, {}).items())}
+        unfit = _unfit(frame, people, quality)
+        looks: dict[int, Look] = {}
+        if mask is not None:
+            for track, box in people.items():
+                whole_size = quality.whole_size(frame.index, track)
+                looks[track] = mask.look(frame.pixels, box, whole_size=whole_size, is_aerial=is_aerial)
+        crops = {track: _pixels_in(frame, box).copy() for track, box in people.items() if track not in unfit}
+        yield _Sample(frame.index, frame.time_s, people, unfit, crops, looks)
+
+
+def _covered(samples: Iterator[_Sample], mask: FaceMask | None, faces: Counter[str]) -> Iterator[_Sample]:
+    """Cover the faces of each sample once the samples of the next FOLLOW_S are known; `faces` counts them."""
+    if mask is None:
+        yield from samples
+        return
+    looks: defaultdict[int, deque[tuple[float, Look]]] = defaultdict(deque)  # by track, within FOLLOW_S of `waiting`
+    waiting: deque[_Sample] = deque()
+
+    def cover(sample: _Sample) -> _Sample:
+        for track in sample.people:
+            seen = looks[track]
+            while sample.time_s - seen[0][0] > FOLLOW_S:
+                seen.popleft()
+            now = next(number for number, (time_s, _) in enumerate(seen) if time_s == sample.time_s)
+            masked = mask.covers(seen, now)
+            faces.update(detected=masked.detected, followed=masked.followed, fallback=masked.fallback)
+            sample.covered += masked.regions
+        for track, pixels in sample.crops.items():  # after all covers of the frame: people overlap
+            left, top, _, _ = sample.people[track]
+            for x0, y0, x1, y1 in sample.covered:
+                mask.paint(pixels, (x0 - left, y0 - top, x1 - left, y1 - top))
+        return sample
+
+    for sample in samples:
+        while waiting and sample.time_s - waiting[0].time_s > FOLLOW_S:
+            yield cover(waiting.popleft())
+        waiting.append(sample)
+        for track, look in sample.looks.items():
+            looks[track].append((sample.time_s, look))
+    while waiting:
+        yield cover(waiting.popleft())
 
 
 def _as_jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
@@ -166,10 +233,14 @@ def _unfit(frame: VideoFrame, people: Mapping[int, Box], quality: QualityFilter)
     unfit = quality.reasons(frame.index, people)
     if not quality.is_annotated:
         for track, box in people.items():
-            left, top, right, bottom = map(int, box)
-            if track not in unfit and sharpness(frame.pixels[top:bottom, left:right]) < quality.config.min_sharpness:
+            if track not in unfit and sharpness(_pixels_in(frame, box)) < quality.config.min_sharpness:
                 unfit[track] = "blurred"
     return unfit
+
+
+def _pixels_in(frame: VideoFrame, box: Box) -> UInt8[np.ndarray, "height width 3"]:
+    left, top, right, bottom = map(int, box)
+    return frame.pixels[top:bottom, left:right]
 
 
 def _dropped_tracks(

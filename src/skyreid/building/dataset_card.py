@@ -118,12 +118,15 @@ def _masking(info: BuildInfo) -> list[str]:
     if info.masking is None:
         return ["**Faces are not masked.**"]
     faces = info.faces
+    detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
     return [
-        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): "
-        f"{int(faces['faces']) - int(faces['fallback'])} faces that the detector found ({faces['detector']}), and "
-        f"{faces['fallback']} heads of people large enough to be recognised on whom it found none. "
-        f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces: this makes recognition harder and "
-        "rules it out for nobody."
+        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that the "
+        f"detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or after, and "
+        f"{faces['fallback']} heads of people large enough to be recognised on whom none was found. Below "
+        f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from {info.masking.recognise_px_per_m:g} on, "
+        f"every head that is not seen from straight above. [{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses "
+        "faces, and people are also known by their build and clothes: this makes recognition harder and rules it out for "
+        "nobody."
     ]
 
 

@@ -1,12 +1,14 @@
-"""Faces covered before anything is written.
+"""Faces covered before anything is written: where faces are, and nothing else.
 
-A detector finds faces; where it finds none on the head of somebody large enough to be recognised, the
-head is covered whatever it shows. So a face that the detector misses is covered too, and so is the back of a
-head: it is the price of failing closed. People who are smaller stay as they are.
+The rule is what can be recognised, in pixels a metre of the person. Below `observe_px_per_m` nobody can be
+recognised and nothing is covered. From there on a face is covered when it was found: by the detector, by skin in
+the head's place, or a moment before or after, since a face found in one frame is followed along the tracklet. From
+`recognise_px_per_m` on a head is covered whether or not its face was found, unless the camera looks straight down on
+it. So a detector that misses a large face does not leave it open, and the back of a large head is covered too.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +17,23 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.building.face_detection import CascadeDetector, FaceDetector, YunetDetector
+from skyreid.building.face_detection import MIN_SKIN, CascadeDetector, FaceDetector, YunetDetector, has_colours, skin_share
+from skyreid.building.head_place import (
+    BY_THE_BOX,
+    FACE_WEIGHT,
+    PERSON_M,
+    HeadPlace,
+    HeadShape,
+    followed_place,
+    head_by_shape,
+    pixels_per_metre,
+    place_of,
+)
 from skyreid.building.tracked_boxes import Box
 from skyreid.errors import SettingError
+
+Pixels = UInt8[np.ndarray, "height width 3"]
+"""RGB."""
 
 GREY = 96
 """All three channels; burnt in, like the mosaic of the paper (section 3.2)."""
@@ -25,21 +41,17 @@ BLOCKS = 3
 """Pixelated squares across the shorter side of a region. Programs recognise faces in squares in which people see
 nothing (McPherson et al. 2016, arXiv 1609.00408), and a face that moves shows other averages in every frame:
 hence so few, and hence grey by default."""
-MARGIN = 0.1
-"""Of the person's box, looked at around it: a face at the very edge needs its surroundings to be found."""
-MIN_WIDTH, MIN_HEIGHT = 20, 60
-"""Pixels of a person's box; from one of them on, the head is covered without a detection. Half a metre of shoulders
-in 20 pixels makes a face of 6, and so do 1.7 m in 60. People recognise those whom they know in 12 x 14 (Sinha 2002),
-and tell strangers apart no better than by chance in 11 (5 between the pupils, arXiv 2503.20108)."""
-HEAD_MARGIN = 0.1
-"""Of the width of the box, on either side of the head."""
-HEAD_HEIGHT, MAX_HEAD_HEIGHT = 0.2, 0.5
-"""Of the box, at its top: an upright person's, and at most. Hair to chin is an eighth of a body."""
-HEAD_HEIGHT_BY_WIDTH = 0.6
-"""Of the width of the box: shoulders stay as wide when a body is seen from above or cut by the edge of the picture, and
-the head becomes a larger part of its height. Measured with these four on simulated people, whose faces were turned
-to the camera within 60 degrees: three quarters or more of the face lie in the region for all of 845 seen from the
-ground and 356 of 359 seen by a drone; with an upper fifth for everybody, for 94 % of the drone's."""
+FOLLOW_S = 3.0
+"""A found face tells where the head is for so long before and after; walking people turn within seconds."""
+ZONE_M = 0.5
+"""From the top of the box downwards, where a head can be; a tenth of the box's height above it, and beside it."""
+FACE_ROOM = 0.2
+"""Of a found face, covered on every side of it: detectors give brows to chin."""
+HEAD_ROOM = 0.1
+"""Of a head, on every side."""
+FROM_ABOVE_ASPECT = 1.3
+"""Height over width of the usual box: less is a person below a drone that looks straight down. Standing people seen
+from 45 degrees have about 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,30 +64,67 @@ class MaskingConfig:
     """"cascade" is OpenCV's own; "yunet" is OpenCV's FaceDetectorYN with your file."""
     model: Path | None = None
     """Of "yunet": face_detection_yunet_*.onnx."""
-    fallback: bool = True
-    """Cover the head of everybody on whom no face is found, from 20 pixels of width or 60 of height on."""
+    observe_px_per_m: float = 62.0
+    """Pixels a metre of a person from which on found faces are covered: "observe" of EN 62676-4:2014, where clothing and
+    characteristic details begin to show; a person of 1.7 m is 105 pixels high."""
+    recognise_px_per_m: float = 125.0
+    """From which on a head is covered without a found face: "recognise" of EN 62676-4:2014, where somebody who knows a
+    person can say whether it is them; 212 pixels high. Infinite = only found faces are covered."""
 
     def __post_init__(self) -> None:
         if self.detector == "yunet" and self.model is None:
             raise SettingError("the face detector yunet needs a model: a file face_detection_yunet_*.onnx")
         if self.detector == "cascade" and self.model is not None:
             raise SettingError(f"the face detector cascade takes no model; got {self.model} (did you mean yunet?)")
+        if not 0 <= self.observe_px_per_m <= self.recognise_px_per_m:
+            raise SettingError(
+                "pixels a metre must be 0 <= observe <= recognise; "
+                f"got observe {self.observe_px_per_m:g}, recognise {self.recognise_px_per_m:g}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one frame shows of one person's head."""
+
+    person: Box
+    px_per_m: float
+    face: Box | None = None
+    """Found by the detector where a head can be."""
+    elsewhere: tuple[Box, ...] = ()
+    """Other faces found in the box: a neighbour's."""
+    shape: Box | None = None
+    """The head, by the person's shape."""
+    shows_skin: bool = False
+    """In the place of the head."""
+    is_from_above: bool = False
+
+    def place(self) -> tuple[HeadPlace, float] | None:
+        """Where the head is, and how much this weighs; None = this frame does not tell."""
+        if self.face is not None:
+            head = _with_room(self.face, FACE_ROOM)
+            return place_of(head, self.person, self.px_per_m), FACE_WEIGHT
+        return None if self.shape is None else (place_of(self.shape, self.person, self.px_per_m), 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedFaces:
-    """What was covered of one person in one frame."""
+    """What is covered of one person in one frame."""
 
-    detected: int
-    """Faces that the detector found."""
-    fallback: int
-    """Heads covered without one: 0 or 1."""
-    regions: tuple[Box, ...]
-    """All of them, in whole pixels of the frame."""
+    detected: int = 0
+    """Faces that the detector found in this frame."""
+    followed: int = 0
+    """A face found by its skin, or in a frame before or after: 0 or 1."""
+    fallback: int = 0
+    """A head covered without a found face: 0 or 1."""
+    regions: tuple[Box, ...] = ()
+    """All of them, in pixels of the frame."""
 
 
 class FaceMask:
-    """Holds the detector, which takes longer to load than to run.
+    """Looks for faces, frame by frame, and says what to cover once the frames around are known.
+
+    It holds the detector, which takes longer to load than to run.
 
     Raises:
         SettingError: the model of the detector cannot be used.
@@ -84,64 +133,125 @@ class FaceMask:
     def __init__(self, config: MaskingConfig) -> None:
         self._detector: FaceDetector = CascadeDetector() if config.model is None else YunetDetector(config.model)
         self._paint = _STYLES[config.style]
-        self._has_fallback = config.fallback
+        self._config = config
 
-    def cover(self, pixels: UInt8[np.ndarray, "height width 3"], person: Box) -> MaskedFaces:
-        """Paint over the faces of a person, in the frame itself; a neighbour's in the same box are among them."""
-        faces = self._faces(pixels, person)
-        head = head_region(person)
-        covers_head = self._has_fallback and _is_large(person) and not any(_begins_in(head, face) for face in faces)
-        regions = tuple(_inside(box, pixels) for box in ([*faces, head] if covers_head else faces))
-        for left, top, right, bottom in regions:
-            self._paint(pixels[int(top) : int(bottom), int(left) : int(right)])
-        return MaskedFaces(detected=len(faces), fallback=int(covers_head), regions=regions)
+    def look(
+        self, pixels: Pixels, person: Box, *, whole_size: tuple[float, float] | None, is_aerial: bool = False
+    ) -> Look:
+        """Look at a person in a frame.
 
-    def _faces(self, pixels: UInt8[np.ndarray, "height width 3"], person: Box) -> list[Box]:
+        Args:
+            pixels: of the frame.
+            person: box.
+            whole_size: see `pixels_per_metre`.
+            is_aerial: whether a drone filmed it; a square box is then somebody seen from straight above.
+        """
+        px_per_m = pixels_per_metre(person, whole_size)
+        is_from_above = is_aerial and whole_size is not None and whole_size[1] < FROM_ABOVE_ASPECT * whole_size[0]
+        if px_per_m < self._config.observe_px_per_m:
+            return Look(person=person, px_per_m=px_per_m, is_from_above=is_from_above)
+        face, elsewhere = self._faces(pixels, person, px_per_m)
+        shape = head_by_shape(pixels, person, px_per_m)
+        return Look(
+            person=person,
+            px_per_m=px_per_m,
+            face=face,
+            elsewhere=elsewhere,
+            shape=None if shape is None else shape.box,
+            shows_skin=_shows_skin(pixels, person, px_per_m, shape),
+            is_from_above=is_from_above,
+        )
+
+    def covers(self, looks: Sequence[tuple[float, Look]], now: int) -> MaskedFaces:
+        """What to cover of a person in the frame of look number `now`, of all looks at them within FOLLOW_S.
+
+        Args:
+            looks: seconds, and what was seen.
+            now: which of them is asked about.
+        """
+        time_s, look = looks[now]
+        if look.px_per_m < self._config.observe_px_per_m:
+            return MaskedFaces()
+        near = [(other, other_s - time_s) for other_s, other in looks if abs(other_s - time_s) <= FOLLOW_S]
+        others = tuple(_with_room(face, FACE_ROOM) for face in look.elsewhere)
+        if look.face is not None:
+            return MaskedFaces(detected=1 + len(others), regions=(_with_room(look.face, FACE_ROOM), *others))
+        is_followed = any(other.face is not None for other, _ in near) or (
+            not look.is_from_above and any(other.shows_skin for other, _ in near)
+        )
+        is_recognisable = look.px_per_m >= self._config.recognise_px_per_m and not look.is_from_above
+        if not (is_followed or is_recognisable):
+            return MaskedFaces(detected=len(others), regions=others)
+        place = followed_place([(told[0], gap_s, told[1]) for other, gap_s in near if (told := other.place()) is not None])
+        head = _with_room(place.in_frame(look.person, look.px_per_m), HEAD_ROOM)
+        return MaskedFaces(
+            detected=len(others), followed=int(is_followed), fallback=int(not is_followed), regions=(head, *others)
+        )
+
+    def paint(self, pixels: Pixels, region: Box) -> None:
+        """Cover a region in the pixels themselves; what lies outside them is left out."""
+        self._paint(pixels, region)
+
+    def _faces(self, pixels: Pixels, person: Box, px_per_m: float) -> tuple[Box | None, tuple[Box, ...]]:
+        """Search a person; the face that lies where their head can be comes first."""
         left, top, right, bottom = person
-        dx, dy = MARGIN * (right - left), MARGIN * (bottom - top)
+        dx, dy = 0.1 * (right - left), 0.1 * (bottom - top)
         x0, y0 = max(0, round(left - dx)), max(0, round(top - dy))
-        found = self._detector.find(pixels[y0 : round(bottom + dy), x0 : round(right + dx)])
-        return [(x0 + x, y0 + y, x0 + x + width, y0 + y + height) for x, y, width, height in found.tolist()]
+        piece = pixels[y0 : round(bottom + dy), x0 : round(right + dx)]
+        if 0 in piece.shape:
+            return None, ()
+        found = self._detector.find(piece, person_height=PERSON_M * px_per_m)
+        faces = [(x0 + x, y0 + y, x0 + x + width, y0 + y + height) for x, y, width, height in found.tolist()]
+        own = [face for face in faces if (face[1] + face[3]) / 2 < top + ZONE_M * px_per_m]
+        face = min(own, key=lambda face: face[1], default=None)
+        # Below the head a cascade takes prints on shirts for faces; a neighbour's face shows skin.
+        is_grey = not has_colours(pixels)
+        others = (other for other in faces if other is not face)
+        return face, tuple(one for one in others if is_grey or skin_share(_piece(pixels, one)) >= MIN_SKIN)
 
 
-def head_region(person: Box) -> Box:
-    """Where the head of a person in this box must be, as far as the box tells."""
-    left, top, right, bottom = person
-    width, height = right - left, bottom - top
-    margin = HEAD_MARGIN * width
-    depth = min(max(HEAD_HEIGHT_BY_WIDTH * width, HEAD_HEIGHT * height), MAX_HEAD_HEIGHT * height)
-    return left + margin, top, right - margin, top + depth
+def _shows_skin(pixels: Pixels, person: Box, px_per_m: float, shape: HeadShape | None) -> bool:
+    """Whether so much of a head has the colour of skin that a face may be seen; in doubt, yes."""
+    if not has_colours(pixels):
+        return True
+    if shape is not None:
+        return skin_share(shape.pixels) >= MIN_SKIN
+    head = BY_THE_BOX.in_frame(person, px_per_m)
+    width = person[2] - person[0]
+    beside = [(person[0] - width / 2, person[0]), (person[2], person[2] + width / 2)]
+    around = [_piece(pixels, (left, head[1], right, head[3])).reshape(-1, 3) for left, right in beside]
+    return skin_share(_piece(pixels, head)) >= MIN_SKIN > skin_share(np.concatenate(around))
 
 
-def _is_large(person: Box) -> bool:
-    return person[2] - person[0] >= MIN_WIDTH or person[3] - person[1] >= MIN_HEIGHT
+def _with_room(box: Box, room: float) -> Box:
+    dx, dy = room * (box[2] - box[0]), room * (box[3] - box[1])
+    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
 
 
-def _begins_in(head: Box, face: Box) -> bool:
-    """Whether a face belongs to this head: it begins there; a near face reaches further down than heads do."""
-    middle = (face[0] + face[2]) / 2
-    return head[0] <= middle < head[2] and face[1] < head[3] and face[3] > head[1]
+def _piece(pixels: Pixels, box: Box) -> Pixels:
+    left, top, right, bottom = (max(0, round(edge)) for edge in box)
+    return pixels[top:bottom, left:right]
 
 
-def _inside(box: Box, pixels: UInt8[np.ndarray, "height width 3"]) -> Box:
-    """Widened to whole pixels, and no further than the frame."""
-    height, width = pixels.shape[:2]
-    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-    return float(left), float(top), float(min(width, math.ceil(box[2]))), float(min(height, math.ceil(box[3])))
+def _edges(pixels: Pixels, box: Box) -> tuple[slice, slice]:
+    """Widened to whole pixels, and no further than the picture."""
+    left, top, right, bottom = (max(0, edge) for edge in (*map(math.floor, box[:2]), *map(math.ceil, box[2:])))
+    return slice(top, bottom), slice(left, right)
 
 
-def _paint_grey(region: UInt8[np.ndarray, "height width 3"]) -> None:
-    region[:] = GREY
+def _paint_grey(pixels: Pixels, region: Box) -> None:
+    pixels[_edges(pixels, region)] = GREY
 
 
-def _pixelate(region: UInt8[np.ndarray, "height width 3"]) -> None:
-    height, width = region.shape[:2]
-    side = max(1.0, min(height, width) / BLOCKS)
-    squares = cv2.resize(region, (round(width / side), round(height / side)), interpolation=cv2.INTER_AREA)
-    region[:] = cv2.resize(squares, (width, height), interpolation=cv2.INTER_NEAREST)
+def _pixelate(pixels: Pixels, region: Box) -> None:
+    """Squares of the whole region, so that a crop that shows a strip of it has no finer ones."""
+    side = max(1.0, min(region[2] - region[0], region[3] - region[1]) / BLOCKS)
+    inside = pixels[_edges(pixels, region)]
+    height, width = inside.shape[:2]
+    if height and width:
+        squares = (max(1, round(width / side)), max(1, round(height / side)))
+        small = cv2.resize(inside, squares, interpolation=cv2.INTER_AREA)
+        inside[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
-_STYLES: dict[str, Callable[[UInt8[np.ndarray, "height width 3"]], None]] = {
-    "grey": _paint_grey,
-    "pixelate": _pixelate,
-}
+_STYLES: dict[str, Callable[[Pixels, Box], None]] = {"grey": _paint_grey, "pixelate": _pixelate}

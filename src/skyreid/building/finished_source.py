@@ -18,7 +18,7 @@ from skyreid.folder_listing import names_in
 
 CROPS = "crops"
 RECORDS = "sources"
-BUILDER_VERSION = 3
+BUILDER_VERSION = 4
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
 

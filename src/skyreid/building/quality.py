@@ -87,19 +87,24 @@ class QualityFilter:
                 dropped[track] = "merged"
         return dropped
 
-    def _is_cut(self, index: int, track: int, box: Box) -> bool:
+    def whole_size(self, index: int, track: int) -> tuple[float, float] | None:
+        """Usual width and height of somebody around a frame, where no edge cuts them; None = an edge always does."""
         frames, sizes = self._whole.get(track, ([], []))
-        at_side, at_end = self._touches(box)
-        if not sizes or not (at_side or at_end):
-            return False
+        if not sizes:
+            return None
         around = bisect_left(frames, index)
         near = sorted(
             range(max(0, around - NEIGHBOURS), min(len(frames), around + NEIGHBOURS)),
             key=lambda place: abs(frames[place] - index),
         )[:NEIGHBOURS]
-        usual_width, usual_height = (median(sizes[place][axis] for place in near) for axis in (0, 1))
-        return (at_side and box[2] - box[0] < (1 - self.config.max_missing_width) * usual_width) or (
-            at_end and box[3] - box[1] < (1 - self.config.max_missing_height) * usual_height
+        return median(sizes[place][0] for place in near), median(sizes[place][1] for place in near)
+
+    def _is_cut(self, index: int, track: int, box: Box) -> bool:
+        usual, (at_side, at_end) = self.whole_size(index, track), self._touches(box)
+        if usual is None or not (at_side or at_end):
+            return False
+        return (at_side and box[2] - box[0] < (1 - self.config.max_missing_width) * usual[0]) or (
+            at_end and box[3] - box[1] < (1 - self.config.max_missing_height) * usual[1]
         )
 
     def _touches(self, box: Box) -> tuple[bool, bool]:
