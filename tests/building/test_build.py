@@ -227,7 +227,7 @@ def test_a_source_that_must_be_cut_again_takes_all_that_was_said_of_it_along(pai
     pair[1].path.write_bytes(content[: len(content) * 3 // 4])
     with pytest.raises(VideoError):
         build(pair, finished)
-    assert {path.name for path in finished.iterdir()} == {"crops", "sources", "partial", "build.lock"}
+    assert {path.name for path in finished.iterdir()} == {"crops", "sources", "build.lock"}
     pair[1].path.write_bytes(content)
     build(pair, finished)
     assert tree(finished) == tree(whole.manifest_path.parent)

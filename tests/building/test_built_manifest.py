@@ -38,7 +38,8 @@ def test_the_masking_report_tells_what_was_painted_where():
     assert report == {
         "style": "grey",
         "detector": "cascade",
-        "faces": 6,
+        "faces": 12,
+        "followed": 6,
         "fallback": 4,
         "crops": 8,
         "regions": {

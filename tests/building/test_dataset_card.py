@@ -67,7 +67,11 @@ def test_what_was_left_out_is_told_by_reason():
 @pytest.mark.parametrize(
     ("masking", "told"),
     [
-        (True, "6 regions were covered (grey): 2 faces that the detector found (cascade), and 4 heads of people"),
+        (
+            True,
+            "12 regions were covered (grey): 2 faces that the detector found (cascade), 6 found by their skin or in a "
+            "frame before or after, and 4 heads of people large enough to be recognised on whom none was found.",
+        ),
         (False, "**Faces are not masked.**"),
     ],
 )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skyreid.building.face_detection import CascadeDetector, YunetDetector
+from skyreid.building.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
 from skyreid.errors import SettingError
 from tests.building.bright_face_model import write_bright_face_model
 from tests.building.films import drawn_face, noise
@@ -10,7 +10,7 @@ from tests.building.films import drawn_face, noise
 @pytest.mark.parametrize("size", [20, 50, 300])
 def test_the_cascade_finds_a_frontal_face_of_any_size(size):
     picture, eyes = drawn_face(size)
-    ((left, top, width, height),) = CascadeDetector().find(picture).tolist()
+    ((left, top, width, height),) = CascadeDetector().find(picture, person_height=size * 8.0).tolist()
     assert left < eyes[1].start
     assert left + width > eyes[1].stop
     assert top < eyes[0].start
@@ -19,10 +19,10 @@ def test_the_cascade_finds_a_frontal_face_of_any_size(size):
 
 
 def test_the_cascade_finds_nothing_in_noise():
-    assert CascadeDetector().find(noise(1, height=120, width=60)[0]).shape == (0, 4)
+    assert CascadeDetector().find(noise(1, height=120, width=60)[0], person_height=120.0).shape == (0, 4)
 
 
-@pytest.mark.parametrize(("height", "width", "scale"), [(100, 60, 2), (1280, 700, 0.5)])
+@pytest.mark.parametrize(("height", "width", "scale"), [(200, 60, 2), (800, 700, 0.5)])
 def test_a_model_of_the_user_is_asked_at_the_same_scale_and_answers_in_pixels_of_the_piece(
     tmp_path, height, width, scale
 ):
@@ -33,8 +33,8 @@ def test_a_model_of_the_user_is_asked_at_the_same_scale_and_answers_in_pixels_of
     piece[middle_y : middle_y + cell, middle_x : middle_x + cell] = 255
     side = 24 / scale
     expected = [[middle_x - side / 2, middle_y - side / 2, side, side]]
-    np.testing.assert_allclose(detector.find(piece), expected, atol=1e-3)
-    assert detector.find(np.zeros_like(piece)).shape == (0, 4)
+    np.testing.assert_allclose(detector.find(piece, person_height=float(height)), expected, atol=1e-3)
+    assert detector.find(np.zeros_like(piece), person_height=float(height)).shape == (0, 4)
 
 
 def test_a_model_that_is_missing_is_named(tmp_path):
@@ -53,3 +53,18 @@ def test_another_network_is_no_such_model(tmp_path):
     path = write_bright_face_model(tmp_path / "yunet.onnx", side=24, without="kps_16")
     with pytest.raises(SettingError, match=r"yunet\.onnx: OpenCV cannot use it as a FaceDetectorYN model"):
         YunetDetector(path)
+
+
+def test_skin_of_any_tone_is_skin_and_cloth_and_grass_are_not():
+    for skin in ((255, 224, 196), (224, 172, 105), (141, 85, 36), (80, 45, 30)):
+        assert skin_share(np.full((4, 4, 3), skin, np.uint8)) == 1
+    for other in ((40, 60, 160), (60, 110, 50), (128, 128, 128), (15, 12, 12)):
+        assert skin_share(np.full((4, 4, 3), other, np.uint8)) == 0
+    assert skin_share(np.empty((0, 3), np.uint8)) == 0
+
+
+def test_a_night_picture_has_no_colours():
+    grey = np.repeat(noise(1, height=80, width=80)[0][:, :, :1], 3, axis=2)
+    assert not has_colours(grey)
+    grey[:30, :30] = (200, 150, 120)
+    assert has_colours(grey)

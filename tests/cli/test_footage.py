@@ -50,8 +50,8 @@ def test_a_source_of_the_command_line_is_built_without_its_annotations_too(world
 
 
 def test_how_faces_are_masked_is_recorded(tmp_path, capsys):
-    film = write_film(tmp_path / "a.mov", smooth(11))
-    (tmp_path / "gt.txt").write_text("\n".join(f"{index + 1},7,1,1,30,60,1,1,1" for index in range(11)))
+    film = write_film(tmp_path / "a.mov", smooth(6, height=400, width=200))
+    (tmp_path / "gt.txt").write_text("\n".join(f"{index + 1},7,41,21,110,340,1,1,1" for index in range(6)))
     source = f"{film},platform=aerial,camera=drone,annotations={tmp_path}/gt.txt"
     for name, options in {"pixelate": ["--mask-style", "pixelate"], "none": ["--no-mask-faces"]}.items():
         assert run(capsys, "build", "--source", source, "--out", tmp_path / name, *options)[0] == 0

@@ -90,8 +90,8 @@ class BuildReport:
         lines = [
             f"{source.name}: {source.tracklets} tracklets of {source.crops} crops from {source.boxes} boxes "
             f"({source.boxes_interpolated} more interpolated) and {source.frames_read} sampled frames; "
-            f"{source.faces_detected} faces found, {source.faces_followed} followed and {source.faces_by_fallback} heads "
-            "without one masked; "
+            f"{source.faces_detected} faces found, {source.faces_followed} followed and {source.faces_by_fallback} "
+            "heads without one masked; "
             f"left out: {', '.join(source.left_out()) or 'nothing'}"
             for source in self.sources
         ]

@@ -120,13 +120,13 @@ def _masking(info: BuildInfo) -> list[str]:
     faces = info.faces
     detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
     return [
-        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that the "
-        f"detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or after, and "
-        f"{faces['fallback']} heads of people large enough to be recognised on whom none was found. Below "
-        f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from {info.masking.recognise_px_per_m:g} on, "
-        f"every head that is not seen from straight above. [{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses "
-        "faces, and people are also known by their build and clothes: this makes recognition harder and rules it out for "
-        "nobody."
+        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that "
+        f"the detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or "
+        f"after, and {faces['fallback']} heads of people large enough to be recognised on whom none was found. Below "
+        f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from "
+        f"{info.masking.recognise_px_per_m:g} on, every head that is not seen from straight above. "
+        f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces, and people are also known by their "
+        "build and clothes: this makes recognition harder and rules it out for nobody."
     ]
 
 

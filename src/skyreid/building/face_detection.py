@@ -27,8 +27,8 @@ MIN_SCORE = 0.6
 SKIN_HUES = (25, 168)
 """Of OpenCV's 180: skin is below the first, from red to orange, or above the second."""
 MIN_SKIN = 0.08
-"""Share of the head. Measured on the heads of 981 real people of 60 pixels and more: where CenterFace sees a face (387),
-93 % reach it, and all of 45 whose face is 10 pixels wide."""
+"""Share of the head. Measured on real people: where CenterFace sees a face 10 pixels wide that the cascade misses, 13
+of 13 heads reach it; of smaller faces 315 of 356."""
 GREY_CHROMA = 8
 """Levels between the strongest and the weakest channel; a picture with less has no colours."""
 
@@ -97,8 +97,8 @@ class YunetDetector:
 def skin_share(pixels: UInt8[np.ndarray, "*place 3"]) -> float:
     """Share of the pixels that have the colour of skin; 0 of none.
 
-    Skin of all tones has the hue of blood and melanin; how dark it is decides nothing here. So have brown and fair hair,
-    wood and sand.
+    Skin of all tones has the hue of blood and melanin; how dark it is decides nothing here. So have brown and fair
+    hair, wood and sand.
     """
     if pixels.size == 0:
         return 0.0

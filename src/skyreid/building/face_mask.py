@@ -17,7 +17,14 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.building.face_detection import MIN_SKIN, CascadeDetector, FaceDetector, YunetDetector, has_colours, skin_share
+from skyreid.building.face_detection import (
+    MIN_SKIN,
+    CascadeDetector,
+    FaceDetector,
+    YunetDetector,
+    has_colours,
+    skin_share,
+)
 from skyreid.building.head_place import (
     BY_THE_BOX,
     FACE_WEIGHT,
@@ -45,9 +52,9 @@ FOLLOW_S = 3.0
 """A found face tells where the head is for so long before and after; walking people turn within seconds."""
 ZONE_M = 0.5
 """From the top of the box downwards, where a head can be; a tenth of the box's height above it, and beside it."""
-FACE_ROOM = 0.2
+FACE_ROOM = 0.15
 """Of a found face, covered on every side of it: detectors give brows to chin."""
-HEAD_ROOM = 0.1
+HEAD_ROOM = 0.15
 """Of a head, on every side."""
 FROM_ABOVE_ASPECT = 1.3
 """Height over width of the usual box: less is a person below a drone that looks straight down. Standing people seen
@@ -65,8 +72,8 @@ class MaskingConfig:
     model: Path | None = None
     """Of "yunet": face_detection_yunet_*.onnx."""
     observe_px_per_m: float = 62.0
-    """Pixels a metre of a person from which on found faces are covered: "observe" of EN 62676-4:2014, where clothing and
-    characteristic details begin to show; a person of 1.7 m is 105 pixels high."""
+    """Pixels a metre of a person from which on found faces are covered: "observe" of EN 62676-4:2014, where clothing
+    and characteristic details begin to show; a person of 1.7 m is 105 pixels high."""
     recognise_px_per_m: float = 125.0
     """From which on a head is covered without a found face: "recognise" of EN 62676-4:2014, where somebody who knows a
     person can say whether it is them; 212 pixels high. Infinite = only found faces are covered."""
@@ -118,7 +125,7 @@ class MaskedFaces:
     fallback: int = 0
     """A head covered without a found face: 0 or 1."""
     regions: tuple[Box, ...] = ()
-    """All of them, in pixels of the frame."""
+    """All of them, in whole pixels of the frame; they may reach over its edges."""
 
 
 class FaceMask:
@@ -173,17 +180,19 @@ class FaceMask:
         if look.px_per_m < self._config.observe_px_per_m:
             return MaskedFaces()
         near = [(other, other_s - time_s) for other_s, other in looks if abs(other_s - time_s) <= FOLLOW_S]
-        others = tuple(_with_room(face, FACE_ROOM) for face in look.elsewhere)
+        others = tuple(_in_whole_pixels(face, FACE_ROOM) for face in look.elsewhere)
         if look.face is not None:
-            return MaskedFaces(detected=1 + len(others), regions=(_with_room(look.face, FACE_ROOM), *others))
+            return MaskedFaces(detected=1 + len(others), regions=(_in_whole_pixels(look.face, FACE_ROOM), *others))
         is_followed = any(other.face is not None for other, _ in near) or (
             not look.is_from_above and any(other.shows_skin for other, _ in near)
         )
         is_recognisable = look.px_per_m >= self._config.recognise_px_per_m and not look.is_from_above
         if not (is_followed or is_recognisable):
             return MaskedFaces(detected=len(others), regions=others)
-        place = followed_place([(told[0], gap_s, told[1]) for other, gap_s in near if (told := other.place()) is not None])
-        head = _with_room(place.in_frame(look.person, look.px_per_m), HEAD_ROOM)
+        place = followed_place(
+            [(told[0], gap_s, told[1]) for other, gap_s in near if (told := other.place()) is not None]
+        )
+        head = _in_whole_pixels(place.in_frame(look.person, look.px_per_m), HEAD_ROOM)
         return MaskedFaces(
             detected=len(others), followed=int(is_followed), fallback=int(not is_followed), regions=(head, *others)
         )
@@ -228,7 +237,12 @@ def _with_room(box: Box, room: float) -> Box:
     return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
 
 
-def _piece(pixels: Pixels, box: Box) -> Pixels:
+def _in_whole_pixels(box: Box, room: float) -> Box:
+    left, top, right, bottom = _with_room(box, room)
+    return float(math.floor(left)), float(math.floor(top)), float(math.ceil(right)), float(math.ceil(bottom))
+
+
+def _piece(pixels: Pixels, box: Box) -> UInt8[np.ndarray, "row column 3"]:
     left, top, right, bottom = (max(0, round(edge)) for edge in box)
     return pixels[top:bottom, left:right]
 
