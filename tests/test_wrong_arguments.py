@@ -30,6 +30,10 @@ for call in sys.stdin.read().splitlines():
 """
 
 NO_TABLE = "a table is an EmbeddingTable, or the path of its .npz file; got "
+NO_SOURCES = (
+    "sources are a list of `Source`s or of texts such as 'gate.mp4,platform=ground,camera=gate', or the path of a JSON "
+    "file; got "
+)
 NO_QUERY = (
     "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch tensor); got "
 )
@@ -68,6 +72,18 @@ REFUSALS = {
     ),
     "skyreid.evaluate(table, table, 'cross-platform', manifest=3)": (
         "a manifest is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.build(None, 'out')": f"{NO_SOURCES}None",
+    "skyreid.build([{'file': 'a.mp4'}], 'out')": f"{NO_SOURCES}[{{'file': 'a.mp4'}}] of the type list",
+    "skyreid.build('a.mp4,platform=air,camera=C1', 'out')": (
+        "'a.mp4,platform=air,camera=C1': platform is ground or aerial; got 'air'"
+    ),
+    "skyreid.build([skyreid.Source(path='a.mp4', platform='air', camera='C1')], 'out')": f"{PLATFORM}'air'",
+    "skyreid.build([skyreid.Source(path='a.mp4', platform='ground', camera='C1')], 3)": (
+        "the folder of a build is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.build('a.mp4,platform=ground,camera=C1', 'out', interval_s=0)": (
+        "interval_s must be a positive number of seconds; got 0"
     ),
     "skyreid.compare(table, 'a.json')": (
         "a result is what `evaluate` gives, or the path of a result file; got an object of the type EmbeddingTable"

@@ -11,6 +11,9 @@ from skyreid.errors import SkyreidError
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 if TYPE_CHECKING:
+    from skyreid.building.build import build
+    from skyreid.building.build_report import BuildReport
+    from skyreid.building.sources import Source
     from skyreid.datasets import Benchmark, read_benchmark
     from skyreid.datasets.protocol import PROTOCOLS, EvaluationProtocol
     from skyreid.evaluation.ranking_scores import Scores
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROTOCOLS",
     "Benchmark",
+    "BuildReport",
     "ClipEmbedder",
     "EmbeddingTable",
     "EvaluationProtocol",
@@ -32,8 +36,10 @@ __all__ = [
     "Ranking",
     "Scores",
     "SkyreidError",
+    "Source",
     "TableEvaluation",
     "Tracklet",
+    "build",
     "compare",
     "evaluate",
     "load",
@@ -46,13 +52,16 @@ __all__ = [
 _LOADED_ON_USE = {
     "PROTOCOLS": "skyreid.datasets.protocol",
     "Benchmark": "skyreid.datasets",
+    "BuildReport": "skyreid.building.build_report",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
     "RankedEntry": "skyreid.retrieval.search",
     "Ranking": "skyreid.retrieval.search",
     "Scores": "skyreid.evaluation.ranking_scores",
+    "Source": "skyreid.building.sources",
     "TableEvaluation": "skyreid.evaluation.table_evaluation",
+    "build": "skyreid.building.build",
     "compare": "skyreid.evaluation.results.paired_difference",
     "evaluate": "skyreid.evaluation.table_evaluation",
     "load": "skyreid.extraction.loading",

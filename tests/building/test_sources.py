@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skyreid.building.sources import Source, check_together, parse_source, read_sources
+from skyreid.building.sources import Source, check_together, parse_source, read_sources, sources_of
 from skyreid.errors import SourceError
 from skyreid.tracklet import Platform
 
@@ -22,6 +22,24 @@ def test_a_source_is_read_from_one_word():
     assert parse_source("a,b.mp4,camera=C1,platform=ground") == source("a,b.mp4")
     started = parse_source("a.mp4,platform=ground,camera=C1,start_time=2026-05-04T09:00:00+02:00")
     assert started == source(start_time=datetime(2026, 5, 4, 9, tzinfo=timezone(timedelta(hours=2))))
+
+
+def test_sources_are_taken_as_texts_or_as_objects_one_or_several():
+    """Kind C2."""
+    text, expected = (
+        "in/a.mp4,platform=ground,camera=C1,annotations=gt.txt",
+        source("in/a.mp4", annotations=Path("gt.txt")),
+    )
+    for given in (text, [text], expected, (expected,)):
+        assert sources_of(given) == [expected]
+    assert sources_of([text, source("b.mp4")]) == [expected, source("b.mp4")]
+
+
+def test_sources_are_taken_from_the_file_that_lists_them(tmp_path):
+    record = {"file": "a.mp4", "platform": "ground", "camera": "C1"}
+    (tmp_path / "sources.json").write_text(json.dumps({"sources": [record]}))
+    for given in (tmp_path / "sources.json", str(tmp_path / "sources.json")):
+        assert sources_of(given) == [source(tmp_path / "a.mp4")]
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,10 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
+from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.building.build_folder import (
     CARD_FILE,
@@ -39,7 +41,7 @@ from skyreid.building.built_manifest import BuildInfo, Declaration, masking_repo
 from skyreid.building.cropping import Cut, cut
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
-from skyreid.building.detection.detector import Detector
+from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
 from skyreid.building.finished_source import (
@@ -53,14 +55,14 @@ from skyreid.building.finished_source import (
 )
 from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.building.quality import QualityConfig, QualityFilter
-from skyreid.building.sources import Source, check_together
+from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.manifest_benchmark import as_benchmark
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
-from skyreid.errors import SourceError
+from skyreid.errors import SettingError, SourceError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Platform
 
@@ -70,11 +72,11 @@ _NOTHING_DECLARED = Declaration()
 
 
 def build(
-    sources: Sequence[Source],
-    out_dir: Path,
+    sources: Source | str | PathLike[str] | Sequence[Source | str],
+    out_dir: str | PathLike[str],
     *,
     interval_s: float = 0.5,
-    detector: Detector | None = None,
+    detector: Detector | str | None = None,
     quality: QualityConfig = _DEFAULT_QUALITY,
     masking: MaskingConfig | None = _DEFAULT_MASKING,
     declaration: Declaration = _NOTHING_DECLARED,
@@ -91,10 +93,12 @@ def build(
     manifest hash.
 
     Args:
-        sources: every video once.
+        sources: every video once: `Source`s, or texts such as
+            "drone.mp4,platform=aerial,camera=drone,annotations=gt.txt"; or the path of a JSON file of sources.
         out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
         interval_s: presentation time from one crop of a person to the next.
-        detector: finds the people of sources without annotations; None = their motion tells.
+        detector: finds the people of sources without annotations: of `load_detector`, or its text, such as
+            "yolox.onnx,kind=yolox"; None = their motion tells.
         quality: which boxes are dropped.
         masking: how faces are covered before anything is written; None = they stay.
         declaration: terms and consent, as they go into the manifest and onto the card.
@@ -103,14 +107,16 @@ def build(
 
     Raises:
         SourceError: the sources do not go together, or people cannot be found with what was given.
-        SettingError: faces cannot be masked in this way.
+        SettingError: faces cannot be masked in this way, or an argument of another kind.
         VideoError: a video cannot be decoded. All videos and annotations are looked at before the first is
             cut; sources that were finished stay so.
 
     Source: paper sections 3.1 and 3.2.
     """
     if not (math.isfinite(interval_s) and interval_s > 0):
-        raise ValueError(f"interval_s must be a positive number of seconds; got {interval_s}")
+        raise SettingError(f"interval_s must be a positive number of seconds; got {interval_s}")
+    sources, out_dir = sources_of(sources), path_of(out_dir, "the folder of a build")
+    detector = load_detector(detector) if isinstance(detector, str) else detector
     check_together(sources)
     settings = _Settings(
         interval_s=interval_s, detector=detector, quality=quality, masking=masking, limits=limits, progress=progress

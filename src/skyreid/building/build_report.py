@@ -85,6 +85,13 @@ class BuildReport:
     """`annotated`: a pid is a person. `per-tracklet`: nobody knows who is who, every tracklet has its own."""
     sources: tuple[SourceReport, ...]
 
+    def __repr__(self) -> str:
+        tracklets, crops = sum(one.tracklets for one in self.sources), sum(one.crops for one in self.sources)
+        return (
+            f"BuildReport({str(self.manifest_path)!r}: {tracklets} tracklets of {crops} crops from {len(self.sources)} "
+            f"videos, identities {self.identities})"
+        )
+
     def lines(self) -> list[str]:
         """What became of each source and how its annotations were read; the manifest and the card come last."""
         lines = [

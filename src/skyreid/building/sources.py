@@ -4,13 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import TypedDict
 
+from skyreid.arguments import kind_of, path_of
 from skyreid.building.tracked_boxes import SCOPES, IdentityScope
-from skyreid.errors import SourceError
+from skyreid.errors import SettingError, SourceError
 from skyreid.tracklet import Platform
 
 _KEYS = ("platform", "camera", "annotations", "format", "identities", "annotations_of", "start_time")
@@ -81,6 +83,37 @@ def parse_source(text: str) -> Source:
         annotations=_from_home(given["annotations"], repr(text)) if "annotations" in given else None,
         **_of_annotations(given, repr(text)),
         start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,
+    )
+
+
+def sources_of(given: Source | str | PathLike[str] | Sequence[Source | str]) -> list[Source]:
+    """Take sources as callers have them.
+
+    One or a list, each a `Source` or a text as `parse_source` reads it; or the path of a JSON file of sources.
+
+    Raises:
+        SourceError: a text or a file that cannot be read.
+        SettingError: something else, or no platform of this name.
+    """
+    if isinstance(given, PathLike) or (isinstance(given, str) and given.endswith(".json")):
+        return read_sources(path_of(given, "a file of sources"))
+    if isinstance(given, Source | str):
+        given = [given]
+    if not isinstance(given, Sequence) or not all(isinstance(source, Source | str) for source in given):
+        raise SettingError(
+            "sources are a list of `Source`s or of texts such as 'gate.mp4,platform=ground,camera=gate', or the path "
+            f"of a JSON file; got {kind_of(given)}"
+        )
+    return [parse_source(source) if isinstance(source, str) else _typed(source) for source in given]
+
+
+def _typed(source: Source) -> Source:
+    """The same, where strings stand for paths and for the platform."""
+    return replace(
+        source,
+        path=path_of(source.path, "a video"),
+        platform=Platform(source.platform),
+        annotations=None if source.annotations is None else path_of(source.annotations, "a file of annotations"),
     )
 
 

@@ -51,7 +51,6 @@ def build(
     """
     from skyreid.building.build import build as build_tracklets
     from skyreid.building.built_manifest import Declaration
-    from skyreid.building.detection.detector import load_detector
     from skyreid.building.face_mask import MaskingConfig
     from skyreid.building.sources import parse_source, read_sources
 
@@ -66,7 +65,7 @@ def build(
             given,
             out,
             interval_s=interval_s,
-            detector=None if detector is None else load_detector(detector),
+            detector=detector,
             masking=masking if mask_faces else None,
             declaration=Declaration(terms=terms, consent=consent, contact=contact),
             progress=bars,
