@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 import skyreid
+from skyreid.checkpoint import write_checkpoint
+from skyreid.config_json import to_json
+from skyreid.extraction.embed_tracklets import ExtractionConfig
+from tests.tiny_model import tiny_model
 
 SOURCE = Path(skyreid.__file__)
 
@@ -37,13 +41,24 @@ def test_the_protocols_are_public_by_their_names():
     assert skyreid.PROTOCOLS["cross-platform"].other_platform_only
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with what the examples name."""
+    folder, model = tmp_path_factory.mktemp("desk"), tiny_model()
+    config = {"kind": "vsla-clip", "model": to_json(model.config), "num_identities": 5}
+    config["feeding"] = to_json(ExtractionConfig(clip_length=4).feeding_of(model.encoder))
+    write_checkpoint(folder / "checkpoint", weights=model.state_dict(), config=config, provenance={})
+    return folder
+
+
 @pytest.mark.parametrize("name", FUNCTIONS_AND_TYPES)
-def test_the_examples_of_the_public_names_are_true(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_examples_of_the_public_names_are_true(name, desk, monkeypatch, capsys):
+    monkeypatch.chdir(desk)
     public = getattr(skyreid, name)
-    names = vars(inspect.getmodule(public))
-    for example in doctest.DocTestFinder(recurse=False).find(public, name, globs=dict(names)):
-        assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
+    module = inspect.getmodule(public)
+    for example in doctest.DocTestFinder().find(public, name, module=module, globs=dict(vars(module))):
+        failed = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed
+        assert failed == 0, capsys.readouterr().out
 
 
 def test_the_public_names_are_those_that_a_type_checker_sees():

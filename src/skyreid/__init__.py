@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from skyreid.building.sources import Source
     from skyreid.datasets import Benchmark, read_benchmark
     from skyreid.datasets.protocol import PROTOCOLS, EvaluationProtocol
+    from skyreid.evaluation.calibration.calibration import Calibration, calibrate, load_calibration
     from skyreid.evaluation.ranking_scores import Scores
     from skyreid.evaluation.results.paired_difference import compare
     from skyreid.evaluation.table_evaluation import TableEvaluation, evaluate
     from skyreid.extraction.loading import ClipEmbedder, load
+    from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
     from skyreid.retrieval.search import RankedEntry, Ranking, search
 
@@ -27,6 +29,7 @@ __all__ = [
     "PROTOCOLS",
     "Benchmark",
     "BuildReport",
+    "Calibration",
     "ClipEmbedder",
     "EmbeddingTable",
     "EvaluationProtocol",
@@ -40,9 +43,12 @@ __all__ = [
     "TableEvaluation",
     "Tracklet",
     "build",
+    "calibrate",
     "compare",
     "evaluate",
+    "import_weights",
     "load",
+    "load_calibration",
     "load_table",
     "read_benchmark",
     "save_table",
@@ -53,6 +59,7 @@ _LOADED_ON_USE = {
     "PROTOCOLS": "skyreid.datasets.protocol",
     "Benchmark": "skyreid.datasets",
     "BuildReport": "skyreid.building.build_report",
+    "Calibration": "skyreid.evaluation.calibration.calibration",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
@@ -62,9 +69,12 @@ _LOADED_ON_USE = {
     "Source": "skyreid.building.sources",
     "TableEvaluation": "skyreid.evaluation.table_evaluation",
     "build": "skyreid.building.build",
+    "calibrate": "skyreid.evaluation.calibration.calibration",
     "compare": "skyreid.evaluation.results.paired_difference",
     "evaluate": "skyreid.evaluation.table_evaluation",
+    "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",
+    "load_calibration": "skyreid.evaluation.calibration.calibration",
     "load_table": "skyreid.retrieval.embedding_table",
     "read_benchmark": "skyreid.datasets",
     "save_table": "skyreid.retrieval.embedding_table",

@@ -13,6 +13,8 @@ from typing import TypeVar
 from skyreid.errors import SettingError, SkyreidError
 
 Named = TypeVar("Named")
+_LONGEST_VALUE = 60
+"""Characters of a value that a message quotes."""
 
 
 def path_of(given: str | PathLike[str], what: str) -> Path:
@@ -62,7 +64,9 @@ def find_named(name: str, known: Mapping[str, Named], what: str, *, error: type[
 
 def kind_of(given: object) -> str:
     """Say for a message what somebody handed over: its type, and its value where that is short."""
-    shown = repr(given)
-    if given is None or len(shown) > 60 or "\n" in shown:
-        return "None" if given is None else f"an object of the type {type(given).__name__}"
-    return f"{shown} of the type {type(given).__name__}"
+    if given is None:
+        return "None"
+    is_plain = isinstance(given, str | bytes | int | float | list | tuple | dict)
+    if is_plain and len(shown := repr(given)) <= _LONGEST_VALUE:
+        return f"{shown} of the type {type(given).__name__}"
+    return f"an object of the type {type(given).__name__}"

@@ -13,10 +13,13 @@ from torch.testing import assert_close
 
 import skyreid
 from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.given_clips import TAKEN
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
+from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.models.clip_pair import ClipPair
 from skyreid.tracklet import Platform
@@ -112,33 +115,93 @@ def test_an_image_from_pillow_and_a_mirrored_view_can_be_embedded(embedder):
     assert_close(embedder.embed(mirrored), embedder.embed(mirrored.copy()), rtol=0, atol=0)
 
 
-def test_frames_of_another_type_or_layout_are_refused(save_checkpoint):
-    """In a process of its own: here the annotations are checked, which a user's program does not do."""
+def test_frames_of_another_type_are_refused_with_what_is_taken(save_checkpoint):
+    """Kind C2, in a process of its own: here the annotations are checked, which a user's program does not do."""
+    normalised = "give the pictures as they were read, before any normalisation"
+    platforms = "platforms is 'ground' or 'aerial' for all, or a list with one for each of 2 clips; "
+    refusals = {
+        "floats": "pixels are uint8, 0 to 255; got float32 from 0 to 1 ((frames * 255).round().astype('uint8'))",
+        "floats * 255": "pixels are uint8, 0 to 255; got float32 from 0 to 255 (frames.round().astype('uint8'))",
+        "floats - 0.5": f"pixels are uint8, 0 to 255; got float32 from -0.5 to 0.5 ({normalised})",
+        "clips.astype(int) * 3": f"pixels are uint8, 0 to 255; got int64 from 0 to 765 ({normalised})",
+        "clips > 3": "pixels are uint8, 0 to 255; got bool",
+        "torch.from_numpy(clips).half()": "pixels are uint8, 0 to 255; got float16 from 0 to 255 "
+        "(frames.round().astype('uint8'))",
+        "None": f"{TAKEN}; got None",
+        "iter([clips])": f"{TAKEN}; got an object of the type list_iterator",
+        "[clips[0], None]": f"{TAKEN}; got None in a list",
+        "[[clips[0][0], 3]]": f"{TAKEN}; got 3 of the type int for a crop",
+        "clips, 3": f"{platforms}got 3 of the type int",
+        "clips, [0, 1]": "a platform is 'ground' or 'aerial'; got 0",
+    }
     program = """
-import sys, numpy as np, skyreid
+import sys, numpy as np, skyreid, torch
 encoder = skyreid.load(sys.argv[1])
-shapes = {"float32": (2, 4, 3, 24, 16), "uint8": (2, 4, 24, 16, 3)}
-for frames in (*(np.zeros(shape, dtype) for dtype, shape in shapes.items()), np.zeros((4, 3, 24, 16), np.uint8)):
+clips = np.zeros((2, 4, 3, 24, 16), np.uint8)
+clips[..., 0] = 255
+floats = (clips / 255).astype(np.float32)
+for arguments in sys.stdin.read().splitlines():
     try:
-        encoder.embed(frames)
-    except ValueError as error:
+        print(eval(f"encoder.embed({arguments})"))
+    except skyreid.SkyreidError as error:
         print(error)
 """
     finished = subprocess.run(
-        [sys.executable, "-c", program, save_checkpoint()], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, save_checkpoint()],
+        input="\n".join(refusals),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    rule = "frames must be uint8 RGB of the shape [clip, frame, 3, height, width], no side 0; got "
-    assert finished.stdout.splitlines() == [
-        f"{rule}float32 of the shape [2, 4, 3, 24, 16]",
-        f"{rule}uint8 of the shape [2, 4, 24, 16, 3]",
-        f"{rule}uint8 of the shape [4, 3, 24, 16]",
-    ]
+    assert dict(zip(refusals, finished.stdout.splitlines(), strict=True)) == refusals
 
 
-@pytest.mark.parametrize("shape", [(2, 0, 3, 24, 16), (0, 4, 3, 24, 16)])
-def test_nothing_to_embed_is_refused(embedder, shape):
-    with pytest.raises(ValueError, match=re.escape(f"no side 0; got uint8 of the shape {list(shape)}")):
-        embedder.embed(np.zeros(shape, dtype=np.uint8))
+def test_clips_of_different_lengths_are_refused_with_the_way_out(embedder):
+    message = (
+        "clips of one call have one length; got 2 to 4 frames (embed_tracklets takes the model's clips out of "
+        "tracklets of any length)"
+    )
+    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
+        embedder.embed([clips()[0], clips()[1][:2]])
+
+
+def test_a_list_of_crops_is_one_clip(embedder):
+    crops = [Image.fromarray(frame.transpose(1, 2, 0)) for frame in clips(size=(40, 20))[0]]
+    expected = embedder.embed(clips(size=(40, 20))[:1], ["aerial"])
+    assert torch.equal(embedder.embed(crops, "aerial"), expected)
+    assert torch.equal(embedder.embed([crops], ["aerial"]), expected)
+
+
+def test_one_platform_stands_for_all(embedder):
+    assert torch.equal(embedder.embed(clips(), "aerial"), embedder.embed(clips(), ["aerial"] * 3))
+
+
+@pytest.mark.parametrize("sampling", ["one-clip", "all-frames"])
+def test_tracklets_of_any_length_embed_as_the_command_line_embeds_them(model, footage, tracklets, sampling):
+    config = ExtractionConfig(clip_length=4, sampling=sampling)
+    feeding = config.feeding_of(model.encoder)
+    bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
+    expected = embed_tracklets(model.encoder, tracklets, bank, Workers(), feeding).embeddings
+    embedder = ClipEmbedder(model.encoder, feeding)
+    paths = [[frame.path for frame in tracklet.frames] for tracklet in tracklets]
+    found = embedder.embed_tracklets(paths, [tracklet.platform for tracklet in tracklets])
+    assert_close(found, torch.from_numpy(expected), rtol=1e-5, atol=1e-5)
+
+
+def test_many_clips_are_embedded_a_few_at_a_time(embedder):
+    many = clips(count=35, frames=1)
+    assert_close(embedder.embed(many)[34:], embedder.embed(many[34:]), rtol=1e-5, atol=1e-5)
+
+
+def test_an_embedder_shows_itself_in_one_line(embedder):
+    assert repr(embedder) == (
+        "ClipEmbedder(VideoEncoder, clips of 4 frames (one-clip), 24 x 16 RGB, told the platform, 160 numbers)"
+    )
+
+
+def test_a_device_that_is_not_here_is_refused(save_checkpoint):
+    with pytest.raises(SettingError, match=r"^device is 'cpu', or one that PyTorch finds here; got 'gpu': "):
+        load(save_checkpoint(), device="gpu")
 
 
 def test_a_platform_is_named_by_a_word_or_by_the_enum(embedder):
@@ -168,9 +231,13 @@ def test_a_model_without_a_platform_prompt_does_not_ask_for_the_platform(caplog)
 @pytest.mark.parametrize(
     ("platforms", "message"),
     [
-        (["ground"], "one platform for each of 3 clips; got ['ground']"),
-        ("ground", "one platform for each of 3 clips; got 'ground'"),
-        (["ground", "drone", "aerial"], "a platform is one of ground, aerial; got 'drone'"),
+        (
+            ["ground"],
+            "platforms is 'ground' or 'aerial' for all, or a list with one for each of 3 clips; got ['ground'] of the "
+            "type list",
+        ),
+        ("air", "a platform is 'ground' or 'aerial'; got 'air'"),
+        (["ground", "drone", "aerial"], "a platform is 'ground' or 'aerial'; got 'drone'"),
     ],
 )
 def test_platforms_that_do_not_fit_the_clips_are_refused(embedder, platforms, message):

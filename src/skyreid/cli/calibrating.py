@@ -29,19 +29,17 @@ def calibrate(
         prior: share of same-person pairs among those that will be asked about, before anyone looks.
         json: print JSON.
     """
-    from skyreid.datasets.protocol import PROTOCOLS
-    from skyreid.evaluation.calibration.calibration import fit_calibration, save_calibration
-    from skyreid.retrieval.embedding_table import load_table
+    from skyreid.evaluation.calibration.calibration import calibrate as fit
 
     with Bars() as bars:
-        calibration = fit_calibration(
-            load_table(query),
-            load_table(gallery),
-            PROTOCOLS[protocol],
+        calibration = fit(
+            query,
+            gallery,
+            protocol,
             false_positive_rate=false_positive_rate,
             false_positive_identification_rate=false_positive_identification_rate,
             prior=prior,
+            out=out,
             progress=bars,
         )
-    save_calibration(out, calibration)
     show_result(calibration.lines(), calibration.to_json(), json=json)

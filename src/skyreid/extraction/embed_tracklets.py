@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float32, Int64
+from torch import Tensor, nn
 
 from skyreid.baselines.platform_embedding import PlatformEmbedding
 from skyreid.clips.clip_choice import TEST_CLIPS
@@ -98,9 +99,7 @@ def embed_tracklets(
             embeddings = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
         embedded.append(embeddings.float().cpu())
         progress("embedding", done, len(batches))
-    row_of_clip = torch.tensor(rows, dtype=torch.long)
-    sums = torch.zeros(len(share), encoder.embed_dim).index_add_(0, row_of_clip, torch.cat(embedded))
-    means = sums / torch.bincount(row_of_clip, minlength=len(share))[:, None]
+    means = mean_of_clips(torch.cat(embedded), torch.tensor(rows, dtype=torch.long), num_tracklets=len(share))
     pictures = [pictures_sha256(tracklet) for tracklet in tracklets]
     return EmbeddingTable(
         embeddings=workers.gather_rows(means).numpy(),
@@ -111,3 +110,11 @@ def embed_tracklets(
         pictures=None if None in pictures else np.array(pictures, dtype="S64"),
         feeding=feeding,
     )
+
+
+def mean_of_clips(
+    embeddings: Float32[Tensor, "clip embed"], rows: Int64[Tensor, " clip"], *, num_tracklets: int
+) -> Float32[Tensor, "tracklet embed"]:
+    """Average the embeddings of clips by the row of the tracklet that each was taken from."""
+    sums = torch.zeros(num_tracklets, embeddings.shape[1]).index_add_(0, rows, embeddings)
+    return sums / torch.bincount(rows, minlength=num_tracklets)[:, None]

@@ -3,22 +3,24 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
+from skyreid.arguments import kind_of, path_of
 from skyreid.baselines.baseline import Baseline
 from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.checkpoint import build_to_fit, read_checkpoint
-from skyreid.clips.frame_bank import resize
+from skyreid.clips.clip_choice import TEST_CLIPS
+from skyreid.clips.given_clips import Clips, clips_of
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import Json, from_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.extraction.embed_tracklets import ExtractionConfig, needs_platform
+from skyreid.extraction.embed_tracklets import ExtractionConfig, mean_of_clips, needs_platform
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, feeding_differences
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
@@ -31,6 +33,8 @@ TRAINING_ONLY = {
     "clip-pair": ("text_tower.", "token_embedding."),
 }
 """Kinds of checkpoint that hold a CLIP image tower, and their parts that an embedding never touches."""
+_CLIPS_AT_A_TIME = 16
+"""Bounds the memory that a call takes beside its clips."""
 BASELINE = "baseline"
 """The kind of a method of the comparison."""
 
@@ -52,51 +56,118 @@ class ClipEmbedder:
         """Length of one embedding."""
         return self.encoder.embed_dim
 
-    @torch.inference_mode()
     def embed(
-        self,
-        frames: UInt8[Tensor, "clip frame 3 height width"] | UInt8[np.ndarray, "clip frame 3 height width"],
-        platforms: Sequence[Platform | str] | None = None,
+        self, clips: Clips, platforms: Platform | str | Sequence[Platform | str] | None = None
     ) -> Float32[Tensor, "clip embed"]:
-        """Embed clips of RGB frames of any size and any number.
+        """Embed clips as they are, all of one length; a clip embeds the same whatever stands beside it.
 
         Args:
-            frames: resized (bicubic) to what the model was trained on when they differ.
-            platforms: one for each clip, "ground" or "aerial"; None = nobody knows, and a model that is told the
-                platform uses the mean over them (a log message says so).
+            clips: uint8 RGB frames in NumPy or torch, [clip, frame, 3, height, width] or [clip, frame, height, width,
+                3], or lists of crops, one list for each clip: Pillow images, paths, arrays, of any size each. A single
+                clip (a flat list of crops, or four axes) counts as a list of one. Frames are resized (bicubic) to
+                `feeding.image_size`, where they differ.
+            platforms: "ground" or "aerial", one for each clip, or one for all; None = nobody knows, and a model that is
+                told the platform uses the mean over them (a log message says so).
 
         Returns:
-            Un-normalised embeddings, on the CPU; compare them by cosine.
+            Un-normalised embeddings, on the CPU; compare them by cosine, as `search` does.
 
         Raises:
-            SettingError: frames of another type or layout, an unknown platform, or not one for each clip.
-        """
-        sized = _at_size(_checked(frames), self.encoder.image_size)
-        numbers = self._platform_numbers(platforms, len(frames))
-        device = next(self.encoder.parameters()).device
-        pixels = normalize(sized.to(device), self.feeding.normalization)
-        return self.encoder.embed(pixels, numbers.to(device)).float().cpu()
+            SettingError: something else than clips, clips of different lengths, no such platform, or not one for each
+                clip.
+            MissingFrameError: a path is no picture.
 
-    def _platform_numbers(self, platforms: Sequence[Platform | str] | None, clips: int) -> Tensor:
+        >>> import numpy as np
+        >>> embedder = load("checkpoint")
+        >>> embedder.embed(np.zeros((2, 4, 3, 64, 32), dtype=np.uint8), "ground").shape[0]
+        2
+        """
+        frames = clips_of(clips, self.feeding.image_size)
+        lengths = sorted({len(clip) for clip in frames})
+        if len(lengths) > 1:
+            raise SettingError(
+                f"clips of one call have one length; got {lengths[0]} to {lengths[-1]} frames (embed_tracklets takes "
+                "the model's clips out of tracklets of any length)"
+            )
+        return self._embed(frames, self._platform_numbers(platforms, len(frames)))
+
+    def embed_tracklets(
+        self, tracklets: Clips, platforms: Platform | str | Sequence[Platform | str] | None = None
+    ) -> Float32[Tensor, "tracklet embed"]:
+        """Embed tracklets of any number of frames as `skyreid embed` does: by the clips that the checkpoint asks for.
+
+        Args:
+            tracklets: as the clips of `embed`, but each of its own length, all frames of one person in time order.
+            platforms: as for `embed`.
+
+        Raises:
+            SettingError: as for `embed`.
+            MissingFrameError: a path is no picture.
+
+        >>> import numpy as np
+        >>> crop = np.zeros((60, 25, 3), dtype=np.uint8)
+        >>> load("checkpoint").embed_tracklets([[crop] * 30, [crop] * 3], ["ground", "aerial"]).shape[0]
+        2
+        """
+        frames = clips_of(tracklets, self.feeding.image_size)
+        numbers = self._platform_numbers(platforms, len(frames))
+        choose = TEST_CLIPS[self.feeding.sampling]
+        chosen = [
+            (row, positions)
+            for row, tracklet in enumerate(frames)
+            for positions in choose(len(tracklet), self.feeding.clip_length)
+        ]
+        rows = torch.tensor([row for row, _ in chosen])
+        embedded = self._embed([frames[row][positions] for row, positions in chosen], numbers[rows])
+        return mean_of_clips(embedded, rows, num_tracklets=len(frames))
+
+    def __repr__(self) -> str:
+        return f"ClipEmbedder({type(self.encoder).__name__}, {self.feeding.in_words()}, {self.embed_dim} numbers)"
+
+    @torch.inference_mode()
+    def _embed(
+        self, clips: Sequence[UInt8[np.ndarray, "frame height width 3"]], platforms: Int64[Tensor, " clip"]
+    ) -> Float32[Tensor, "clip embed"]:
+        device = next(self.encoder.parameters()).device
+        embedded = []
+        for start in range(0, len(clips), _CLIPS_AT_A_TIME):
+            batch = torch.from_numpy(np.stack(clips[start : start + _CLIPS_AT_A_TIME]))
+            frames = rearrange(batch, "clip frame height width channel -> clip frame channel height width")
+            pixels = normalize(frames.to(device), self.feeding.normalization)
+            numbers = platforms[start : start + _CLIPS_AT_A_TIME].to(device)
+            embedded.append(self.encoder.embed(pixels, numbers).float().cpu())
+        return torch.cat(embedded)
+
+    def _platform_numbers(
+        self, platforms: Platform | str | Sequence[Platform | str] | None, clips: int
+    ) -> Int64[Tensor, " clip"]:
         if platforms is None:
             if self.feeding.needs_platform:
                 logger.warning("platform unknown for %d clips: the mean over the platforms is used", clips)
             return torch.full((clips,), UNKNOWN_PLATFORM)
-        if isinstance(platforms, str) or len(platforms) != clips:
-            raise SettingError(f"one platform for each of {clips} clips; got {platforms!r}")
-        known = [platform.value for platform in Platform]
-        if unknown := [platform for platform in platforms if platform not in known]:
-            raise SettingError(f"a platform is one of {', '.join(known)}; got {unknown[0]!r}")
+        if isinstance(platforms, str):
+            return torch.full((clips,), Platform(platforms).number)
+        if not isinstance(platforms, Sequence | np.ndarray) or len(platforms) != clips:
+            raise SettingError(
+                f"platforms is 'ground' or 'aerial' for all, or a list with one for each of {clips} clips; "
+                f"got {kind_of(platforms)}"
+            )
         return torch.tensor([Platform(platform).number for platform in platforms], dtype=torch.long)
 
 
-def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbedder:
+def load(folder: str | PathLike[str], *, device: torch.device | str = "cpu") -> ClipEmbedder:
     """Load a checkpoint folder for embedding.
 
+    Args:
+        folder: from training, or from `import_weights`.
+        device: where the model runs, such as "cpu" or "cuda"; embeddings come back on the CPU.
+
     Raises:
+        SettingError: the path is none, or there is no such device.
         CheckpointError: not a checkpoint, or keys missing or left over (they are listed).
     """
-    checkpoint = read_checkpoint(Path(folder))
+    folder, on = path_of(folder, "a checkpoint"), _device(device)
+    checkpoint = read_checkpoint(folder)
     kind, clip_length = checkpoint.config.get("kind"), PAPER_CLIP_LENGTH
     if kind == BASELINE:
         model = from_json(BaselineModel, checkpoint.config.get("model"), where=f"{folder}: model")
@@ -113,7 +184,16 @@ def load(folder: Path | str, *, device: torch.device | str = "cpu") -> ClipEmbed
     else:
         raise CheckpointError(f"{folder}: kind must be one of {', '.join((*TRAINING_ONLY, BASELINE))}; got {kind!r}")
     feeding = _feeding(checkpoint.config, encoder, clip_length=clip_length, origin=str(folder))
-    return ClipEmbedder(encoder.to(device), feeding)
+    return ClipEmbedder(encoder.to(on), feeding)
+
+
+def _device(device: torch.device | str) -> torch.device:
+    try:
+        torch.zeros(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # which of them depends on the kind of device
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SettingError(f"device is 'cpu', or one that PyTorch finds here; got {device!r}: {reason}") from error
 
 
 def _feeding(config: Mapping[str, Json], encoder: VideoEncoder | Baseline, *, clip_length: int, origin: str) -> Feeding:
@@ -142,31 +222,3 @@ def _feeding(config: Mapping[str, Json], encoder: VideoEncoder | Baseline, *, cl
         feeding.in_words(),
     )
     return feeding
-
-
-def _checked(
-    frames: UInt8[Tensor, "clip frame 3 height width"] | UInt8[np.ndarray, "clip frame 3 height width"],
-) -> UInt8[Tensor, "clip frame 3 height width"]:
-    """Refuse what the annotations refuse; they are checked in tests only."""
-    if isinstance(frames, np.ndarray):
-        # A copy, since PyTorch takes neither a read-only array (Pillow's) nor a mirrored view.
-        frames = torch.from_numpy(np.array(frames, order="C"))
-    if frames.dtype != torch.uint8 or frames.dim() != 5 or frames.shape[2] != 3 or frames.numel() == 0:
-        raise SettingError(
-            "frames must be uint8 RGB of the shape [clip, frame, 3, height, width], no side 0; "
-            f"got {str(frames.dtype).removeprefix('torch.')} of the shape {list(frames.shape)}"
-        )
-    return frames
-
-
-def _at_size(
-    frames: UInt8[Tensor, "clip frame 3 height width"], image_size: tuple[int, int]
-) -> UInt8[Tensor, "clip frame 3 tall wide"]:
-    if tuple(frames.shape[-2:]) == image_size:
-        return frames
-    clips = frames.shape[0]
-    images = rearrange(frames.cpu().numpy(), "clip frame channel height width -> (clip frame) height width channel")
-    resized = np.stack([resize(np.ascontiguousarray(image), image_size) for image in images])
-    return rearrange(
-        torch.from_numpy(resized), "(clip frame) height width channel -> clip frame channel height width", clip=clips
-    )

@@ -3,10 +3,12 @@
 import hashlib
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from os import PathLike
 from pathlib import Path
 
 import torch
 
+from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import Json, to_json
 from skyreid.errors import CheckpointError
@@ -63,12 +65,12 @@ class ImportReport:
 
 def import_weights(
     format: str,
-    file: Path,
-    out_dir: Path,
+    file: str | PathLike[str],
+    out_dir: str | PathLike[str],
     *,
     image_size: tuple[int, int] | None = None,
     inside: str | None = None,
-    token_embedding: Path | None = None,
+    token_embedding: str | PathLike[str] | None = None,
     activation: Activation | None = None,
     adapters: Adapters = "used",
 ) -> ImportReport:
@@ -89,14 +91,15 @@ def import_weights(
         CheckpointError: an unknown format, a folder that exists, an option that the format does not
             read, keys or shapes that do not add up.
     """
-    if format not in FORMATS:
-        raise CheckpointError(f"no weights format is called {format!r}; there are {', '.join(FORMATS)}")
+    read = find_named(format, FORMATS, "weights format", error=CheckpointError)
+    file, out_dir = path_of(file, "a file of weights"), path_of(out_dir, "the folder of a checkpoint")
+    token_embedding = None if token_embedding is None else path_of(token_embedding, "a token embedding")
     if out_dir.exists():
         raise CheckpointError(f"{out_dir} exists; name a folder that does not, or remove it")
     options = ImportOptions(
         image_size=image_size, inside=inside, token_embedding=token_embedding, activation=activation, adapters=adapters
     )
-    imported = FORMATS[format](file, options)
+    imported = read(file, options)
     module = imported.module
     sources = {"file": file} | ({"token_embedding": token_embedding} if token_embedding else {})
     hashes = {role: _sha256(source) for role, source in sources.items()}

@@ -5,7 +5,7 @@ import pytest
 
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
-from skyreid.evaluation.calibration.calibration import fit_calibration
+from skyreid.evaluation.calibration.calibration import calibrate
 from skyreid.retrieval.search import search
 from skyreid.tracklet import Platform
 from tests.evaluation.pairs.pair_loops import crowd
@@ -21,7 +21,7 @@ def gallery():
 @pytest.fixture(scope="module")
 def calibration(gallery):
     query = crowd(np.random.default_rng(6), 400, 100, model=MODEL)
-    return fit_calibration(query, gallery, GROUND_TO_AERIAL, false_positive_rate=0.01, prior=0.02)
+    return calibrate(query, gallery, GROUND_TO_AERIAL, false_positive_rate=0.01, prior=0.02)
 
 
 def read(calibration, gallery, query, *, platform: Platform | None = Platform.AERIAL, model: str | None = MODEL):

@@ -11,8 +11,8 @@ from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL, PROTOCOLS
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.calibration.calibration import (
     CalibrationError,
+    calibrate,
     check_use,
-    fit_calibration,
     load_calibration,
     save_calibration,
 )
@@ -33,7 +33,7 @@ def two_crowds():
 
 @pytest.fixture(scope="module")
 def calibration(two_crowds):
-    return fit_calibration(*two_crowds, GROUND_TO_AERIAL, false_positive_rate=0.01)
+    return calibrate(*two_crowds, GROUND_TO_AERIAL, false_positive_rate=0.01)
 
 
 @given(query=tables(12), gallery=tables(25), protocol=st.sampled_from([*PROTOCOLS.values()]))
@@ -43,9 +43,9 @@ def test_both_thresholds_do_to_the_fitting_data_what_two_loops_find(query, galle
     num_different = sum(map(len, different))
     if not friends or num_different < 2 or len(strangers) < 2:
         with pytest.raises(ProtocolError):
-            fit_calibration(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
+            calibrate(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
         return
-    fitted = fit_calibration(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
+    fitted = calibrate(query, gallery, protocol, false_positive_rate=0.5, false_positive_identification_rate=0.5)
     reaching = sum(value >= fitted.pair.threshold for values in different for value in values)
     assert fitted.pair.false_positives == reaching <= num_different // 2
     point = fitted.gallery
@@ -83,7 +83,7 @@ def test_more_people_in_the_gallery_are_more_chances_to_be_taken_for_somebody():
     generator = np.random.default_rng(3)
     query = crowd(generator, 200, 50)
     small, large = crowd(generator, 200, 50, first_id=200), crowd(generator, 3000, 50, first_id=200)
-    fitted = fit_calibration(query, small, CROSS_CAMERA, false_positive_rate=0.01)
+    fitted = calibrate(query, small, CROSS_CAMERA, false_positive_rate=0.01)
     closest = query.unit_embeddings @ large.unit_embeddings.T
     closest[query.pids[:, np.newaxis] == large.pids] = -1
     assert np.mean([fitted.is_in_gallery(row) for row in closest]) > 0.3
@@ -196,7 +196,7 @@ def test_what_the_data_cannot_tell_is_refused(settings, message):
     query = table([[1, 0], [0, 1]], [7, 8])
     gallery = table([[1, 0.1], [0.1, 1]] * 10, [7, 8] * 10, camids=[1] * 20)
     with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
-        fit_calibration(query, gallery, CROSS_CAMERA, **settings)
+        calibrate(query, gallery, CROSS_CAMERA, **settings)
 
 
 def test_a_calibration_is_told_to_people(calibration):

@@ -6,7 +6,7 @@ import pytest
 
 from skyreid.datasets.protocol import CROSS_CAMERA, CROSS_PLATFORM
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.calibration.calibration import fit_calibration
+from skyreid.evaluation.calibration.calibration import calibrate
 from skyreid.evaluation.calibration.probability_map import ProbabilityMap
 from skyreid.evaluation.calibration.reliability import reliability
 from tests.evaluation.pairs.pair_loops import crowd, loops
@@ -24,7 +24,7 @@ def drawn(seed, noise=1.5):
 
 @pytest.fixture(scope="module")
 def calibration():
-    return fit_calibration(*drawn(1), CROSS_CAMERA, false_positive_rate=0.01, prior=0.5)
+    return calibrate(*drawn(1), CROSS_CAMERA, false_positive_rate=0.01, prior=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from jaxtyping import Bool, Float, Float64
 from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.config_json import from_json, to_json
-from skyreid.datasets.protocol import EvaluationProtocol
+from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import CalibrationError, ProtocolError, SkyreidError
 from skyreid.evaluation.calibration.probability_map import ProbabilityMap, fit_probability_map
 from skyreid.evaluation.pairs.pair_counts import BLOCK_SIZE, PairCounts, count_pairs
@@ -48,9 +48,10 @@ from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.feeding import Feeding, feeding_differences
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.ranker import Ranker
 
+FALSE_POSITIVE_RATE = 0.01
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
 PRIOR = 0.01
 _MUCH_LARGER = 2
@@ -126,6 +127,12 @@ class Calibration:
         """Of the same person, at the prior of the calibration."""
         return self.probability.probabilities(similarities)
 
+    def __repr__(self) -> str:
+        return (
+            f"Calibration({self.protocol}, {self.ranker}: same person from {self.pair.threshold:.4f}, "
+            f"not in the gallery below {self.gallery.threshold:.4f})"
+        )
+
     def to_json(self) -> dict[str, object]:
         """What `save_calibration` writes."""
         return {"format": _FORMAT, "calibration": to_json(self)}
@@ -148,24 +155,25 @@ class Calibration:
         ]
 
 
-def fit_calibration(
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
-    protocol: EvaluationProtocol,
+def calibrate(
+    query: EmbeddingTable | str | PathLike[str],
+    gallery: EmbeddingTable | str | PathLike[str],
+    protocol: EvaluationProtocol | str,
     *,
-    false_positive_rate: float,
+    false_positive_rate: float = FALSE_POSITIVE_RATE,
     false_positive_identification_rate: float = FALSE_POSITIVE_IDENTIFICATION_RATE,
     prior: float = PRIOR,
     ranker: Ranker = COSINE,
     block_size: int = BLOCK_SIZE,
+    out: str | PathLike[str] | None = None,
     progress: Progress = silent,
 ) -> Calibration:
     """Fit thresholds and probabilities on every pair that a protocol compares.
 
     Args:
-        query: as for `evaluate`.
+        query: as for `evaluate`: a table or its path.
         gallery: as for `evaluate`.
-        protocol: which pairs there are; one direction, as similarities across platforms are lower than others.
+        protocol: which pairs there are, by name; one direction, as similarities across platforms are lower than others.
         false_positive_rate: share of the different-person pairs that may be called the same person.
         false_positive_identification_rate: share of the queries that may be taken for somebody though their
             person is not in the gallery.
@@ -173,12 +181,15 @@ def fit_calibration(
             0.001 for all entries of a gallery of 1,000 with one match, 0.5 for pairs that somebody chose.
         ranker: what compares them.
         block_size: similarities held in memory at once, but for at least 16 queries. Never changes a number.
+        out: JSON file to write, for `load_calibration`.
         progress: told after every block.
 
     Raises:
         TableError: the tables hold embeddings of different sizes or models.
-        ProtocolError: no pair of one kind is left, or too few for a rate: nothing is extrapolated.
+        ProtocolError: no such protocol, no pair of one kind is left, or too few for a rate: nothing is extrapolated.
+        SettingError: an argument of another kind.
     """
+    query, gallery, protocol = table_of(query), table_of(gallery), find_protocol(protocol)
     require_rate("a false positive rate", false_positive_rate)
     require_rate("a false positive identification rate", false_positive_identification_rate)
     counts = count_pairs(
@@ -188,7 +199,7 @@ def fit_calibration(
         block_size=block_size,
         progress=progress,
     )
-    return Calibration(
+    fitted = Calibration(
         protocol=protocol.name,
         ranker=ranker.name,
         model=query.model or gallery.model,
@@ -199,6 +210,9 @@ def fit_calibration(
         gallery=_gallery_point(counts, false_positive_identification_rate),
         probability=fit_probability_map(counts, prior),
     )
+    if out is not None:
+        save_calibration(out, fitted)
+    return fitted
 
 
 def _gallery_point(counts: PairCounts, rate: float) -> GalleryPoint:
