@@ -133,7 +133,8 @@ class ClipEmbedder:
         for start in range(0, len(clips), _CLIPS_AT_A_TIME):
             batch = torch.from_numpy(np.stack(clips[start : start + _CLIPS_AT_A_TIME]))
             frames = rearrange(batch, "clip frame height width channel -> clip frame channel height width")
-            pixels = normalize(frames.to(device), self.feeding.normalization)
+            # In the memory order that everything else embeds with: in another one, convolutions round otherwise.
+            pixels = normalize(frames.contiguous().to(device), self.feeding.normalization)
             numbers = platforms[start : start + _CLIPS_AT_A_TIME].to(device)
             embedded.append(self.encoder.embed(pixels, numbers).float().cpu())
         return torch.cat(embedded)
