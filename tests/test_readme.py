@@ -11,6 +11,7 @@ import tyro
 import skyreid
 from skyreid.cli import COMMANDS
 from skyreid.recipes import RECIPES
+from tests.first_hour import lay_out
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,6 +77,33 @@ def test_every_relative_link_leads_to_a_file(page, target):
 def test_the_readme_shows_the_commands_of_its_own_sections():
     shown = {param.values[0].split()[1] for param in commands()}
     assert shown >= {"demo", "build", "embed", "search", "train", "evaluate"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with everything that the pages name, after the weights were imported."""
+    folder = tmp_path_factory.mktemp("desk")
+    lay_out(folder)
+    skyreid.import_weights("release", folder / "ViT-B-16_120.pth", folder / "weights/vsla-clip")
+    return folder
+
+
+def run_python(page):
+    """Run the Python of a page, as one program."""
+    names = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), names)  # what we wrote ourselves
+    return names
+
+
+def test_the_python_page_runs_as_one_program(desk, monkeypatch, capsys):
+    """Kind C2: every example takes strings, names, lists of crops."""
+    monkeypatch.chdir(desk)
+    names = run_python(ROOT / "docs/python.md")
+    assert len(names["embeddings"]) == 2
+    assert names["rows"][0]["camera"] == "drone"
+    assert names["calibration"].protocol == "ground-to-aerial"
+    assert "no protocol is called 'cross-plattform' (did you mean 'cross-platform'?)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("block", blocks(ROOT / "README.md", "python"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skyreid.evaluation.ranking_scores import Scores
     from skyreid.evaluation.results.paired_difference import compare
     from skyreid.evaluation.table_evaluation import TableEvaluation, evaluate
+    from skyreid.extraction.embed_folder import embed
     from skyreid.extraction.loading import ClipEmbedder, load
     from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
@@ -45,6 +46,7 @@ __all__ = [
     "build",
     "calibrate",
     "compare",
+    "embed",
     "evaluate",
     "import_weights",
     "load",
@@ -71,6 +73,7 @@ _LOADED_ON_USE = {
     "build": "skyreid.building.build",
     "calibrate": "skyreid.evaluation.calibration.calibration",
     "compare": "skyreid.evaluation.results.paired_difference",
+    "embed": "skyreid.extraction.embed_folder",
     "evaluate": "skyreid.evaluation.table_evaluation",
     "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",

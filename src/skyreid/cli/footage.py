@@ -92,10 +92,10 @@ def embed(
         clip_length: frames a clip; None = as the checkpoint says. The table records it.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.
     """
-    from skyreid.extraction.embed_folder import embed_folder
+    from skyreid.extraction.embed_folder import embed as embed_tracklets
 
     with Bars() as bars:
-        table = embed_folder(
+        table = embed_tracklets(
             folder, model, out, camera=camera, clip_length=clip_length, sampling=sampling, progress=bars
         )
     assert table.feeding is not None

@@ -1,11 +1,13 @@
 """A folder of tracklets and a checkpoint to one embedding table on disk."""
 
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike
 
+from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import weights_sha256
+from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.datasets.manifest import Manifest, read_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
@@ -16,10 +18,10 @@ from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Tracklet
 
 
-def embed_folder(
-    folder: Path,
-    checkpoint: Path,
-    out: Path,
+def embed(
+    folder: str | PathLike[str],
+    checkpoint: str | PathLike[str],
+    out: str | PathLike[str] | None = None,
     *,
     camera: str | None = None,
     clip_length: int | None = None,
@@ -31,19 +33,22 @@ def embed_folder(
     Args:
         folder: what `skyreid build` made.
         checkpoint: folder of the model.
-        out: the table to write.
+        out: the table to write, .npz; None = it is only returned.
         camera: only its tracklets; None = those of all cameras.
         clip_length: frames a clip; None = as the checkpoint says.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says.
         progress: told after every batch.
 
     Raises:
-        SettingError: the manifest has no such camera.
+        SettingError: the manifest has no such camera, no such sampling, or a path is none.
         ManifestError: no manifest, or a damaged one.
         CheckpointError: no checkpoint, or a damaged one.
         MissingFrameError: a frame is missing or unreadable.
     """
-    manifest_path = folder / "manifest.jsonl"
+    manifest_path = path_of(folder, "a folder of tracklets") / MANIFEST_FILE
+    checkpoint = path_of(checkpoint, "a checkpoint")
+    if sampling is not None:
+        find_named(sampling, TEST_CLIPS, "sampling")
     manifest = read_manifest(manifest_path)
     workers = Workers()
     embedder = load(checkpoint, device=workers.device)
@@ -52,7 +57,7 @@ def embed_folder(
     bank = FrameBank(feeding.image_size, capacity_bytes=0)
     table = embed_tracklets(embedder.encoder, _of_camera(manifest, camera), bank, workers, feeding, progress=progress)
     table = replace(table, manifest=str(manifest_path.resolve()), model=weights_sha256(checkpoint))
-    if workers.is_first:
+    if out is not None and workers.is_first:
         save_table(out, table)
     return table
 

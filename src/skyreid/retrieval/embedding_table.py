@@ -1,13 +1,14 @@
 """Embeddings with what is needed to rank and score them, in memory and as one .npz file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int, Int64, Shaped
+from torch import Tensor
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
@@ -61,6 +62,52 @@ class EmbeddingTable:
         self._check_embeddings()
         self._check_platforms()
         self._check_tracklet_ids()
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: Float[np.ndarray, "tracklet embed"] | Float[Tensor, "tracklet embed"] | Sequence[Sequence[float]],
+        *,
+        tracklet_ids: Sequence[str] | Sequence[int] | Shaped[np.ndarray, " tracklet"],
+        pids: Sequence[int] | Int[np.ndarray, " tracklet"],
+        camids: Sequence[int] | Int[np.ndarray, " tracklet"],
+        platforms: Sequence[Platform | str] | Int[np.ndarray, " tracklet"],
+        model: str | None = None,
+    ) -> "EmbeddingTable":
+        """Make a table of anyone's embeddings, from lists, NumPy or torch, of any float and integer type.
+
+        Args:
+            embeddings: one row a tracklet; they need no normalisation.
+            tracklet_ids: unique strings or integers.
+            pids: who each is; of unlabelled footage, a number of its own for each.
+            camids: from 0.
+            platforms: names ("ground", "aerial"), or an array of 0 (ground) and 1 (aerial).
+            model: name or hash of what made the embeddings: tables of two models are not compared.
+
+        Raises:
+            TableError: as the table itself, or a value that is no number.
+            SettingError: no platform of this name.
+
+        >>> EmbeddingTable.of(
+        ...     [[0.5, 1.0], [1.0, 0.0]],
+        ...     tracklet_ids=["a", "b"], pids=[1, 2], camids=[0, 1], platforms=["ground", "aerial"],
+        ... )
+        EmbeddingTable(2 tracklets of 2 numbers: 1 ground, 1 aerial; 2 pids, 2 cameras, model not stated)
+        """
+        numbers = platforms if isinstance(platforms, np.ndarray) else [Platform(one).number for one in platforms]
+        rows = embeddings.detach().cpu().float().numpy() if isinstance(embeddings, Tensor) else embeddings
+        return cls(
+            embeddings=_as_float32(np.asarray(rows)),
+            pids=_as_int64("pids", np.asarray(pids)),
+            camids=_as_int64("camids", np.asarray(camids)),
+            platforms=_as_int64("platforms", np.asarray(numbers)),
+            tracklet_ids=np.asarray(tracklet_ids),
+            model=model,
+        )
+
+    def on(self, platform: Platform | str) -> "EmbeddingTable":
+        """Keep the tracklets of one platform, "ground" or "aerial"."""
+        return self.select(self.platforms == Platform(platform).number)
 
     def __len__(self) -> int:
         return len(self.pids)
