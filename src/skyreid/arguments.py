@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from skyreid.errors import SettingError, SkyreidError
 
+Name = TypeVar("Name", bound=str)
 Named = TypeVar("Named")
 _LONGEST_VALUE = 60
 """Characters of a value that a message quotes."""
@@ -41,7 +42,7 @@ def path_of(given: str | PathLike[str], what: str) -> Path:
         return path
 
 
-def find_named(name: str, known: Mapping[str, Named], what: str, *, error: type[SkyreidError] = SettingError) -> Named:
+def find_named(name: str, known: Mapping[Name, Named], what: str, *, error: type[SkyreidError] = SettingError) -> Named:
     """Look something up by its name.
 
     Args:
@@ -55,11 +56,12 @@ def find_named(name: str, known: Mapping[str, Named], what: str, *, error: type[
     """
     if not isinstance(name, str):
         raise error(f"a {what} is given by its name, one of {', '.join(known)}; got {kind_of(name)}")
-    if name not in known:
+    by_name: dict[str, Named] = {key: value for key, value in known.items()}  # noqa: C416 - pyright widens keys so
+    if name not in by_name:
         close = get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.4)
         suggestion = f" (did you mean {close[0]!r}?)" if close else ""
         raise error(f"no {what} is called {name!r}{suggestion}; known: {', '.join(known)}")
-    return known[name]
+    return by_name[name]
 
 
 def kind_of(given: object) -> str:
