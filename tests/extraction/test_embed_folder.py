@@ -72,7 +72,7 @@ def test_a_missing_frame_leaves_no_table(save_checkpoint, tmp_path):
     frames = (Frame(str(tmp_path / "there.png")), Frame(str(tmp_path / "gone.png")))
     lost = Tracklet(tracklet_id="t", frames=frames, pid=1, camid=0, platform=Platform.GROUND)
     write_manifest(tmp_path / "manifest.jsonl", [lost])
-    with pytest.raises(MissingFrameError, match=r"gone\.png is missing"):
+    with pytest.raises(MissingFrameError, match=r"gone\.png: is missing"):
         embed(tmp_path, save_checkpoint(), tmp_path / "table.npz")
     assert not (tmp_path / "table.npz").exists()
 
