@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from skyreid.models.vsla_clip import VslaClip
+from skyreid.models.vsla_clip import TunedPart, VslaClip
 from skyreid.training.starting_model import train_in_stage2
 from skyreid.training.two_stage_config import TwoStageConfig
 
@@ -24,6 +24,10 @@ PAPER_TABLE_3: dict[str, tuple[float, float]] = {
 """Row → overall and tunable parameters, in millions."""
 PAPER_TABLE_4: dict[int, tuple[float, float]] = {64: (1.2, 1.4), 128: (2.4, 3.2), 256: (4.7, 7.9), 384: (7.1, 14.2)}
 """Alpha → parameters of IFA and CFAA, in millions."""
+PAPER_WIDTH = 768
+"""Channels of ViT-B/16."""
+PAPER_ALPHA = 256
+"""Bottleneck of the adapters of Table 3, at that width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +43,19 @@ class ParameterReport:
     trained_in_stage1: int
     """What really gets a gradient."""
     trained_in_stage2: int
-    table3_row: str
-    """The row of Table 3 that this configuration is."""
+    table3_row: str | None
+    """The row of Table 3 that this configuration is; None = none of them."""
     is_paper_size: bool
     """True for ViT-B/16 at G2A-VReID's 930 identities, which the table counts."""
 
+    @property
+    def printed(self) -> tuple[float, float] | None:
+        """What Table 3 prints, overall and tunable in millions; None where it counts no such model."""
+        return None if self.table3_row is None or not self.is_paper_size else PAPER_TABLE_3[self.table3_row]
+
     def to_json(self) -> dict[str, object]:
         """All counts, and the paper's beside them."""
-        return {**vars(self), "paper_table3": PAPER_TABLE_3[self.table3_row] if self.is_paper_size else None}
+        return {**vars(self), "paper_table3": self.printed}
 
     def lines(self) -> list[str]:
         """A table for a human, in millions."""
@@ -57,11 +66,11 @@ class ParameterReport:
             f"{'trained in stage 2':24} {self.trained_in_stage2 / 1e6:9.3f} M",
         ]
         counted = f"overall {self.paper_overall / 1e6:.1f} M, tunable {self.paper_tunable / 1e6:.1f} M"
-        lines.append(f"as the paper's Table 3 counts, row {self.table3_row!r}: {counted}")
-        if self.is_paper_size:
-            overall, tunable = PAPER_TABLE_3[self.table3_row]
-            lines.append(f"printed there: overall {overall} M, tunable {tunable} M")
-        else:
+        row = "a configuration that is none of its rows" if self.table3_row is None else f"row {self.table3_row!r}"
+        lines.append(f"as the paper's Table 3 counts, {row}: {counted}")
+        if self.printed is not None:
+            lines.append(f"printed there: overall {self.printed[0]} M, tunable {self.printed[1]} M")
+        elif self.table3_row is not None:
             lines.append("the table counts ViT-B/16 with 930 identities (G2A-VReID): no printed row to compare with")
         kinds = [self.components[f"{kind}-frame adapters"] for kind in ("intra", "cross")]
         for alpha, printed in PAPER_TABLE_4.items():
@@ -123,12 +132,32 @@ def _trainable(model: VslaClip) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _table3_row(config: TwoStageConfig) -> str:
-    adapters, is_aligned = config.model.image.adapters, config.stage2.loss.needs_text
-    if adapters.intra_frame is None and adapters.cross_frame is None:
-        return "baseline+VSA (FT-CLIP)" if is_aligned else "baseline"
-    if not is_aligned:
-        return "IFA"
-    if adapters.cross_frame is None:
-        return "IFA+VSA"
-    return "IFA+VSA+CFAA+PBP" if config.model.platform_prompt.depth else "IFA+VSA+CFAA (VSLA-CLIP)"
+def _table3_row(config: TwoStageConfig) -> str | None:
+    """Name the row that has the same parts; None where the table has no such row."""
+    image, loss = config.model.image, config.stage2.loss
+    bottlenecks = [size for size in (image.adapters.intra_frame, image.adapters.cross_frame) if size is not None]
+    terms = [bool(weight) for weight in loss.text_weights]
+    has_learned_words = config.model.identity_prompt.sentence == "shared-prompt"
+    if image.width == PAPER_WIDTH and any(size != PAPER_ALPHA for size in bottlenecks):
+        return None  # one of Table 4's, or nobody's
+    if any(terms) and not (all(terms) and has_learned_words):
+        return None  # one of Table 5's, or CLIP-ReID
+    parts = (
+        config.stage2.tuned,
+        image.adapters.intra_frame is not None,
+        image.adapters.cross_frame is not None,
+        all(terms),
+        config.model.platform_prompt.depth > 0,
+    )
+    return _ROW_OF_PARTS.get(parts)
+
+
+_ROW_OF_PARTS: dict[tuple[TunedPart, bool, bool, bool, bool], str] = {
+    ("image-tower", False, False, False, False): "baseline",
+    ("image-tower", False, False, True, False): "baseline+VSA (FT-CLIP)",
+    ("adapters", True, False, False, False): "IFA",
+    ("adapters", True, False, True, False): "IFA+VSA",
+    ("adapters", True, True, True, False): "IFA+VSA+CFAA (VSLA-CLIP)",
+    ("adapters", True, True, True, True): "IFA+VSA+CFAA+PBP",
+}
+"""What is tuned; whether there are adapters within and across frames, alignment with text, a platform prompt."""

@@ -44,7 +44,12 @@ class Stage2LossConfig:
     @property
     def needs_text(self) -> bool:
         """Whether a term compares with text, so that stage 1 must learn the sentences first."""
-        return any((self.visual_semantic_weight, self.image_to_text_weight, self.text_to_image_weight))
+        return any(self.text_weights)
+
+    @property
+    def text_weights(self) -> tuple[float, float, float]:
+        """Weights of the three terms that compare with text."""
+        return self.visual_semantic_weight, self.image_to_text_weight, self.text_to_image_weight
 
 
 def stage2_losses(
