@@ -42,6 +42,32 @@ def test_the_release_s_batches_can_hold_one_identity_twice():
     assert min(sizes) < 4
 
 
+@pytest.mark.parametrize(
+    ("tracklets", "shares"),
+    [
+        (1, {(4,): 1.0}),
+        (2, {(4,): 2 / 16, (1, 3): 8 / 16, (2, 2): 6 / 16}),
+        (3, {(4,): 3 / 81, (1, 3): 24 / 81, (2, 2): 18 / 81, (1, 1, 2): 36 / 81}),
+    ],
+)
+def test_an_identity_with_too_few_tracklets_draws_each_anew_from_all_of_them(tracklets, shares):
+    """METHOD section 7: with replacement, so that an eighth of the groups of two tracklets holds one of them only."""
+    labels = [label for label in range(3000) for _ in range(tracklets)]
+    (batch,) = identity_batches(labels, IdentitySamplerConfig(identities=3000, tracklets=4), seed=0, epoch=1)
+    groups = [batch[i : i + 4] for i in range(0, len(batch), 4)]
+    assert all(len({labels[position] for position in group}) == 1 for group in groups)
+    found = Counter(tuple(sorted(Counter(group).values())) for group in groups)
+    assert found.keys() == shares.keys()
+    for counts, share in shares.items():
+        assert found[counts] / 3000 == pytest.approx(share, abs=0.03)
+
+
+def test_an_identity_with_enough_tracklets_repeats_none():
+    labels = [label for label in range(50) for _ in range(4 + label % 3)]
+    batches = identity_batches(labels, IdentitySamplerConfig(identities=2, tracklets=4), seed=0, epoch=1)
+    assert all(len(set(batch)) == 8 for batch in batches)
+
+
 def test_epochs_and_seeds_differ_and_repeat():
     config = IdentitySamplerConfig(identities=4, tracklets=2)
     first = identity_batches(LABELS, config, seed=0, epoch=1)

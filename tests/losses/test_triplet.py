@@ -46,14 +46,25 @@ def test_it_equals_one_anchor_at_a_time(config, labels, seed):
     assert float(ours) == pytest.approx(slow(features.tolist(), labels, config), rel=1e-7, abs=1e-7)
 
 
-def test_an_anchor_without_a_negative_gets_the_largest_cosine_distance_there_is():
-    features, labels = drawn(3, 6).double(), [1, 1, 1]
-    ours = batch_hard_triplet(features, torch.tensor(labels), TripletConfig())
-    assert float(ours) == pytest.approx(slow(features.tolist(), labels, TripletConfig()), abs=1e-12)
+@pytest.mark.parametrize(("form", "expected"), [("hinge", 0.3), ("soft", math.log(2))])
+def test_an_anchor_without_a_negative_gets_a_cosine_distance_of_one(form, expected):
+    """METHOD section 4. Opposite clips of one person are at a distance of 1 too, so that the gap is zero."""
+    features = torch.tensor([[2.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
+    ours = batch_hard_triplet(features, torch.tensor([1, 1]), TripletConfig(form=form))
+    assert float(ours) == pytest.approx(expected, abs=1e-12)
 
 
-def test_without_a_negative_the_euclidean_hinge_asks_for_nothing():
-    config = TripletConfig(distance="euclidean")
+@pytest.mark.parametrize(("form", "expected"), [("hinge", 0.3), ("soft", math.log(2))])
+def test_an_anchor_alone_of_its_person_is_its_own_farthest_positive(form, expected):
+    """METHOD section 4. Its distance to itself is -1, and so is that of a stranger in the same direction."""
+    features = torch.tensor([[2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    ours = batch_hard_triplet(features, torch.tensor([0, 1]), TripletConfig(form=form))
+    assert float(ours) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("form", ["hinge", "soft"])
+def test_without_a_negative_the_euclidean_form_asks_for_nothing(form):
+    config = TripletConfig(distance="euclidean", form=form)
     assert batch_hard_triplet(drawn(3, 6), torch.tensor([1, 1, 1]), config) == 0
 
 

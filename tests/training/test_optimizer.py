@@ -91,6 +91,20 @@ def rates(model, optimizer):
     return {name: round(groups[id(p)], 6) for name, p in model.named_parameters() if id(p) in groups}
 
 
+def test_weights_and_biases_have_each_their_own_decay_and_rate():
+    model = TwoParts()
+    optimizer = make_adam(model, WeightDecay(weights=0.3, biases=0.2, bias_learning_rate_factor=3.0))
+    set_learning_rate(optimizer, 0.1)
+    groups = {id(parameter): group for group in optimizer.param_groups for parameter in group["params"]}
+    found = {name: groups[id(p)] for name, p in model.named_parameters() if id(p) in groups}
+    assert {name: (round(group["lr"], 6), group["weight_decay"]) for name, group in found.items()} == {
+        "backbone.weight": (0.1, 0.3),
+        "backbone.bias": (0.3, 0.2),
+        "head.weight": (0.1, 0.3),
+        "head.bias": (0.3, 0.2),
+    }
+
+
 def test_parts_and_biases_learn_as_much_faster_as_they_are_told():
     model = TwoParts()
     config = OptimizerConfig(bias_rate_factor=2.0, faster=(("head.", 10.0), ("", 0.5)))
@@ -114,9 +128,9 @@ def test_without_factors_everything_that_learns_stands_in_one_group():
     [
         (OptimizerConfig(weight_decay=1e-5), torch.optim.Adam, {"weight_decay": 1e-5}),
         (
-            OptimizerConfig(algorithm="sgd", momentum=0.8, nesterov=True),
+            OptimizerConfig(algorithm="sgd", momentum=0.8, nesterov=True, weight_decay=1e-3),
             torch.optim.SGD,
-            {"weight_decay": 5e-4, "momentum": 0.8, "nesterov": True},
+            {"weight_decay": 1e-3, "momentum": 0.8, "nesterov": True},
         ),
     ],
 )
