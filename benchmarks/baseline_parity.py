@@ -2,8 +2,9 @@
 
 python benchmarks/baseline_parity.py FOLDER [--methods NAME ...] [--train]
 
-FOLDER holds a folder for each method, as tests/reference/baselines does; --train compares training outputs,
-gradients and statistics too. Losses and samplers are compared with what is in the repository.
+FOLDER holds a folder for each method, as tests/reference/baselines does, with names.json and spec.json of its own
+or none; without --methods, those that it has are compared. --train compares training outputs, gradients and
+statistics too. Losses and samplers are compared with what is in the repository.
 """
 
 import argparse
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.reference.baselines import parity
 from tests.reference.baselines.parts import PARTS
-from tests.reference.baselines.stored_outputs import MAPPED, find_stored
+from tests.reference.baselines.stored_outputs import MAPPED, OUTPUTS_FILE, find_stored
 from tests.reference.comparison import Comparison
 
 
@@ -41,14 +42,22 @@ def report(method: str, comparisons: Iterable[Comparison]) -> Iterator[bool]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--methods", nargs="+", default=MAPPED, choices=MAPPED)
+    parser.add_argument("--methods", nargs="+", choices=MAPPED)
     parser.add_argument("--train", action="store_true")
     options = parser.parse_args()
-    if absent := [method for method in options.methods if not (options.folder / method).is_dir()]:
-        parser.error(f"{options.folder} has no folder for {', '.join(absent)}; --methods chooses from those it has")
+    stored_here = [method for method in MAPPED if (options.folder / method / OUTPUTS_FILE).is_file()]
+    methods = options.methods or stored_here
+    if absent := [method for method in methods if method not in stored_here]:
+        parser.error(
+            f"{options.folder} has no {OUTPUTS_FILE} for {', '.join(absent)}; --methods chooses from those it has"
+        )
+    if not methods:
+        parser.error(f"{options.folder} has no folder METHOD/{OUTPUTS_FILE}; METHOD is one of {', '.join(MAPPED)}")
+    if left_out := [method for method in MAPPED if method not in methods]:
+        print(f"not compared: {', '.join(left_out)}")
     print("method, quantity, how many, worst relative deviation of its tolerance, where")
     verdicts = [is_close for part, compare in PARTS.items() for is_close in report(part, compare())]
-    for method in options.methods:
+    for method in methods:
         stored = find_stored(method, options.folder)
         verdicts += report(method, parity.evaluation(stored))
         if options.train:

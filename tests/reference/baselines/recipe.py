@@ -43,7 +43,7 @@ def drawn_clips(seed: int, shape: tuple[int, ...]) -> np.ndarray:
 
 def direction(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The direction that a tensor is projected on when it is too large to be stored."""
-    return _generator(f"probe:{name}").standard_normal(shape)
+    return np.asarray(_generator(f"probe:{name}").standard_normal(shape))
 
 
 def _generator(name: str) -> np.random.RandomState:
