@@ -38,15 +38,15 @@ def test_an_embedding_is_the_normalised_feature_of_a_clip_and_the_same_in_any_ba
 
 
 def test_it_starts_as_the_published_network_over_both_streams():
-    model = built().eval()
+    model = built().double().eval()
     state = model.state_dict()
     for fusion in model.fusions:
         torch.nn.init.zeros_(fusion.transform.weight)
-    plain = ResNet50Frames().eval()
+    plain = ResNet50Frames().double().eval()
     plain.load_state_dict(
         {name: state[place] for name, (place,) in model.published_names().targets.items()}, strict=False
     )
-    frames = clips(1)
+    frames = clips(1).double()
     with torch.no_grad():
         stem = plain.stem(frames[0])
         high, low = stem[[0, 4]], torch.nn.functional.max_pool2d(stem[[1, 2, 3, 5, 6, 7]], 2)

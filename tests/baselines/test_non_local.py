@@ -44,6 +44,6 @@ def test_it_starts_as_the_identity():
 
 @pytest.mark.parametrize("over_time", [True, False])
 def test_clips_do_not_leak_into_each_other(over_time):
-    block = randomized(NonLocal(CHANNELS, over_time=over_time))
-    features = drawn(6, CHANNELS, 4, 4)
+    block = randomized(NonLocal(CHANNELS, over_time=over_time)).double()
+    features = drawn(6, CHANNELS, 4, 4).double()
     torch.testing.assert_close(block(features, 3)[:3], block(features[:3], 3))

@@ -90,7 +90,7 @@ def test_the_losses_of_the_branches_are_added():
     with torch.device("meta"):
         model = built()
     labels = torch.tensor([0, 0, 1, 1])
-    outputs = {"feature": drawn(4, 2, 5), "logits": drawn(4, 2, 3)}
+    outputs = {"feature": drawn(4, 2, 5).double(), "logits": drawn(4, 2, 3).double()}
     terms = model.losses(outputs, labels)
     triplets = [batch_hard_triplet(outputs["feature"][:, branch], labels, TRIPLET) for branch in range(2)]
     assert_close(terms["triplet"], triplets[0] + triplets[1])

@@ -1,5 +1,6 @@
 """TF-CLIP around a small image tower; its modules' numbers: tests/reference/baselines."""
 
+import copy
 import re
 
 import pytest
@@ -38,6 +39,7 @@ def clips():
 
 @torch.no_grad()
 def test_the_embedding_is_the_two_features_of_clip_and_the_temporal_one(model, clips):
+    model, clips = copy.deepcopy(model).double(), clips.double()
     outputs = model(clips, PLATFORMS)
     final, joint, temporal = outputs["embedding"].split([WIDTH, JOINT, WIDTH], dim=1)
     tokens = model.tower.tokens(clips, model.platform.vectors[PLATFORMS])

@@ -24,6 +24,6 @@ def test_each_clip_finds_the_others_of_its_identity_among_strangers():
 
 
 def test_it_does_not_see_how_long_a_feature_is():
-    features, labels = drawn(7, 5), torch.tensor(LABELS)
+    features, labels = drawn(7, 5).double(), torch.tensor(LABELS)
     lengths = torch.arange(1.0, 8)[:, None]
     assert_close(clip_contrast(lengths * features, labels), clip_contrast(features, labels))

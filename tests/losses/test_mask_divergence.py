@@ -19,6 +19,6 @@ def test_of_distributions_it_is_their_overlap():
 
 
 def test_masks_that_share_no_place_cost_nothing_and_the_same_mask_twice_costs_most():
-    apart = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])]
+    apart = [torch.tensor([row], dtype=torch.float64) for row in ([1.0, 0.0], [0.0, 1.0])]
     assert mask_divergence(apart) == 0
-    assert float(mask_divergence([apart[0], apart[0]])) == pytest.approx(math.sqrt(2) / 4)
+    assert float(mask_divergence([apart[0], apart[0]])) == pytest.approx(math.sqrt(2) / 4, rel=1e-10)

@@ -23,7 +23,7 @@ def test_every_image_is_compared_with_every_text(temperature):
 
 
 def test_the_cosine_does_not_see_how_long_a_feature_is_and_the_dot_product_does():
-    images, texts = drawn(3, 4), drawn(5, 4, seed=2)
+    images, texts = drawn(3, 4).double(), drawn(5, 4, seed=2).double()
     by_cosine, by_dot = (
         image_text_logits(2 * images, 5 * texts, cosine_temperature=temperature) for temperature in (0.1, None)
     )

@@ -14,7 +14,7 @@ from tests.tiny_model import drawn, randomized
 def pytorchs(attention):
     """The same weights as the reference module holds them."""
     dim = attention.out.in_features
-    reference = nn.MultiheadAttention(dim, attention.heads, batch_first=True)
+    reference = nn.MultiheadAttention(dim, attention.heads, batch_first=True, dtype=torch.float64)
     reference.load_state_dict(
         {
             "in_proj_weight": torch.cat([attention.query.weight, attention.key_value.weight]),
@@ -29,40 +29,40 @@ def pytorchs(attention):
 @pytest.mark.parametrize("heads", [1, 2, 4])
 @pytest.mark.parametrize("source", [1, 5, 9])
 def test_it_is_pytorchs_attention_with_the_packed_weights(heads, source):
-    attention = randomized(SelfAttention(16, heads=heads))
-    tokens, context = drawn(3, 5, 16), drawn(3, source, 16, seed=2)
+    attention = randomized(SelfAttention(16, heads=heads)).double()
+    tokens, context = drawn(3, 5, 16).double(), drawn(3, source, 16, seed=2).double()
     expected, _ = pytorchs(attention)(tokens, context, context)
     assert_close(attention(tokens, context), expected)
 
 
 def test_without_a_context_the_tokens_attend_to_themselves():
-    attention = randomized(SelfAttention(16, heads=2))
-    tokens = drawn(3, 5, 16)
+    attention = randomized(SelfAttention(16, heads=2)).double()
+    tokens = drawn(3, 5, 16).double()
     expected, _ = pytorchs(attention)(tokens, tokens, tokens)
     assert_close(attention(tokens), expected)
 
 
 def test_causal_attention_masks_what_comes_later():
-    attention = randomized(SelfAttention(16, heads=2))
-    tokens = drawn(3, 5, 16)
+    attention = randomized(SelfAttention(16, heads=2)).double()
+    tokens = drawn(3, 5, 16).double()
     later = torch.triu(torch.ones(5, 5, dtype=torch.bool), diagonal=1)
     expected, _ = pytorchs(attention)(tokens, tokens, tokens, attn_mask=later)
     assert_close(attention(tokens, causal=True), expected)
 
 
 def test_causal_tokens_do_not_see_a_later_one():
-    attention = randomized(SelfAttention(16, heads=2))
-    tokens = drawn(3, 5, 16)
+    attention = randomized(SelfAttention(16, heads=2)).double()
+    tokens = drawn(3, 5, 16).double()
     changed = tokens.clone()
     changed[:, 3] += 1
     before, after = attention(tokens, causal=True), attention(changed, causal=True)
-    assert_close(after[:, :3], before[:, :3], rtol=0, atol=1e-6)
+    assert_close(after[:, :3], before[:, :3], rtol=0, atol=1e-12)
     assert not torch.allclose(after[:, 3:], before[:, 3:], atol=1e-2)
 
 
 def test_the_order_of_the_context_does_not_matter():
-    attention = randomized(SelfAttention(16, heads=2))
-    tokens, context = drawn(3, 5, 16), drawn(3, 7, 16, seed=2)
+    attention = randomized(SelfAttention(16, heads=2)).double()
+    tokens, context = drawn(3, 5, 16).double(), drawn(3, 7, 16, seed=2).double()
     assert_close(attention(tokens, context.flip(1)), attention(tokens, context))
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from skyreid.retrieval.cosine import COSINE, cosine_similarities, has_direction, unit_rows
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
+ROUNDED = 5e-6
+"""What float32 may round in a cosine, whatever the order of its sum; what is wrong is off by far more."""
 
 
 def random_rows(seed: int, rows: int, embed: int) -> np.ndarray:
@@ -19,7 +21,7 @@ def test_similarities_are_minus_the_distances_of_the_released_program(path):
     stored = np.load(path)
     gallery = np.concatenate([stored["qf"], stored["gf"]]) if stored["mars"] else stored["gf"]
     similarities = cosine_similarities(unit_rows(stored["qf"]), unit_rows(gallery))
-    np.testing.assert_allclose(similarities, -stored["distmat"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(similarities, -stored["distmat"], rtol=0, atol=ROUNDED)
 
 
 def test_similarities_equal_the_cosine_in_double_precision():
@@ -31,7 +33,7 @@ def test_similarities_equal_the_cosine_in_double_precision():
         ]
     )
     similarities = cosine_similarities(unit_rows(query), unit_rows(gallery))
-    np.testing.assert_allclose(similarities, exact, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(similarities, exact, rtol=0, atol=ROUNDED)
 
 
 @pytest.mark.parametrize("embed", [33, 64, 512])

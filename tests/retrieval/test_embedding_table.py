@@ -76,7 +76,7 @@ def test_a_table_of_another_program_is_converted(tmp_path, precision, integer):
 
 def test_unit_embeddings_have_length_one_and_are_made_once():
     made = table()
-    np.testing.assert_allclose(np.linalg.norm(made.unit_embeddings, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(made.unit_embeddings, axis=1), 1, atol=5e-6)  # float32
     assert made.unit_embeddings is made.unit_embeddings
 
 

@@ -36,7 +36,7 @@ def test_equals_the_formula_by_hand(seed, gallery_rows, alpha, data):
     k = data.draw(st.integers(1, gallery_rows))
     similarities = QueryExpansion(k=k, alpha=alpha).rows(query, gallery)(0, 7)
     by_hand = expanded_by_hand(query, gallery, k, alpha) @ gallery.T.astype(float)
-    np.testing.assert_allclose(similarities, by_hand, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(similarities, by_hand, rtol=0, atol=5e-6)  # float32, in any order of its sums
 
 
 def test_the_cut_into_blocks_changes_no_value():

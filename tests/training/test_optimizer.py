@@ -67,14 +67,14 @@ def test_norm_weights_class_token_and_position_table_decay_like_weights():
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_the_decay_is_coupled_as_in_adam_and_not_adamw(decay):
-    layer = torch.nn.Linear(1, 1, bias=False)
+    layer = torch.nn.Linear(1, 1, bias=False, dtype=torch.float64)
     torch.nn.init.constant_(layer.weight, 2.0)
     optimizer = make_adam(layer, WeightDecay(weights=decay))
     set_learning_rate(optimizer, 0.01)
-    layer.weight.grad = torch.tensor([[-0.1]])
+    layer.weight.grad = torch.tensor([[-0.1]], dtype=torch.float64)
     optimizer.step()
     gradient = -0.1 + decay * 2.0  # the first step of Adam has the size of the rate, whatever the gradient
-    assert float(layer.weight.detach()) == pytest.approx(2.0 - 0.01 * gradient / abs(gradient), abs=1e-6)
+    assert float(layer.weight.detach()) == pytest.approx(2.0 - 0.01 * gradient / abs(gradient), abs=1e-8)
 
 
 class TwoParts(torch.nn.Module):

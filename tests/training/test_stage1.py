@@ -71,6 +71,7 @@ def test_an_identity_that_is_not_in_the_batch_moves_too():
     config = Stage1Config(batch_size=7, schedule=CosineSchedule(peak=1e-3, end=1e-3, warmup_epochs=0))
     run_epoch(model, config=config)
     # Its gradient is the decay alone, and the first step of Adam is the rate whatever the gradient.
+    # Element by element in float32, so that every processor rounds it a few times only: 6e-8 each.
     absent = model.identity_prompt.identity[4].detach()
     assert_close(absent, torch.full_like(absent, 1.0 - 1e-3), rtol=0, atol=1e-6)
 
@@ -85,7 +86,7 @@ def test_the_batches_follow_the_order():
     order = torch.tensor([6, 5, 4, 3, 2, 1, 0])
     seen, _ = run_epoch(tiny_model(), config=Stage1Config(batch_size=4), order=order)
     expected = stage1_losses(tiny_model(), FEATURES[[6, 5, 4, 3]], LABELS[[6, 5, 4, 3]], None)
-    assert seen == [pytest.approx({name: float(loss.detach()) for name, loss in expected.items()})]
+    assert seen == [pytest.approx({name: float(loss.detach()) for name, loss in expected.items()}, rel=1e-5)]
 
 
 def test_the_learning_rate_is_the_schedule_s():
