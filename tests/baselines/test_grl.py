@@ -1,5 +1,6 @@
 """GRL's losses, tables, pairs and quirk; the whole method: tests/reference/baselines."""
 
+import copy
 import re
 
 import pytest
@@ -42,8 +43,22 @@ def clips():
     return drawn(4, 2, 3, *SIZE)
 
 
+@pytest.fixture
+def bare():
+    """A model without weights, for its losses and tables alone, in float64."""
+    with torch.device("meta"):
+        model = Grl(GrlConfig(num_classes=NUM_CLASSES, image_size=SIZE))
+    return with_empty_tables(model)
+
+
+def with_empty_tables(model):
+    for table in ("table", "uncorrelated_table"):
+        setattr(model, table, torch.zeros(NUM_CLASSES, 2048, dtype=torch.float64))
+    return model
+
+
 def unit(*shape, seed):
-    return functional.normalize(drawn(*shape, seed=seed), dim=-1)
+    return functional.normalize(drawn(*shape, seed=seed).double(), dim=-1)
 
 
 def made_up_outputs():
@@ -51,8 +66,8 @@ def made_up_outputs():
         "frame_features": unit(4, 2, 2048, seed=1),
         "pooled_feature": unit(4, 2048, seed=2),
         "uncorrelated_feature": unit(4, 2048, seed=3),
-        "pair_scores": drawn(2, 2, 2, seed=4),
-        "uncorrelated_pair_scores": drawn(2, 2, 2, seed=5),
+        "pair_scores": drawn(2, 2, 2, seed=4).double(),
+        "uncorrelated_pair_scores": drawn(2, 2, 2, seed=5).double(),
     }
 
 
@@ -73,6 +88,21 @@ def test_a_clip_has_the_same_embedding_in_any_batch(model, clips):
     assert_close(model(clips)["embedding"][2:3], model(clips[2:3])["embedding"], rtol=1e-3, atol=1e-5)
 
 
+def test_training_pools_all_probes_and_then_all_gallery_clips_each_half_normalised_by_itself(model, clips):
+    """The statistics tell the order too: the call that came last has moved them last."""
+    alone = copy.deepcopy(model.pooling).train()
+    outputs = model.train()(clips)
+    frames = outputs["frame_features"]
+    expected = [alone(frames[0::2]), alone(frames[1::2])]
+    assert_close(outputs["pooled_feature"][0::2], expected[0], rtol=1e-4, atol=1e-5)
+    assert_close(outputs["pooled_feature"][1::2], expected[1], rtol=1e-4, atol=1e-5)
+    for norm in ("query_norm", "key_norm"):
+        ours, theirs = getattr(model.pooling, norm), getattr(alone, norm)
+        assert ours.num_batches_tracked == theirs.num_batches_tracked
+        assert_close(ours.running_mean, theirs.running_mean, rtol=1e-4, atol=1e-6)
+        assert_close(ours.running_var, theirs.running_var, rtol=1e-4, atol=1e-6)
+
+
 def test_training_verifies_the_first_of_each_pair_against_all_seconds(model, clips):
     outputs = model.train()(clips)
     pooled, feature = outputs["pooled_feature"], outputs["uncorrelated_feature"]
@@ -86,12 +116,12 @@ def test_training_verifies_the_first_of_each_pair_against_all_seconds(model, cli
         assert_close(scores.flatten(0, 1), head.classifier(normed), rtol=1e-3, atol=1e-4)
 
 
-def test_all_terms_are_what_they_are_called(model):
-    model.table.copy_(unit(NUM_CLASSES, 2048, seed=6))
-    model.uncorrelated_table.copy_(unit(NUM_CLASSES, 2048, seed=7))
-    table, uncorrelated_table = model.table.clone(), model.uncorrelated_table.clone()
+def test_all_terms_are_what_they_are_called(bare):
+    bare.table.copy_(unit(NUM_CLASSES, 2048, seed=6))
+    bare.uncorrelated_table.copy_(unit(NUM_CLASSES, 2048, seed=7))
+    table, uncorrelated_table = bare.table.clone(), bare.uncorrelated_table.clone()
     outputs = made_up_outputs()
-    losses = model.losses(outputs, LABELS)
+    losses = bare.losses(outputs, LABELS)
     frames, pooled, feature = (outputs[name] for name in ("frame_features", "pooled_feature", "uncorrelated_feature"))
     same = outputs["pair_scores"].softmax(dim=-1)[..., 1]  # pairs 0-0 and 1-1 show one person
     verified = -(same[0, 0].log() + (1 - same[0, 1]).log() + (1 - same[1, 0]).log() + same[1, 1].log()) / 4
@@ -107,26 +137,26 @@ def test_all_terms_are_what_they_are_called(model):
         assert_close(losses[name], value, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_the_tables_move_towards_what_was_seen_pooled_features_before_frames(model):
+def test_the_tables_move_towards_what_was_seen_pooled_features_before_frames(bare):
     outputs = made_up_outputs()
-    model.losses(outputs, LABELS)
-    row = torch.zeros(2048)
+    bare.losses(outputs, LABELS)
+    row = torch.zeros(2048, dtype=torch.float64)
     for feature in (*outputs["pooled_feature"][2:], *outputs["frame_features"][2], *outputs["frame_features"][3]):
         row = functional.normalize((row + feature) / 2, dim=0)
-    assert_close(model.table[0], row)
-    assert not model.table[1].any()  # nobody saw this person
+    assert_close(bare.table[0], row)
+    assert not bare.table[1].any()  # nobody saw this person
     one, other = outputs["uncorrelated_feature"][:2]
     both = functional.normalize((functional.normalize(one, dim=0) + other) / 2, dim=0)
-    assert_close(model.uncorrelated_table[2], both)
+    assert_close(bare.uncorrelated_table[2], both)
 
 
-def test_the_update_of_the_tables_changes_no_gradient_of_its_step(model):
-    model.table.copy_(unit(NUM_CLASSES, 2048, seed=6))
-    table = model.table.clone()
+def test_the_update_of_the_tables_changes_no_gradient_of_its_step(bare):
+    bare.table.copy_(unit(NUM_CLASSES, 2048, seed=6))
+    table = bare.table.clone()
     outputs = made_up_outputs()
     outputs["pooled_feature"].requires_grad_()
-    identity = model.losses(outputs, LABELS)["identity"]
-    assert not torch.equal(model.table, table)
+    identity = bare.losses(outputs, LABELS)["identity"]
+    assert not torch.equal(bare.table, table)
     (gradient,) = torch.autograd.grad(identity, outputs["pooled_feature"])
     probability = (30 * outputs["pooled_feature"] @ table.T).softmax(dim=1)
     assert_close(gradient, 30 / 4 * (probability - functional.one_hot(LABELS, NUM_CLASSES)) @ table)
@@ -139,14 +169,11 @@ def test_the_clean_preset_adds_the_loss_that_the_release_drops_and_lacks_what_no
     parameters, fewer = (dict(model.named_parameters()).keys() for model in (release, clean))
     assert fewer < parameters
     assert parameters - fewer == UNUSED
-    for model in (release, clean):
-        for table in ("table", "uncorrelated_table"):
-            setattr(model, table, torch.zeros(NUM_CLASSES, 2048))
-    released, cleaned = (model.losses(outputs, LABELS) for model in (release, clean))
+    released, cleaned = (with_empty_tables(model).losses(outputs, LABELS) for model in (release, clean))
     own = cleaned.pop("uncorrelated_verification")
     assert_close(cleaned, released)
     log_odds = outputs["uncorrelated_pair_scores"].diff(dim=-1)[..., 0]
-    assert_close(own, 20 * functional.binary_cross_entropy_with_logits(log_odds, torch.eye(2)))
+    assert_close(own, 20 * functional.binary_cross_entropy_with_logits(log_odds, torch.eye(2).double()))
 
 
 def test_training_teaches_every_parameter_but_the_head_whose_loss_is_dropped_and_the_unused_ones(model, clips):

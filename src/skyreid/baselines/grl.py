@@ -12,8 +12,7 @@ that are no parameters, and by the verification of pairs.
 Deviation: `GrlConfig` has the released quirks that can be turned off. Embeddings are compared by the cosine, as
 those of all methods here; the release takes the dot product. The tables are updated as soon as the losses are
 computed, from the tables as they were; the release updates them in the backward pass. Not described, so chosen
-by us: pooled features reach the table before those of frames, and probes and gallery are normalised together
-before they attend to their frames.
+by us: pooled features reach the table before those of frames.
 """
 
 from collections.abc import Mapping
@@ -109,7 +108,7 @@ class Grl(Baseline):
             "(clip frame) channel -> clip frame channel",
             frame=num_frames,
         )
-        pooled = self.pooling(frame_features)
+        pooled = self._pool(frame_features)
         outputs = {"uncorrelated_feature": feature, "frame_features": frame_features}
         if not self.training:
             return outputs | {"embedding": torch.cat([feature, pooled, frame_features.mean(dim=1)], dim=1)}
@@ -118,6 +117,17 @@ class Grl(Baseline):
             "pair_scores": self.verification(pooled[0::2], pooled[1::2]),
             "uncorrelated_pair_scores": self.uncorrelated_verification(feature[0::2], feature[1::2]),
         }
+
+    def _pool(self, frame_features: Float[Tensor, "clip frame channel"]) -> Float[Tensor, "clip channel"]:
+        """Pool the frames of each clip.
+
+        In training all probes first and then all gallery clips, as released: queries and keys are normalised
+        within each half, and the statistics move twice a step.
+        """
+        if not self.training:
+            return self.pooling(frame_features)
+        probes, gallery = self.pooling(frame_features[0::2]), self.pooling(frame_features[1::2])
+        return rearrange([probes, gallery], "two pair channel -> (pair two) channel")
 
     def losses(self, outputs: Mapping[str, Tensor], labels: Int[Tensor, " clip"]) -> dict[str, Float[Tensor, ""]]:
         """See `Baseline`; the tables learn from the outputs, once a call.

@@ -136,6 +136,7 @@ def _small(method: str, data_root: Path, run_dir: Path) -> TwoStageConfig:
             small.stage2,
             tuned=full.stage2.tuned,
             schedule=replace(small.stage2.schedule, peak=TOWER_RATE),
+            weight_decay=full.stage2.weight_decay,
             loss=replace(full.stage2.loss, cosine_temperature=small.stage2.loss.cosine_temperature),
         ),
     )

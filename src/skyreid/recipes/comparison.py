@@ -8,7 +8,8 @@ Expect    paper, Table 2, column G2A-VReID, in `skyreid.comparison.methods`. Not
 Source    native: BASELINES section 3, from each method's release. common: paper section 5.2.
 Differs   native: frames are resized before they are augmented; the last clip of a tracklet is filled up, not short
           (AP3D); what STMN erases keeps its place in a clip; PiT's first epochs train with DropPath too, and in
-          float32. common: rates and optimizers stay native.
+          float32; GRL's pairs are two tracklets of a person, of one camera too where there are more than
+          two. common: rates and optimizers stay native.
 """
 
 from collections.abc import Callable
