@@ -1,6 +1,7 @@
 """A checkpoint folder: whole or not at all, and loaded key by key."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -95,6 +96,49 @@ def test_a_writer_that_is_killed_leaves_the_older_checkpoint_or_none(tmp_path):
     assert finished.stdout.split() == [str(-signal.SIGKILL)] * 6
     assert read_checkpoint(tmp_path / "older").weights.keys() == WEIGHTS.keys()
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["folder", "file"])
+def test_what_is_no_checkpoint_is_never_replaced_by_one(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.tex").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=f"{name}: must be new, empty, or a checkpoint"):
+        write(tmp_path / name)
+    assert (tmp_path / "folder" / "thesis.tex").exists()
+
+
+def test_a_checkpoint_whose_writer_was_killed_between_two_names_is_found_by_its_reader(tmp_path):
+    """Kind B5: killed between two renames leaves none."""
+    write(tmp_path / "checkpoint")
+    staging = tmp_path / ".checkpoint.0123456789abcdef.partial"
+    staging.mkdir()
+    (staging / "lock").touch()
+    (tmp_path / "checkpoint").rename(staging / "old")
+    write(staging / "new", weights={"c": torch.zeros(1)})
+    assert read_checkpoint(tmp_path / "checkpoint").weights.keys() == {"c"}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sizes of files cannot be limited there")
+def test_a_full_disk_is_told_with_the_file_that_did_not_fit(tmp_path):
+    """Kind B7: errors without a file name."""
+    program = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from skyreid.checkpoint import write_checkpoint
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_checkpoint(Path(sys.argv[1]), weights={"c": torch.zeros(1000)}, config={}, provenance={})
+except OSError as error:
+    print(error.filename)
+"""
+    path = tmp_path / "checkpoint"
+    finished = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == str(path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_missing_is_named_with_the_remedy(tmp_path):

@@ -1,20 +1,216 @@
-"""Writing a file so that it is there whole or not at all, whenever the machine stops."""
+"""Files and folders that are there whole or not at all, whenever the machine stops.
+
+What is being written stands beside its target as `.NAME.HEX.partial`, and its writer holds a lock on it. A writer
+that is killed leaves it without the lock; whoever writes the same target next removes it. A folder that is to be
+replaced first steps into the staging folder of the new one,
+
+    .NAME.HEX.partial/lock, new/, old/
+
+so that a writer that is killed between the two renamings leaves both, and `sweep_leftovers` names the new one.
+"""
 
 import os
-import uuid
-from collections.abc import Iterable
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedWriter
 from pathlib import Path
+
+from skyreid.file_lock import try_lock, wait_for_lock
+
+_LEFTOVER = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{16,32}\.partial", re.DOTALL)
+_LOCK, _NEW, _OLD = "lock", "new", "old"
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write to a temporary file in the same folder, flush it to the disk, then rename it; folders are made."""
+    """Write a file beside its target, flush it to the disk, then give it its name; folders are made.
+
+    Raises:
+        OSError: always with the name of a file: this one where the system does not say which.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    sweep_leftovers(path.parent, path.name)
+    with naming(path):
+        partial, file = _new_partial(path)
+        try:
+            with file:
+                file.writelines(chunks)
+                file.flush()
+                os.fsync(file.fileno())
+                if sys.platform == "win32":
+                    file.close()  # an open file cannot be renamed there
+                partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        flush(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder that is filled inside the `with` block and gets its name at the end of it.
+
+    Raises:
+        FileExistsError: there is something of that name.
+        OSError: always with the name of a file, or of this folder.
+    """
+    with _staging(path) as staging:
+        yield staging / _NEW
+        _flush_all(staging / _NEW)
+        if os.path.lexists(path):
+            raise FileExistsError(f"{path} was made by somebody else meanwhile")
+        (staging / _NEW).rename(path)
+        flush(path.parent)
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Make a folder as `new_folder` does; an older one stays until the new one is complete, then goes.
+
+    POSIX cannot rename onto a full folder: for a moment there is none of that name. A writer that is killed just
+    then has left both, and `sweep_leftovers` ends its work.
+    """
+    with _staging(path) as staging:
+        yield staging / _NEW
+        _flush_all(staging / _NEW)
+        is_replaced = os.path.lexists(path)
+        if is_replaced:
+            path.rename(staging / _OLD)
+        try:
+            (staging / _NEW).rename(path)
+        except BaseException:
+            if is_replaced:
+                (staging / _OLD).rename(path)
+            raise
+        flush(path.parent)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` for what goes into it later; at the end it is gone."""
+    with _staging(path) as staging:
+        yield staging / _NEW
+
+
+def sweep_leftovers(folder: Path, target: str | None = None) -> None:
+    """Remove what killed writers left in a folder, and end the replacement that one of them had begun.
+
+    What a living writer holds stays, and so does whatever is not ours: links, and folders with other things in them.
+
+    Args:
+        folder: where the targets stand.
+        target: name of the only one whose leftovers go; None = all.
+    """
+    with suppress(OSError):  # no such folder, or one that cannot be read
+        for path in folder.iterdir():
+            found = _LEFTOVER.fullmatch(path.name)
+            if found is not None and target in (None, found["target"]):
+                with suppress(OSError):  # gone meanwhile, or not ours to remove
+                    _sweep(path, folder / found["target"])
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give every OSError that does not say which file it is about, such as a full disk, this one."""
     try:
-        with partial.open("xb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk when this returns."""
+    if sys.platform == "win32" and path.is_dir():
+        return  # folders cannot be opened there
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _partial_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+
+
+def _new_partial(path: Path) -> tuple[Path, BufferedWriter]:
+    while True:
+        partial = _partial_name(path)
+        file = partial.open("xb")
+        if _is_locked(file, partial):
+            return partial, file
+        file.close()
+
+
+def _is_locked(file: BufferedWriter, path: Path) -> bool:
+    """Lock a file that was just made; False where somebody took it for a leftover in between."""
+    with suppress(OSError):  # without locks nothing is swept
+        wait_for_lock(file.fileno())
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    """The folder that holds the new one, locked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_leftovers(path.parent, path.name)
+    with naming(path):
+        staging, lock = _new_staging(path)
+        try:
+            yield staging
+        finally:
+            if sys.platform == "win32":
+                lock.close()
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.close()
+
+
+def _new_staging(path: Path) -> tuple[Path, BufferedWriter]:
+    while True:
+        staging = _partial_name(path)
+        staging.mkdir()
+        with suppress(FileNotFoundError):  # swept before it was locked
+            lock = (staging / _LOCK).open("xb")
+            if _is_locked(lock, staging / _LOCK):
+                (staging / _NEW).mkdir()
+                return staging, lock
+            lock.close()
+
+
+def _sweep(leftover: Path, target: Path) -> None:
+    if leftover.is_symlink():
+        return
+    if leftover.is_file():
+        with leftover.open("rb") as file:
+            if try_lock(file.fileno()):
+                leftover.unlink()
+        return
+    if not {path.name for path in leftover.iterdir()} <= {_LOCK, _NEW, _OLD}:
+        return
+    try:
+        lock = (leftover / _LOCK).open("rb")
+    except FileNotFoundError:  # killed before it was made, or while the folder was removed
+        shutil.rmtree(leftover)
+        return
+    with lock:
+        if not try_lock(lock.fileno()):
+            return
+        if (leftover / _OLD).exists() and not os.path.lexists(target):
+            # The old one steps aside only for a new one that is complete.
+            (leftover / (_NEW if (leftover / _NEW).exists() else _OLD)).rename(target)
+            flush(target.parent)
+        shutil.rmtree(leftover)
+
+
+def _flush_all(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            flush(Path(parent, name))
+        flush(Path(parent))

@@ -8,14 +8,14 @@
 It loads without the training data and without a GPU, and nothing in it is executed.
 """
 
+import errno
 import hashlib
 import itertools
 import json
 import os
 import platform
-import shutil
+import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,10 +29,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from skyreid.atomic_file import replaced_folder, sweep_leftovers
 from skyreid.config_json import Json
 from skyreid.errors import CheckpointError, SkyreidError
+from skyreid.folder_listing import names_in
 
 WEIGHTS_FILE = "model.safetensors"
+_FILES = (WEIGHTS_FILE, "config.json", "provenance.json")
+"""What every checkpoint holds."""
 _SPARE_PARAMETERS = 1_000
 """That a model may register beyond its weights while it is built; parts are replaced on the way."""
 Module = TypeVar("Module", bound=nn.Module)
@@ -55,24 +59,30 @@ def write_checkpoint(
     provenance: Mapping[str, Json],
     metrics: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the folder whole or not at all; an older checkpoint of that name is replaced."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        save_file(
-            {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()},
-            staging / WEIGHTS_FILE,
+    """Write the folder whole or not at all; an older checkpoint of that name is replaced.
+
+    Raises:
+        CheckpointError: something else than a checkpoint has that name.
+        OSError: it cannot be written.
+    """
+    if os.path.lexists(folder) and not (folder.is_dir() and {*_FILES, "metrics.json"} >= set(names_in(folder))):
+        raise CheckpointError(
+            f"{folder}: must be new, empty, or a checkpoint, which is then replaced; it is something else"
         )
+    with replaced_folder(folder) as staging:
+        try:
+            save_file(
+                {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()},
+                staging / WEIGHTS_FILE,
+            )
+        except safetensors.SafetensorError as error:  # its word for a full disk, which ends in "(os error 28)"
+            told = re.search(r"os error (\d+)", str(error))
+            number = int(told[1]) if told else errno.EIO
+            raise OSError(number, os.strerror(number), str(folder / WEIGHTS_FILE)) from error
         (staging / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         (staging / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
         if metrics is not None:
             (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        for file in staging.iterdir():
-            _flush(file)
-        staging.chmod(0o755)
-        _replace_folder(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -81,15 +91,16 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: a file is missing, cut or not what its name says.
     """
-    expected = (WEIGHTS_FILE, "config.json", "provenance.json")
-    if absent := [name for name in expected if not (folder / name).is_file()]:
+    if not folder.exists():
+        sweep_leftovers(folder.parent, folder.name)  # its writer may have been killed when it was just to be named
+    if absent := [name for name in _FILES if not (folder / name).is_file()]:
         raise CheckpointError(
             f"{folder} is not a checkpoint: {', '.join(absent)} missing "
             "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
         )
     try:
         weights = load_file(folder / WEIGHTS_FILE)
-        config, provenance = (_read_object(folder / name) for name in expected[1:])
+        config, provenance = (_read_object(folder / name) for name in _FILES[1:])
     except (safetensors.SafetensorError, ValueError) as error:
         raise CheckpointError(f"{folder}: cannot be read: {error}") from error
     return Checkpoint(weights=weights, config=config, provenance=provenance)
@@ -207,19 +218,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _replace_folder(staging: Path, folder: Path) -> None:
-    """Swap a finished folder in. POSIX cannot rename onto a full folder: the old one steps aside first."""
-    if not folder.exists():
-        staging.replace(folder)
-        return
-    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.replace(retired / folder.name)
-    staging.replace(folder)
-    shutil.rmtree(retired)

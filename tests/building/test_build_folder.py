@@ -96,8 +96,8 @@ def test_nothing_of_a_whole_build_is_swept_away(tmp_path):
 def test_with_a_source_to_be_built_all_that_was_said_of_it_goes(tmp_path):
     filled(tmp_path)
     (tmp_path / "partial/000000").mkdir(parents=True)
-    (tmp_path / ".manifest.jsonl.0.partial").touch()
-    (tmp_path / "sources/.drone-drone.json.0.partial").touch()
+    (tmp_path / ".manifest.jsonl.0123456789abcdef.partial").touch()
+    (tmp_path / "sources/.drone-drone.json.0123456789abcdef.partial").touch()
     sweep(tmp_path, {"gate-gate": finished("gate-gate"), "drone-drone": None})
     assert files(tmp_path) == {
         "build.lock",

@@ -152,7 +152,17 @@ write_mars_layout(root / "out", train=train, query=[], gallery=[], progress=die)
     writer = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert writer.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
-    assert len(list(tmp_path.glob(".out.*.partial/bbox_train/*/*.jpg"))) == 2
+    assert len(list(tmp_path.glob(".out.*.partial/new/bbox_train/*/*.jpg"))) == 2
+
+
+def test_copies_that_a_killed_writer_left_go_when_the_folder_is_written_again(tracklet, tmp_path):
+    """Kind B5: hidden copies of people's crops stay for ever."""
+    left = tmp_path / ".out.0123456789abcdef.partial"
+    (left / "new" / "bbox_train" / "0001").mkdir(parents=True)
+    (left / "new" / "bbox_train" / "0001" / "0001C1T0001F001.jpg").touch()
+    (left / "lock").touch()
+    write_mars_layout(tmp_path / "out", train=[tracklet(1, 0)], query=[], gallery=[])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source"]
 
 
 def test_the_manifest_beside_it_keeps_what_the_layout_cannot_hold(tracklet, tmp_path):

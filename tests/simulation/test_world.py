@@ -118,7 +118,7 @@ def test_people_are_told_in_words(tmp_path):
 
 def test_half_written_files_of_a_killed_run_are_swept(tmp_path):
     out_dir = fill(tmp_path, EVERYWHERE)
-    partial = out_dir / "videos" / ".campus-01-ground.mp4.0123.partial"
+    partial = out_dir / "videos" / ".campus-01-ground.mp4.0123456789abcdef.partial"
     partial.write_text("half")
     write_world(out_dir, EVERYWHERE)
     assert not partial.exists()

@@ -26,7 +26,7 @@ from os import PathLike
 from pathlib import Path
 
 from skyreid.arguments import path_of
-from skyreid.atomic_file import write_atomically
+from skyreid.atomic_file import flush, write_atomically
 from skyreid.building.build_folder import (
     CARD_FILE,
     MASKING_FILE,
@@ -49,7 +49,6 @@ from skyreid.building.finished_source import (
     FinishedSource,
     FinishedTracklet,
     fingerprint,
-    flush,
     read_finished,
     write_finished,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from skyreid.atomic_file import sweep_leftovers
 from skyreid.building.finished_source import CROPS, RECORDS, FinishedSource
 from skyreid.building.sources import Source
 from skyreid.datasets.manifest import MANIFEST_FILE
@@ -78,8 +79,8 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
     for name, finished in kept.items():
         if finished is None:
             (out_dir / RECORDS / f"{name}.json").unlink(missing_ok=True)
-    for unfinished in (*out_dir.glob(".*.partial"), *(out_dir / RECORDS).glob(".*.partial")):
-        unfinished.unlink()
+    for folder in (out_dir, out_dir / RECORDS):
+        sweep_leftovers(folder)
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
     (out_dir / CROPS).mkdir(exist_ok=True)
     listed = {tracklet.tracklet_id for source in kept.values() if source for tracklet in source.tracklets}

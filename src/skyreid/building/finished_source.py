@@ -1,7 +1,6 @@
 """The record of a finished source: what it gave, and from what; its appearance is the commit."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -74,7 +73,6 @@ def write_finished(out_dir: Path, finished: FinishedSource) -> None:
     """Commit: once this returns, the source survives a power cut."""
     path = out_dir / RECORDS / f"{finished.report.name}.json"
     write_atomically(path, [json.dumps(asdict(finished)).encode()])
-    flush(path.parent)
 
 
 def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedSource | None:
@@ -103,15 +101,6 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
         if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
             return None
     return FinishedSource(fingerprint=wanted, report=SourceReport(**record["report"]), tracklets=tracklets)
-
-
-def flush(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_as_cut(path: Path, crop: Crop) -> bool:

@@ -16,8 +16,6 @@ tracklet; all from 1. The reader is `parsing/mars_reader.py`.
 Source: METHOD section 8; the MARS distribution's own description.
 """
 
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skyreid.atomic_file import new_folder
 from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
@@ -98,20 +97,15 @@ def write_mars_layout(
     if root.exists():
         raise DatasetError(f"{root} must not exist yet: the layout is written as one new folder; remove or rename it")
     _refuse_what_does_not_fit(train, (*query, *gallery))
-    partial = root.with_name(f".{root.name}.{uuid.uuid4().hex}.partial")
-    try:
-        (partial / "info").mkdir(parents=True)
+    with new_folder(root) as staging:
+        (staging / "info").mkdir()
         total = sum(len(tracklet.frames) for tracklet in (*train, *query, *gallery))
-        trained = _write_half(partial, TRAIN, train, progress, done=0, total=total)
+        trained = _write_half(staging, TRAIN, train, progress, done=0, total=total)
         done = sum(len(tracklet.frames) for tracklet in train)
-        tested = _write_half(partial, TEST, (*query, *gallery), progress, done=done, total=total)
-        write_matrix(partial / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
-        write_manifest(partial / MANIFEST_FILE, [*trained, *tested], info)
-        (partial / OWN_FILE).write_text(_OWN_TEXT, encoding="ascii")
-        partial.rename(root)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        tested = _write_half(staging, TEST, (*query, *gallery), progress, done=done, total=total)
+        write_matrix(staging / QUERY_FILE, QUERY_KEY, np.arange(1, len(query) + 1, dtype=np.int32)[None, :])
+        write_manifest(staging / MANIFEST_FILE, [*trained, *tested], info)
+        (staging / OWN_FILE).write_text(_OWN_TEXT, encoding="ascii")
 
 
 def _refuse_what_does_not_fit(train: Sequence[Tracklet], test: Sequence[Tracklet]) -> None:

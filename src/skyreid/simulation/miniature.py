@@ -1,12 +1,12 @@
 """A miniature ground-to-aerial benchmark of simulated people, on disk in the authors' layout."""
 
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 
+from skyreid.atomic_file import scratch_folder
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.progress import Progress, silent
@@ -70,17 +70,16 @@ def write_miniature(
     each tracklet, so that the background does not tell who it is.
     """
     _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, difficulty, num_workers)
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
     shots = list(product(range(1, identities + 1), PLATFORMS))
     stored: dict[tuple[int, Platform], Tracklet] = {}
     widths: dict[Platform, list[int]] = {platform: [] for platform in PLATFORMS}
     film_shot = partial(_film_shot, seed=seed, num_frames=frames_per_tracklet, difficulty=difficulty)
     with (
-        tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.", suffix=".crops") as crop_dir,
+        scratch_folder(out_dir) as crop_dir,
         closing(finish_all(film_shot, shots, num_workers)) as films,
     ):
         for (pid, platform), filmed in films:
-            tracklet = _store(Path(crop_dir), pid, platform, filmed)
+            tracklet = _store(crop_dir, pid, platform, filmed)
             stored[pid, platform] = tracklet
             widths[platform] += [crop.width for crop in filmed.crops]
             progress("draw people", len(stored), len(shots), tracklet.tracklet_id)

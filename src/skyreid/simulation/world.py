@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.atomic_file import write_atomically
+from skyreid.atomic_file import sweep_leftovers, write_atomically
 from skyreid.datasets.scene_truth import (
     PEOPLE_FILE,
     TRUTH_DIR,
@@ -208,8 +208,8 @@ def _opened(out_dir: Path, arguments: WorldArguments) -> Iterator[None]:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DatasetError(f"{out_dir}: another simulation is at work in this folder") from None
-        _check_same_world(out_dir, arguments)
         _sweep(out_dir)
+        _check_same_world(out_dir, arguments)
         _write_json(out_dir / WORLD_FILE, {"version": _VERSION, **asdict(arguments)})
         yield
     finally:
@@ -219,7 +219,7 @@ def _opened(out_dir: Path, arguments: WorldArguments) -> Iterator[None]:
 def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:
     path = out_dir / WORLD_FILE
     if not path.exists():
-        if {out_dir / name for name in names_in(out_dir)} - set(_partial_files(out_dir)):
+        if names_in(out_dir):
             raise DatasetError(
                 f"{out_dir}: must be new, empty, or the folder of an earlier simulation; it holds other files"
             )
@@ -242,13 +242,9 @@ def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:
 
 
 def _sweep(out_dir: Path) -> None:
-    for path in _partial_files(out_dir):
-        path.unlink()
-
-
-def _partial_files(out_dir: Path) -> list[Path]:
-    """What a killed run was just writing."""
-    return list(out_dir.rglob(".*.partial"))
+    """Remove what a killed run was just writing."""
+    for folder in (out_dir, out_dir / TRUTH_DIR, out_dir / VIDEOS_DIR):
+        sweep_leftovers(folder)
 
 
 def _people(arguments: WorldArguments) -> list[DescribedPerson]:

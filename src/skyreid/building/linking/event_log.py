@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyreid.building.finished_source import flush
+from skyreid.atomic_file import flush
 from skyreid.building.linking.events import LinkEvent, event_from_line, event_to_line
 from skyreid.errors import ManifestError, SourceError
 
