@@ -50,6 +50,9 @@ class Checkpoint:
     config: dict[str, Json]
     provenance: dict[str, Json]
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.config.get('kind')}, {len(self.weights)} tensors)"
+
 
 def write_checkpoint(
     folder: Path,

@@ -21,6 +21,14 @@ def test_every_benchmark_is_read_by_name_and_answers_to_it(name, miniature):
     assert benchmark.gallery
 
 
+def test_a_benchmark_and_its_tracklets_show_themselves_in_one_line(miniature):
+    benchmark = read_benchmark("g2a-vreid", str(miniature("g2a-vreid")))
+    assert repr(benchmark) == (
+        "Benchmark(g2a-vreid: 2 tracklets to train, 2 queries, 2 in the gallery, protocol ground-to-aerial)"
+    )
+    assert repr(benchmark.query[0]).endswith("pid=2, camid=0, ground, 3 frames)")
+
+
 @every_benchmark
 def test_a_query_has_a_match_that_the_protocol_does_not_call_junk(name, miniature):
     benchmark = read_benchmark(name, miniature(name))

@@ -76,4 +76,8 @@ def test_what_is_large_shows_itself_in_one_line(tables):
     assert repr(skyreid.compare(found, found)) == (
         f"PairedDifference(mAP {found.mAP:.1%} -> {found.mAP:.1%}, B - A +0.00 points (+0.00 to +0.00), p = 1)"
     )
+    assert repr(found.scores) == f"Scores(cross-camera: {score}"
+    more = skyreid.evaluate(*tables, "cross-camera", pairs=True)
+    for large in (more.pairs, skyreid.calibrate(*tables, "cross-camera", false_positive_rate=0.1)):
+        assert len(repr(large)) < 300 and "\n" not in repr(large)
     assert repr(tables[0]).count("\n") == 0 and repr(tables[0]).startswith("EmbeddingTable(20 tracklets of ")

@@ -27,6 +27,12 @@ class Benchmark:
         """All of them."""
         return (*self.train, *self.query, *self.gallery)
 
+    def __repr__(self) -> str:
+        return (
+            f"Benchmark({self.name}: {len(self.train)} tracklets to train, {len(self.query)} queries, "
+            f"{len(self.gallery)} in the gallery, protocol {self.protocol.name})"
+        )
+
     def __post_init__(self) -> None:
         tested = {t.pid for t in (*self.query, *self.gallery) if t.pid > 0}
         shared = sorted(tested & {t.pid for t in self.train})

@@ -43,6 +43,9 @@ class Manifest:
     """Of `info` and the tracklets, as the file has them: tells whether the file is whole."""
     info: Mapping[str, object]
 
+    def __repr__(self) -> str:
+        return f"Manifest({len(self.tracklets)} tracklets, sha256 {self.sha256[:12]})"
+
     @cached_property
     def data_sha256(self) -> str | None:
         """The data hash of the tracklets; None where it lists no hashes of pictures, as in version 1."""

@@ -57,6 +57,9 @@ class Scores:
     match_places: MatchPlaces
     """One query per row of the query table: what everything else can be derived from."""
 
+    def __repr__(self) -> str:
+        return f"Scores({self.protocol.name}: mAP {self.mAP:.1%}, rank-1 {self.rank(1):.1%}, {self.queries} queries)"
+
     @property
     def first_places(self) -> Int64[np.ndarray, " query"]:
         """Place of the first good entry, from 0; -1 where the row did not ask or has no match."""

@@ -70,6 +70,12 @@ class Reliability:
     warnings: tuple[str, ...]
     """In which respects the calibration was fitted on something else."""
 
+    def __repr__(self) -> str:
+        return (
+            f"Reliability(expected calibration error {self.expected_calibration_error:.2g}, widest gap "
+            f"{self.widest_gap:.2g}, {len(self.bins)} bins, prior {self.prior:g})"
+        )
+
     @property
     def expected_calibration_error(self) -> float:
         """Mean gap between probability and share."""

@@ -48,6 +48,15 @@ class PairScores:
     different: Float64[np.ndarray, " bin"]
     """Share of the different-person pairs in each bin."""
 
+    def __repr__(self) -> str:
+        points = ", ".join(
+            f"TPR {point.true_positive_rate:.1%} at FPR {point.false_positive_rate:g}" for point in self.points
+        )
+        return (
+            f"PairScores({self.protocol.name}, {self.ranker}: {self.positives} same-person and {self.negatives} "
+            f"different-person pairs{', ' if points else ''}{points})"
+        )
+
     def tpr_at(self, false_positive_rate: float) -> float:
         """Share of the same-person pairs found where that share of the others is taken for them.
 
