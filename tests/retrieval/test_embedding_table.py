@@ -38,7 +38,7 @@ def assert_same(one: EmbeddingTable, other: EmbeddingTable) -> None:
     assert one.pictures is None or one.pictures.tolist() == other.pictures.tolist()
 
 
-@pytest.mark.parametrize("manifest", [None, "street/manifest.jsonl"])
+@pytest.mark.parametrize("manifest", [None, "/street/manifest.jsonl"])
 @pytest.mark.parametrize("ids", [np.array(["a", "ß", "c", "d"]), np.array([9, 7, 8, 1])])
 def test_a_saved_table_loads_as_it_was(tmp_path, manifest, ids):
     known = {} if manifest is None else {"manifest": manifest, "model": "5" * 64, "feeding": FED, "pictures": PICTURES}
@@ -252,3 +252,13 @@ def test_a_single_array_and_a_missing_file_are_refused(tmp_path):
         load_table(tmp_path / "table.npy")
     with pytest.raises(TableError, match=r"missing.npz: no such table$"):
         load_table(tmp_path / "missing.npz")
+
+
+def test_a_table_finds_its_manifest_wherever_both_were_moved_and_names_no_folder_above(tmp_path):
+    """Kind 11-B8: a table is passed on, and the name of somebody's home folder with it."""
+    ada = tmp_path / "home-of-ada"
+    (ada / "footage").mkdir(parents=True)
+    save_table(ada / "tables.npz", table(manifest=str(ada / "footage/manifest.jsonl"), model="5" * 64))
+    assert b"home-of-ada" not in (ada / "tables.npz").read_bytes().replace(b"\0", b"")
+    moved = ada.rename(tmp_path / "elsewhere")
+    assert load_table(moved / "tables.npz").manifest == str(moved / "footage/manifest.jsonl")

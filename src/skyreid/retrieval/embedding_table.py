@@ -1,10 +1,12 @@
 """Embeddings with what is needed to rank and score them, in memory and as one .npz file."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int64, Shaped
@@ -252,12 +254,22 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
         raise SettingError(f"save_table takes a path and an EmbeddingTable; the second is {kind_of(table)}")
     arrays = table._arrays()
     texts = {
-        "manifest": table.manifest,
+        "manifest": _from_the_table(table.manifest, path.parent.resolve()),
         "model": table.model,
         "feeding": None if table.feeding is None else table.feeding.to_text(),
     }
     arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
     write_atomically(path, npz_pieces(arrays))
+
+
+def _from_the_table(manifest: str | None, folder: Path) -> str | None:
+    """Say where a manifest lies as seen from the table: nobody's home stands in a file that is passed on."""
+    if manifest is None:
+        return None
+    try:
+        return Path(os.path.relpath(manifest, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return manifest
 
 
 def table_of(given: EmbeddingTable | str | PathLike[str]) -> EmbeddingTable:
@@ -278,9 +290,9 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
     """Read a table that `save_table` or any other program wrote.
 
     Embeddings may come in any float type, numbers in any integer type; both are converted. Uncompressed
-    float32 embeddings are not read but mapped: a table larger than the memory can be evaluated. Nothing in the
-    file is ever executed: an array of Python objects is refused. Arrays of other names are somebody else's and
-    are left alone.
+    float32 embeddings are mapped, not read, so that a large table opens at once; a search or an evaluation then
+    keeps one copy of them, scaled to length 1, in memory. Nothing in the file is ever executed: an array of Python
+    objects is refused. Arrays of other names are somebody else's and are left alone.
 
     Raises:
         TableError: not an .npz file, an array missing or of the wrong kind, or what `EmbeddingTable`
@@ -303,10 +315,10 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         if "pictures" in arrays:
             converted["pictures"] = arrays["pictures"]
         _check_types(converted)
-        fed = _as_text("feeding", arrays)
+        fed, manifest = _as_text("feeding", arrays), _as_text("manifest", arrays)
         return EmbeddingTable(
             **converted,
-            manifest=_as_text("manifest", arrays),
+            manifest=None if manifest is None else os.path.normpath(path.parent.resolve() / manifest),
             model=_as_text("model", arrays),
             feeding=None if fed is None else read_feeding(fed),
         )
