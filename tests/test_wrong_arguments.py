@@ -20,6 +20,7 @@ from skyreid import EmbeddingTable, SkyreidError
 rows = np.arange(4)
 eye, ids = np.eye(4, dtype=np.float32), rows.astype(str)
 table = EmbeddingTable(embeddings=eye, pids=rows // 2, camids=rows, platforms=rows % 2, tracklet_ids=ids)
+columns = {"tracklet_ids": ["a", "b"], "pids": [1, 2], "camids": [0, 1], "platforms": "ground"}
 for call in sys.stdin.read().splitlines():
     try:
         print("taken:", eval(call))
@@ -84,6 +85,27 @@ REFUSALS = {
     ),
     "skyreid.build('a.mp4,platform=ground,camera=C1', 'out', interval_s=0)": (
         "interval_s must be a positive number of seconds; got 0"
+    ),
+    "skyreid.build('a.mp4,platform=ground,camera=C1', 'out', interval_s='1')": (
+        "interval_s must be a positive number of seconds; got '1'"
+    ),
+    "skyreid.build('a.mp4,platform=ground,camera=C1', 'out', detector=3)": (
+        "a detector is a text such as 'yolox.onnx,kind=yolox', or None; got 3 of the type int"
+    ),
+    "skyreid.read_benchmark('mars', 'data', split='1')": "split is a number from 0; got '1' of the type str",
+    "EmbeddingTable.of([[1.0, 2.0], [3.0]], **columns)": (
+        "embeddings must be one value, or one row of one length, for each tracklet: setting an array element with a "
+        "sequence. The requested array has an inhomogeneous shape after 1 dimensions. The detected shape was (2,) + "
+        "inhomogeneous part."
+    ),
+    "EmbeddingTable.of(eye[:2].astype(int), **columns)": "embeddings must be floating point; got int64",
+    "EmbeddingTable.of(eye[:2], **{**columns, 'pids': [1, 'x']})": "pids must be integers; got <U21",
+    "EmbeddingTable.of(eye[:2], **{**columns, 'platforms': ['drone', 'ground']})": f"{PLATFORM}'drone'",
+    "EmbeddingTable.of(eye[:2], **{**columns, 'platforms': [0, 2]})": (
+        "platforms, row 1: must be 0 (ground) or 1 (aerial); got 2"
+    ),
+    "EmbeddingTable.of(eye[:2], **{**columns, 'platforms': ['ground']})": (
+        "platforms must hold one value per row of embeddings (2); got the shape (1,)"
     ),
     "skyreid.compare(table, 'a.json')": (
         "a result is what `evaluate` gives, or the path of a result file; got an object of the type EmbeddingTable"

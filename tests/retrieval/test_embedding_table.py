@@ -3,10 +3,12 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 from skyreid.errors import TableError
 from skyreid.feeding import Feeding
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, platform_counts, save_table
+from skyreid.tracklet import Platform
 
 FED = Feeding(clip_length=4, image_size=(64, 32), needs_platform=False)
 
@@ -262,3 +264,21 @@ def test_a_table_finds_its_manifest_wherever_both_were_moved_and_names_no_folder
     assert b"home-of-ada" not in (ada / "tables.npz").read_bytes().replace(b"\0", b"")
     moved = ada.rename(tmp_path / "elsewhere")
     assert load_table(moved / "tables.npz").manifest == str(moved / "footage/manifest.jsonl")
+
+
+@pytest.mark.parametrize("platforms", [["ground", Platform.AERIAL], [0, 1], np.array([0, 1], dtype=np.uint8)])
+@pytest.mark.parametrize(
+    "embeddings", [[[1, 2], [3, 4]], np.array([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 2], [3, 4]])]
+)
+def test_a_table_is_made_of_lists_numpy_or_torch(embeddings, platforms):
+    """Kind C2."""
+    made = EmbeddingTable.of(embeddings, tracklet_ids=["a", "b"], pids=[7, 8], camids=(0, 1), platforms=platforms)
+    assert made.embeddings.tolist() == [[1, 2], [3, 4]]
+    assert (made.pids.tolist(), made.camids.tolist(), made.platforms.tolist()) == ([7, 8], [0, 1], [0, 1])
+    assert made.tracklet_ids.tolist() == ["a", "b"]
+    assert made.on("aerial").tracklet_ids.tolist() == ["b"]
+
+
+def test_one_platform_stands_for_all_rows_of_a_table():
+    made = EmbeddingTable.of(np.eye(3), tracklet_ids=[1, 2, 3], pids=[1, 2, 3], camids=[0] * 3, platforms="aerial")
+    assert made.platforms.tolist() == [1, 1, 1]

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from skyreid.arguments import path_of
+from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import flush, write_atomically
 from skyreid.building.build_folder import (
     CARD_FILE,
@@ -112,8 +112,10 @@ def build(
 
     Source: paper sections 3.1 and 3.2.
     """
-    if not (math.isfinite(interval_s) and interval_s > 0):
-        raise SettingError(f"interval_s must be a positive number of seconds; got {interval_s}")
+    if not (isinstance(interval_s, int | float) and math.isfinite(interval_s) and interval_s > 0):
+        raise SettingError(f"interval_s must be a positive number of seconds; got {interval_s!r}")
+    if not isinstance(detector, Detector | str | None):
+        raise SettingError(f"a detector is a text such as 'yolox.onnx,kind=yolox', or None; got {kind_of(detector)}")
     sources, out_dir = sources_of(sources), path_of(out_dir, "the folder of a build")
     detector = load_detector(detector) if isinstance(detector, str) else detector
     check_together(sources)

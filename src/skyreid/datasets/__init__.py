@@ -2,7 +2,7 @@
 
 from os import PathLike
 
-from skyreid.arguments import find_named, path_of
+from skyreid.arguments import find_named, kind_of, path_of
 from skyreid.datasets import (
     g2a_vreid,
     g2a_vreid_v2,
@@ -60,5 +60,7 @@ def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benc
         ManifestError: the manifest, or the one that we wrote beside a benchmark, is damaged.
     """
     folder = path_of(root, "the folder of a benchmark")
+    if not isinstance(split, int):
+        raise DatasetError(f"split is a number from 0; got {kind_of(split)}")
     benchmark = find_format(name).read(folder, split)
     return benchmark if name == "manifest" else with_listed_hashes(benchmark, folder)

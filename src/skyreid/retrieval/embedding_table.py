@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64, Integer, Shaped
 from torch import Tensor
 
 from skyreid.arguments import kind_of, path_of
@@ -68,12 +68,14 @@ class EmbeddingTable:
     @classmethod
     def of(
         cls,
-        embeddings: Float[np.ndarray, "tracklet embed"] | Float[Tensor, "tracklet embed"] | Sequence[Sequence[float]],
+        embeddings: Float[np.ndarray, "tracklet embed"]
+        | Float[Tensor, "tracklet embed"]
+        | Sequence[Sequence[float | int]],
         *,
         tracklet_ids: Sequence[str] | Sequence[int] | Shaped[np.ndarray, " tracklet"],
-        pids: Sequence[int] | Int[np.ndarray, " tracklet"],
-        camids: Sequence[int] | Int[np.ndarray, " tracklet"],
-        platforms: Sequence[Platform | str] | Int[np.ndarray, " tracklet"],
+        pids: Sequence[int] | Integer[np.ndarray, " tracklet"],
+        camids: Sequence[int] | Integer[np.ndarray, " tracklet"],
+        platforms: Platform | str | Sequence[Platform | str] | Sequence[int] | Integer[np.ndarray, " tracklet"],
         model: str | None = None,
     ) -> "EmbeddingTable":
         """Make a table of anyone's embeddings, from lists, NumPy or torch, of any float and integer type.
@@ -83,7 +85,7 @@ class EmbeddingTable:
             tracklet_ids: unique strings or integers.
             pids: who each is; of unlabelled footage, a number of its own for each.
             camids: from 0.
-            platforms: names ("ground", "aerial"), or an array of 0 (ground) and 1 (aerial).
+            platforms: "ground" or "aerial", one for each or one for all; or numbers, 0 (ground) and 1 (aerial).
             model: name or hash of what made the embeddings: tables of two models are not compared.
 
         Raises:
@@ -96,14 +98,16 @@ class EmbeddingTable:
         ... )
         EmbeddingTable(2 tracklets of 2 numbers: 1 ground, 1 aerial; 2 pids, 2 cameras, model not stated)
         """
-        numbers = platforms if isinstance(platforms, np.ndarray) else [Platform(one).number for one in platforms]
+        if isinstance(platforms, str):
+            platforms = [platforms] * len(embeddings)
+        numbers = [one if isinstance(one, int | np.integer) else Platform(one).number for one in platforms]
         rows = embeddings.detach().cpu().float().numpy() if isinstance(embeddings, Tensor) else embeddings
         return cls(
-            embeddings=_as_float32(np.asarray(rows)),
-            pids=_as_int64("pids", np.asarray(pids)),
-            camids=_as_int64("camids", np.asarray(camids)),
-            platforms=_as_int64("platforms", np.asarray(numbers)),
-            tracklet_ids=np.asarray(tracklet_ids),
+            embeddings=_as_float32(rows if isinstance(rows, np.ndarray) else _array("embeddings", rows, np.float32)),
+            pids=_as_int64("pids", _array("pids", pids)),
+            camids=_as_int64("camids", _array("camids", camids)),
+            platforms=_as_int64("platforms", _array("platforms", numbers)),
+            tracklet_ids=_array("tracklet_ids", tracklet_ids),
             model=model,
         )
 
@@ -347,6 +351,13 @@ def _check_types(arrays: Mapping[str, np.ndarray]) -> None:
                 f"{name} must hold one value per row of embeddings ({shape[0]}); got the shape {arrays[name].shape}"
                 + (PER_FRAME if is_longer else "")
             )
+
+
+def _array(name: str, given: object, dtype: type[np.float32] | None = None) -> Shaped[np.ndarray, "..."]:
+    try:
+        return np.asarray(given, dtype=dtype)
+    except (ValueError, TypeError) as error:
+        raise TableError(f"{name} must be one value, or one row of one length, for each tracklet: {error}") from None
 
 
 def _as_float32(array: np.ndarray) -> Float32[np.ndarray, "..."]:
