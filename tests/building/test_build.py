@@ -9,6 +9,10 @@ from PIL import Image
 
 from skyreid.building.build import build
 from skyreid.building.built_manifest import Declaration
+from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.linking.events import Decision
+from skyreid.building.linking.link_folder import LinkFolder
+from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import parse_source
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import SourceError, VideoError
@@ -211,9 +215,18 @@ def test_a_source_may_be_added(tmp_path, pair, finished):
     assert written(finished).items() > before.items()
 
 
-def test_a_source_whose_annotations_changed_is_cut_again(tmp_path, pair, finished):
+def test_a_source_whose_annotations_changed_is_cut_again_on_purpose_only(tmp_path, pair, finished):
     changed = write_source(tmp_path / "in", "drone", people=(9,), platform="aerial")
-    build([pair[0], changed], finished)
+    before = tree(finished)
+    with pytest.raises(
+        SourceError,
+        match=r"holds crops of 'drone-drone' that were cut in another way: the annotations' sha256 was .*, now .*\. "
+        r"Build as then, or into another folder, or add --replace to throw them away and cut them again",
+    ):
+        build([pair[0], changed], finished)
+    assert tree(finished) == before
+    report = build([pair[0], changed], finished, replace=True)
+    assert "cut again, instead of what was there: drone-drone" in report.lines()
     assert [t.pid for t in read_manifest(finished / "manifest.jsonl").tracklets] == [4, 9, 9]
     assert sorted(path.name for path in (finished / "crops").iterdir()) == [
         "drone-drone-0001",
@@ -226,11 +239,53 @@ def test_a_source_that_must_be_cut_again_takes_all_that_was_said_of_it_along(pai
     content = pair[1].path.read_bytes()
     pair[1].path.write_bytes(content[: len(content) * 3 // 4])
     with pytest.raises(VideoError):
-        build(pair, finished)
+        build(pair, finished, replace=True)
     assert {path.name for path in finished.iterdir()} == {"crops", "sources", "build.lock"}
     pair[1].path.write_bytes(content)
     build(pair, finished)
     assert tree(finished) == tree(whole.manifest_path.parent)
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"interval_s": 0.2}, r"interval_s was 0\.5, now 0\.2"),
+        ({"masking": None}, "masking was on, now none"),
+        ({"masking": MaskingConfig(style="pixelate")}, "masking style was grey, now pixelate"),
+        ({"quality": QualityConfig(min_crops=3)}, "quality min_crops was 2, now 3"),
+    ],
+)
+def test_other_settings_in_an_old_folder_are_refused_by_name(pair, finished, changed, difference):
+    """Kind C6: nothing that was cut is thrown away in silence."""
+    before = tree(finished)
+    with pytest.raises(
+        SourceError, match=f"'gate-gate', and 1 more sources that were cut in another way: {difference}"
+    ):
+        build(pair, finished, **changed)
+    assert tree(finished) == before
+
+
+def test_decisions_survive_a_rebuild_where_the_same_people_are_found(pair, finished):
+    """Kind C6: another interval, in a build that broke off and went on, then another film under the old name."""
+    links = LinkFolder(finished)
+    links.decide("ann", ("drone-drone-0002", "gate-gate-0001"), Decision.SAME)
+    links.update_manifest()
+    content = pair[1].path.read_bytes()
+    pair[1].path.write_bytes(content[: len(content) * 3 // 4])
+    with pytest.raises(VideoError):
+        build(pair, finished, interval_s=0.3, replace=True)
+    pair[1].path.write_bytes(content)
+    report = build(pair, finished, interval_s=0.3)
+    assert report.outdated == ()
+    assert {path.name for path in finished.iterdir()}.isdisjoint({"replaced", "partial"})
+    assert LinkFolder(finished).state().links() == [("drone-drone-0002", "gate-gate-0001")]
+    linked = {t.tracklet_id: t.pid for t in read_manifest(finished / "manifest.jsonl").tracklets}
+    assert linked["drone-drone-0002"] == linked["gate-gate-0001"]
+    write_film(pair[0].path, [255 - picture for picture in smooth(16)])
+    report = build(pair, finished, interval_s=0.3, replace=True)
+    assert [one.tracklets for one in report.outdated] == [("drone-drone-0002", "gate-gate-0001")]
+    assert "  ann: drone-drone-0002 and gate-gate-0001 were same" in report.lines()
+    assert LinkFolder(finished).state().links() == []
 
 
 def test_terms_may_be_stated_later(pair, finished):

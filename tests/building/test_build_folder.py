@@ -98,10 +98,11 @@ def test_with_a_source_to_be_built_all_that_was_said_of_it_goes(tmp_path):
     (tmp_path / "partial/000000").mkdir(parents=True)
     (tmp_path / ".manifest.jsonl.0123456789abcdef.partial").touch()
     (tmp_path / "sources/.drone-drone.json.0123456789abcdef.partial").touch()
-    sweep(tmp_path, {"gate-gate": finished("gate-gate"), "drone-drone": None})
+    assert sweep(tmp_path, {"gate-gate": finished("gate-gate"), "drone-drone": None}) == ["drone-drone"]
     assert files(tmp_path) == {
         "build.lock",
         "links.jsonl",
+        "replaced/drone-drone.json",  # decisions were made on its tracklets
         "sources/gate-gate.json",
         "crops/gate-gate-0001/000000.jpg",
     }

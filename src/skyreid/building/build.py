@@ -10,11 +10,13 @@ A build folder holds
     crops/ID/INDEX.jpg
     sources/NAME.json  one for each finished source: what it gave, and from what
     partial/           the source in work
+    replaced/          records of sources in work that were cut otherwise before, until decisions were carried over
     build.lock         held by the build that runs
 
 A source is finished in one moment, when its file in sources/ appears. Work from before that moment is
 thrown away and done again; afterwards it is not touched as long as its video, its annotations and the
-settings stay the same. So a build may be killed at any time and started again, and sources may be added.
+settings stay the same, and cut again only on purpose (`replace`). So a build may be killed at any time and started
+again, and sources may be added. A crop that is not as it was cut is cut again, with its source.
 """
 
 import json
@@ -33,6 +35,7 @@ from skyreid.building.build_folder import (
     PARTIAL,
     STATISTICS_FILE,
     check_complete,
+    check_replacing,
     locked,
     sweep,
 )
@@ -46,12 +49,18 @@ from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
 from skyreid.building.finished_source import (
     CROPS,
+    REPLACED,
     FinishedSource,
     FinishedTracklet,
     fingerprint,
     read_finished,
+    replaced_tracklets,
     write_finished,
 )
+from skyreid.building.linking.carrying_over import carry_over
+from skyreid.building.linking.event_log import read_log
+from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
+from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.sources import Source, check_together, sources_of
@@ -79,6 +88,7 @@ def build(
     quality: QualityConfig = _DEFAULT_QUALITY,
     masking: MaskingConfig | None = _DEFAULT_MASKING,
     declaration: Declaration = _NOTHING_DECLARED,
+    replace: bool = False,
     limits: DecodeLimits = DEFAULT_LIMITS,
     progress: Progress = silent,
 ) -> BuildReport:
@@ -101,6 +111,8 @@ def build(
         quality: which boxes are dropped.
         masking: how faces are covered before anything is written; None = they stay.
         declaration: terms and consent, as they go into the manifest and onto the card.
+        replace: throw away crops that were cut from another video, other annotations or with other settings, and cut
+            them again; without it they are a reason to refuse.
         limits: for each decoding process.
         progress: hears of seconds of video.
 
@@ -126,8 +138,10 @@ def build(
         check_complete(sources, out_dir)
         mask = None if masking is None else FaceMask(masking)
         plans = [_plan(source, settings) for source in sources]
+        if not replace:
+            check_replacing(out_dir, {plan.source.name: plan.fingerprint for plan in plans})
         kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
-        sweep(out_dir, kept)
+        cut_again = sweep(out_dir, kept)
         info = BuildInfo(
             sources=sources,
             finished=[kept[plan.source.name] or _finish(plan, out_dir, settings, mask) for plan in plans],
@@ -136,7 +150,7 @@ def build(
             quality=quality,
             declaration=declaration,
         )
-        manifest = _commit(info, out_dir, progress)
+        manifest, outdated = _commit(info, out_dir, progress)
     return BuildReport(
         manifest_path=out_dir / MANIFEST_FILE,
         manifest_sha256=manifest.sha256,
@@ -144,6 +158,8 @@ def build(
         card_path=out_dir / CARD_FILE,
         identities=str(manifest.info["identities"]),
         sources=tuple(source.report for source in info.finished),
+        cut_again=tuple(cut_again),
+        outdated=tuple(outdated),
     )
 
 
@@ -284,13 +300,20 @@ def _too_short(result: Cut, settings: _Settings) -> str | None:
     )
 
 
-def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> Manifest:
-    """Write what the finished sources are together, the manifest last."""
-    tracklets, manifest_info = apply_links(out_dir, info.tracklets(out_dir), info.to_json())
+def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifest, list[OutdatedDecision]]:
+    """Write what the finished sources are together, the manifest last; tells the decisions that count no more."""
+    built = info.tracklets(out_dir)
+    for source, finished in zip(info.sources, info.finished, strict=True):
+        names = {tracklet.tracklet_id for tracklet in finished.tracklets}
+        before = replaced_tracklets(out_dir, source, video_sha256=finished.fingerprint["video_sha256"])
+        carry_over(out_dir, before, [tracklet for tracklet in built if tracklet.tracklet_id in names])
+    tracklets, manifest_info = apply_links(out_dir, built, info.to_json())
     identities = str(manifest_info["identities"])
     statistics = benchmark_statistics(as_benchmark(tracklets), progress)
     write_atomically(out_dir / MASKING_FILE, [json.dumps(masking_report(info)).encode() + b"\n"])
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
     sha256 = write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info)
-    return Manifest(tracklets=tuple(tracklets), sha256=sha256, info=manifest_info)
+    shutil.rmtree(out_dir / REPLACED, ignore_errors=True)
+    outdated = outdated_decisions(replay(read_log(out_dir).events, fingerprints(built)))
+    return Manifest(tracklets=tuple(tracklets), sha256=sha256, info=manifest_info), outdated

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skyreid.atomic_file import sweep_leftovers
-from skyreid.building.finished_source import CROPS, RECORDS, FinishedSource
+from skyreid.building.finished_source import CROPS, RECORDS, REPLACED, FinishedSource, cut_otherwise
+from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.sources import Source
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
@@ -36,7 +37,7 @@ def locked(out_dir: Path) -> Iterator[None]:
     if out_dir.exists() and not (out_dir / LOCK).exists() and names_in(out_dir):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name in (LOCK, RECORDS, CROPS, PARTIAL):
+    for name in (LOCK, RECORDS, CROPS, PARTIAL, REPLACED):
         if (out_dir / name).is_symlink():
             raise SourceError(
                 f"{out_dir / name}: is a link; a build removes and writes files there, and does so in its own folder "
@@ -66,19 +67,42 @@ def check_complete(sources: Sequence[Source], out_dir: Path) -> None:
             )
 
 
-def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
+def check_replacing(out_dir: Path, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """See that no crops are thrown away because they were cut in another way.
+
+    Args:
+        out_dir: the folder, locked.
+        wanted: by name of the source, its fingerprint now.
+
+    Raises:
+        SourceError: naming a source and everything that differs.
+    """
+    otherwise = {name: found for name, given in wanted.items() if (found := cut_otherwise(out_dir, name, given))}
+    if not otherwise:
+        return
+    name, differences = next(iter(otherwise.items()))
+    others = f", and {len(otherwise) - 1} more sources" if len(otherwise) > 1 else ""
+    raise SourceError(
+        f"{out_dir} holds crops of {name!r}{others} that were cut in another way: {'; '.join(differences)}. Build as "
+        "then, or into another folder, or add --replace to throw them away and cut them again (decisions of 'skyreid "
+        "link' go on where the same people are found)"
+    )
+
+
+def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> list[str]:
     """Remove what belongs to no finished source; the manifest and the records first, since they name crops.
 
     Args:
         out_dir: the folder, locked.
         kept: by name of the source; None = it is to be built.
+
+    Returns:
+        Names of the sources that had been finished and are to be built again.
     """
     if None in kept.values():
         for name in (MANIFEST_FILE, CARD_FILE, STATISTICS_FILE, MASKING_FILE):
             (out_dir / name).unlink(missing_ok=True)
-    for name, finished in kept.items():
-        if finished is None:
-            (out_dir / RECORDS / f"{name}.json").unlink(missing_ok=True)
+    cut_again = [name for name, finished in kept.items() if finished is None and _set_aside(out_dir, name)]
     for folder in (out_dir, out_dir / RECORDS):
         sweep_leftovers(folder)
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
@@ -87,6 +111,7 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> None:
     for name in names_in(out_dir / CROPS):
         if name not in listed:
             _remove_crops(out_dir / CROPS / name)
+    return cut_again
 
 
 def _remove_crops(folder: Path) -> None:
@@ -99,3 +124,20 @@ def _remove_crops(folder: Path) -> None:
     if not is_ours or not all(_CROP_FILE.fullmatch(name) for name in names_in(folder)):
         raise SourceError(f"{folder}: no build put this here; move it elsewhere, and build again")
     shutil.rmtree(folder)
+
+
+def _set_aside(out_dir: Path, name: str) -> bool:
+    """Keep the record of a source that is cut again, if decisions were made; the oldest one stays.
+
+    Returns:
+        Whether there is a record.
+    """
+    record, kept = out_dir / RECORDS / f"{name}.json", out_dir / REPLACED / f"{name}.json"
+    if not record.exists():
+        return False
+    if kept.exists() or not (out_dir / LINKS_FILE).exists():
+        record.unlink()
+    else:
+        kept.parent.mkdir(exist_ok=True)
+        record.rename(kept)
+    return True

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from skyreid.building.linking.link_report import OutdatedDecision, outdated_lines
 from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
@@ -84,6 +85,10 @@ class BuildReport:
     identities: str
     """`annotated`: a pid is a person. `per-tracklet`: nobody knows who is who, every tracklet has its own."""
     sources: tuple[SourceReport, ...]
+    cut_again: tuple[str, ...] = ()
+    """Sources of an earlier build that were cut again, on purpose or since crops were not as they had been cut."""
+    outdated: tuple[OutdatedDecision, ...] = ()
+    """Decisions of `skyreid link` on tracklets that no tracklet stands for any more."""
 
     def __repr__(self) -> str:
         tracklets, crops = sum(one.tracklets for one in self.sources), sum(one.crops for one in self.sources)
@@ -113,6 +118,9 @@ class BuildReport:
             )
         if not any(source.tracklets for source in self.sources):
             lines.append("nobody was found: nothing can be embedded or searched")
+        if self.cut_again:
+            lines.append(f"cut again, instead of what was there: {', '.join(self.cut_again)}")
+        lines += outdated_lines(self.outdated)
         lines.append(f"{self.manifest_path}: identities {self.identities}, data sha256 {self.data_sha256}")
         lines.append(f"{self.card_path}: what this data is; fill in terms and consent (skyreid build --help)")
         return lines

@@ -1,8 +1,10 @@
 """The record of a finished source: what it gave, and from what; its appearance is the commit."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
@@ -12,11 +14,22 @@ from skyreid.building.picture_folder import pictures_sha256
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
-from skyreid.content_hash import file_sha256
+from skyreid.content_hash import file_sha256, shortened
+from skyreid.errors import SourceError
 from skyreid.folder_listing import names_in
+from skyreid.tracklet import Frame, Tracklet
 
 CROPS = "crops"
 RECORDS = "sources"
+REPLACED = "replaced"
+"""Records of sources that are being cut again on purpose, until the decisions on them were carried over."""
+_IN_WORDS = {
+    "video_sha256": "the video's sha256",
+    "annotations_sha256": "the annotations' sha256",
+    "finder": "who finds the people",
+    "builder_version": "the builder's version",
+}
+_REMOVE = "remove this file, and its source is cut again"
 BUILDER_VERSION = 4
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
@@ -77,11 +90,8 @@ def write_finished(out_dir: Path, finished: FinishedSource) -> None:
 
 def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedSource | None:
     """The record of a source, if it is there, of this fingerprint, and all its crops are there, as they were cut."""
-    try:
-        record = json.loads((out_dir / RECORDS / f"{name}.json").read_bytes())
-    except FileNotFoundError:
-        return None
-    if record["fingerprint"] != wanted:  # looked at first: another version may have written other fields
+    record = _read_record(out_dir / RECORDS / f"{name}.json")
+    if record is None or record["fingerprint"] != wanted:  # another version may have written other fields
         return None
     tracklets = tuple(
         FinishedTracklet(
@@ -101,6 +111,74 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
         if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
             return None
     return FinishedSource(fingerprint=wanted, report=SourceReport(**record["report"]), tracklets=tracklets)
+
+
+def cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[str]:
+    """Say in which respects the crops of a source were cut in another way than is wanted now; nothing to say is []."""
+    record = _read_record(out_dir / RECORDS / f"{name}.json")
+    if record is None:
+        return []
+    return [
+        difference
+        for key in {**record["fingerprint"], **wanted}
+        for difference in _differences(key, record["fingerprint"].get(key, "none"), wanted.get(key, "none"))
+    ]
+
+
+def replaced_tracklets(out_dir: Path, source: Source, *, video_sha256: str) -> list[Tracklet]:
+    """The tracklets of a source as they were before it was cut again; none where the video is another one now."""
+    record = _read_record(out_dir / REPLACED / f"{source.name}.json")
+    if record is None or record["fingerprint"].get("video_sha256") != video_sha256:
+        return []
+    return [
+        Tracklet(
+            tracklet_id=tracklet["tracklet_id"],
+            frames=tuple(
+                Frame("", index=crop["index"], time_s=crop["time_s"], box=_box(crop["box"]), sha256=crop.get("sha256"))
+                for crop in tracklet["crops"]
+            ),
+            pid=0,
+            camid=0,
+            platform=source.platform,
+        )
+        for tracklet in record["tracklets"]
+    ]
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """What a record file holds, of whatever version; None = there is none.
+
+    Raises:
+        SourceError: it is damaged.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SourceError(f"{path} is damaged ({error}); {_REMOVE}") from error
+    fingerprint = record.get("fingerprint") if isinstance(record, dict) else None
+    if not isinstance(fingerprint, dict) or not all(isinstance(part, str) for part in fingerprint.values()):
+        raise SourceError(f"{path} is damaged: it does not say what its source was cut from; {_REMOVE}")
+    return record
+
+
+def _differences(key: str, kept: str, wanted: str) -> list[str]:
+    """Two entries of a fingerprint that differ, in words; of settings in JSON, each that differs."""
+    if kept == wanted:
+        return []
+    if kept.startswith("{") and wanted.startswith("{"):
+        before, after = json.loads(kept), json.loads(wanted)
+        return [
+            f"{key} {name} was {before.get(name)}, now {after.get(name)}"
+            for name in {**before, **after}
+            if before.get(name) != after.get(name)
+        ]
+    before, after = (
+        shortened(value) if key.endswith("sha256") else "on" if value.startswith("{") else value
+        for value in (kept, wanted)
+    )
+    return [f"{_IN_WORDS.get(key, key)} was {before}, now {after}"]
 
 
 def _is_as_cut(path: Path, crop: Crop) -> bool:

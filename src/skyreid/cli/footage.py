@@ -1,6 +1,6 @@
 """`skyreid build`, `embed`, `search`: one's own video."""
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +24,7 @@ def build(
     terms: str = "not stated",
     consent: str = "not stated",
     contact: str = "not stated",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Cut raw video into tracklets on disk, with a manifest and a dataset card.
@@ -47,6 +48,7 @@ def build(
         terms: who may use the data and for what; for the dataset card.
         consent: how the filmed people agreed or were told; for the dataset card.
         contact: whom somebody asks who wants to be removed; for the dataset card.
+        replace: cut again what an earlier build of this folder cut with other settings, or from other files.
         json: print JSON.
     """
     from skyreid.building.build import build as build_tracklets
@@ -56,7 +58,7 @@ def build(
 
     given = [parse_source(text) for text in source]
     if without_annotations:
-        given = [replace(one, annotations=None) for one in given]
+        given = [dataclasses.replace(one, annotations=None) for one in given]
     if sources is not None:
         given += read_sources(sources, with_annotations=not without_annotations)
     masking = MaskingConfig(style=mask_style, detector="yunet" if face_model else "cascade", model=face_model)
@@ -68,6 +70,7 @@ def build(
             detector=detector,
             masking=masking if mask_faces else None,
             declaration=Declaration(terms=terms, consent=consent, contact=contact),
+            replace=replace,
             progress=bars,
         )
     show_result(report.lines(), report.to_json(), json=json)

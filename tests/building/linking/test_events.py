@@ -6,7 +6,9 @@ import pytest
 from skyreid.building.linking.events import (
     Decision,
     DecisionEvent,
+    RebuildEvent,
     RequireEvent,
+    Seen,
     UndoEvent,
     check_annotator,
     event_from_line,
@@ -27,6 +29,7 @@ DECISION = DecisionEvent(
 )
 PLAIN = DecisionEvent(**SHARED, decision=Decision.UNSURE, tracklets=("a", "b"), fingerprints=("0", "1"))
 EVENTS = [DECISION, PLAIN, UndoEvent(**SHARED, undoes="e0"), RequireEvent(**SHARED, annotators=2)]
+EVENTS.append(RebuildEvent(**SHARED, moved={Seen("a", "0"): Seen("b", "1"), Seen("b", "0"): Seen("a", "1")}))
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
@@ -54,8 +57,14 @@ def test_the_line_is_what_other_programs_read():
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({"decision": "maybe"}, "here: an event's decision is one of same, different, unsure, undo, require; got"),
-        ({"decision": ["same"]}, "here: an event's decision is one of same, different, unsure, undo, require; got"),
+        (
+            {"decision": "maybe"},
+            "here: an event's decision is one of same, different, unsure, undo, require, rebuilt",
+        ),
+        (
+            {"decision": ["same"]},
+            "here: an event's decision is one of same, different, unsure, undo, require, rebuilt",
+        ),
         ({"colour": "red"}, "here: 'same' has the keys"),
         ({"annotator": None}, "here: a value is of another kind than its key wants; got"),
         ({"time": "2026-05-04T09:00:00"}, "here: a value is of another kind than its key wants; got"),

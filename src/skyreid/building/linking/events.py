@@ -1,11 +1,12 @@
-"""What is recorded when somebody decides: three kinds of event, each one line of JSON, never changed afterwards."""
+"""What is recorded when somebody decides: four kinds of event, each one line of JSON, never changed afterwards."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from skyreid.errors import ManifestError, SourceError
@@ -13,9 +14,9 @@ from skyreid.errors import ManifestError, SourceError
 Pair: TypeAlias = tuple[str, str]
 """Two tracklet ids, the smaller one first."""
 
-_UNDO, _REQUIRE = "undo", "require"
+_UNDO, _REQUIRE, _REBUILT = "undo", "require", "rebuilt"
 _SHARED_KEYS = {"event", "time", "annotator", "decision"}
-_KEYS = {_UNDO: {"undoes"}, _REQUIRE: {"annotators"}}
+_KEYS = {_UNDO: {"undoes"}, _REQUIRE: {"annotators"}, _REBUILT: {"moved"}}
 _DECISION_KEYS = {"tracklets", "fingerprints"}
 _OPTIONAL_KEYS = {"rank", "similarity", "seconds"}
 _LONGEST_NAME = 100
@@ -68,7 +69,22 @@ class RequireEvent(_Event):
     annotators: int
 
 
-LinkEvent: TypeAlias = DecisionEvent | UndoEvent | RequireEvent
+class Seen(NamedTuple):
+    """A tracklet as it was at some moment."""
+
+    tracklet_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebuildEvent(_Event):
+    """A build cut sources again; decisions on old tracklets go on with the new ones that show the same people."""
+
+    moved: Mapping[Seen, Seen]
+    """Old to new."""
+
+
+LinkEvent: TypeAlias = DecisionEvent | UndoEvent | RequireEvent | RebuildEvent
 
 
 def new_event_id() -> str:
@@ -117,6 +133,8 @@ def event_to_line(event: LinkEvent) -> bytes:
             record |= {"decision": _UNDO, "undoes": event.undoes}
         case RequireEvent():
             record |= {"decision": _REQUIRE, "annotators": event.annotators}
+        case RebuildEvent():
+            record |= {"decision": _REBUILT, "moved": [[*old, *new] for old, new in event.moved.items()]}
         case DecisionEvent():
             record |= {
                 "decision": event.decision.value,
@@ -158,6 +176,9 @@ def _event(kind: str, record: dict[str, Any]) -> LinkEvent:
         return UndoEvent(event_id=event_id, time=time, annotator=annotator, undoes=record["undoes"])
     if kind == _REQUIRE:
         return RequireEvent(event_id=event_id, time=time, annotator=annotator, annotators=record["annotators"])
+    if kind == _REBUILT:
+        moved = {Seen(old, then): Seen(new, now) for old, then, new, now in record["moved"]}
+        return RebuildEvent(event_id=event_id, time=time, annotator=annotator, moved=moved)
     tracklets, fingerprints = record["tracklets"], record["fingerprints"]
     return DecisionEvent(
         event_id=event_id,
@@ -180,6 +201,10 @@ def _is_right(key: str, value: Any) -> bool:
     if key in ("tracklets", "fingerprints"):
         is_pair = isinstance(value, list) and len(value) == 2 and all(isinstance(item, str) for item in value)
         return is_pair and (key == "fingerprints" or value[0] < value[1])
+    if key == "moved":
+        return isinstance(value, list) and all(
+            isinstance(row, list) and len(row) == 4 and all(isinstance(item, str) for item in row) for row in value
+        )
     if key == "time":
         return isinstance(value, str) and _has_zone(value)
     return isinstance(value, str) and value != ""

@@ -25,6 +25,15 @@ class Disagreement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutdatedDecision:
+    """A decision on tracklets that are gone or were built otherwise since."""
+
+    annotator: str
+    decision: Decision
+    tracklets: Pair
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinkReport:
     """Counts, and everything that a person has to mend, by name."""
 
@@ -41,8 +50,8 @@ class LinkReport:
     """Pairs of a ground and an aerial tracklet that nobody decided on and no decision implies."""
     decisions: Mapping[str, Mapping[Decision, int]]
     """By annotator: what stands."""
-    outdated: int
-    """Decisions on tracklets that are gone or were built otherwise since; they count for nothing."""
+    outdated: Sequence[OutdatedDecision]
+    """They count for nothing."""
     torn_bytes: int
     """A piece of an event at the end of the file of decisions, never acknowledged and ignored."""
     contradictions: Sequence[Contradiction]
@@ -64,10 +73,7 @@ class LinkReport:
             kappa = "undefined" if two.kappa is None else f"{two.kappa:.3f}"
             first, second = two.annotators
             lines.append(f"{first} and {second}: {two.agreed} of {two.pairs} shared pairs agree, Cohen's kappa {kappa}")
-        if self.outdated:
-            lines.append(
-                f"{self.outdated} decisions count for nothing: their tracklets are gone or were built otherwise"
-            )
+        lines += outdated_lines(self.outdated)
         if self.torn_bytes:
             lines.append(f"the file of decisions ends in {self.torn_bytes} bytes of an unfinished event, ignored")
         return [*lines, *self.to_mend()]
@@ -119,7 +125,7 @@ def link_report(
         waiting=len(state.waiting()),
         open_pairs=_count_open(tracklets, OpenPairs(identities.pids, state, annotator=None)),
         decisions=_counts(state),
-        outdated=len(state.outdated),
+        outdated=outdated_decisions(state),
         torn_bytes=torn_bytes,
         contradictions=identities.contradictions,
         conflicts=overlap_conflicts(resolved, found),
@@ -129,6 +135,24 @@ def link_report(
         ],
         agreement=agreements(state.decisions),
     )
+
+
+def outdated_decisions(state: LinkState) -> list[OutdatedDecision]:
+    """List the decisions that count for nothing."""
+    return [
+        OutdatedDecision(annotator=event.annotator, decision=event.decision, tracklets=event.tracklets)
+        for event in state.outdated
+    ]
+
+
+def outdated_lines(outdated: Sequence[OutdatedDecision]) -> list[str]:
+    """Say which decisions count for nothing; nothing to say is []."""
+    if not outdated:
+        return []
+    return [
+        f"{len(outdated)} decisions count for nothing: their tracklets are gone or were built otherwise",
+        *(f"  {one.annotator}: {' and '.join(one.tracklets)} were {one.decision}" for one in outdated),
+    ]
 
 
 def _counts(state: LinkState) -> dict[str, dict[Decision, int]]:

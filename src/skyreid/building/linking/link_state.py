@@ -4,9 +4,18 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from skyreid.building.linking.events import Decision, DecisionEvent, LinkEvent, Pair, RequireEvent, UndoEvent
+from skyreid.building.linking.events import (
+    Decision,
+    DecisionEvent,
+    LinkEvent,
+    Pair,
+    RebuildEvent,
+    RequireEvent,
+    Seen,
+    UndoEvent,
+)
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Tracklet
 
@@ -78,6 +87,8 @@ def replay(events: Iterable[LinkEvent], present: Mapping[str, str]) -> LinkState
                     )
             case RequireEvent():
                 required = event.annotators
+            case RebuildEvent():
+                standing = {event_id: _moved(decided, event.moved) for event_id, decided in standing.items()}
     decisions: defaultdict[Pair, dict[str, Decision]] = defaultdict(dict)
     outdated: list[DecisionEvent] = []
     for event in standing.values():
@@ -93,6 +104,19 @@ def replay(events: Iterable[LinkEvent], present: Mapping[str, str]) -> LinkState
     )
 
 
+def _moved(decided: DecisionEvent, moved: Mapping[Seen, Seen]) -> DecisionEvent:
+    """The decision on the tracklets that stand for those that it was on; two that became one are left as they were."""
+    sides = [Seen(*side) for side in zip(decided.tracklets, decided.fingerprints, strict=True)]
+    first, second = sorted(moved.get(side, side) for side in sides)
+    if first.tracklet_id == second.tracklet_id:
+        return decided
+    return replace(
+        decided,
+        tracklets=(first.tracklet_id, second.tracklet_id),
+        fingerprints=(first.fingerprint, second.fingerprint),
+    )
+
+
 def fingerprints(tracklets: Iterable[Tracklet]) -> dict[str, str]:
     """Tracklet id to fingerprint."""
     return {tracklet.tracklet_id: fingerprint(tracklet) for tracklet in tracklets}
@@ -101,8 +125,13 @@ def fingerprints(tracklets: Iterable[Tracklet]) -> dict[str, str]:
 def fingerprint(tracklet: Tracklet) -> str:
     """Tell a tracklet from another one that got its id when the folder was built in another way.
 
-    Made of the platform and of each frame's number, time and box; pids, camids and paths play no part.
+    Made of the platform and of each frame's number, time, box and bytes; pids, camids and paths play no part. Frames
+    of manifests of version 1, whose bytes nobody has hashed, give the fingerprints that were noted then.
     """
-    seen = [[frame.index, frame.time_s, None if frame.box is None else list(frame.box)] for frame in tracklet.frames]
+    seen = [
+        [frame.index, frame.time_s, None if frame.box is None else list(frame.box)]
+        + ([] if frame.sha256 is None else [frame.sha256])
+        for frame in tracklet.frames
+    ]
     content = json.dumps([tracklet.platform.value, seen], separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
