@@ -14,7 +14,9 @@ from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.content_hash import file_sha256
 from skyreid.errors import SourceError
+from skyreid.feeding import Feeding
 from skyreid.progress import silent
+from skyreid.tracklet import Platform
 from tests.building.films import drawn_face, noise, smooth, write_film
 
 
@@ -28,6 +30,7 @@ def run(
     folder,
     *,
     mask=None,
+    embedder=None,
     is_annotated=True,
     progress=silent,
     interval_s=0.5,
@@ -41,7 +44,8 @@ def run(
         interval_s=interval_s,
         quality=QualityFilter(tracked, QualityConfig(**quality), width=80, height=160, is_annotated=is_annotated),
         mask=mask,
-        is_aerial=False,
+        embedder=embedder,
+        platform=Platform.GROUND,
         frame_rate=frame_rate,
         duration_s=None,
         limits=DEFAULT_LIMITS,
@@ -170,6 +174,44 @@ def test_faces_are_masked_in_every_crop_that_shows_them(tmp_path):
                 hidden = np.asarray(image)[seen[top:bottom, left:right]].astype(int)
             assert np.abs(hidden - 96).max() <= 6
             assert any(region[0] < 30 < 50 < region[2] for region in crop.masked)
+
+
+class Watcher:
+    """Remembers what it is shown; a person's embedding is how many crops they have."""
+
+    model = "0" * 64
+    feeding = Feeding(clip_length=1, image_size=(8, 4), needs_platform=False)
+
+    def __init__(self):
+        self.most_held = 0
+        self.held = 0
+        self.shown = []
+
+    def kept(self, crop):
+        self.held += 1
+        self.most_held = max(self.most_held, self.held)
+        return crop
+
+    def embed(self, crops, platform):
+        self.held -= len(crops)
+        self.shown.append((len(crops), platform, min(int(crop.min()) for crop in crops)))
+        return [float(len(crops)), 1.0]
+
+
+def test_an_embedder_sees_people_before_their_faces_are_covered_and_lets_go_of_who_left(tmp_path):
+    """Kind A: what is unmasked stays in memory, and no longer than somebody is in view."""
+    pictures = [np.full((160, 80, 3), (200, 150, 120), np.uint8)] * 200
+    film = write_film(tmp_path / "a.mov", pictures)
+    whole = (0.0, 0.0, 80.0, 160.0)
+    seen = [*range(41), *range(100, 141), 190]
+    everybody = FaceMask(MaskingConfig(observe_px_per_m=0.0, recognise_px_per_m=0.0))
+    watcher = Watcher()
+    result = run(film, boxes({index: {1: whole} for index in seen}), tmp_path / "out", mask=everybody, embedder=watcher)
+    assert [tracklet.embedding for tracklet in result.tracklets] == [[9.0, 1.0], [9.0, 1.0]]
+    assert watcher.shown == [(9, Platform.GROUND, 120)] * 2  # no pixel is 96
+    assert all(crop.masked for tracklet in result.tracklets for crop in tracklet.crops)
+    assert all(tracklet.seen == [] for tracklet in result.tracklets)
+    assert watcher.most_held <= 10
 
 
 def test_a_region_masked_elsewhere_does_not_count_for_a_crop(tmp_path):

@@ -282,3 +282,13 @@ def test_a_table_is_made_of_lists_numpy_or_torch(embeddings, platforms):
 def test_one_platform_stands_for_all_rows_of_a_table():
     made = EmbeddingTable.of(np.eye(3), tracklet_ids=[1, 2, 3], pids=[1, 2, 3], camids=[0] * 3, platforms="aerial")
     assert made.platforms.tolist() == [1, 1, 1]
+
+
+def test_a_table_says_whether_the_model_saw_people_before_their_faces_were_covered(tmp_path):
+    seen = table(seen_unmasked=True)
+    save_table(tmp_path / "seen.npz", seen)
+    assert load_table(tmp_path / "seen.npz").seen_unmasked
+    assert "before their faces were covered" in repr(seen)
+    assert seen.select(np.ones(len(seen), bool)).seen_unmasked
+    save_table(tmp_path / "plain.npz", table())
+    assert not load_table(tmp_path / "plain.npz").seen_unmasked

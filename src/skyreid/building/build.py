@@ -6,6 +6,7 @@ A build folder holds
     dataset-card.md    what this data is, for people
     statistics.png     sequence lengths and crop widths
     masking.json       which regions were painted over
+    embeddings.npz     with a model: people as it saw them before that
     links.jsonl, link/ who was said to be the same person, and the pictures to say it by: `building.linking`
     crops/ID/INDEX.jpg
     sources/NAME.json  one for each finished source: what it gave, and from what
@@ -34,13 +35,14 @@ from skyreid.building.build_folder import (
     MASKING_FILE,
     PARTIAL,
     STATISTICS_FILE,
+    TABLE_FILE,
     check_complete,
     check_replacing,
     locked,
     sweep,
 )
 from skyreid.building.build_report import BuildReport, SourceReport
-from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
+from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report, table_of_unmasked
 from skyreid.building.cropping import Cut, cut
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
@@ -63,6 +65,7 @@ from skyreid.building.linking.link_report import OutdatedDecision, outdated_deci
 from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.building.quality import QualityConfig, QualityFilter
+from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.datasets.data_hash import data_sha256
@@ -72,7 +75,7 @@ from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SettingError, SourceError
 from skyreid.progress import Progress, silent
-from skyreid.tracklet import Platform
+from skyreid.retrieval.embedding_table import save_table
 
 _DEFAULT_MASKING = MaskingConfig()
 _DEFAULT_QUALITY = QualityConfig()
@@ -89,6 +92,7 @@ def build(
     masking: MaskingConfig | None = _DEFAULT_MASKING,
     declaration: Declaration = _NOTHING_DECLARED,
     replace: bool = False,
+    embedder: TrackletEmbedder | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
     progress: Progress = silent,
 ) -> BuildReport:
@@ -113,6 +117,8 @@ def build(
         declaration: terms and consent, as they go into the manifest and onto the card.
         replace: throw away crops that were cut from another video, other annotations or with other settings, and cut
             them again; without it they are a reason to refuse.
+        embedder: embeds people while they are cut, before their faces are covered, into `embeddings.npz`; None = nobody
+            does.
         limits: for each decoding process.
         progress: hears of seconds of video.
 
@@ -132,7 +138,13 @@ def build(
     detector = load_detector(detector) if isinstance(detector, str) else detector
     check_together(sources)
     settings = _Settings(
-        interval_s=interval_s, detector=detector, quality=quality, masking=masking, limits=limits, progress=progress
+        interval_s=interval_s,
+        detector=detector,
+        quality=quality,
+        masking=masking,
+        embedder=embedder,
+        limits=limits,
+        progress=progress,
     )
     with locked(out_dir):
         check_complete(sources, out_dir)
@@ -149,6 +161,7 @@ def build(
             masking=masking,
             quality=quality,
             declaration=declaration,
+            embedder=embedder,
         )
         manifest, outdated = _commit(info, out_dir, progress)
     return BuildReport(
@@ -171,6 +184,7 @@ class _Settings:
     detector: Detector | None
     quality: QualityConfig
     masking: MaskingConfig | None
+    embedder: TrackletEmbedder | None
     limits: DecodeLimits
     progress: Progress
 
@@ -198,8 +212,13 @@ def _plan(source: Source, settings: _Settings) -> _Plan:
             interval_s=settings.interval_s,
             masking=settings.masking,
             quality=settings.quality,
+            embedder="none" if settings.embedder is None else _fingerprint_of(settings.embedder),
         ),
     )
+
+
+def _fingerprint_of(embedder: TrackletEmbedder) -> str:
+    return f"{embedder.model} {embedder.feeding.to_text()}"
 
 
 def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | None) -> FinishedSource:
@@ -228,7 +247,8 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
         ),
         mask=mask,
         frame_rate=frame_rate,
-        is_aerial=source.platform is Platform.AERIAL,
+        embedder=settings.embedder,
+        platform=source.platform,
         duration_s=facts.duration_s,
         limits=settings.limits,
         progress=settings.progress,
@@ -250,7 +270,9 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
         flush(tracklet.folder)
         tracklet.folder.rename(out_dir / CROPS / tracklet_id)
         person = tracklet.track if tracked.identified else None
-        tracklets.append(FinishedTracklet(tracklet_id, person, tuple(tracklet.crops)))
+        tracklets.append(
+            FinishedTracklet(tracklet_id, person, tuple(tracklet.crops), tuple(tracklet.embedding) or None)
+        )
     flush(out_dir / CROPS)
     finished = FinishedSource(
         fingerprint=plan.fingerprint,
@@ -313,6 +335,10 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
     write_atomically(out_dir / MASKING_FILE, [json.dumps(masking_report(info)).encode() + b"\n"])
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
+    if info.embedder is not None:
+        table = table_of_unmasked(info, tracklets, info.embedder, manifest_path=out_dir / MANIFEST_FILE)
+        if table is not None:
+            save_table(out_dir / TABLE_FILE, table)
     sha256 = write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info)
     shutil.rmtree(out_dir / REPLACED, ignore_errors=True)
     outdated = outdated_decisions(replay(read_log(out_dir).events, fingerprints(built)))

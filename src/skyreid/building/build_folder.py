@@ -18,6 +18,7 @@ from skyreid.folder_listing import is_left_by_system, names_in
 MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
+TABLE_FILE = "embeddings.npz"
 PARTIAL = "partial"
 LOCK = "build.lock"
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
@@ -100,7 +101,7 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> list[str]
         Names of the sources that had been finished and are to be built again.
     """
     if None in kept.values():
-        for name in (MANIFEST_FILE, CARD_FILE, STATISTICS_FILE, MASKING_FILE):
+        for name in (MANIFEST_FILE, CARD_FILE, STATISTICS_FILE, MASKING_FILE, TABLE_FILE):
             (out_dir / name).unlink(missing_ok=True)
     cut_again = [name for name, finished in kept.items() if finished is None and _set_aside(out_dir, name)]
     for folder in (out_dir, out_dir / RECORDS):

@@ -14,11 +14,13 @@ from PIL import Image
 from skyreid.building.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.building.face_mask import FOLLOW_S, FaceMask, Look
 from skyreid.building.quality import QualityFilter
+from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sharpness import sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
+from skyreid.tracklet import Platform
 
 MAX_PAUSE_S, MAX_PAUSE_STEPS = 2.0, 2.5
 """Who is not seen for longer than both starts a new tracklet: seconds, and steps from one sampled frame to the next,
@@ -52,6 +54,10 @@ class CutTracklet:
     track: int
     folder: Path
     crops: list[Crop]
+    seen: list[UInt8[np.ndarray, "height width 3"]] = field(default_factory=list)
+    """What an embedder keeps of each crop, not masked; in memory only, and no longer than the person is in view."""
+    embedding: list[float] = field(default_factory=list)
+    """Of what was seen; empty without an embedder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +92,8 @@ def cut(
     quality: QualityFilter,
     mask: FaceMask | None,
     frame_rate: float,
-    is_aerial: bool,
+    embedder: TrackletEmbedder | None,
+    platform: Platform,
     duration_s: float | None,
     limits: DecodeLimits,
     progress: Progress,
@@ -95,12 +102,19 @@ def cut(
 
     A box is widened to whole pixels; that is the crop, and its box. Every box of a sampled frame either has a
     crop in a tracklet or is counted as dropped: for the reasons of `quality`, `blurred`, or `too-short` with
-    its tracklet, whose crops stay in `folder`. Faces are painted over by `mask` before anything is written.
+    its tracklet, whose crops stay in `folder`. Faces are painted over by `mask` before anything is written;
+    `embedder` sees people before that.
 
     Raises:
         VideoError: the video cannot be decoded.
         SourceError: there are boxes beyond the end of the video.
     """
+
+    def embed(tracklet: CutTracklet) -> None:
+        if embedder is not None and len(tracklet.crops) >= quality.config.min_crops:
+            tracklet.embedding.extend(embedder.embed(tracklet.seen, platform))
+        tracklet.seen.clear()
+
     begun: list[CutTracklet] = []
     going_on: dict[int, tuple[CutTracklet, float]] = {}  # by track, with the time of its last crop
     dropped: defaultdict[int, Counter[str]] = defaultdict(Counter)  # by track
@@ -109,14 +123,19 @@ def cut(
     max_pause_s = max(MAX_PAUSE_S, MAX_PAUSE_STEPS * max(interval_s, 1 / frame_rate))
     ends: list[FilmEnd] = []
     film = frames(video, interval_s=interval_s, limits=limits, at_end=ends.append)
-    for sample in _covered(_samples(film, tracked, quality, mask, is_aerial=is_aerial), mask, faces):
+    samples = _samples(film, tracked, quality, mask, embedder, is_aerial=platform is Platform.AERIAL)
+    for sample in _covered(samples, mask, faces):
         frames_read += 1
+        for track, (tracklet, seen_s) in list(going_on.items()):
+            if sample.time_s - seen_s > max_pause_s:
+                embed(tracklet)
+                del going_on[track]
         for track, box in sample.people.items():
             if track in sample.unfit:
                 dropped[track][sample.unfit[track]] += 1
                 continue
-            tracklet, seen_s = going_on.get(track, (None, 0.0))
-            if tracklet is None or sample.time_s - seen_s > max_pause_s:
+            tracklet, _ = going_on.get(track, (None, 0.0))
+            if tracklet is None:
                 tracklet = CutTracklet(track, folder / f"{len(begun):06d}", [])
                 tracklet.folder.mkdir(parents=True)
                 begun.append(tracklet)
@@ -126,7 +145,10 @@ def cut(
             crop = Crop(sample.index, sample.time_s, box, showing, bytes_sha256(jpeg))
             (tracklet.folder / crop.file_name).write_bytes(jpeg)
             tracklet.crops.append(crop)
+            tracklet.seen.extend(sample.seen.get(track, ()))
         progress("cut crops", round(sample.time_s), round(duration_s or sample.time_s), video.name)
+    for tracklet, _ in going_on.values():
+        embed(tracklet)
     (end,) = ends
     boxed = max((index for index, people in tracked.frames.items() if people), default=0)
     if boxed >= end.num_frames:
@@ -163,6 +185,8 @@ class _Sample:
     """Of them, whose crop is dropped, and why."""
     crops: Mapping[int, UInt8[np.ndarray, "height width 3"]]
     """Of the others."""
+    seen: Mapping[int, tuple[UInt8[np.ndarray, "tall wide 3"]]]
+    """What an embedder keeps of them; empty without one."""
     looks: Mapping[int, Look]
     """At all of them."""
     covered: list[Box] = field(default_factory=list)
@@ -174,6 +198,7 @@ def _samples(
     tracked: TrackedBoxes,
     quality: QualityFilter,
     mask: FaceMask | None,
+    embedder: TrackletEmbedder | None,
     *,
     is_aerial: bool,
 ) -> Iterator[_Sample]:
@@ -186,7 +211,9 @@ def _samples(
                 whole_size = quality.whole_size(frame.index, track)
                 looks[track] = mask.look(frame.pixels, box, whole_size=whole_size, is_aerial=is_aerial)
         crops = {track: _pixels_in(frame, box).copy() for track, box in people.items() if track not in unfit}
-        yield _Sample(frame.index, frame.time_s, people, unfit, crops, looks)
+        # Copies: the crops will be painted over.
+        seen = {} if embedder is None else {track: (embedder.kept(crop.copy()),) for track, crop in crops.items()}
+        yield _Sample(frame.index, frame.time_s, people, unfit, crops, seen, looks)
 
 
 def _covered(samples: Iterator[_Sample], mask: FaceMask | None, faces: Counter[str]) -> Iterator[_Sample]:

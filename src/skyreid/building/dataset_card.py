@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from skyreid.building.build_folder import MASKING_FILE, STATISTICS_FILE
+from skyreid.building.build_folder import MASKING_FILE, STATISTICS_FILE, TABLE_FILE
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.built_manifest import NOT_STATED, BuildInfo
 from skyreid.building.finder import finder_in_words
@@ -118,6 +118,7 @@ def _masking(info: BuildInfo) -> list[str]:
     if info.masking is None:
         return ["**Faces are not masked.**"]
     faces = info.faces
+    seen = f"[{TABLE_FILE}]({TABLE_FILE}) holds embeddings of people as a model saw them before that, in memory only."
     detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
     return [
         f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that "
@@ -126,7 +127,8 @@ def _masking(info: BuildInfo) -> list[str]:
         f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from "
         f"{info.masking.recognise_px_per_m:g} on, every head that is not seen from straight above. "
         f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces, and people are also known by their "
-        "build and clothes: this makes recognition harder and rules it out for nobody."
+        "build and clothes: this makes recognition harder and rules it out for nobody.",
+        *([] if info.embedder is None else ["", seen]),
     ]
 
 

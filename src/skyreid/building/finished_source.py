@@ -27,10 +27,11 @@ _IN_WORDS = {
     "video_sha256": "the video's sha256",
     "annotations_sha256": "the annotations' sha256",
     "finder": "who finds the people",
+    "embedder": "the model that people are embedded with",
     "builder_version": "the builder's version",
 }
 _REMOVE = "remove this file, and its source is cut again"
-BUILDER_VERSION = 4
+BUILDER_VERSION = 5
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
 
@@ -42,6 +43,8 @@ class FinishedTracklet:
     person: int | None
     """Identity number of the annotations; None without."""
     crops: tuple[Crop, ...]
+    embedding: tuple[float, ...] | None = None
+    """Of the person before their face was covered; None = no model was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,13 @@ class FinishedSource:
 
 
 def fingerprint(
-    source: Source, *, finder: str, interval_s: float, masking: MaskingConfig | None, quality: QualityConfig
+    source: Source,
+    *,
+    finder: str,
+    interval_s: float,
+    masking: MaskingConfig | None,
+    quality: QualityConfig,
+    embedder: str = "none",
 ) -> dict[str, str]:
     """What decides over a source's crops; reads the whole video once.
 
@@ -65,6 +74,7 @@ def fingerprint(
         interval_s: between two crops.
         masking: None = faces stay.
         quality: which boxes are dropped.
+        embedder: what people are embedded with while they are cut.
     """
     if masking is None:
         how_masked = "none"
@@ -78,6 +88,7 @@ def fingerprint(
         "interval_s": str(interval_s),
         "masking": how_masked,
         "quality": json.dumps(asdict(quality)),
+        "embedder": embedder,
         "builder_version": str(BUILDER_VERSION),
     }
 
@@ -101,6 +112,7 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
                 Crop(crop["index"], crop["time_s"], _box(crop["box"]), tuple(map(_box, crop["masked"])), crop["sha256"])
                 for crop in tracklet["crops"]
             ),
+            None if tracklet["embedding"] is None else tuple(map(float, tracklet["embedding"])),
         )
         for tracklet in record["tracklets"]
     )

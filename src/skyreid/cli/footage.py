@@ -2,12 +2,15 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from skyreid.cli.terminal import Bars, File, show_result
 from skyreid.tracklet import Platform
+
+if TYPE_CHECKING:
+    from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 
 
 def build(
@@ -21,6 +24,7 @@ def build(
     mask_faces: bool = True,
     mask_style: Literal["grey", "pixelate"] = "grey",
     face_model: Path | None = None,
+    model: Path | None = None,
     terms: str = "not stated",
     consent: str = "not stated",
     contact: str = "not stated",
@@ -45,6 +49,8 @@ def build(
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.
         face_model: face_detection_yunet_*.onnx of OpenCV, instead of its built-in frontal detector.
+        model: checkpoint folder; embeds people while they are cut, before their faces are covered, in memory, into
+            OUT/embeddings.npz. The crops on disk stay masked.
         terms: who may use the data and for what; for the dataset card.
         consent: how the filmed people agreed or were told; for the dataset card.
         contact: whom somebody asks who wants to be removed; for the dataset card.
@@ -71,9 +77,17 @@ def build(
             masking=masking if mask_faces else None,
             declaration=Declaration(terms=terms, consent=consent, contact=contact),
             replace=replace,
+            embedder=None if model is None else _embedder(model),
             progress=bars,
         )
     show_result(report.lines(), report.to_json(), json=json)
+
+
+def _embedder(model: Path) -> "CuttingEmbedder":
+    # Imported here: a build without a model loads no PyTorch.
+    from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+
+    return CuttingEmbedder(model)
 
 
 def embed(

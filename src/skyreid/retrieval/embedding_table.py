@@ -23,6 +23,8 @@ from skyreid.tracklet import PLATFORMS, Platform
 ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
 """What every table file holds, one array each. The first in a file is aligned by the length of this name, so that
 it can be mapped, whether numpy wrote it or we."""
+_UNMASKED = "people before their faces were covered"
+"""The array `seen` of a table that `build` made while cutting; other tables have none."""
 _LARGEST_SUGGESTING = 20_000
 """Tracklets among which one that is spelled alike is looked for, which takes a second."""
 PER_FRAME = (
@@ -58,6 +60,8 @@ class EmbeddingTable:
     """sha256 of the weights that made the embeddings; None = unknown."""
     feeding: Feeding | None = None
     """How those weights were fed; None = unknown."""
+    seen_unmasked: bool = False
+    """Whether the model saw people before their faces were covered, so more than the pictures show."""
 
     def __post_init__(self) -> None:
         _check_types(self._arrays())
@@ -120,6 +124,7 @@ class EmbeddingTable:
 
     def __repr__(self) -> str:
         model = "model not stated" if self.model is None else f"model {self.model[:12]}"
+        model += ", of people before their faces were covered" if self.seen_unmasked else ""
         return (
             f"EmbeddingTable({len(self)} tracklets of {self.embeddings.shape[1]} numbers: {platform_counts(self)}; "
             f"{np.unique(self.pids).size} pids, {np.unique(self.camids).size} cameras, {model})"
@@ -157,7 +162,13 @@ class EmbeddingTable:
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
         kept = {name: array[mask] for name, array in self._arrays().items()}
-        return EmbeddingTable(**kept, manifest=self.manifest, model=self.model, feeding=self.feeding)
+        return EmbeddingTable(
+            **kept,
+            manifest=self.manifest,
+            model=self.model,
+            feeding=self.feeding,
+            seen_unmasked=self.seen_unmasked,
+        )
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
         """Put the rows of `other` behind the rows of this table.
@@ -183,6 +194,7 @@ class EmbeddingTable:
             manifest=self.manifest,
             model=self.model if self.model == other.model else None,
             feeding=self.feeding if self.feeding == other.feeding else None,
+            seen_unmasked=self.seen_unmasked or other.seen_unmasked,
         )
 
     def _arrays(self) -> dict[str, Shaped[np.ndarray, "tracklet ..."]]:
@@ -261,6 +273,7 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
         "manifest": _from_the_table(table.manifest, path.parent.resolve()),
         "model": table.model,
         "feeding": None if table.feeding is None else table.feeding.to_text(),
+        "seen": _UNMASKED if table.seen_unmasked else None,
     }
     arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
     write_atomically(path, npz_pieces(arrays))
@@ -304,7 +317,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         SettingError: the path is none.
     """
     path = path_of(path, "a table")
-    arrays = read_npz(path, (*ARRAYS, "pictures", "manifest", "model", "feeding"), mapped="embeddings")
+    arrays = read_npz(path, (*ARRAYS, "pictures", "manifest", "model", "feeding", "seen"), mapped="embeddings")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
@@ -325,6 +338,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
             manifest=None if manifest is None else os.path.normpath(path.parent.resolve() / manifest),
             model=_as_text("model", arrays),
             feeding=None if fed is None else read_feeding(fed),
+            seen_unmasked=_as_text("seen", arrays) == _UNMASKED,
         )
     except (TableError, CheckpointError) as refusal:
         raise TableError(f"{path}: {refusal}") from None
