@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from skyreid.atomic_file import replaced_folder, sweep_leftovers
-from skyreid.config_json import Json
 from skyreid.errors import CheckpointError, SkyreidError
 from skyreid.folder_listing import names_in
+from skyreid.strict_json import Json, read_json
 
 WEIGHTS_FILE = "model.safetensors"
 _FILES = (WEIGHTS_FILE, "config.json", "provenance.json")
@@ -110,7 +110,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _read_object(path: Path) -> dict[str, Json]:
-    content = json.loads(path.read_text())
+    content = read_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} must hold a JSON object; got {content!r:.80}")
     return content

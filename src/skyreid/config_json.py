@@ -8,12 +8,11 @@ import dataclasses
 import types
 import typing
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from skyreid.errors import CheckpointError
+from skyreid.strict_json import Json
 
-# Not recursive: the run-time checker of the tests cannot follow a type that names itself.
-Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 Config = TypeVar("Config")
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.strict_json import parse_json
 
 TestChoice = Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"]
 """The first three take one clip a tracklet; the others take every frame, and embeddings of clips are averaged."""
@@ -91,8 +92,8 @@ def read_feeding(text: str) -> Feeding:
         CheckpointError: it is something else.
     """
     try:
-        told = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        told = parse_json(text)
+    except ValueError as error:
         raise CheckpointError(f"feeding must be JSON: {error}") from error
     return from_json(Feeding, told, where="feeding")
 

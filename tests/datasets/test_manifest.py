@@ -37,7 +37,7 @@ frames = st.builds(
 
 @given(
     contents=st.lists(st.lists(frames, min_size=1, max_size=3), max_size=3),
-    info=st.dictionaries(st.text(), st.none() | st.text() | st.lists(st.integers())),
+    info=st.dictionaries(st.text(), st.none() | st.text() | st.lists(st.integers(-(2**63), 2**63 - 1))),
 )
 def test_what_is_written_is_read_back(tmp_path_factory, contents, info):
     root = tmp_path_factory.mktemp("manifest")
@@ -263,7 +263,6 @@ def test_a_link_within_the_folder_is_allowed(tmp_path):
         ({"attributes": {"scene": None}}, "the attribute 'scene' is a text or a number; got None"),
         ({"frames": [{"path": "b/1.jpg", "index": 1.5}]}, "a frame's index is a whole number; got 1.5"),
         ({"frames": [{"path": "b/1.jpg", "time_s": "1"}]}, "a frame's time_s is a number; got '1'"),
-        ({"frames": [{"path": "b/1.jpg", "time_s": float("nan")}]}, "a frame's time_s is a number; got nan"),
         ({"frames": [{"path": "b/1.jpg", "box": [1, 2, 3]}]}, "a frame's box is four numbers"),
         ({"frames": [{"path": "b/1.jpg", "sha256": "00FF"}]}, "a frame's sha256 is 64 hexadecimal digits; got '00FF'"),
         ({"frames": [{"index": 3}]}, "a frame has a path and may have index, time_s, box and sha256"),

@@ -91,7 +91,7 @@ def test_a_line_is_the_documented_json(tmp_path):
     [
         ('"frame":1', '"frame":2', "frame 1 stands here; got frame 2"),
         ('"frame":1', '"frame":true', "expected a whole number; got True"),
-        ('"time_s":0.04', '"time_s":NaN', "expected a number; got nan"),
+        ('"time_s":0.04', '"time_s":NaN', "numbers must be finite; got NaN"),
         ('"pid":3', '"pid":"3"', "expected a whole number; got '3'"),
         ('"visible":0.87', '"visible":1.2', "visible lies in 0-1; got 1.2"),
         ('"facing":0.8', '"facing":-0.8', "facing lies in 0-1; got -0.8"),

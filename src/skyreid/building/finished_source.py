@@ -17,6 +17,7 @@ from skyreid.building.tracked_boxes import Box
 from skyreid.content_hash import file_sha256, shortened
 from skyreid.errors import SourceError
 from skyreid.folder_listing import names_in
+from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
 CROPS = "crops"
@@ -104,25 +105,30 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
     record = _read_record(out_dir / RECORDS / f"{name}.json")
     if record is None or record["fingerprint"] != wanted:  # another version may have written other fields
         return None
-    tracklets = tuple(
-        FinishedTracklet(
-            tracklet["tracklet_id"],
-            tracklet["person"],
-            tuple(
-                Crop(crop["index"], crop["time_s"], _box(crop["box"]), tuple(map(_box, crop["masked"])), crop["sha256"])
-                for crop in tracklet["crops"]
-            ),
-            None if tracklet["embedding"] is None else tuple(map(float, tracklet["embedding"])),
+    try:
+        tracklets = tuple(
+            FinishedTracklet(
+                tracklet["tracklet_id"],
+                tracklet["person"],
+                tuple(
+                    Crop(c["index"], c["time_s"], _box(c["box"]), tuple(map(_box, c["masked"])), c["sha256"])
+                    for c in tracklet["crops"]
+                ),
+                None if tracklet["embedding"] is None else tuple(map(float, tracklet["embedding"])),
+            )
+            for tracklet in record["tracklets"]
         )
-        for tracklet in record["tracklets"]
-    )
+        report = SourceReport(**record["report"])
+    except (LookupError, TypeError, ValueError) as error:
+        path = out_dir / RECORDS / f"{name}.json"
+        raise SourceError(f"{path} is damaged ({type(error).__name__}: {error}); {_REMOVE}") from error
     for tracklet in tracklets:
         folder = out_dir / CROPS / tracklet.tracklet_id
         if not folder.is_dir() or set(names_in(folder)) != {crop.file_name for crop in tracklet.crops}:
             return None
         if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
             return None
-    return FinishedSource(fingerprint=wanted, report=SourceReport(**record["report"]), tracklets=tracklets)
+    return FinishedSource(fingerprint=wanted, report=report, tracklets=tracklets)
 
 
 def cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[str]:
@@ -164,10 +170,10 @@ def _read_record(path: Path) -> dict[str, Any] | None:
         SourceError: it is damaged.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise SourceError(f"{path} is damaged ({error}); {_REMOVE}") from error
     fingerprint = record.get("fingerprint") if isinstance(record, dict) else None
     if not isinstance(fingerprint, dict) or not all(isinstance(part, str) for part in fingerprint.values()):

@@ -1,7 +1,6 @@
 """What the user brings: a video, the camera that took it, and perhaps who is where in it."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TypedDict
 from skyreid.arguments import kind_of, path_of
 from skyreid.building.tracked_boxes import SCOPES, IdentityScope
 from skyreid.errors import SettingError, SourceError
+from skyreid.strict_json import read_json
 from skyreid.tracklet import Platform
 
 _KEYS = ("platform", "camera", "annotations", "format", "identities", "annotations_of", "start_time")
@@ -135,7 +135,7 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
         SourceError: the file is not of this format, names a video twice, or a path leaves its folder.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise SourceError(f"{path} must be a JSON file of sources; it cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("sources"), list):

@@ -21,6 +21,7 @@ from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.loading import TRAINING_ONLY
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.progress import Progress, silent
+from skyreid.strict_json import read_json
 from skyreid.tracklet import training_labels
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.baseline_training import train_baseline
@@ -136,7 +137,12 @@ def _read_outcome(run_dir: Path, wanted: BaselineConfig | TwoStageConfig) -> Out
     path = run_dir / OUTCOME_FILE
     if not path.exists():
         return None
-    record = json.loads(path.read_text())
+    try:
+        record = read_json(path)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}; remove it, and the run is made again") from error
+    if not isinstance(record, dict) or record.keys() != {"config", "outcome"}:
+        raise CheckpointError(f"{path}: is no outcome of a run; remove it, and the run is made again")
     if record["config"] != to_json(wanted):
         raise CheckpointError(f"{run_dir} holds a run of other settings; name another --out, or remove it")
     return from_json(Outcome, record["outcome"], where=str(path))

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from skyreid.atomic_file import write_atomically
 from skyreid.errors import DatasetError
+from skyreid.strict_json import read_json
 
 _FORMAT = "skyreid identity split"
 _VERSION = 1
@@ -77,7 +78,7 @@ def read_identity_split(path: Path) -> IdentitySplit:
         DatasetError: not such a file, or its pids do not have the hash that it names.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} must be a split file; it cannot be read: {error}") from error
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (_FORMAT, _VERSION):

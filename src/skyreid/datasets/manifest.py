@@ -16,10 +16,11 @@ from math import isfinite
 from pathlib import Path, PureWindowsPath
 
 from skyreid.atomic_file import write_atomically
-from skyreid.content_hash import bytes_sha256
+from skyreid.content_hash import bytes_sha256, open_regular
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
+from skyreid.strict_json import parse_json
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 MANIFEST_FILE = "manifest.jsonl"
@@ -87,7 +88,8 @@ def read_manifest(path: Path) -> Manifest:
             is absolute, not in POSIX form, or leaves the manifest's folder (by `..` or by a link).
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise ManifestError(f"{path} must be a manifest; it cannot be read: {error.strerror}") from error
     first, newline, body = content.partition(b"\n")
@@ -161,7 +163,7 @@ def _line(record: Mapping[str, object]) -> bytes:
 
 def _parse(line: bytes, where: str) -> dict[str, object]:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
     except ValueError as error:
         raise ManifestError(f"{where} must be a JSON object; {error}") from error
     if not isinstance(record, dict):

@@ -1,6 +1,5 @@
 """PRID 2011 (multi-shot): two ground cameras over a street, 200 people seen by both, ten splits."""
 
-import json
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
@@ -9,6 +8,7 @@ from skyreid.datasets.parsing.survey import FindingKind, Survey, require_files
 from skyreid.datasets.parsing.two_camera_folders import add_person, number_at_end
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import DatasetError
+from skyreid.strict_json import read_json
 
 NAME = "prid-2011"
 NUM_SPLITS = 10
@@ -55,7 +55,7 @@ def _split(found: Survey, split: int) -> tuple[list[str], list[str]]:
     """Names of the folders of the people who train and test."""
     path = found.root / SPLIT_FILE
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))
+        splits = read_json(path)
         sides = list(splits[split]["train"]), list(splits[split]["test"])
     except (ValueError, LookupError, TypeError) as error:
         raise DatasetError(

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from skyreid.atomic_file import write_atomically
+from skyreid.content_hash import open_regular
 from skyreid.errors import DatasetError
+from skyreid.strict_json import parse_json, read_json
 
 SceneBox: TypeAlias = tuple[float, float, float, float]
 Vector: TypeAlias = tuple[float, float, float]
@@ -123,7 +125,8 @@ def read_scene_truth(path: Path) -> tuple[SceneFrame, ...]:
         DatasetError: the file is missing, empty, cut, or a line is not what it must be; the message names the line.
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise DatasetError(f"{path} must be the truth of a video; it cannot be read: {error.strerror}") from error
     if not content.endswith(b"\n"):
@@ -144,7 +147,7 @@ def read_people(path: Path) -> People:
         DatasetError: the file is missing or damaged, or a pid stands twice.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = read_json(path)
         seed, listed = _values(record, "seed", "people")
         people = tuple(
             DescribedPerson(pid=_whole(pid), caption=_text(caption), scene=_text(scene))
@@ -168,7 +171,7 @@ def _line(frame: SceneFrame, place: int) -> bytes:
 
 def _frame(line: bytes, place: int, path: Path) -> SceneFrame:
     try:
-        index, time_s, camera, people = _values(json.loads(line), "frame", "time_s", "camera", "people")
+        index, time_s, camera, people = _values(parse_json(line), "frame", "time_s", "camera", "people")
         if _whole(index) != place:
             raise ValueError(f"frame {place} stands here; got frame {index}")
         position, axes, focal_px = _values(camera, "position", "axes", "focal_px")

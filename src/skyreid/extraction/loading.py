@@ -18,12 +18,13 @@ from skyreid.checkpoint import build_to_fit, read_checkpoint
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
 from skyreid.clips.normalization import normalize
-from skyreid.config_json import Json, from_json
+from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, mean_of_clips, needs_platform
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, feeding_differences
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
+from skyreid.strict_json import Json
 from skyreid.tracklet import Platform
 
 logger = logging.getLogger(__name__)

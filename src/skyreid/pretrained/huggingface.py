@@ -6,7 +6,6 @@ Without them OpenAI's are assumed, and that is reported. The state is translated
 OpenAI's.
 """
 
-import json
 from pathlib import Path
 
 import torch
@@ -22,6 +21,7 @@ from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
+from skyreid.strict_json import read_json
 
 HF_TOKEN_EMBEDDING = "text_model.embeddings.token_embedding.weight"
 VISION = "vision_model."
@@ -127,10 +127,10 @@ def _in_openai_names(state: ForeignState) -> tuple[ForeignState, dict[str, str]]
 def _normalization(path: Path) -> Normalization | None:
     """Read the mean and the standard deviation of the pixels from preprocessor_config.json, None without one."""
     try:
-        told = json.loads(path.read_text())
+        told = read_json(path)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
     if not isinstance(told, dict) or not {"image_mean", "image_std"} <= told.keys():
         raise CheckpointError(
@@ -142,10 +142,10 @@ def _normalization(path: Path) -> Normalization | None:
 def _activation(path: Path, openai: ForeignState) -> Activation | None:
     """Read the activation of both towers from config.json, None without one; refuse what our towers cannot be."""
     try:
-        config = json.loads(path.read_text())
+        config = read_json(path)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
     widths = {
         "vision_config": openai.shape("visual.conv1.weight", axes=4)[0],

@@ -10,7 +10,7 @@ import torch
 
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import Json, to_json
+from skyreid.config_json import to_json
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.models.clip_pair import ClipPair
@@ -18,6 +18,7 @@ from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained import FORMATS
 from skyreid.pretrained.importer import Adapters, ImportOptions
+from skyreid.strict_json import Json
 
 
 @dataclass(frozen=True, kw_only=True)

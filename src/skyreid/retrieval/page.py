@@ -61,7 +61,7 @@ def write_page(
 {program}</body>
 </html>
 """
-    write_atomically(path, [page.encode("utf-8")])
+    write_atomically(path, [page.encode("utf-8", "backslashreplace")])
 
 
 def _content_policy(script: str) -> str:

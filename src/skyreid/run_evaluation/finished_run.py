@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skyreid.checkpoint import read_checkpoint, weights_sha256
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.config_json import Json, from_json
+from skyreid.config_json import from_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark, pictures_sha256
@@ -20,6 +20,7 @@ from skyreid.extraction.loading import BASELINE, ClipEmbedder, load
 from skyreid.feeding import Feeding, TestChoice
 from skyreid.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+from skyreid.strict_json import Json
 from skyreid.tracklet import Tracklet
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.two_stage_config import TwoStageConfig

@@ -46,6 +46,7 @@ from skyreid.simulation.sessions.mot_truth import mot_lines
 from skyreid.simulation.sessions.session import CallSheet, call_sheets, plan_session
 from skyreid.simulation.sessions.shooting import shoot
 from skyreid.simulation.sessions.video_file import encode_video
+from skyreid.strict_json import read_json
 from skyreid.tracklet import PLATFORMS, Platform
 from skyreid.worker_pool import finish_all
 
@@ -225,7 +226,7 @@ def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:
             )
         return
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
         version = content.pop("version", 1)
         found = WorldArguments(**content)
     except (ValueError, TypeError, AttributeError) as error:

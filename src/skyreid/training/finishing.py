@@ -8,7 +8,7 @@ from torch import nn
 
 from skyreid.checkpoint import provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.config_json import Json, to_json
+from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.distributed import Workers
@@ -17,6 +17,7 @@ from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.models.encoder import Encoder
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+from skyreid.strict_json import Json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,9 +24,9 @@ from tensorboardX import SummaryWriter
 from torch import Tensor
 
 from skyreid.atomic_file import write_atomically
-from skyreid.config_json import Json
 from skyreid.content_hash import shortened
 from skyreid.errors import CheckpointError
+from skyreid.strict_json import Json
 
 _DATA = "data_sha256"
 

@@ -192,12 +192,9 @@ def test_an_edited_file_is_refused(tmp_path, key):
         ({"per_query.pids": 3}, ": per_query: pids must be a list; got 3"),
         ({IDS: ["a", "b", "a"]}, ": per_query: a tracklet id stands twice"),
         ({IDS: ["a", "b", 3]}, ": per_query: tracklet_ids must hold str or int values"),
-        ({IDS: [1, 2, 10**30]}, ": per_query: tracklet ids must be strings or integers; got object"),
-        ({"per_query.pids": [1, 2, 10**30]}, ": per_query: pids and places must fit into 64 bits"),
         ({"per_query.average_precisions": [1, 0.5, 0.25]}, ": per_query: average_precisions must hold float values"),
         ({"per_query.average_precisions": [1.5, 0.5, 0.25]}, ": per_query: average precisions must lie in 0-1"),
         ({"per_query.first_places": [0, -1, 3]}, ": per_query: places count from 0, of queries with a match only"),
-        ({"scores.mAP.value": 10**400}, ": int too large to convert to float"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
@@ -207,11 +204,17 @@ def test_a_file_that_does_not_add_up_is_refused(tmp_path, changes, message):
         read_result(path)
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_are_none_are_refused(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "rule"),
+    [
+        *((number, f"numbers must be finite; got {number}$") for number in ("NaN", "Infinity", "-Infinity", "1e400")),
+        ("1" * 400, "whole numbers have at most 64 bits; got 1"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(tmp_path, number, rule):
     path = change(tmp_path, {})
     path.write_text(path.read_text().replace("0.75", number))
-    with pytest.raises(ResultError, match=f"cannot be read: numbers must be finite; got {number}$"):
+    with pytest.raises(ResultError, match=f"cannot be read: {rule}"):
         read_result(path)
 
 

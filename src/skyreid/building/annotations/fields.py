@@ -1,12 +1,12 @@
 """Reading a file of annotations and the values in it, with messages that name the place."""
 
-import json
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from stat import S_ISREG
 
 from skyreid.errors import SourceError
+from skyreid.strict_json import parse_json
 
 MAX_BYTES = 2**28
 """Of one file of annotations: what is read becomes several times as much memory."""
@@ -72,8 +72,8 @@ def read_json(path: Path) -> object:
         SourceError: it cannot be read, or is no JSON.
     """
     try:
-        return json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
+        return parse_json(read_bytes(path))
+    except ValueError as error:
         raise SourceError(f"{path}: must be JSON; {error}") from error
 
 

@@ -8,7 +8,6 @@ acknowledged, so it is named, ignored, and removed by the next append. Any other
 
 import fcntl
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from skyreid.atomic_file import flush
 from skyreid.building.linking.events import LinkEvent, event_from_line, event_to_line
 from skyreid.errors import ManifestError, SourceError
+from skyreid.strict_json import parse_json
 
 LINKS_FILE = "links.jsonl"
 _logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def _parse(path: Path, content: bytes) -> LinkLog:
 def _is_piece(last: bytes) -> bool:
     """Whether bytes without a line end are cut: a piece of a JSON object is never JSON, a whole one is."""
     try:
-        json.loads(last)
+        parse_json(last)
     except ValueError:
         return True
     return False

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from skyreid.errors import ManifestError, SourceError
+from skyreid.strict_json import parse_json
 
 Pair: TypeAlias = tuple[str, str]
 """Two tracklet ids, the smaller one first."""
@@ -154,7 +155,7 @@ def event_from_line(line: bytes, where: str) -> LinkEvent:
         ManifestError: the line is no event.
     """
     try:
-        record = json.loads(line)
+        record = parse_json(line)
     except ValueError:  # of JSON and of UTF-8
         raise ManifestError(f"{where}: must be one event as a JSON object; got {line[:80]!r}") from None
     kind = record.get("decision") if isinstance(record, dict) else None

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from skyreid.atomic_file import write_atomically
 from skyreid.building.linking.candidates import Candidate
 from skyreid.building.linking.events import Decision, Pair, make_pair
 from skyreid.errors import SourceError
+from skyreid.strict_json import parse_json
 
 _COLUMNS = ("a", "b", "similarity", "plausibility", "score", "decision")
 _NEEDED = ("a", "b", "decision")
@@ -123,7 +123,7 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, str, str, str]]:
             continue
         where = f"{path}, line {number}"
         try:
-            record = json.loads(line)
+            record = parse_json(line)
         except ValueError as error:
             raise SourceError(f"{where}: not JSON: {error}") from None
         if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in _NEEDED):

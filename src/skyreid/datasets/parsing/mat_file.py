@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 from scipy.io import loadmat, savemat
 
+from skyreid.content_hash import open_regular
 from skyreid.errors import DatasetError
 
 _FREE_TEXT_BYTES = 116
@@ -29,7 +30,8 @@ def read_matrix(path: Path, key: str) -> Int64[np.ndarray, "row column"]:
         DatasetError: the file is not a .mat v5 file, has no such matrix, or holds other than whole numbers.
     """
     try:
-        stored = path.read_bytes()
+        with open_regular(path) as file:
+            stored = file.read()
     except OSError as error:
         raise DatasetError(f"{path} must be a .mat v5 file; it cannot be read: {error.strerror}") from error
     try:

@@ -22,7 +22,6 @@ import json
 import math
 from dataclasses import dataclass
 from os import PathLike
-from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -50,6 +49,7 @@ from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.ranker import Ranker
+from skyreid.strict_json import read_json
 
 FALSE_POSITIVE_RATE = 0.01
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
@@ -322,18 +322,14 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
     """
     path = path_of(path, "a calibration")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        content = read_json(path)
     except FileNotFoundError:
         raise CalibrationError(f"{path}: no such calibration; make one by 'skyreid calibrate'") from None
-    except (OSError, ValueError, RecursionError) as reason:
+    except (OSError, ValueError) as reason:
         raise CalibrationError(f"{path}: a calibration is a JSON file: {reason}") from None
     if not isinstance(content, dict) or content.keys() != {"format", "calibration"} or content["format"] != _FORMAT:
         raise CalibrationError(f"{path}: not a file of the format {_FORMAT!r}; make one by 'skyreid calibrate'")
     try:
         return from_json(Calibration, content["calibration"], where="calibration")
-    except (SkyreidError, OverflowError) as refusal:
+    except SkyreidError as refusal:
         raise CalibrationError(f"{path}: {refusal}") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"numbers must be finite; got {name}")

@@ -1,6 +1,5 @@
 """What `skyreid build` made of each video, as far as it can be compared with the truth."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -9,6 +8,7 @@ from pathlib import Path
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import ManifestError
 from skyreid.evaluation.construction.box_overlap import Box
+from skyreid.strict_json import read_json
 from skyreid.tracklet import Tracklet
 
 MASKING_FILE = "masking.json"
@@ -94,7 +94,7 @@ def _crops(tracklets: list[Tracklet], path: Path) -> dict[int, dict[str, Box]]:
 
 def _read_regions(path: Path) -> dict[str, dict[int, list[Box]]]:
     try:
-        regions = json.loads(path.read_bytes())["regions"]
+        regions = read_json(path)["regions"]
         return {
             tracklet_id: {int(index): [_box(box) for box in boxes] for index, boxes in by_frame.items()}
             for tracklet_id, by_frame in regions.items()

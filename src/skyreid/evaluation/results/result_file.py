@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
-from skyreid.config_json import Json, from_json, to_json
+from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError, ProtocolError, ResultError, SettingError
 from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
 from skyreid.evaluation.results.protocol_card import ProtocolCard
 from skyreid.evaluation.results.slices import SliceScore
 from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, Estimate, IntervalConfig, estimate_means
 from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.strict_json import Json, read_json
 
 FORMAT_NAME = "skyreid result"
 FORMAT_VERSION = 1
@@ -200,8 +201,8 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
     """
     path = path_of(path, "a result")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         raise ResultError(f"{path} must be a result file; it cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
         raise ResultError(f"{path} must be a result file of skyreid, of the format {FORMAT_NAME!r}")
@@ -217,11 +218,7 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
         raise ResultError(f"{path} was edited: its content does not have the sha256 that it names")
     try:
         return _parse(content)
-    except (
-        CheckpointError,
-        ResultError,
-        OverflowError,
-    ) as error:  # the reader of dataclasses knows no other file than checkpoints
+    except (CheckpointError, ResultError) as error:  # the reader of dataclasses knows no other file than checkpoints
         raise ResultError(f"{path}: {error}") from error
 
 
@@ -238,10 +235,6 @@ def _per_query_scores(scores: Scores) -> dict[str, Float64[np.ndarray, " query"]
 
 def _sha256(content: Mapping[str, Json]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"numbers must be finite; got {name}")
 
 
 def _parse(content: Mapping[str, Json]) -> EvaluationResult:
@@ -279,12 +272,9 @@ def _per_query(columns: Json) -> QueryScores:
             )
     if len(lengths := {len(values) for values in columns.values()}) > 1:
         raise ResultError(f"per_query: columns must be of one length; got {sorted(lengths)}")
-    try:
-        return QueryScores(
-            tracklet_ids=np.array(columns["tracklet_ids"]),
-            pids=np.array(columns["pids"], dtype=np.int64),
-            average_precisions=np.array(columns["average_precisions"], dtype=np.float64),
-            first_places=np.array(columns["first_places"], dtype=np.int64),
-        )
-    except OverflowError as error:
-        raise ResultError("per_query: pids and places must fit into 64 bits") from error
+    return QueryScores(
+        tracklet_ids=np.array(columns["tracklet_ids"]),
+        pids=np.array(columns["pids"], dtype=np.int64),
+        average_precisions=np.array(columns["average_precisions"], dtype=np.float64),
+        first_places=np.array(columns["first_places"], dtype=np.int64),
+    )

@@ -1,0 +1,62 @@
+"""JSON of strangers, read so that no text ends in anything but values or one plain ValueError.
+
+Python's own reader follows nesting to the end of its stack, takes the constants NaN and Infinity, which are no JSON,
+and numbers of any size, which no array and no C library can hold later.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from skyreid.content_hash import open_regular
+
+# Not recursive: the run-time checker of the tests cannot follow a type that names itself.
+Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
+_PERHAPS_TOO_LARGE = re.compile(r"[0-9]{19}|[0-9][eE]\+?[0-9]{3}")
+"""Of an integer beyond 64 bits and of a number beyond what a float holds; and of some harmless texts."""
+
+
+def parse_json(content: str | bytes) -> Any:  # as json.loads: what it holds is the reader's to check
+    """Read a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, not UTF-8 (or 16, 32), nested too deeply, or holds a number that is not finite or has
+            more than 64 bits.
+    """
+    if isinstance(content, bytes):
+        content = content.decode(json.detect_encoding(content))
+    numbers = {"parse_int": _int64, "parse_float": _finite} if _PERHAPS_TOO_LARGE.search(content) else {}
+    try:
+        return json.loads(content, parse_constant=_refuse_constant, **numbers)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; neither a pipe nor a device.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: as `parse_json`.
+    """
+    with open_regular(path) as file:
+        return parse_json(file.read())
+
+
+def _int64(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+        raise ValueError(f"whole numbers have at most 64 bits; got {digits[:20]}... of {len(digits)} characters")
+    return int(digits)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"numbers must be finite; got {text[:20]}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"numbers must be finite; got {name}")
