@@ -230,3 +230,15 @@ def test_a_config_of_which_no_model_can_be_built_is_refused_in_one_line():
     """Kind 11-B7: such as a stride of 0."""
     with pytest.raises(CheckpointError, match=r"^run: no model can be built from its config: .*division"):
         build_to_fit(lambda: nn.Linear(1 // 0, 3), {}, origin="run")
+
+
+def test_all_files_of_a_checkpoint_are_as_readable_as_any_other_of_their_owner(tmp_path):
+    """Kind C8: the library behind the weights, and tempfile, keep what they make for its owner."""
+    write_checkpoint(tmp_path / "model", weights={"a": torch.zeros(2)}, config={}, provenance={})
+    (tmp_path / "other").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    usual = (tmp_path / "other").stat().st_mode
+    assert {file.name: file.stat().st_mode for file in (tmp_path / "model").iterdir()} == dict.fromkeys(
+        ("model.safetensors", "config.json", "provenance.json"), usual
+    )
+    assert (tmp_path / "model").stat().st_mode == (tmp_path / "folder").stat().st_mode

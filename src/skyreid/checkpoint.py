@@ -86,6 +86,8 @@ def write_checkpoint(
         (staging / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
         if metrics is not None:
             (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        # The library that writes weights lets their owner alone read them; they are for whoever reads their neighbours.
+        (staging / WEIGHTS_FILE).chmod((staging / "config.json").stat().st_mode & 0o777)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

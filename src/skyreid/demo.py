@@ -70,6 +70,17 @@ class DemoReport:
             ]
         return [*lines, f"checkpoint: {self.checkpoint}", f"report: {self.page}"]
 
+    def to_json(self) -> dict[str, object]:
+        """What a program reads; the scores say in which direction."""
+        return {
+            "notice": NOTICE,
+            "colour": [scores.to_json() for scores in self.colour],
+            "before": [one.before.to_json() for one in self.directions if one.before is not None],
+            "after": [one.after.to_json() for one in self.directions],
+            "checkpoint": str(self.checkpoint),
+            "report": str(self.page),
+        }
+
 
 def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progress: Progress = silent) -> DemoReport:
     """Make the world, train, evaluate both directions before and after, write `out`/report.html.

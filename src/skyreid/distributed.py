@@ -24,6 +24,30 @@ from skyreid.errors import SettingError
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Item = TypeVar("Item")
+_VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+
+
+def choose_device(name: str) -> None:
+    """Let this process, and those that it starts, see no device but one; before anything is loaded onto one.
+
+    Args:
+        name: "cpu", "cuda" for all GPUs, or "cuda:1" for the second of those that are to be seen now.
+
+    Raises:
+        SettingError: there is no such GPU.
+    """
+    kind, _, number = name.partition(":")
+    if kind == "cpu":
+        os.environ[_VISIBLE_GPUS] = ""
+        return
+    if number:
+        if "LOCAL_WORLD_SIZE" in os.environ:
+            raise SettingError(f"--device {name} is for one process; torchrun gives each of its processes a GPU")
+        given = os.environ.get(_VISIBLE_GPUS)
+        seen = [str(place) for place in range(int(number) + 1)] if given is None else given.split(",")
+        os.environ[_VISIBLE_GPUS] = seen[int(number)] if int(number) < len(seen) else ""
+    if not torch.cuda.is_available():
+        raise SettingError(f"--device {name}: PyTorch sees no such GPU here; --device cpu, or none, runs on the CPU")
 
 
 class Workers:

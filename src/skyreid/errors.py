@@ -13,6 +13,7 @@
     │   └── UnsafeFileError      a weights file that would run code or exhaust memory
     ├── VideoError           footage that cannot be decoded within its limits
     ├── SourceError          footage that cannot be turned into tracklets with what was given
+    ├── NothingFoundError    the work was done, and its result is empty
     └── SettingError         settings that cannot work together, or not with this data
 
 All of them are `ValueError`s: the caller gave something that cannot be used. A message names
@@ -70,6 +71,10 @@ class VideoError(SkyreidError):
 
 class SourceError(SkyreidError):
     """Footage that cannot be turned into tracklets with what was given."""
+
+
+class NothingFoundError(SkyreidError):
+    """The work was done as asked, and its result is empty; the command line ends with status 3, not 1."""
 
 
 class SettingError(SkyreidError):

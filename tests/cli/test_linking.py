@@ -104,7 +104,7 @@ def test_the_report_tells_two_annotators_apart(folder, tmp_path, capsys):
         ({"undo": True}, "--annotator NAME must say who decides, for --undo"),
         ({"report": True, "require": 2}, "--annotator NAME must say who decides, for --report"),
         ({"report": True, "annotator": "ann"}, "--annotator means nothing to --report"),
-        ({"out": Path("p.csv"), "json": True}, "--json means nothing to --out"),
+        ({"annotator": "a", "json": True}, "--json means nothing to the questions in the terminal"),
         (
             {"decisions": Path("p.csv"), "annotator": "a", "per_tracklet": 3},
             "--per-tracklet means nothing to --decisions",

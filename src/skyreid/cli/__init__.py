@@ -2,31 +2,43 @@
 
 Every command is a few lines around one call of the library. What it needs is imported inside it, so that
 a wrong option or `--help` answers at once and not after loading PyTorch.
+
+Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2 a command line that is none; 3 done,
+and the result is empty; 70 a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
 """
 
-import logging
+import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from itertools import pairwise
-
-import tyro
 
 from skyreid.cli.ablation import ablate
+from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
 from skyreid.cli.calibrating import calibrate
 from skyreid.cli.comparing import average, compare
 from skyreid.cli.comparison import benchmark
+from skyreid.cli.completion import completion
 from skyreid.cli.data import data_list, data_split, data_stats, data_verify
 from skyreid.cli.exporting import export
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.scoring import evaluate_construction, evaluate_run, evaluate_tables
-from skyreid.cli.terminal import errors, print_error
+from skyreid.cli.terminal import (
+    NOTHING_FOUND,
+    OutputError,
+    abandon_output,
+    flush_output,
+    prepare_streams,
+    print_error,
+    print_lines,
+    print_notice,
+)
 from skyreid.cli.training import demo, show, train
 from skyreid.cli.world import simulate
-from skyreid.errors import SkyreidError
+from skyreid.errors import NothingFoundError, SkyreidError
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "demo": demo,
@@ -54,41 +66,85 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "calibrate": calibrate,
     "ablate": ablate,
     "benchmark": benchmark,
+    "completion": completion,
 }
+KEPT = {
+    "demo": "what is finished in --out is kept",
+    "train": "the epochs that are finished are kept in --run-dir",
+    "build": "the sources that are finished are kept in --out",
+    "link": "every decision is kept",
+    "simulate": "the videos that are finished are kept in --out",
+    "evaluate": "the tables that are finished are kept",
+    "ablate": "the runs that are finished, and the epochs of the others, are kept in --out",
+    "benchmark": "the runs that are finished, and the epochs of the others, are kept in --out",
+}
+"""What an interrupted command leaves to the next one; those that are not here leave nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors that a user can mend end in one line and exit status 1."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    name = next((name for name in COMMANDS if given[: name.count(" ") + 1] == name.split()), None)
-    if name is None:
-        return _usage(given)
-    rest = given[name.count(" ") + 1 :]
+    """Run one command and give its exit status."""
+    given, shared = take_shared_options(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams(quiet=shared.quiet)
     try:
+        status = _run(given, shared)
+        flush_output()
+    except OutputError as error:
+        abandon_output()
+        if isinstance(error.__cause__, BrokenPipeError):
+            return 141
+        print_error(f"the standard output: {getattr(error.__cause__, 'strerror', error.__cause__)}")
+        return 1
+    return status
+
+
+def _run(given: Sequence[str], shared: SharedOptions) -> int:
+    name = next((name for name in COMMANDS if list(given[: name.count(" ") + 1]) == name.split()), None)
+    try:
+        shared.apply()
+        if name is None:
+            return _usage(given)
+        rest = given[name.count(" ") + 1 :]
         if name == "train":
-            train(rest)
-            return 0
-        return tyro.cli(COMMANDS[name], prog=f"skyreid {name}", args=_gather_repeated(rest, "--source")) or 0
+            return train(rest) or 0
+        return parse(COMMANDS[name], f"skyreid {name}", rest)() or 0
+    except SystemExit as stop:  # how a parser ends
+        return stop.code if isinstance(stop.code, int) else 0
+    except NothingFoundError as error:
+        print_error(str(error))
+        return NOTHING_FOUND
     except SkyreidError as error:
         print_error(str(error))
         return 1
+    except OutputError:
+        raise
+    except BrokenPipeError as error:  # while the parser showed its help
+        raise OutputError from error
     except OSError as error:
-        if error.filename is None:
-            raise
-        print_error(f"{error.filename2 or error.filename}: {error.strerror}")
+        file = error.filename2 or error.filename or "a file"
+        print_error(f"{file}: {error.strerror or error}")
+        return 1
+    except MemoryError:
+        print_error("this needs more memory than there is")
         return 1
     except KeyboardInterrupt:
-        errors.print(
-            "interrupted; simulate, build, demo, ablate and benchmark go on where they stopped when run again, "
-            "train with --resume"
-        )
+        print_notice(f"interrupted; {KEPT.get(name or '', 'nothing is kept')}. To go on: {_again(name, given)}")
         return 130
+    except Exception:
+        for line in traceback.format_exc().splitlines():
+            print_notice(line)
+        print_error("this is a fault of skyreid, not of what it was given; the lines above belong into a report")
+        return 70
+
+
+def _again(name: str | None, given: Sequence[str]) -> str:
+    """The command that goes on where this one was stopped."""
+    resumed = ["--resume"] if name == "train" and "--resume" not in given else []
+    return shlex.join(["skyreid", *given, *resumed])
 
 
 def _usage(given: Sequence[str]) -> int:
-    if given == ["--version"]:
-        print(version("skyreid"))
+    if list(given) == ["--version"]:
+        print_lines([version("skyreid")])
         return 0
     words = [word for word in given[:2] if not word.startswith("-")]
     family = {name: command for name, command in COMMANDS.items() if name.split()[:1] == words[:1]}
@@ -96,28 +152,16 @@ def _usage(given: Sequence[str]) -> int:
     if not is_asked:
         close = get_close_matches(" ".join(words), COMMANDS, n=1)
         print_error(f"no command is called {' '.join(words)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-    print("skyreid: find a person seen by a ground camera in drone footage, and the other way round.\n")
     shown = family or COMMANDS
     width = max(map(len, shown))
-    for name, command in shown.items():
-        print(f"  skyreid {name:{width}}  {(command.__doc__ or '').splitlines()[0]}")
-    print("\n  skyreid COMMAND --help says more.")
+    print_lines(
+        [
+            "skyreid: find a person seen by a ground camera in drone footage, and the other way round.",
+            "",
+            *(f"  skyreid {name:{width}}  {(shown[name].__doc__ or '').splitlines()[0]}" for name in shown),
+            "",
+            f"  {SHARED_OPTIONS}",
+            "  skyreid COMMAND --help says more.",
+        ]
+    )
     return 0 if is_asked else 2
-
-
-def _gather_repeated(arguments: Sequence[str], option: str) -> list[str]:
-    """Let `--source A --source B` and `--source=A --source=B` mean `--source A B`."""
-    arguments = [
-        part
-        for argument in arguments
-        for part in (argument.split("=", 1) if argument.startswith(f"{option}=") else [argument])
-    ]
-    values = [argument for before, argument in pairwise(arguments) if before == option]
-    if len(values) < 2:
-        return list(arguments)
-    kept = [
-        argument
-        for position, argument in enumerate(arguments)
-        if argument != option and (position == 0 or arguments[position - 1] != option)
-    ]
-    return [*kept, option, *values]

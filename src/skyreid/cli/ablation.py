@@ -36,4 +36,4 @@ def ablate(
     config = AblationConfig(identities=identities, epochs=epochs, seeds=seeds)
     with Bars() as bars:
         result = run_table(table, config, out, num_workers=workers, progress=bars)
-    show_result(result.lines(), result.to_json(), json=json)
+    show_result(result, json=json)

@@ -42,4 +42,4 @@ def calibrate(
             out=out,
             progress=bars,
         )
-    show_result(calibration.lines(), calibration.to_json(), json=json)
+    show_result(calibration, json=json)

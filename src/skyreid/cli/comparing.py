@@ -19,7 +19,7 @@ def compare(a: File, b: File, *, json: bool = False) -> None:
     from skyreid.evaluation.results.paired_difference import compare as compare_results
 
     difference = compare_results(a, b)
-    show_result(difference.lines(), difference.to_json(), json=json)
+    show_result(difference, json=json)
 
 
 def average(
@@ -40,4 +40,4 @@ def average(
 
     read = [read_result(path) for path in results]
     averaged = mean_over_seeds(read) if over == "seeds" else average_over_splits(read)
-    show_result(averaged.lines(), averaged.to_json(), json=json)
+    show_result(averaged, json=json)

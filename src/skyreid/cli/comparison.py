@@ -60,4 +60,4 @@ def benchmark(
     )
     with Bars() as bars:
         result = compare_methods(config, out, progress=bars)
-    show_result(result.lines(), result.to_json(), json=json)
+    show_result(result, json=json)

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
-from skyreid.cli.terminal import Bars, Name, show_result
+from skyreid.cli.terminal import Bars, Name, Note, show_result
+from skyreid.errors import NothingFoundError
 
 
-def data_list() -> None:
-    """List the benchmarks that can be read."""
+def data_list(*, json: bool = False) -> None:
+    """List the benchmarks that can be read.
+
+    Args:
+        json: print JSON.
+    """
     from skyreid.datasets import BENCHMARKS
 
-    for name, entry in BENCHMARKS.items():
-        print(f"{name:14} {entry.terms}")
+    lines = [f"{name:14} {entry.terms}" for name, entry in BENCHMARKS.items()]
+    show_result(Note(lines, {name: {"terms": entry.terms} for name, entry in BENCHMARKS.items()}), json=json)
 
 
 def data_verify(
@@ -30,24 +35,28 @@ def data_verify(
     name, root = _benchmark(name, root)
     with Bars() as bars:
         verification = verify(name, root, split=split, decode_images=decode_images, progress=bars)
-    show_result(verification.lines(), verification.to_json(), json=json)
+    show_result(verification, json=json)
     return 0 if verification.is_ok else 1
 
 
-def data_split(root: Path, out: Path, *, split: int = 0) -> None:
+def data_split(root: Path, out: Path, *, split: int = 0, json: bool = False) -> None:
     """Write the split of G2A-VReID.v2 that we declare, with the hash to quote beside a score made with it.
 
     Args:
         root: folder of G2A-VReID.v2.
         out: JSON file to write.
         split: number of the split, which is its seed.
+        json: print JSON.
     """
     from skyreid.datasets.g2a_vreid_v2 import declared_split
     from skyreid.datasets.identity_split import write_identity_split
 
     declared = declared_split(root, split)
     sha256 = write_identity_split(out, declared)
-    print(f"{len(declared.train)} people train, {len(declared.test)} are tested: {out}, sha256 {sha256}")
+    train, test = len(declared.train), len(declared.test)
+    said = f"{train} people train, {test} are tested: {out}, sha256 {sha256}"
+    content = {"train_identities": train, "test_identities": test, "file": str(out), "sha256": sha256}
+    show_result(Note([said], content), json=json)
 
 
 def data_stats(
@@ -71,7 +80,9 @@ def data_stats(
         statistics = benchmark_statistics(read_benchmark(name, root, split=split), progress=bars)
     if picture is not None:
         draw_statistics(statistics, picture)
-    show_result(statistics.lines(), statistics.to_json(), json=json)
+    show_result(statistics, json=json)
+    if not statistics.tracklets:
+        raise NothingFoundError(f"{root}: holds no tracklets")
 
 
 def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:

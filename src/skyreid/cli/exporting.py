@@ -3,10 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from skyreid.cli.terminal import Bars, File
+from skyreid.cli.terminal import Bars, File, Note, show_result
 
 
-def export(folder: File, out: Path, *, format: Literal["mot", "cvat", "g2a", "mars"], seed: int | None = None) -> None:
+def export(
+    folder: File,
+    out: Path,
+    *,
+    format: Literal["mot", "cvat", "g2a", "mars"],
+    seed: int | None = None,
+    json: bool = False,
+) -> None:
     """Write a built folder as annotations of its videos, or as a benchmark in its authors' layout.
 
     Args:
@@ -14,6 +21,7 @@ def export(folder: File, out: Path, *, format: Literal["mot", "cvat", "g2a", "ma
         out: folder to write.
         format: mot or cvat, one file of boxes for each video; g2a or mars, crops and split.
         seed: of the split of g2a and mars; 0 when not given.
+        json: print JSON.
     """
     with Bars() as bars:
         if format == "mot" or format == "cvat":
@@ -22,9 +30,10 @@ def export(folder: File, out: Path, *, format: Literal["mot", "cvat", "g2a", "ma
 
             if seed is not None:
                 raise SettingError(f"--seed means nothing to --format {format}, which splits nobody")
-            lines = [f"written: {path}" for path in export_annotations(folder, out, format, progress=bars)]
+            files = [str(path) for path in export_annotations(folder, out, format, progress=bars)]
+            result = Note([f"written: {file}" for file in files], {"format": format, "files": files})
         else:
             from skyreid.building.layout_export import export_layout
 
-            lines = export_layout(folder, out, layout=format, seed=seed or 0, progress=bars).lines()
-    print("\n".join(lines))
+            result = export_layout(folder, out, layout=format, seed=seed or 0, progress=bars)
+    show_result(result, json=json)

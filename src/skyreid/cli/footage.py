@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from skyreid.cli.terminal import Bars, File, show_result
+from skyreid.cli.terminal import NOTHING_FOUND, Bars, File, Note, print_error, show_result
 from skyreid.tracklet import Platform
 
 if TYPE_CHECKING:
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+
+_NOBODY = (
+    "nobody was found, neither annotated nor by motion. Try a detector (--detector FILE.onnx,kind=yolox), which finds "
+    "people who stand still, are small or are filmed by a moving camera; or annotations of your own "
+    "(--source FILE,…,annotations=FILE)"
+)
+_NOBODY_DETECTED = (
+    "nobody was found. See above what was left out and why; try another --detector, a smaller --interval-s, or "
+    "annotations of your own (--source FILE,…,annotations=FILE)"
+)
 
 
 def build(
@@ -30,7 +40,7 @@ def build(
     contact: str = "not stated",
     replace: bool = False,
     json: bool = False,
-) -> None:
+) -> int:
     """Cut raw video into tracklets on disk, with a manifest and a dataset card.
 
     Args:
@@ -80,7 +90,11 @@ def build(
             embedder=None if model is None else _embedder(model),
             progress=bars,
         )
-    show_result(report.lines(), report.to_json(), json=json)
+    show_result(report, json=json)
+    if not any(source.tracklets for source in report.sources):
+        print_error(_NOBODY if detector is None else _NOBODY_DETECTED)
+        return NOTHING_FOUND
+    return 0
 
 
 def _embedder(model: Path) -> "CuttingEmbedder":
@@ -98,6 +112,7 @@ def embed(
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
+    json: bool = False,
 ) -> None:
     """Embed the tracklets of a folder that `skyreid build` made.
 
@@ -108,6 +123,7 @@ def embed(
         camera: only its tracklets; None = all cameras.
         clip_length: frames a clip; None = as the checkpoint says. The table records it.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.
+        json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets
 
@@ -116,7 +132,9 @@ def embed(
             folder, model, out, camera=camera, clip_length=clip_length, sampling=sampling, progress=bars
         )
     assert table.feeding is not None
-    print(f"{len(table)} tracklets embedded into {out}: {table.feeding.in_words()}")
+    fed = table.feeding.in_words()
+    said = f"{len(table)} tracklets embedded into {out}: {fed}"
+    show_result(Note([said], {"tracklets": len(table), "table": str(out), "fed": fed}), json=json)
 
 
 def search(
@@ -128,6 +146,7 @@ def search(
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
     calibration: Path | None = None,
     videos: Path | None = None,
+    json: bool = False,
 ) -> None:
     """Rank the tracklets most like one of them, as a page of pictures.
 
@@ -140,6 +159,7 @@ def search(
         calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
         videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
             manifest are looked through.
+        json: print JSON.
     """
     from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
     from skyreid.evaluation.calibration.calibration import load_calibration
@@ -150,8 +170,8 @@ def search(
     found = search_tracklet(table, query, platform=platform, top_k=k, videos=videos)
     if calibration is None:
         write_search_page(out, found)
-        for tracklet_id, similarity in zip(found.ranking.tracklet_ids, found.ranking.similarities, strict=True):
-            print(f"{similarity:7.4f}  {tracklet_id}")
+        lines = [f"{entry.similarity:7.4f}  {entry.tracklet_id}" for entry in found.ranking]
+        content: dict[str, object] = {"entries": found.ranking.to_dicts(), "num_searched": found.ranking.num_searched}
     else:
         calibrated = calibrate_ranking(
             found.ranking,
@@ -169,5 +189,6 @@ def search(
             answer=calibrated.answer,
             warnings=calibrated.warnings,
         )
-        print("\n".join(calibrated.lines()))
-    print(f"A ranking is not an identification. Pictures: {out}")
+        lines, content = calibrated.lines(), calibrated.to_json()
+    lines.append(f"A ranking is not an identification. Pictures: {out}")
+    show_result(Note(lines, {**content, "page": str(out)}), json=json)

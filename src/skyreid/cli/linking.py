@@ -1,12 +1,13 @@
 """`skyreid link`: people say which tracklets are one person."""
 
 import os
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from skyreid.cli.terminal import Bars, File, print_error, show_result
+from skyreid.cli.terminal import Bars, File, Note, print_error, print_lines, show_result
 from skyreid.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 _RANKING = {"table", "per_tracklet", "clock_tolerance_s", "annotator"}
 _READ_BY = {
-    "out": _RANKING,
-    "decisions": {"annotator"},
-    "undo": {"annotator"},
+    "out": _RANKING | {"json"},
+    "decisions": {"annotator", "json"},
+    "undo": {"annotator", "json"},
     "report": {"json"},
     "ask": _RANKING,
 }
@@ -87,12 +88,14 @@ def link(
     if mode == "ask":
         _ask_all(links, embeddings, config, who)
         return
-    lines = []
+    lines: list[str] = []
+    content: dict[str, object] = {}
     if out is not None:
         with Bars() as bars:
             candidates = links.candidates(embeddings, config, annotator=annotator, progress=bars)
         write_pair_list(out, candidates)
         lines.append(f"{len(candidates)} pairs to decide: {out}")
+        content = {"pairs": len(candidates), "list": str(out)}
     elif decisions is not None:
         filled = read_pair_list(decisions)
         stored = links.decide_all(who, filled.decisions)
@@ -100,15 +103,18 @@ def link(
             f"{stored.added} decisions stored, {stored.changed} of them changed; {stored.repeated} were already so, "
             f"{filled.left_open} lines are without a decision"
         )
+        content = {**asdict(stored), "left_open": filled.left_open}
     elif undo:
         undone = links.undo(who)
         lines.append(f"undone: {' and '.join(undone.tracklets)} were {undone.decision}")
+        content = {"undone": {"tracklets": list(undone.tracklets), "decision": undone.decision}}
     links.update_manifest()
     standing = links.report()
     if report:
-        show_result(standing.lines(), standing.to_json(), json=json)
+        show_result(standing, json=json)
     else:
-        print("\n".join([*lines, *standing.to_mend()]))
+        to_mend = standing.to_mend()
+        show_result(Note([*lines, *to_mend], {**content, "to_mend": to_mend}), json=json)
 
 
 def _mode(given: set[str]) -> str:
@@ -151,7 +157,7 @@ def _ask_all(
             return links.candidates(embeddings, config, annotator=annotator, progress=bars)
 
     candidates = suggest()
-    print(f"{len(candidates)} pairs. {SIMILARITY_NOTICE}")
+    print_lines([f"{len(candidates)} pairs. {SIMILARITY_NOTICE}"])
     place = 0
     try:
         while place < len(candidates):
@@ -160,7 +166,7 @@ def _ask_all(
                 place += 1  # implied by an answer, or decided by somebody else meanwhile
                 continue
             write_pair_page(page, by_id[candidate.ground], by_id[candidate.aerial])
-            print("\n".join(_shown(links, candidate, place, len(candidates), page)))
+            print_lines(_shown(links, candidate, place, len(candidates), page))
             asked = monotonic()
             answer = _answer()
             if answer == "q":
@@ -179,17 +185,18 @@ def _ask_all(
             )
             place += 1
         else:
-            print("no pair is left to ask about")
+            print_lines(["no pair is left to ask about"])
     finally:
         page.unlink(missing_ok=True)
         links.update_manifest()
-    print("\n".join(links.report().lines()))
+    print_lines(links.report().lines())
 
 
 def _shown(links: "LinkFolder", candidate: "Candidate", place: int, total: int, page: Path) -> list[str]:
     facts = (("similarity", candidate.similarity), ("plausibility in time", candidate.plausibility))
     return [
-        f"\n[{place + 1}/{total}] ground  {candidate.ground}  {_when(links.presences[candidate.ground])}",
+        "",
+        f"[{place + 1}/{total}] ground  {candidate.ground}  {_when(links.presences[candidate.ground])}",
         f"{'':{len(str(place + 1)) + len(str(total)) + 3}} aerial  {candidate.aerial}  "
         f"{_when(links.presences[candidate.aerial])}",
         ", ".join(f"{name} {'unknown' if value is None else f'{value:.3f}'}" for name, value in facts),
@@ -220,7 +227,7 @@ def _answer() -> str:
             return "q"
         if answer in ("y", "n", "u", "z", "q"):
             return answer
-        print(f"y, n, u, z or q; got {answer!r}")
+        print_lines([f"y, n, u, z or q; got {answer!r}"])
 
 
 def _undo(links: "LinkFolder", annotator: str) -> None:
@@ -229,4 +236,4 @@ def _undo(links: "LinkFolder", annotator: str) -> None:
     except SourceError as nothing:
         print_error(str(nothing))
     else:
-        print(f"undone: {' and '.join(undone.tracklets)} were {undone.decision}")
+        print_lines([f"undone: {' and '.join(undone.tracklets)} were {undone.decision}"])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from skyreid.cli.recipe import find_recipe
-from skyreid.cli.terminal import Bars, File, Name, show_result
+from skyreid.cli.terminal import Bars, File, Name, Note, show_result
 
 
 def model_info(recipe: Name, *, json: bool = False) -> None:
@@ -28,7 +28,7 @@ def model_info(recipe: Name, *, json: bool = False) -> None:
         report = count_parameters(config, num_identities=identities)
     else:
         report = count_baseline_parameters(config.model_of(identities))
-    show_result(report.lines(), report.to_json(), json=json)
+    show_result(report, json=json)
 
 
 def model_import(
@@ -68,7 +68,7 @@ def model_import(
         activation=activation,
         adapters=adapters,
     )
-    show_result(report.lines(), report.to_json(), json=json)
+    show_result(report, json=json)
 
 
 def model_export(checkpoint: File, out: Path, *, json: bool = False) -> None:
@@ -82,11 +82,17 @@ def model_export(checkpoint: File, out: Path, *, json: bool = False) -> None:
     from skyreid.extraction.exporting import export_checkpoint
 
     report = export_checkpoint(checkpoint, out)
-    show_result(report.lines(), report.to_json(), json=json)
+    show_result(report, json=json)
 
 
 def model_pretrain(
-    out: Path, *, people: int = 6000, epochs: int = 20, seed: int = 0, workers: int = os.cpu_count() or 1
+    out: Path,
+    *,
+    people: int = 6000,
+    epochs: int = 20,
+    seed: int = 0,
+    workers: int = os.cpu_count() or 1,
+    json: bool = False,
 ) -> None:
     """Make the small CLIP that comes with the package again, from photos of simulated people.
 
@@ -96,11 +102,12 @@ def model_pretrain(
         epochs: passes over their photos.
         seed: of the training.
         workers: processes that draw the photos.
+        json: print JSON.
     """
     from skyreid.training.pretraining import PretrainingConfig, pretrain
 
     with Bars() as bars:
         config = PretrainingConfig(people=people, epochs=epochs, seed=seed)
         metrics = pretrain(config, out, num_workers=workers, progress=bars)
-    print("   ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
-    print(f"clip-pair written to {out}")
+    said = ["   ".join(f"{name} {value:.3f}" for name, value in metrics.items()), f"clip-pair written to {out}"]
+    show_result(Note(said, {"metrics": dict(metrics), "checkpoint": str(out)}), json=json)

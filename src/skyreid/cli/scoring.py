@@ -30,7 +30,7 @@ def evaluate_run(
 
     with Bars() as bars:
         evaluation = evaluate(run, out, data_root=data_root, all_frames=all_frames, rerank=rerank, progress=bars)
-    show_result(evaluation.lines(), evaluation.to_json(), json=json)
+    show_result(evaluation, json=json)
 
 
 def evaluate_tables(
@@ -78,7 +78,7 @@ def evaluate_tables(
             model=model,
             progress=bars,
         )
-    show_result(evaluation.lines(), evaluation.to_json(), json=json)
+    show_result(evaluation, json=json)
 
 
 def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> None:
@@ -93,4 +93,4 @@ def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> N
 
     with Bars() as bars:
         scores = measure(folder, truth, progress=bars)
-    show_result(scores.lines(), scores.to_json(), json=json)
+    show_result(scores, json=json)

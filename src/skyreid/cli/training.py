@@ -1,23 +1,24 @@
 """`skyreid demo`, `train`, `show`: from a recipe to a checkpoint."""
 
-import json as json_format
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import tyro
 
+from skyreid.cli.arguments import SHARED_OPTIONS, said_visibly
 from skyreid.cli.recipe import find_recipe
-from skyreid.cli.terminal import Bars, Name
+from skyreid.cli.terminal import Bars, Name, Note, print_lines, show_result
 
 
-def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0) -> None:
+def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0, json: bool = False) -> None:
     """Make a small synthetic ground/drone benchmark, train on it, search it, write a report to look at.
 
     Args:
         out: folder for the benchmark, the run and report.html.
         identities: synthetic people; a third of them train.
         seed: of the world and of the training.
+        json: print JSON.
     """
     import torch
 
@@ -28,46 +29,58 @@ def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0) -> N
 
     with Bars() as bars:
         report = run_demo(out, identities=identities, seed=seed, num_workers=os.cpu_count() or 1, progress=bars)
-    print("\n".join(report.lines()))
+    show_result(report, json=json)
 
 
 def show(recipe: Name) -> None:
-    """Print the complete configuration of a recipe.
+    """Print the complete configuration of a recipe, as JSON.
 
     Args:
         recipe: one of the recipes.
     """
     from skyreid.config_json import to_json
 
-    print(json_format.dumps(to_json(find_recipe(recipe)()), indent=2))
+    show_result(Note([], to_json(find_recipe(recipe)())), json=True)
 
 
-def train(arguments: Sequence[str]) -> None:
-    """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--stage2.epochs 60 …]."""
+def train(arguments: Sequence[str]) -> int:
+    """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--json] [--stage2.epochs 60 …]."""
     from skyreid.recipes import RECIPES
     from skyreid.training.baseline_training import train_baseline
     from skyreid.training.two_stage import train as train_two_stages
     from skyreid.training.two_stage_config import TwoStageConfig
 
     if not arguments or arguments[0].startswith("-"):
-        print("usage: skyreid train RECIPE --data-root DIR --run-dir DIR [--resume] [setting …]\n")
-        print("recipes:\n  " + "\n  ".join(RECIPES))
-        print("\nskyreid train RECIPE --help lists the settings; skyreid show RECIPE prints them.")
-        raise SystemExit(0 if "--help" in arguments or "-h" in arguments else 2)
+        print_lines(
+            [
+                "usage: skyreid train RECIPE --data-root DIR --run-dir DIR [--resume] [--json] [setting …]",
+                "",
+                "recipes:",
+                *(f"  {recipe}" for recipe in RECIPES),
+                "",
+                "skyreid train RECIPE --help lists the settings; skyreid show RECIPE prints them.",
+            ]
+        )
+        return 0 if "--help" in arguments or "-h" in arguments else 2
 
     recipe = find_recipe(arguments[0])()
-    config = tyro.cli(
-        type(recipe),
-        prog=f"skyreid train {arguments[0]}",
-        description="Settings of the recipe. --resume goes on with the run in --run-dir.",
-        args=[argument for argument in arguments[1:] if argument != "--resume"],
-        default=recipe,
-        config=(tyro.conf.AvoidSubcommands,),
+    config = said_visibly(
+        lambda settings: tyro.cli(
+            type(recipe),
+            prog=f"skyreid train {arguments[0]}",
+            description=f"Settings of the recipe. --resume goes on with the run in --run-dir. {SHARED_OPTIONS}",
+            args=settings,
+            default=recipe,
+            config=(tyro.conf.AvoidSubcommands,),
+        ),
+        [argument for argument in arguments[1:] if argument not in ("--resume", "--json")],
     )
     with Bars() as bars:
         if isinstance(config, TwoStageConfig):
             result = train_two_stages(config, resume="--resume" in arguments, progress=bars)
         else:
             result = train_baseline(config, resume="--resume" in arguments, progress=bars)
-    print("\n".join(result.scores.lines()))
-    print(f"checkpoint: {result.checkpoint}")
+    said = [*result.scores.lines(), f"checkpoint: {result.checkpoint}"]
+    content = {"scores": result.scores.to_json(), "checkpoint": str(result.checkpoint)}
+    show_result(Note(said, content), json="--json" in arguments)
+    return 0

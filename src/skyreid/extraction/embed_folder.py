@@ -9,7 +9,7 @@ from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import SettingError
+from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
 from skyreid.feeding import TestChoice
@@ -44,6 +44,7 @@ def embed(
         ManifestError: no manifest, or a damaged one.
         CheckpointError: no checkpoint, or a damaged one.
         MissingFrameError: a frame is missing or unreadable.
+        NothingFoundError: the manifest lists no tracklets; no table is written.
     """
     manifest_path = path_of(folder, "a folder of tracklets") / MANIFEST_FILE
     checkpoint = path_of(checkpoint, "a checkpoint")
@@ -63,6 +64,11 @@ def embed(
 
 
 def _of_camera(manifest: Manifest, camera: str | None) -> tuple[Tracklet, ...]:
+    if not manifest.tracklets:
+        raise NothingFoundError(
+            "the manifest lists no tracklets: nobody was found when it was built; build it anew with --detector or "
+            "with annotations"
+        )
     if camera is None:
         return manifest.tracklets
     cameras = manifest.info.get("cameras", [])

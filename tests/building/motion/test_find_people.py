@@ -66,8 +66,9 @@ def test_a_moving_camera_is_refused(tmp_path):
     with pytest.raises(SourceError) as caught:
         find(film)
     assert str(caught.value) == (
-        f"{film}: without annotations people are found by motion, and this camera seems to move; bring boxes in "
-        "MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
+        f"{film}: without annotations people are found by motion, and this camera seems to move; give a detector, "
+        "which does not mind (--detector FILE.onnx,kind=yolox), or bring boxes in MOTChallenge format "
+        "(annotations=FILE), such as a tracker of your own writes"
     )
 
 

@@ -44,7 +44,8 @@ def motion_boxes(
         progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
     if camera.moves:
         raise SourceError(
-            f"{path}: without annotations people are found by motion, and this camera seems to move; bring boxes in "
-            "MOTChallenge format (annotations=FILE), such as a tracker of your own writes"
+            f"{path}: without annotations people are found by motion, and this camera seems to move; give a detector, "
+            "which does not mind (--detector FILE.onnx,kind=yolox), or bring boxes in MOTChallenge format "
+            "(annotations=FILE), such as a tracker of your own writes"
         )
     return found

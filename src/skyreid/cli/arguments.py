@@ -1,0 +1,114 @@
+"""From words on a command line to a call: what every command takes, and the parser behind one function."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from functools import partial, wraps
+from io import StringIO
+from itertools import pairwise
+from typing import TypeVar
+
+import tyro
+
+from skyreid.cli.terminal import visible
+from skyreid.errors import SettingError
+
+Outcome = TypeVar("Outcome")
+SHARED_OPTIONS = "Every command takes --quiet (no bars, no warnings) and --device auto|cpu|cuda|cuda:N."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """What every command takes, wherever it stands."""
+
+    quiet: bool = False
+    device: str = "auto"
+
+    def apply(self) -> None:
+        """Settle on the device; before anything is loaded onto one.
+
+        Raises:
+            SettingError: no such device.
+        """
+        if self.device == "auto":
+            return
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise SettingError(f"--device must be auto, cpu, cuda or cuda:NUMBER; got {self.device!r}")
+        from skyreid.distributed import choose_device
+
+        choose_device(self.device)
+
+
+def take_shared_options(arguments: Sequence[str]) -> tuple[list[str], SharedOptions]:
+    """Part the options of every command from those of one."""
+    kept: list[str] = []
+    quiet, device = False, "auto"
+    rest = iter(_split(arguments, "--device"))
+    for argument in rest:
+        if argument == "--quiet":
+            quiet = True
+        elif argument == "--device":
+            device = next(rest, "")
+        else:
+            kept.append(argument)
+    return kept, SharedOptions(quiet=quiet, device=device)
+
+
+def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str]) -> Callable[[], Outcome]:
+    """Find out what a command line asks for; nothing is done until the result is called.
+
+    Raises:
+        SystemExit: help was asked for and shown, or the arguments are none and it was said.
+    """
+
+    @wraps(command)
+    def call(*positional: object, **named: object) -> Callable[[], Outcome]:
+        return partial(command, *positional, **named)
+
+    def parsed(words: Sequence[str]) -> Callable[[], Outcome]:
+        description = f"{(command.__doc__ or '').split('Args:')[0].strip()}\n\n{SHARED_OPTIONS}"
+        return tyro.cli(call, prog=program, description=description, args=_gathered(words, "--source"))
+
+    return said_visibly(parsed, arguments)
+
+
+def said_visibly(parsed: Callable[[Sequence[str]], Outcome], arguments: Sequence[str]) -> Outcome:
+    """Parse, and let the parser's complaints show what a terminal would obey.
+
+    Raises:
+        SystemExit: as the parser.
+    """
+    shown = [visible(argument) for argument in arguments]
+    if shown == list(arguments):
+        return parsed(arguments)
+    try:
+        with redirect_stderr(StringIO()):
+            return parsed(arguments)
+    except SystemExit as stop:
+        if stop.code:
+            parsed(shown)  # complains again, of what can be shown
+        raise
+
+
+def _split(arguments: Sequence[str], option: str) -> list[str]:
+    """Let `--option=A` be `--option A`."""
+    return [
+        part
+        for argument in arguments
+        for part in (argument.split("=", 1) if argument.startswith(f"{option}=") else [argument])
+    ]
+
+
+def _gathered(arguments: Sequence[str], option: str) -> list[str]:
+    """Let `--source A --source B` and `--source=A --source=B` mean `--source A B`."""
+    arguments = _split(arguments, option)
+    values = [argument for before, argument in pairwise(arguments) if before == option]
+    if len(values) < 2:
+        return arguments
+    kept = [
+        argument
+        for position, argument in enumerate(arguments)
+        if argument != option and (position == 0 or arguments[position - 1] != option)
+    ]
+    return [*kept, option, *values]
