@@ -1,5 +1,6 @@
 """A folder of tracklets to a table on disk that knows its pictures."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,13 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
 from skyreid.datasets.manifest import write_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import ManifestError, MissingFrameError, TableError
+from skyreid.errors import DatasetError, MissingFrameError, SettingError, TableError
 from skyreid.extraction.embed_folder import embed
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.feeding import OPENAI_CLIP, Feeding
 from skyreid.retrieval.embedding_table import load_table, require_comparable
 from skyreid.tracklet import Frame, Platform, Tracklet
+from tests.datasets.miniature_trees import write_g2a
 from tests.tiny_model import IMAGE_SIZE
 
 FED = Feeding(clip_length=4, sampling="all-frames", image_size=IMAGE_SIZE, needs_platform=True)
@@ -62,9 +64,73 @@ def test_pixels_are_normalised_as_the_checkpoint_says(footage, tracklets, save_c
     assert not np.allclose(imagenet.embeddings, openai.embeddings, rtol=1e-3)
 
 
-def test_a_folder_without_a_manifest_is_refused(save_checkpoint, tmp_path):
-    with pytest.raises(ManifestError, match="must be a manifest; it cannot be read"):
-        embed(tmp_path, save_checkpoint(), tmp_path / "table.npz")
+def write_crops(folder, *names, seed=0):
+    """Pictures of noise, as somebody's detector leaves them."""
+    rng = np.random.default_rng(seed)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (30, 14, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_a_folder_of_crops_is_embedded_one_subfolder_a_tracklet(save_checkpoint, model, tmp_path):
+    """Kind C1: no manifest, names as they come, frames in the order of their numbers."""
+    folder = write_crops(tmp_path / "crops", "12/10.jpg", "12/9.jpg", "7 b/f-1.PNG", "7 b/f-02.png", "7 b/f-3.webp")
+    (folder / ".DS_Store").write_bytes(b"left by a file manager")
+    table = embed(str(folder), str(save_checkpoint(feeding=to_json(FED))), platform="aerial")
+    assert table.tracklet_ids.tolist() == ["7 b", "12"]
+    assert (table.pids.tolist(), table.platforms.tolist(), table.manifest) == ([1, 2], [1, 1], None)
+    frames = tuple(Frame(str(folder / "12" / name)) for name in ("9.jpg", "10.jpg"))
+    tracklet = Tracklet(tracklet_id="12", frames=frames, pid=2, camid=0, platform=Platform.AERIAL)
+    workers = Workers(device="cpu", precision="float32")
+    expected = embed_tracklets(model.encoder, [tracklet], FrameBank(IMAGE_SIZE, capacity_bytes=0), workers, FED)
+    np.testing.assert_allclose(table.embeddings[1], expected.embeddings[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_that_is_told_the_platform_asks_for_it(save_checkpoint, tmp_path):
+    folder = write_crops(tmp_path / "crops", "a/1.png")
+    with pytest.raises(SettingError, match="name it by --platform ground or --platform aerial"):
+        embed(folder, save_checkpoint(feeding=to_json(FED)))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "has no manifest.jsonl ('skyreid build' writes it) and no subfolders of crops, one for each tracklet"),
+        (("bbox_train/0001/0001C1T0001F001.jpg",), "a benchmark is read by its name: --data g2a-vreid"),
+        (("a/1.png", "2.png"), "1 pictures lie beside the subfolders, such as 2.png"),
+        (("a/1.png", "b/c/2.png"), "1 subfolders hold no picture, such as b"),
+    ],
+)
+def test_a_folder_of_another_layout_is_refused_with_what_it_lacks(save_checkpoint, tmp_path, names, message):
+    (tmp_path / "crops").mkdir()
+    with pytest.raises(DatasetError, match=re.escape(message)):
+        embed(write_crops(tmp_path / "crops", *names), save_checkpoint(), tmp_path / "table.npz")
+
+
+def test_a_benchmark_is_embedded_part_by_part(save_checkpoint, tmp_path):
+    """Kind C1: a G2A folder without a manifest of ours."""
+    write_g2a(tmp_path / "g2a")
+    checkpoint = save_checkpoint(feeding=to_json(FED))
+    parts = ("query", "gallery", "test", "train")
+    query, gallery, both, train = (embed(tmp_path / "g2a", checkpoint, data="g2a-vreid", part=part) for part in parts)
+    assert (query.pids.tolist(), gallery.pids.tolist(), train.pids.tolist()) == ([2, 5], [2, 5], [1, 1])
+    assert both.tracklet_ids.tolist() == [*query.tracklet_ids, *gallery.tracklet_ids]
+    assert query.pictures is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"part": "query"}, "split and part are of a benchmark, which --data names; got split=0, part='query'"),
+        ({"data": "mars", "camera": "left"}, "the cameras of a folder stand in the manifest of 'skyreid build'"),
+        ({"data": "mars", "platform": "aerial"}, "tell the platforms themselves; got platform='aerial'"),
+        ({"platform": "drone"}, "a platform is 'ground' or 'aerial'; got 'drone'"),
+    ],
+)
+def test_options_that_would_not_be_read_are_refused(save_checkpoint, tmp_path, settings, message):
+    with pytest.raises(SettingError, match=re.escape(message)):
+        embed(tmp_path, save_checkpoint(), **settings)
 
 
 def test_a_missing_frame_leaves_no_table(save_checkpoint, tmp_path):

@@ -18,7 +18,7 @@ from skyreid.evaluation.results.result_file import read_result
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
-from skyreid.run_evaluation import evaluate_run
+from skyreid.run_evaluation import evaluate_checkpoint
 from skyreid.simulation.miniature import write_miniature
 from skyreid.training.two_stage import train
 
@@ -42,7 +42,7 @@ def run(world, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluation(run):
-    return evaluate_run(run)
+    return evaluate_checkpoint(run)
 
 
 def test_every_direction_sampling_and_ranking_has_its_own_result(evaluation, run):
@@ -109,14 +109,14 @@ def test_the_page_says_that_the_people_are_drawn_and_shows_where_the_model_looke
 def test_a_second_evaluation_embeds_nothing_and_gives_the_same_files(evaluation, run):
     told = []
     before = {path.name: path.read_bytes() for path in (run / "evaluation").iterdir()}
-    evaluate_run(run, progress=lambda task, done, total, note="": told.append(task))
+    evaluate_checkpoint(run, progress=lambda task, done, total, note="": told.append(task))
     assert "embedding" not in told
     assert {path.name: path.read_bytes() for path in (run / "evaluation").iterdir()} == before
 
 
 def test_a_benchmark_that_has_moved_is_found_by_its_new_place(run, world, tmp_path):
     shutil.copytree(world, tmp_path / "moved")
-    moved = evaluate_run(run, tmp_path / "out", data_root=tmp_path / "moved", all_frames=False, rerank=False)
+    moved = evaluate_checkpoint(run, tmp_path / "out", root=tmp_path / "moved", all_frames=False, rerank=False)
     assert [one.result.card.ranker for one in moved.scored] == ["cosine", "cosine"]
 
 
@@ -124,9 +124,9 @@ def test_another_benchmark_is_not_taken_for_that_of_the_training(run, tmp_path):
     """Its people would be scored under the name and the hash of those of the training."""
     write_miniature(tmp_path / "others", identities=70, frames_per_tracklet=6, seed=5)
     with pytest.raises(
-        DatasetError, match=r"others must hold the tracklets that .*run was trained with, of the sha256"
+        DatasetError, match=r"others must hold the pictures and people that .*was trained with, of the data sha256"
     ):
-        evaluate_run(run, tmp_path / "out", data_root=tmp_path / "others")
+        evaluate_checkpoint(run, tmp_path / "out", root=tmp_path / "others")
     assert not (tmp_path / "out").exists()
 
 
@@ -136,7 +136,7 @@ def test_tables_of_other_weights_are_made_again_not_mixed(evaluation, run, tmp_p
     weights = load_file(copy / "checkpoint/model.safetensors")
     save_file({name: 1.1 * tensor for name, tensor in weights.items()}, copy / "checkpoint/model.safetensors")
     (before, *_), (after, *_) = (
-        evaluate_run(folder, tmp_path / folder.parent.name, all_frames=False, rerank=False).directions
+        evaluate_checkpoint(folder, tmp_path / folder.parent.name, all_frames=False, rerank=False).directions
         for folder in (run, copy)
     )
     assert before.query.model == weights_sha256(run / "checkpoint")
@@ -151,12 +151,12 @@ def test_a_repainted_crop_is_named_before_anything_is_scored(run, world, tmp_pat
     crop = sorted((moved / "bbox_test").rglob("*.jpg"))[3]
     Image.new("RGB", (40, 80), "red").save(crop)
     with pytest.raises(ChangedFrameError, match=f"{crop.name} was changed"):
-        evaluate_run(run, tmp_path / "out", data_root=moved)
+        evaluate_checkpoint(run, tmp_path / "out", root=moved)
     (moved / "manifest.jsonl").unlink()
     with pytest.raises(DatasetError, match="must hold the pictures and people"):
-        evaluate_run(run, tmp_path / "out", data_root=moved)
+        evaluate_checkpoint(run, tmp_path / "out", root=moved)
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="must be the folder of a finished run; it holds no checkpoint"):
-        evaluate_run(tmp_path)
+    with pytest.raises(CheckpointError, match="is neither a checkpoint nor the folder of a finished run"):
+        evaluate_checkpoint(tmp_path)

@@ -25,7 +25,7 @@ from skyreid.cli.exporting import export
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
-from skyreid.cli.scoring import evaluate_construction, evaluate_run, evaluate_tables
+from skyreid.cli.scoring import evaluate_checkpoint, evaluate_construction, evaluate_tables
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
     OutputError,
@@ -61,7 +61,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "evaluate construction": evaluate_construction,
     "evaluate tables": evaluate_tables,
     "evaluate average": average,
-    "evaluate": evaluate_run,
+    "evaluate": evaluate_checkpoint,
     "compare": compare,
     "calibrate": calibrate,
     "ablate": ablate,

@@ -109,18 +109,26 @@ def embed(
     model: Path,
     out: Path,
     *,
+    data: str | None = None,
+    split: int = 0,
+    part: Literal["test", "query", "gallery", "train"] = "test",
+    platform: Platform | None = None,
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
     json: bool = False,
 ) -> None:
-    """Embed the tracklets of a folder that `skyreid build` made.
+    """Embed the tracklets of a build, of a benchmark, or of a folder with one subfolder of crops for each tracklet.
 
     Args:
-        folder: with manifest.jsonl.
+        folder: what `skyreid build` made, a benchmark (--data), or a folder of crops.
         model: checkpoint folder.
         out: the table to write, .npz.
-        camera: only its tracklets; None = all cameras.
+        data: name of the benchmark that the folder holds (`skyreid data list`).
+        split: of benchmarks with several.
+        part: of a benchmark; test is query and gallery.
+        platform: of a folder of crops: ground or aerial.
+        camera: of a build, only its tracklets; None = all cameras.
         clip_length: frames a clip; None = as the checkpoint says. The table records it.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.
         json: print JSON.
@@ -129,7 +137,17 @@ def embed(
 
     with Bars() as bars:
         table = embed_tracklets(
-            folder, model, out, camera=camera, clip_length=clip_length, sampling=sampling, progress=bars
+            folder,
+            model,
+            out,
+            data=data,
+            split=split,
+            part=part,
+            platform=platform,
+            camera=camera,
+            clip_length=clip_length,
+            sampling=sampling,
+            progress=bars,
         )
     assert table.feeding is not None
     fed = table.feeding.in_words()

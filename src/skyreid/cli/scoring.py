@@ -1,35 +1,51 @@
-"""`skyreid evaluate`: scores of a run, of anyone's embeddings, and of a build whose truth is known."""
+"""`skyreid evaluate`: scores of a checkpoint, of anyone's embeddings, and of a build whose truth is known."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from skyreid.cli.protocol_name import ProtocolName
 from skyreid.cli.terminal import Bars, File, show_result
 
 
-def evaluate_run(
-    run: File,
+def evaluate_checkpoint(
+    checkpoint: File,
     *,
+    data: str | None = None,
+    root: Annotated[Path | None, tyro.conf.arg(aliases=["--data-root"])] = None,
+    split: int | None = None,
     out: Path | None = None,
-    data_root: Path | None = None,
     all_frames: bool = True,
     rerank: bool = True,
     json: bool = False,
 ) -> None:
-    """Score a training run in both directions and write a report to look at.
+    """Score a checkpoint on a benchmark, in both directions where it has two, and write a report to look at.
 
     Args:
-        run: folder that `skyreid train` wrote.
-        out: folder for report.html, results and tables; RUN/evaluation by default.
-        data_root: folder of the benchmark, where it has moved since training.
+        checkpoint: folder that `skyreid train` or `skyreid model import` wrote.
+        data: name of a benchmark (`skyreid data list`; manifest = a folder that skyreid built); the one of the training
+            by default.
+        root: folder of the benchmark; where it was in the training by default.
+        split: of benchmarks with several; that of the training by default, else 0.
+        out: folder for report.html, results and tables; CHECKPOINT/evaluation, or CHECKPOINT-on-DATA beside it.
         all_frames: score every frame of a tracklet too, beside the sampled clip; --no-all-frames is quicker.
         rerank: add k-reciprocal re-ranking, as a column of its own; --no-rerank is quicker.
         json: print JSON.
     """
-    from skyreid.run_evaluation import evaluate_run as evaluate
+    from skyreid.run_evaluation import evaluate_checkpoint as evaluate
 
     with Bars() as bars:
-        evaluation = evaluate(run, out, data_root=data_root, all_frames=all_frames, rerank=rerank, progress=bars)
+        evaluation = evaluate(
+            checkpoint,
+            out,
+            data=data,
+            root=root,
+            split=split,
+            all_frames=all_frames,
+            rerank=rerank,
+            progress=bars,
+        )
     show_result(evaluation, json=json)
 
 

@@ -1,21 +1,29 @@
-"""A folder of tracklets and a checkpoint to one embedding table on disk."""
+"""A folder of pictures and a checkpoint to one embedding table, in memory and on disk."""
 
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import weights_sha256
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.frame_bank import FrameBank
+from skyreid.datasets import read_benchmark
+from skyreid.datasets.crop_folder import read_crops
+from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import NothingFoundError, SettingError
+from skyreid.errors import DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
-from skyreid.extraction.loading import load
+from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import TestChoice
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-from skyreid.tracklet import Tracklet
+from skyreid.tracklet import Platform, Tracklet
+
+Part: TypeAlias = Literal["test", "query", "gallery", "train"]
+"""Of a benchmark; "test" is query and gallery."""
 
 
 def embed(
@@ -23,44 +31,100 @@ def embed(
     checkpoint: str | PathLike[str],
     out: str | PathLike[str] | None = None,
     *,
+    data: str | None = None,
+    split: int = 0,
+    part: Part = "test",
+    platform: Platform | str | None = None,
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: TestChoice | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
-    """Embed what `folder`/manifest.jsonl lists; the table remembers where the pictures are.
+    """Embed the tracklets of a folder: of a build, of somebody's benchmark, or one subfolder of crops each.
 
     Args:
-        folder: what `skyreid build` made.
+        folder: what `skyreid build` made; with `data`, a benchmark; without a manifest, a folder of crops.
         checkpoint: folder of the model.
-        out: the table to write, .npz; None = it is only returned.
-        camera: only its tracklets; None = those of all cameras.
+        out: the table to write, .npz; None = it is only returned. Of a build, it remembers where the pictures are.
+        data: name of the benchmark that `folder` holds; None = it holds none.
+        split: of benchmarks with several.
+        part: of a benchmark.
+        platform: of a folder of crops, which does not tell; None = "ground", unless the model asks for it.
+        camera: of a build, only its tracklets; None = those of all cameras.
         clip_length: frames a clip; None = as the checkpoint says.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says.
         progress: told after every batch.
 
     Raises:
-        SettingError: the manifest has no such camera, no such sampling, or a path is none.
-        ManifestError: no manifest, or a damaged one.
+        SettingError: no such camera, sampling, part or platform; an option that does not go with such a folder; or the
+            model must be told a platform that nobody named; or a path is none.
+        ManifestError: a damaged manifest.
+        DatasetError: the folder is none of the three, or not what the benchmark's format says.
         CheckpointError: no checkpoint, or a damaged one.
         MissingFrameError: a frame is missing or unreadable.
         NothingFoundError: the manifest lists no tracklets; no table is written.
     """
-    manifest_path = path_of(folder, "a folder of tracklets") / MANIFEST_FILE
-    checkpoint = path_of(checkpoint, "a checkpoint")
+    folder, checkpoint = path_of(folder, "a folder of tracklets"), path_of(checkpoint, "a checkpoint")
     if sampling is not None:
         find_named(sampling, TEST_CLIPS, "sampling")
-    manifest = read_manifest(manifest_path)
+    find_named(part, {name: name for name in get_args(Part)}, "part of a benchmark")
+    filmed_from = None if platform is None else Platform(platform)
+    manifest_path = folder / MANIFEST_FILE
+    is_build = data is None and manifest_path.exists()
+    _refuse_unread(split=split, part=part, platform=filmed_from, camera=camera, data=data, is_build=is_build)
     workers = Workers()
     embedder = load(checkpoint, device=workers.device)
+    if is_build:
+        tracklets = _of_camera(read_manifest(manifest_path), camera)
+    elif data is not None:
+        tracklets = with_hashes(_part(data, folder, split, part), progress=progress)
+    else:
+        tracklets = with_hashes(_crops(folder, filmed_from, embedder), progress=progress)
     feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
     # Each frame is read once, so a bank would only hold memory.
     bank = FrameBank(feeding.image_size, capacity_bytes=0)
-    table = embed_tracklets(embedder.encoder, _of_camera(manifest, camera), bank, workers, feeding, progress=progress)
-    table = replace(table, manifest=str(manifest_path.resolve()), model=weights_sha256(checkpoint))
+    table = embed_tracklets(embedder.encoder, tracklets, bank, workers, feeding, progress=progress)
+    table = replace(
+        table, manifest=str(manifest_path.resolve()) if is_build else None, model=weights_sha256(checkpoint)
+    )
     if out is not None and workers.is_first:
         save_table(out, table)
     return table
+
+
+def _refuse_unread(
+    *, split: int, part: Part, platform: Platform | None, camera: str | None, data: str | None, is_build: bool
+) -> None:
+    """Refuse what was given and would not be read."""
+    if data is None and (split != 0 or part != "test"):
+        raise SettingError(f"split and part are of a benchmark, which --data names; got split={split}, part={part!r}")
+    if camera is not None and not is_build:
+        raise SettingError(f"the cameras of a folder stand in the manifest of 'skyreid build'; got camera={camera!r}")
+    if platform is not None and (is_build or data is not None):
+        raise SettingError(f"a manifest and a benchmark tell the platforms themselves; got platform={platform.value!r}")
+
+
+def _part(data: str, root: Path, split: int, part: Part) -> tuple[Tracklet, ...]:
+    benchmark = read_benchmark(data, root, split=split)
+    parts = {
+        "test": (*benchmark.query, *benchmark.gallery),
+        "query": benchmark.query,
+        "gallery": benchmark.gallery,
+        "train": benchmark.train,
+    }
+    if not parts[part]:
+        raise DatasetError(f"{root}: {data} has no tracklets in its part {part!r}")
+    return parts[part]
+
+
+def _crops(folder: Path, platform: Platform | None, embedder: ClipEmbedder) -> tuple[Tracklet, ...]:
+    tracklets = read_crops(folder, platform=platform or Platform.GROUND)
+    if platform is None and embedder.feeding.needs_platform:
+        raise SettingError(
+            f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
+            "--platform ground or --platform aerial"
+        )
+    return tracklets
 
 
 def _of_camera(manifest: Manifest, camera: str | None) -> tuple[Tracklet, ...]:

@@ -1,5 +1,5 @@
-"""`skyreid evaluate RUN`: a finished training run to scores with intervals and a report to look at."""
+"""`skyreid evaluate CHECKPOINT`: a checkpoint on a benchmark to scores with intervals and a report to look at."""
 
-from skyreid.run_evaluation.evaluation import RunEvaluation, evaluate_run
+from skyreid.run_evaluation.evaluation import CheckpointEvaluation, evaluate_checkpoint
 
-__all__ = ["RunEvaluation", "evaluate_run"]
+__all__ = ["CheckpointEvaluation", "evaluate_checkpoint"]

@@ -1,11 +1,13 @@
-"""Score a finished run: every direction, sampling and ranking, each with its own protocol card."""
+"""Score a checkpoint on a benchmark: every direction, sampling and ranking, each with its own protocol card."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 
+from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.evaluation.results.result_file import write_result
@@ -17,12 +19,12 @@ from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal
 from skyreid.run_evaluation.direction import Direction
-from skyreid.run_evaluation.finished_run import FinishedRun, open_finished_run
 from skyreid.run_evaluation.page import write_page
+from skyreid.run_evaluation.tested_checkpoint import TestedCheckpoint, open_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunEvaluation:
+class CheckpointEvaluation:
     """What an evaluation leaves behind."""
 
     directions: tuple[Direction, ...]
@@ -56,38 +58,49 @@ class RunEvaluation:
         }
 
 
-def evaluate_run(
-    folder: Path,
-    out: Path | None = None,
+def evaluate_checkpoint(
+    folder: str | PathLike[str],
+    out: str | PathLike[str] | None = None,
     *,
-    data_root: Path | None = None,
+    data: str | None = None,
+    root: str | PathLike[str] | None = None,
+    split: int | None = None,
     all_frames: bool = True,
     rerank: bool = True,
     progress: Progress = silent,
-) -> RunEvaluation:
-    """Score a run and write `out`: report.html, one result file a score, scores.md and scores.tex.
+) -> CheckpointEvaluation:
+    """Score a checkpoint and write `out`: report.html, one result file a score, scores.md and scores.tex.
 
     Args:
-        folder: of the run.
-        out: folder; None = `folder`/evaluation.
-        data_root: folder of the benchmark, where it has moved since training.
+        folder: a checkpoint of any origin, or the folder of a finished run.
+        out: folder; None = `folder`/evaluation for the benchmark of the training, else a folder beside `folder`.
+        data: name of the benchmark; None = the one of the training.
+        root: folder of the benchmark; None = where it was in the training.
+        split: of benchmarks with several; None = that of the training, else 0.
         all_frames: embed every frame of a tracklet too.
         rerank: rank by k-reciprocal neighbours too.
         progress: told about each part.
 
     Raises:
-        CheckpointError: no run, one that has not finished, or a damaged one.
-        DatasetError: the benchmark is not there, not what its format says, or not the one of the training.
+        CheckpointError: no checkpoint, a run that has not finished, or a damaged one.
+        SettingError: nobody says on what it is tested.
+        DatasetError: the benchmark is not there or not what its format says, not the one of the training where no
+            other was named, or its test people are among those of the training.
     """
-    run = open_finished_run(folder, data_root=data_root)
-    out = folder / "evaluation" if out is None else out
-    samplings: list[TestChoice] = [run.embedder.feeding.sampling]
+    folder = path_of(folder, "a checkpoint")
+    root = None if root is None else path_of(root, "the folder of a benchmark")
+    tested = open_checkpoint(folder, data=data, root=root, split=split)
+    if out is None:
+        beside = folder.resolve().name + f"-on-{tested.dataset}" + (f"-split-{tested.split}" if tested.split else "")
+        out = folder / "evaluation" if data is None else folder.resolve().with_name(beside)
+    out = path_of(out, "the folder of an evaluation")
+    samplings: list[TestChoice] = [tested.embedder.feeding.sampling]
     if all_frames and "all-frames" not in samplings:
         samplings.append("all-frames")
     directions = tuple(
-        direction for sampling in samplings for direction in _directions(run, sampling, out, rerank, progress)
+        direction for sampling in samplings for direction in _directions(tested, sampling, out, rerank, progress)
     )
-    evaluation = RunEvaluation(directions=directions, folder=out, page=out / "report.html")
+    evaluation = CheckpointEvaluation(directions=directions, folder=out, page=out / "report.html")
     for one in evaluation.scored:
         card = one.result.card
         ranking = re.sub(r"[^0-9a-z.]+", "-", card.ranker).strip("-")
@@ -97,15 +110,15 @@ def evaluate_run(
     write_atomically(out / "scores.tex", [to_latex(results).encode()])
     shown = [direction for direction in directions if direction.sampling == samplings[0]]
     beside = [direction for direction in directions if direction.sampling == "all-frames" != samplings[0]]
-    write_page(evaluation.page, run, shown, all_frames=beside, progress=progress)
+    write_page(evaluation.page, tested, shown, all_frames=beside, progress=progress)
     return evaluation
 
 
 def _directions(
-    run: FinishedRun, sampling: TestChoice, out: Path, rerank: bool, progress: Progress
+    tested: TestedCheckpoint, sampling: TestChoice, out: Path, rerank: bool, progress: Progress
 ) -> Iterator[Direction]:
-    query, gallery = run.tables(sampling, out, progress=progress)
-    protocol = run.benchmark.protocol
+    query, gallery = tested.tables(sampling, out, progress=progress)
+    protocol = tested.benchmark.protocol
     pairs = [(query, gallery, protocol)]
     if protocol == GROUND_TO_AERIAL:
         pairs.append((gallery, query, AERIAL_TO_GROUND))
@@ -115,8 +128,8 @@ def _directions(
             asking,
             searched,
             direction,
-            facts=run.facts(),
-            columns=columns_of(asking, run.tracklets),
+            facts=tested.facts(),
+            columns=columns_of(asking, tested.tracklets),
             progress=progress,
         )
         reranking = KReciprocal()

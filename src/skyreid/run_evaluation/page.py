@@ -1,4 +1,4 @@
-"""The report of a run: what its scores are, where they come from, and pictures of both."""
+"""The report of a checkpoint on a benchmark: what its scores are, where they come from, and pictures of both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.progress import Progress
 from skyreid.retrieval.cosine import COSINE
 from skyreid.run_evaluation.direction import Direction
-from skyreid.run_evaluation.finished_run import FinishedRun
+from skyreid.run_evaluation.tested_checkpoint import TestedCheckpoint
 from skyreid.tracklet import Tracklet
 
 EXAMPLES_OF_A_KIND = 3
@@ -46,7 +46,7 @@ _ATTENTION_STRIPS = 6
 
 def write_page(
     path: Path,
-    run: FinishedRun,
+    tested: TestedCheckpoint,
     directions: Sequence[Direction],
     *,
     all_frames: Sequence[Direction] = (),
@@ -56,12 +56,12 @@ def write_page(
 
     Args:
         path: the .html file.
-        run: that was scored.
+        tested: the checkpoint that was scored, on its benchmark.
         directions: with their scores.
         all_frames: the same directions by every frame; their scores stand beside.
         progress: told about each part.
     """
-    people = {tracklet.tracklet_id: tracklet for tracklet in run.tracklets}
+    people = {tracklet.tracklet_id: tracklet for tracklet in tested.tracklets}
     examples = [example for direction in directions for example in _examples(direction, people)]
     card = directions[0].plain.result.card
     write_report(
@@ -69,13 +69,13 @@ def write_page(
         title=f"{card.model} on {card.dataset}",
         summary=card.in_words().removeprefix(f"{SIMULATED_NOTICE} "),
         directions=[_scored(direction, all_frames) for direction in directions],
-        provenance={name: str(value) for name, value in run.provenance.items()},
+        provenance=tested.origin(),
         examples=examples,
         slices=[bars for direction in directions for bars in _slice_bars(direction)],
         distances=[_distances(direction, progress) for direction in directions],
         embedding_map=_map(directions[0]),
-        attention=_attention(run, examples),
-        failures=[_failures(direction, run, people) for direction in directions],
+        attention=_attention(tested, examples),
+        failures=[_failures(direction, tested, people) for direction in directions],
         notice=SIMULATED_NOTICE if card.simulated else None,
         after_label=f"{card.sampling}, cosine",
         interval_note="95 % bootstrap interval over people",
@@ -149,8 +149,8 @@ def _examples(direction: Direction, people: dict[str, Tracklet]) -> tuple[Ranked
     )
 
 
-def _failures(direction: Direction, run: FinishedRun, people: dict[str, Tracklet]) -> DirectionFailures:
-    columns = columns_of(direction.query, run.tracklets)
+def _failures(direction: Direction, tested: TestedCheckpoint, people: dict[str, Tracklet]) -> DirectionFailures:
+    columns = columns_of(direction.query, tested.tracklets)
     texts = {
         name: [value if isinstance(value, str) else None for value in values]
         for name, values in columns.items()
@@ -167,14 +167,14 @@ def _failures(direction: Direction, run: FinishedRun, people: dict[str, Tracklet
     )
 
 
-def _attention(run: FinishedRun, examples: Sequence[RankedExample]) -> list[AttentionStrip]:
+def _attention(tested: TestedCheckpoint, examples: Sequence[RankedExample]) -> list[AttentionStrip]:
     """Where the model looked in a few of the shown queries; nothing for models without a class token."""
-    encoder = run.embedder.encoder
+    encoder = tested.embedder.encoder
     if not isinstance(encoder, VideoEncoder):
         return []
     bank = FrameBank(encoder.image_size, capacity_bytes=0)
     device = next(encoder.parameters()).device
-    feeding = run.embedder.feeding
+    feeding = tested.embedder.feeding
     strips = []
     for example in examples[:: max(1, len(examples) // _ATTENTION_STRIPS)][:_ATTENTION_STRIPS]:
         length = len(example.query.frames)

@@ -64,6 +64,15 @@ def test_a_checkpoint_chosen_on_the_test_set_is_comparable_with_nothing():
     assert len(differences(CARD, best)) == 2
 
 
+def test_what_was_not_trained_is_comparable_with_what_was_but_not_with_what_nobody_stated():
+    untrained = replace(CARD, checkpoint_rule="not trained")
+    assert differences(untrained, CARD) == differences(CARD, untrained) == []
+    assert differences(untrained, replace(CARD, checkpoint_rule=None)) == [
+        "checkpoint rule: not trained and not stated"
+    ]
+    assert "chosen by its test score" in differences(untrained, replace(CARD, checkpoint_rule="best on test"))[-1]
+
+
 def test_what_nobody_stated_is_listed():
     assert CARD.not_stated() == []
     assert ProtocolCard.of(MARS).not_stated() == [

@@ -36,7 +36,7 @@ class ProtocolCard:
     """Everything that makes two scores comparable; None = not stated, as of tables from elsewhere.
 
     Two scores can be compared when every field is equal but those marked `_MAY_DIFFER` here, and when
-    neither checkpoint was chosen by its score on the test set.
+    neither checkpoint was chosen by its score on the test set. What was not trained can be compared with what was.
     """
 
     dataset: str | None = None
@@ -137,8 +137,11 @@ def differences(a: ProtocolCard, b: ProtocolCard, *, apart_from: frozenset[str] 
         b: the other.
         apart_from: names of further fields that may differ.
     """
+    rules = {a.checkpoint_rule, b.checkpoint_rule}
+    if "not trained" in rules and None not in rules:
+        apart_from |= {"checkpoint_rule"}  # of what was not trained nothing was chosen
     found = unequal_fields(a, b, apart_from=apart_from | {each.name for each in fields(a) if _may_differ(each)})
-    if "best on test" in (a.checkpoint_rule, b.checkpoint_rule):
+    if "best on test" in rules:
         found.append("a checkpoint chosen by its test score is comparable with nothing; score the last epoch")
     return found
 
