@@ -21,7 +21,9 @@ def lay_out(folder):
             for order, person in enumerate(people)
         ]
         (folder / f"{name}.txt").write_text("\n".join(rows))
-    torch.save(micro_release_state(), folder / "ViT-B-16_120.pth")
+    published = micro_release_state()
+    torch.save(published, folder / "ViT-B-16_120.pth")
+    torch.save({name: 1.1 * t if t.is_floating_point() else t for name, t in published.items()}, folder / "mine.pth")
     drawn = np.random.default_rng(0)
     for person, count in (("ada", 5), ("ben", 12)):
         (folder / "crops" / person).mkdir(parents=True)

@@ -9,7 +9,7 @@ import pytest
 import tyro
 
 import skyreid
-from skyreid.cli import COMMANDS
+from skyreid.cli import COMMANDS, main
 from skyreid.datasets.manifest import write_manifest
 from skyreid.recipes import RECIPES
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -19,8 +19,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def blocks_of(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return blocks_of(page.read_text(encoding="utf-8"), language)
 
 
 def commands():
@@ -90,18 +94,49 @@ def desk(tmp_path_factory):
     return folder
 
 
-def run_python(page):
-    """Run the Python of a page, as one program."""
+def run_python(program):
+    """Run blocks of Python as one program; gives its names."""
     names = {}
-    for block in blocks(page, "python"):
-        exec(compile(block, page.name, "exec"), names)  # what we wrote ourselves
+    exec(compile("\n".join(program), "page", "exec"), names)  # what we wrote ourselves
     return names
+
+
+def section(page, heading):
+    """The blocks below a heading, as those of a page are given."""
+    _, _, text = page.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    assert text, f"{page.name} has no section {heading!r}"
+    return text.partition("\n## ")[0]
+
+
+def test_a_first_hour_works_from_the_readme_alone(desk, monkeypatch, capsys):
+    """Import weights, score them on a folder of G2A's layout, compare two results, embed a folder of crops."""
+    folder = desk / "first hour"
+    folder.mkdir()
+    lay_out(folder)
+    monkeypatch.chdir(folder)
+    text = section(ROOT / "README.md", "A researcher's first hour")
+    commands = [line for line in "\n".join(blocks_of(text, "console")).splitlines() if line]
+    assert [command.split()[1] for command in commands] == ["model"] * 2 + ["evaluate"] * 2 + ["compare", "embed"]
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "mAP: " in said and "B - A" in said  # of compare
+    assert "2 tracklets embedded into crops.npz" in said
+    by_command = skyreid.load_table("crops.npz")
+    (folder / "crops.npz").unlink()
+
+    names = run_python(blocks_of(text, "python"))
+    for protocol in ("ground-to-aerial", "aerial-to-ground"):
+        file = f"results/mine/{protocol}.one-clip.cosine.json"
+        assert skyreid.compare(file, names["mine"].result_of(protocol)).mAP.test.difference.value == 0
+    assert names["crops"].embeddings.tolist() == by_command.embeddings.tolist()
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Ranking(1 of 1 tracklets, best 'ben' at ")
 
 
 def test_the_python_page_runs_as_one_program(desk, monkeypatch, capsys):
     """Kind C2: every example takes strings, names, lists of crops."""
     monkeypatch.chdir(desk)
-    names = run_python(ROOT / "docs/python.md")
+    names = run_python(blocks(ROOT / "docs/python.md", "python"))
     assert len(names["embeddings"]) == 2
     assert names["rows"][0]["camera"] == "drone"
     assert names["calibration"].protocol == "ground-to-aerial"
@@ -115,5 +150,5 @@ def test_the_python_of_the_readme_runs(desk, monkeypatch, capsys):
     ]
     write_manifest(desk / "manifest.jsonl", tracklets)
     skyreid.embed(".", "weights/vsla-clip", "footage.npz")
-    run_python(ROOT / "README.md")
+    run_python(blocks_of(section(ROOT / "README.md", "From Python"), "python"))
     assert capsys.readouterr().out.startswith("1 a 0.")

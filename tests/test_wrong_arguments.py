@@ -111,6 +111,18 @@ REFUSALS = {
         "a result is what `evaluate` gives, or the path of a result file; got an object of the type EmbeddingTable"
     ),
     "skyreid.compare(None, None)": "a result is what `evaluate` gives, or the path of a result file; got None",
+    "skyreid.evaluate_checkpoint(3, data='mars', root='data')": (
+        "a checkpoint is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.evaluate_checkpoint('nowhere', data='mars', root=3)": (
+        "the folder of a benchmark is given by its path, a str or a Path; got 3 of the type int"
+    ),
+    "skyreid.embed('crops', None)": "a checkpoint is given by its path, a str or a Path; got None",
+    "skyreid.embed('crops', 'weights', platform='drone')": f"{PLATFORM}'drone'",
+    "skyreid.embed('crops', 'weights', sampling='one_clip')": (
+        "no sampling is called 'one_clip' (did you mean 'one-clip'?); known: one-clip, begin-stride, begin-chunk, "
+        "all-frames, all-consecutive"
+    ),
     "skyreid.read_benchmark(None, 'data')": "a benchmark is given by its name, one of g2a-vreid, g2a-vreid-v2, mars, "
     "ls-vid, ls-vid-48, ilids-vid, prid-2011, mevid, manifest; got None",
     "skyreid.read_benchmark('mars', None)": "the folder of a benchmark is given by its path, a str or a Path; got None",

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
     from skyreid.retrieval.search import RankedEntry, Ranking, search
+    from skyreid.run_evaluation import CheckpointEvaluation, evaluate_checkpoint
 
 __all__ = [
     "PROTOCOLS",
     "Benchmark",
     "BuildReport",
     "Calibration",
+    "CheckpointEvaluation",
     "ClipEmbedder",
     "EmbeddingTable",
     "EvaluationProtocol",
@@ -48,6 +50,7 @@ __all__ = [
     "compare",
     "embed",
     "evaluate",
+    "evaluate_checkpoint",
     "import_weights",
     "load",
     "load_calibration",
@@ -62,6 +65,7 @@ _LOADED_ON_USE = {
     "Benchmark": "skyreid.datasets",
     "BuildReport": "skyreid.building.build_report",
     "Calibration": "skyreid.evaluation.calibration.calibration",
+    "CheckpointEvaluation": "skyreid.run_evaluation.evaluation",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
@@ -75,6 +79,7 @@ _LOADED_ON_USE = {
     "compare": "skyreid.evaluation.results.paired_difference",
     "embed": "skyreid.extraction.embed_folder",
     "evaluate": "skyreid.evaluation.table_evaluation",
+    "evaluate_checkpoint": "skyreid.run_evaluation.evaluation",
     "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",
     "load_calibration": "skyreid.evaluation.calibration.calibration",

@@ -14,7 +14,7 @@ from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import to_json
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import read_manifest, write_manifest
-from skyreid.errors import CheckpointError, DatasetError, SettingError
+from skyreid.errors import CheckpointError, DatasetError, ResultError, SettingError
 from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.feeding import Feeding
@@ -116,6 +116,14 @@ def test_the_scores_lie_beside_the_checkpoint_unless_told_otherwise(pair, tree):
     evaluation = evaluate_checkpoint(pair, data="mars", root=tree("mars"), rerank=False, all_frames=False)
     assert evaluation.folder == pair.with_name("clip-on-mars")
     assert not (pair / "evaluation").exists()
+    (scored,) = evaluation.scored
+    assert evaluation.result_of("mars") is scored.result
+    assert (
+        repr(evaluation)
+        == f"CheckpointEvaluation({str(evaluation.folder)!r}: mars one-clip mAP {scored.scores.mAP:.1%})"
+    )
+    with pytest.raises(ResultError, match=r"^no result is of mars all-frames re-ranked; there are: mars one-clip$"):
+        evaluation.result_of("mars", "all-frames", reranked=True)
 
 
 @pytest.mark.parametrize(

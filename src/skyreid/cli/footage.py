@@ -112,7 +112,7 @@ def embed(
     data: str | None = None,
     split: int = 0,
     part: Literal["test", "query", "gallery", "train"] = "test",
-    platform: Platform | None = None,
+    platform: Literal["ground", "aerial"] | None = None,
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
@@ -127,7 +127,7 @@ def embed(
         data: name of the benchmark that the folder holds (`skyreid data list`).
         split: of benchmarks with several.
         part: of a benchmark; test is query and gallery.
-        platform: of a folder of crops: ground or aerial.
+        platform: of a folder of crops, which does not tell it.
         camera: of a build, only its tracklets; None = all cameras.
         clip_length: frames a clip; None = as the checkpoint says. The table records it.
         sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.

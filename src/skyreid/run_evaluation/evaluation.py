@@ -10,7 +10,8 @@ from pathlib import Path
 from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
-from skyreid.evaluation.results.result_file import write_result
+from skyreid.errors import ResultError
+from skyreid.evaluation.results.result_file import EvaluationResult, write_result
 from skyreid.evaluation.results.result_tables import to_latex, to_markdown
 from skyreid.evaluation.results.scored_tables import ScoredTables, score_tables
 from skyreid.evaluation.results.slices import columns_of
@@ -35,6 +36,31 @@ class CheckpointEvaluation:
     def scored(self) -> list[ScoredTables]:
         """All scores, one for each direction, sampling and ranking."""
         return [one for d in self.directions for one in (d.plain, d.reranked) if one is not None]
+
+    def result_of(self, protocol: str, sampling: str = "one-clip", *, reranked: bool = False) -> EvaluationResult:
+        """Pick one of the results: scores with intervals and their protocol card, as `compare` takes them.
+
+        Args:
+            protocol: name of the direction, such as "ground-to-aerial".
+            sampling: "one-clip", "all-frames" or another word of the checkpoint.
+            reranked: by k-reciprocal neighbours, instead of by cosine.
+
+        Raises:
+            ResultError: there is no such result; the message lists those that there are.
+        """
+        found = {(r.card.protocol, r.card.sampling, r.card.is_reranked): r for r in (one.result for one in self.scored)}
+        if (protocol, sampling, reranked) not in found:
+            known = ", ".join(f"{p} {s}{' re-ranked' if again else ''}" for p, s, again in found)
+            raise ResultError(
+                f"no result is of {protocol} {sampling}{' re-ranked' if reranked else ''}; there are: {known}"
+            )
+        return found[protocol, sampling, reranked]
+
+    def __repr__(self) -> str:
+        scores = "; ".join(
+            f"{one.scores.protocol.name} {one.result.card.sampling} mAP {one.scores.mAP:.1%}" for one in self.scored
+        )
+        return f"CheckpointEvaluation({str(self.folder)!r}: {scores})"
 
     def lines(self) -> list[str]:
         """What a human reads: one line for each score, and where the rest is."""
