@@ -9,13 +9,17 @@ else:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file; False where somebody holds it, or where the file system has no locks."""
+    """Take the lock of an open file; False where somebody holds it.
+
+    Raises:
+        OSError: the file system has no locks.
+    """
     try:
         if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # of POSIX, of Windows
         return False
     return True
 

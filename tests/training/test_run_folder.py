@@ -1,14 +1,18 @@
 """The folder of a run: who may go on with it, what survives a kill, what a log line of a cut epoch is worth."""
 
+import io
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from skyreid.errors import CheckpointError
-from skyreid.training.run_folder import RunLog, TrainingState
+from skyreid.training.run_folder import RunLog, TrainingState, locked_run
 from skyreid.training.run_folder import open_run as open_run_of_data
 
 CONFIG = {"seed": 1, "stage1": {"epochs": 3, "schedule": {"peak": 0.1}}, "pretrained": None}
@@ -156,3 +160,93 @@ def test_a_line_is_on_the_disk_as_soon_as_it_is_written(tmp_path):
     assert kept_steps(tmp_path) == [(1, 1)]
     log.close()
     assert any((tmp_path / "events" / "stage1").iterdir())
+
+
+def test_a_second_training_in_a_folder_is_refused_while_the_first_is_at_work(tmp_path):
+    """Kind B5: two trainings in one folder."""
+    message = f"{tmp_path}: another training is at work in this folder; name another --run-dir"
+    with (
+        locked_run(tmp_path, is_first=True),
+        locked_run(tmp_path, is_first=False),
+        pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"),
+        locked_run(tmp_path, is_first=True),
+    ):
+        pass
+    with locked_run(tmp_path, is_first=True):
+        pass
+
+
+def test_what_a_killed_training_was_just_writing_goes_when_the_next_one_starts(tmp_path):
+    """Kind B5: `.partial` files and `.checkpoint-*` folders stay."""
+    (tmp_path / ".state.pt.0123456789abcdef.partial").touch()
+    (tmp_path / ".checkpoint.0123456789abcdef.partial" / "new").mkdir(parents=True)
+    with locked_run(tmp_path, is_first=True):
+        assert [path.name for path in tmp_path.iterdir()] == ["train.lock"]
+
+
+def test_a_run_that_was_moved_with_its_data_and_weights_is_gone_on_with(tmp_path):
+    """Kind B5: a moved run folder resumes."""
+    there, here = ({**CONFIG, "run_dir": place, "data_root": place, "pretrained": place} for place in ("/a", "/b"))
+    open_run(tmp_path, there, resume=False)
+    open_run(tmp_path, here, resume=True)
+    assert json.loads((tmp_path / "config.json").read_text()) == {**here, "data_sha256": DATA}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff", b"[]", b'{"seed": NaN}'])
+def test_a_damaged_configuration_is_one_line_with_the_remedy(tmp_path, content):
+    """Kind B7: damaged config files."""
+    open_run(tmp_path, CONFIG, resume=False)
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be read: .*; start a new run, in another"):
+        open_run(tmp_path, CONFIG, resume=True)
+
+
+def damaged_states():
+    buffer = io.BytesIO()
+    torch.save(vars(make_state()), buffer)
+    whole = buffer.getvalue()
+    for content in ([1, 2], {"stage": 1}, {**vars(make_state()), "epoch": "two"}, make_state().weights):
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        yield buffer.getvalue()
+    yield from (b"", b"PK", b"\x80\x02.", whole[: len(whole) // 2])
+    yield whole[:200] + b"\xff" * 300 + whole[500:]
+
+
+@pytest.mark.parametrize("content", [*damaged_states()], ids=range(9))
+def test_a_damaged_state_is_one_line_with_the_remedy(tmp_path, content):
+    """Kind B7: damaged state files."""
+    folder = open_run(tmp_path, CONFIG, resume=False)
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"state\.pt cannot be read: .*; start a new run, in another"):
+        folder.load_state()
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "7", '{"stage": 1}', '{"stage": "x", "step": 1}', "[" * 100_000])
+def test_a_damaged_log_is_one_line_with_the_remedy(tmp_path, line):
+    write_lines(tmp_path, (1, 1), tail=line + "\n")
+    with pytest.raises(CheckpointError, match=r"log\.jsonl cannot be read: .* is no step of a training"):
+        RunLog(tmp_path, stage=1, steps_done=1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sizes of files cannot be limited there")
+def test_a_disk_that_fills_while_steps_are_logged_is_told_with_the_log(tmp_path):
+    """Kind B7: a full disk; the library's own writer of events waits for ever."""
+    program = """
+import resource, signal, sys
+from pathlib import Path
+from skyreid.training.run_folder import RunLog
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = RunLog(Path(sys.argv[1]), stage=1, steps_done=0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    for step in range(1, 1000):
+        log.write(step, {"loss": 0.5})
+except OSError as error:
+    print(error.filename)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert done.stdout.strip() == str(tmp_path / "log.jsonl")
+    assert "Traceback" not in done.stderr

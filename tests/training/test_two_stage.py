@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -74,6 +75,20 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(stage, tiny_g2a, tmp_
     for name, tensor in whole.items():
         assert torch.equal(tensor, again[name]), name
     assert (run_dir / "log.jsonl").read_text() == (uninterrupted / "log.jsonl").read_text()
+
+
+def test_resuming_a_finished_run_leaves_it_alone_wherever_it_lies(tiny_g2a, tmp_path, uninterrupted):
+    """Kind B5: `train --resume` on a finished run swaps its checkpoint; a moved run folder resumes."""
+    moved = tmp_path / "moved"
+    shutil.copytree(uninterrupted, moved)
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (moved / "checkpoint").iterdir()}
+    resumed = run(command(tiny_g2a, moved, "--resume"))
+    assert resumed.returncode == 0, resumed.stderr
+    assert "this run had come to its end before; nothing was trained" in resumed.stdout
+    after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (moved / "checkpoint").iterdir()}
+    assert after == before
+    for name in ("query.npz", "gallery.npz", "log.jsonl", "state.pt"):
+        assert (moved / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 def test_a_run_leaves_scores_embeddings_and_a_checkpoint_that_loads(uninterrupted):

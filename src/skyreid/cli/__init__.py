@@ -7,6 +7,7 @@ Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2
 and the result is empty; 70 a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
 """
 
+import errno
 import shlex
 import sys
 import traceback
@@ -80,6 +81,17 @@ KEPT = {
 }
 """What an interrupted command leaves to the next one; those that are not here leave nothing."""
 
+_GO_ON = "and run the same command again, train with --resume"
+_REMEDIES = {
+    errno.ENOSPC: f"free some space, {_GO_ON}",
+    errno.EDQUOT: f"free some space, or ask for more, {_GO_ON}",
+    errno.EFBIG: f"allow larger files (ulimit -f), or write to another file system, {_GO_ON}",
+    errno.EROFS: "name a place that can be written",
+    errno.EMFILE: f"allow more open files (ulimit -n), {_GO_ON}",
+    errno.EIO: "the disk, or what connects it, may be failing",
+}
+"""What helps against errors of the system, where its words do not say so."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status."""
@@ -120,11 +132,15 @@ def _run(given: Sequence[str], shared: SharedOptions) -> int:
     except BrokenPipeError as error:  # while the parser showed its help
         raise OutputError from error
     except OSError as error:
-        file = error.filename2 or error.filename or "a file"
-        print_error(f"{file}: {error.strerror or error}")
+        remedy = _REMEDIES.get(error.errno or 0)
+        file = error.filename2 or error.filename or f"skyreid {name}: a file"
+        print_error(f"{file}: {error.strerror or error}" + (f"; {remedy}" if remedy else ""))
         return 1
     except MemoryError:
         print_error("this needs more memory than there is")
+        return 1
+    except RecursionError:
+        print_error("what this was given is nested too deeply")
         return 1
     except KeyboardInterrupt:
         print_notice(f"interrupted; {KEPT.get(name or '', 'nothing is kept')}. To go on: {_again(name, given)}")

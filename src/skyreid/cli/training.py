@@ -81,6 +81,12 @@ def train(arguments: Sequence[str]) -> int:
         else:
             result = train_baseline(config, resume="--resume" in arguments, progress=bars)
     said = [*result.scores.lines(), f"checkpoint: {result.checkpoint}"]
-    content = {"scores": result.scores.to_json(), "checkpoint": str(result.checkpoint)}
+    if result.was_finished:
+        said.append("this run had come to its end before; nothing was trained, and nothing in its folder has changed")
+    content = {
+        "scores": result.scores.to_json(),
+        "checkpoint": str(result.checkpoint),
+        "was_finished": result.was_finished,
+    }
     show_result(Note(said, content), json="--json" in arguments)
     return 0

@@ -21,11 +21,11 @@ from skyreid.pretrained.clip_tower import load_clip_tower
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.progress import Progress, silent
 from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.finishing import RunFacts, RunResult, finish_run
+from skyreid.training.finishing import RunFacts, RunResult, finish_run, read_finished
 from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import make_optimizer
 from skyreid.training.resuming import Resumable
-from skyreid.training.run_folder import open_run
+from skyreid.training.run_folder import locked_run, open_run
 from skyreid.training.starting_model import read_pair
 from skyreid.training.training_clips import TrainingClips
 
@@ -79,29 +79,32 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
     steps = clips.num_batches(config.sampler, epoch=1)
     model = _starting_model(config, clips.num_identities)
     # The last that can refuse: settings that cannot work leave no folder behind.
-    folder = open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
-    training = Resumable(model, model.state_dict().keys(), folder, workers, progress)
-    model.to(workers.device)
-    if not training.is_done(1, config.epochs):
-        _train(model, training, clips, workers, config, steps_per_epoch=steps)
-    return finish_run(
-        model,
-        model,
-        benchmark,
-        bank,
-        workers,
-        RunFacts(
-            run_dir=config.run_dir,
-            benchmark=config.benchmark,
-            model={"kind": BASELINE, "model": to_json(config.model_of(clips.num_identities))},
-            training=to_json(config),
-            epochs=config.epochs,
-            seed=config.seed,
-            pretrained=config.pretrained,
-        ),
-        config.extraction,
-        progress=progress,
-    )
+    with locked_run(config.run_dir, is_first=True):
+        folder = open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
+        if (finished := read_finished(config.run_dir, benchmark)) is not None:
+            return finished
+        training = Resumable(model, model.state_dict().keys(), folder, workers, progress)
+        model.to(workers.device)
+        if not training.is_done(1, config.epochs):
+            _train(model, training, clips, workers, config, steps_per_epoch=steps)
+        return finish_run(
+            model,
+            model,
+            benchmark,
+            bank,
+            workers,
+            RunFacts(
+                run_dir=config.run_dir,
+                benchmark=config.benchmark,
+                model={"kind": BASELINE, "model": to_json(config.model_of(clips.num_identities))},
+                training=to_json(config),
+                epochs=config.epochs,
+                seed=config.seed,
+                pretrained=config.pretrained,
+            ),
+            config.extraction,
+            progress=progress,
+        )
 
 
 def _starting_model(config: BaselineConfig, num_identities: int) -> Baseline:

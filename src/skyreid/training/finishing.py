@@ -6,7 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from skyreid.checkpoint import provenance_of_this_run, weights_sha256, write_checkpoint
+from skyreid.atomic_file import sweep_leftovers
+from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
@@ -16,7 +17,7 @@ from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.models.encoder import Encoder
 from skyreid.progress import Progress, silent
-from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.strict_json import Json
 
 
@@ -43,6 +44,25 @@ class RunResult:
     query: EmbeddingTable
     gallery: EmbeddingTable
     checkpoint: Path
+    was_finished: bool = False
+    """Whether an earlier process had come to this end, so that nothing was trained or written."""
+
+
+def read_finished(run_dir: Path, benchmark: Benchmark) -> RunResult | None:
+    """Read what an earlier process left in a run's folder; None where it did not come to the end.
+
+    Raises:
+        TableError: a table is damaged.
+    """
+    folder, paths = run_dir / "checkpoint", (run_dir / "query.npz", run_dir / "gallery.npz")
+    sweep_leftovers(run_dir)  # a checkpoint may be left that was just to be named
+    if not (folder / WEIGHTS_FILE).exists() or not all(path.exists() for path in paths):
+        return None
+    query, gallery = (load_table(path) for path in paths)
+    if {query.model, gallery.model} != {weights_sha256(folder)}:
+        return None  # the checkpoint is written before its tables
+    scores = evaluate(query, gallery, benchmark.protocol)
+    return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder, was_finished=True)
 
 
 def finish_run(

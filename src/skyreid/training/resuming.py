@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from skyreid.checkpoint import load_strictly
 from skyreid.distributed import Workers
+from skyreid.errors import CheckpointError
 from skyreid.progress import Progress
 from skyreid.training.epochs import Epochs
 from skyreid.training.run_folder import RunFolder, TrainingState, check_same_start
@@ -52,8 +53,13 @@ class Resumable:
         """Take up a stage where the state left it."""
         state = self._state if self._state is not None and self._state.stage == stage else None
         if state is not None:
-            optimizer.load_state_dict(state.optimizer)
-            self._workers.restore_gradient_scaler(state.gradient_scaler)
+            try:
+                optimizer.load_state_dict(state.optimizer)
+                self._workers.restore_gradient_scaler(state.gradient_scaler)
+            except (LookupError, TypeError, ValueError, RuntimeError) as error:
+                raise CheckpointError(
+                    f"{self._folder.path / 'state.pt'}: its optimizer is of another training: {error}; start a new run"
+                ) from error
 
         def keep(epoch: int, step: int) -> None:
             if self._workers.is_first:

@@ -5,6 +5,7 @@
     stage1_features.pt  features of the bare tower, computed once
     log.jsonl           one line per step
     events/             the same for TensorBoard
+    train.lock          held by the process that trains here
     checkpoint/         the result
     query.npz, gallery.npz
 
@@ -14,21 +15,29 @@ simply run again and gives the same numbers.
 
 import io
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue] (made at run time)
+from tensorboardX.summary import scalar
 from torch import Tensor
 
-from skyreid.atomic_file import write_atomically
+from skyreid.atomic_file import naming, sweep_leftovers, write_atomically
 from skyreid.content_hash import shortened
 from skyreid.errors import CheckpointError
-from skyreid.strict_json import Json
+from skyreid.file_lock import try_lock
+from skyreid.strict_json import Json, parse_json, read_json
 
 _DATA = "data_sha256"
+_PLACES = frozenset(("run_dir", "data_root", "pretrained"))
+"""Settings that say where something lies, not what it is: that is told by the hashes of data and weights."""
+_LOCK = "train.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,18 @@ class TrainingState:
     """Of all weights before the first step: resuming from other ones would not be the same run."""
 
 
+_KINDS = {
+    "stage": int,
+    "epoch": int,
+    "step": int,
+    "weights": dict,
+    "optimizer": dict,
+    "gradient_scaler": dict,
+    "initial_sha256": str,
+}
+"""Of the fields of a `TrainingState`."""
+
+
 class RunFolder:
     """Owns the files of a run; made by `open_run`."""
 
@@ -61,7 +82,12 @@ class RunFolder:
     def load_state(self) -> TrainingState | None:
         """Return the state of the last finished epoch, None before the first."""
         path = self.path / "state.pt"
-        return TrainingState(**_unpacked(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        kept = _unpacked(path)
+        if kept.keys() != _KINDS.keys() or not all(isinstance(kept[name], kind) for name, kind in _KINDS.items()):
+            raise _damaged(path, "it does not hold the state of a training")
+        return TrainingState(**kept)
 
     def drop_state(self) -> None:
         """Forget the state of a run that is done: three quarters of its size, and of no more use."""
@@ -82,7 +108,9 @@ class RunFolder:
         if not path.exists():
             return None
         kept = _unpacked(path)
-        check_same_start(self.path, kept.get("initial_sha256", "not known"), initial_sha256)
+        check_same_start(self.path, str(kept.get("initial_sha256", "not known")), initial_sha256)
+        if not all(isinstance(kept.get(name), Tensor) for name in ("features", "labels")):
+            raise _damaged(path, "it holds no features")
         return kept["features"], kept["labels"]
 
 
@@ -104,6 +132,28 @@ def check_same_start(path: Path, kept: str, given: str) -> None:
         )
 
 
+@contextmanager
+def locked_run(path: Path, *, is_first: bool) -> Iterator[None]:
+    """Keep other trainings out of a folder, which is made; what a killed one was just writing in it goes.
+
+    Args:
+        path: the folder.
+        is_first: whether this is the process that writes; the others hold nothing.
+
+    Raises:
+        CheckpointError: another training is at work there.
+    """
+    if not is_first:
+        yield
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / _LOCK).open("a") as lock:
+        if not try_lock(lock.fileno()):
+            raise CheckpointError(f"{path}: another training is at work in this folder; name another --run-dir")
+        sweep_leftovers(path)
+        yield
+
+
 def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> RunFolder:
     """Start a run folder, or go on with one.
 
@@ -114,16 +164,21 @@ def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> Run
         resume: whether there may be a run already.
 
     Raises:
-        CheckpointError: it exists and `resume` is False; its configuration is another one; or the pictures, or who
-            is on them, have changed since.
+        CheckpointError: it exists and `resume` is False; its configuration is another one, but for places, or
+            damaged; or the pictures, or who is on them, have changed since.
     """
     assert isinstance(config, dict)
     config_path = path / "config.json"
-    config = {**config, _DATA: data_sha256}
+    config, kept = {**config, _DATA: data_sha256}, None
     if config_path.exists():
         if not resume:
             raise CheckpointError(f"{path} holds a run already: go on with it by --resume, or name another --run-dir")
-        kept = json.loads(config_path.read_text())
+        try:
+            kept = read_json(config_path)
+        except ValueError as error:
+            raise _damaged(config_path, str(error)) from error
+        if not isinstance(kept, dict):
+            raise _damaged(config_path, "it holds no configuration")
         begun_with = kept.pop(_DATA, None)
         if begun_with is None:
             raise CheckpointError(
@@ -131,13 +186,13 @@ def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> Run
             )
         if begun_with != data_sha256:
             raise CheckpointError(
-                f"{path} was started with other pictures: the data sha256 was {shortened(begun_with)}, now it is "
+                f"{path} was started with other pictures: the data sha256 was {shortened(str(begun_with))}, now it is "
                 f"{shortened(data_sha256)}; put the data of then back, or start a new run"
             )
         kept[_DATA] = data_sha256
         if differences := _differences(kept, config):
             raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
-    else:
+    if kept != config:  # begun, or moved
         write_atomically(config_path, [(json.dumps(config, indent=2) + "\n").encode()])
     return RunFolder(path)
 
@@ -153,34 +208,53 @@ class RunLog:
 
     def __init__(self, path: Path, *, stage: int, steps_done: int) -> None:
         self._stage = stage
-        self._drop_unfinished(path / "log.jsonl", steps_done)
-        self._lines = (path / "log.jsonl").open("a")
-        self._events = SummaryWriter(str(path / "events" / f"stage{stage}"), purge_step=steps_done + 1)
+        self._path = path / "log.jsonl"
+        self._events_dir = path / "events" / f"stage{stage}"
+        self._drop_unfinished(steps_done)
+        self._events_dir.mkdir(parents=True, exist_ok=True)
+        self._lines = self._path.open("a")
+        # Not by the library's SummaryWriter: its thread dies of a full disk, and the run then waits for it.
+        with naming(self._events_dir):
+            self._events = EventsWriter(str(self._events_dir / "events"))
+            # What a killed process logged of an epoch that was cut short is hidden.
+            started = SessionLog(status=SessionLog.START)
+            self._events.write_event(Event(step=steps_done + 1, wall_time=time.time(), session_log=started))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Log one step."""
-        self._lines.write(json.dumps({"stage": self._stage, "step": step, **values}) + "\n")
-        self._lines.flush()
-        for name, value in values.items():
-            self._events.add_scalar(f"stage{self._stage}/{name}", value, step)
+        with naming(self._path):
+            self._lines.write(json.dumps({"stage": self._stage, "step": step, **values}) + "\n")
+            self._lines.flush()
+        with naming(self._events_dir):
+            for name, value in values.items():
+                summary = scalar(f"stage{self._stage}/{name}", value)
+                self._events.write_event(Event(step=step, wall_time=time.time(), summary=summary))
 
     def close(self) -> None:
         """Flush both."""
-        self._lines.close()
-        self._events.close()
+        with naming(self._path):
+            self._lines.close()
+        with naming(self._events_dir):
+            self._events.close()
 
-    def _drop_unfinished(self, path: Path, steps_done: int) -> None:
-        if not path.exists():
+    def _drop_unfinished(self, steps_done: int) -> None:
+        if not self._path.exists():
             return
+        kept = []
         # A kill can cut the last line short; whole lines end with a newline.
-        lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        entries = [(json.loads(line), line) for line in lines]
-        kept = [
-            line
-            for entry, line in entries
-            if entry["stage"] < self._stage or (entry["stage"] == self._stage and entry["step"] <= steps_done)
-        ]
-        write_atomically(path, [line.encode() for line in kept])
+        for line in self._path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                stage, step = self._place(line)
+                if stage < self._stage or (stage == self._stage and step <= steps_done):
+                    kept.append(line)
+        write_atomically(self._path, kept)
+
+    def _place(self, line: bytes) -> tuple[int, int]:
+        try:
+            entry = parse_json(line)
+            return int(entry["stage"]), int(entry["step"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise _damaged(self._path, f"{line[:80]!r} is no step of a training") from error
 
 
 def _packed(content: Mapping[str, Any]) -> bytes:
@@ -190,7 +264,19 @@ def _packed(content: Mapping[str, Any]) -> bytes:
 
 
 def _unpacked(path: Path) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # PyTorch raises whatever its decoders meet in a damaged file
+        raise _damaged(path, str(error).partition("\n")[0] or type(error).__name__) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it is something else")
+    return content
+
+
+def _damaged(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be read: {reason}; start a new run, in another --run-dir")
 
 
 def _differences(kept: Json, given: Json, where: str = "") -> list[str]:
@@ -199,6 +285,7 @@ def _differences(kept: Json, given: Json, where: str = "") -> list[str]:
         return [
             difference
             for key in {**kept, **given}
+            if not (key in _PLACES and isinstance(kept.get(key), str) and isinstance(given.get(key), str))
             for difference in _differences(
                 kept.get(key, "absent"), given.get(key, "absent"), f"{where}.{key}".lstrip(".")
             )

@@ -16,9 +16,9 @@ from skyreid.distributed import Workers
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import training_labels
-from skyreid.training.finishing import RunFacts, RunResult, embed_test_set, finish_run
+from skyreid.training.finishing import RunFacts, RunResult, embed_test_set, finish_run, read_finished
 from skyreid.training.run import Run
-from skyreid.training.run_folder import open_run
+from skyreid.training.run_folder import locked_run, open_run
 from skyreid.training.starting_model import build_model
 from skyreid.training.training_clips import TrainingClips
 from skyreid.training.two_stage_config import TwoStageConfig
@@ -37,42 +37,48 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
             read_benchmark(config.benchmark, config.data_root, split=config.split), progress=progress
         )
     )
-    folder = workers.first_then_others(
-        lambda: open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
-    )
-    bank = _frame_bank(config)
-    clips = TrainingClips(
-        benchmark.train,
-        bank,
-        workers,
-        clip_length=config.clip_length,
-        augmentation=config.augmentation,
-        seed=config.seed,
-        threads=config.extraction.threads,
-    )
-    run = Run(config, clips, workers, folder, progress)
-    if config.stage2.loss.needs_text and not run.training.is_done(1, config.stage1.epochs):
-        run.stage1(config.stage1)
-    if not run.training.is_done(2, config.stage2.epochs):
-        run.stage2(config.stage2)
-    return finish_run(
-        run.model.encoder,
-        run.model,
-        benchmark,
-        bank,
-        workers,
-        RunFacts(
-            run_dir=config.run_dir,
-            benchmark=config.benchmark,
-            model={"kind": "vsla-clip", "model": to_json(config.model), "num_identities": run.model.num_identities},
-            training=to_json(config),
-            epochs=config.stage2.epochs,
+    with locked_run(config.run_dir, is_first=workers.is_first):
+        folder = workers.first_then_others(
+            lambda: open_run(
+                config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume
+            )
+        )
+        finished = workers.first_then_others(lambda: read_finished(config.run_dir, benchmark))
+        if finished is not None:
+            return finished
+        bank = _frame_bank(config)
+        clips = TrainingClips(
+            benchmark.train,
+            bank,
+            workers,
+            clip_length=config.clip_length,
+            augmentation=config.augmentation,
             seed=config.seed,
-            pretrained=config.pretrained,
-        ),
-        config.extraction,
-        progress=progress,
-    )
+            threads=config.extraction.threads,
+        )
+        run = Run(config, clips, workers, folder, progress)
+        if config.stage2.loss.needs_text and not run.training.is_done(1, config.stage1.epochs):
+            run.stage1(config.stage1)
+        if not run.training.is_done(2, config.stage2.epochs):
+            run.stage2(config.stage2)
+        return finish_run(
+            run.model.encoder,
+            run.model,
+            benchmark,
+            bank,
+            workers,
+            RunFacts(
+                run_dir=config.run_dir,
+                benchmark=config.benchmark,
+                model={"kind": "vsla-clip", "model": to_json(config.model), "num_identities": run.model.num_identities},
+                training=to_json(config),
+                epochs=config.stage2.epochs,
+                seed=config.seed,
+                pretrained=config.pretrained,
+            ),
+            config.extraction,
+            progress=progress,
+        )
 
 
 def embed_untrained(
