@@ -1,6 +1,5 @@
 """The folder of a build: who may write in it, and what in it belongs to no finished source."""
 
-import fcntl
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.sources import Source
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
+from skyreid.file_lock import try_lock
 from skyreid.folder_listing import is_left_by_system, names_in
 
 MASKING_FILE = "masking.json"
@@ -45,10 +45,8 @@ def locked(out_dir: Path) -> Iterator[None]:
                 "only. Put the folder itself where the room is"
             )
     with (out_dir / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SourceError(f"{out_dir}: another build is at work in this folder") from None
+        if not try_lock(lock.fileno()):
+            raise SourceError(f"{out_dir}: another build is at work in this folder")
         (out_dir / RECORDS).mkdir(exist_ok=True)
         yield
 

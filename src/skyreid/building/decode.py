@@ -8,26 +8,30 @@ leaves nothing behind when either side is killed. What it says is checked like t
 """
 
 import json
-import os
-import selectors
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from io import RawIOBase
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.errors import VideoError
+from skyreid.process_limits import OUT_OF_MEMORY, OUT_OF_TIME
 
 PIPE_BYTES = 2**20
 """A frame is megabytes; the usual pipe of 64 KiB would switch processes a hundred times for each."""
 MAX_MESSAGE_BYTES = 2**16
+_OUT_OF_TIME_SIGNALS = {getattr(signal, name, None) for name in ("SIGXCPU", "SIGKILL")} - {None}
+"""None of them on Windows."""
 USUAL_FRAME_RATE = 25.0
 """For files that do not tell theirs; nothing but the size of steps and holes depends on it."""
 
@@ -191,13 +195,13 @@ def _parts(
         pipesize=PIPE_BYTES,
     )
     assert process.stdout is not None
-    pipe = process.stdout.fileno()
+    pipe = _Pipe(process, limits.idle_s)
     try:
         while True:
-            size = int.from_bytes(_read(pipe, 4, limits.idle_s), "big")
+            size = int.from_bytes(pipe.read(4), "big")
             if size > MAX_MESSAGE_BYTES:
                 raise LookupError(f"a message of {size} bytes")
-            message = json.loads(_read(pipe, size, limits.idle_s))
+            message = json.loads(pipe.read(size))
             match message["kind"]:
                 case "facts":
                     yield _facts(message)
@@ -222,24 +226,54 @@ def _parts(
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise VideoError(f"{path}: the decoding process talks nonsense: {error!r}") from error
     finally:
+        pipe.close()
         process.kill()
         process.wait()
         process.stdout.close()
 
 
-def _read(pipe: int, size: int, idle_s: float) -> bytearray:
-    buffer = bytearray(size)
-    filled = 0
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while filled < size:
-            if not selector.select(idle_s):
-                raise TimeoutError
-            received = os.readv(pipe, [memoryview(buffer)[filled:]])
-            if received == 0:
-                raise EOFError
-            filled += received
-    return buffer
+class _Pipe:
+    """What a child writes; one that is silent for too long is ended, whatever it is at.
+
+    A thread looks on, since not every system can wait for a pipe and a clock at once.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], idle_s: float) -> None:
+        self._process, self._idle_s = process, idle_s
+        self._waiting_since: float | None = None
+        self._was_ended = False
+        self._is_closed = threading.Event()
+        threading.Thread(target=self._look_on, daemon=True).start()
+
+    def read(self, size: int) -> bytearray:
+        """Read so many bytes.
+
+        Raises:
+            EOFError: the child left.
+            TimeoutError: it was silent, and was ended.
+        """
+        assert isinstance(self._process.stdout, RawIOBase)
+        buffer = bytearray(size)
+        rest = memoryview(buffer)
+        while rest:
+            self._waiting_since = monotonic()
+            received = self._process.stdout.readinto(rest)
+            self._waiting_since = None
+            if not received:
+                raise TimeoutError if self._was_ended else EOFError
+            rest = rest[received:]
+        return buffer
+
+    def close(self) -> None:
+        self._is_closed.set()
+
+    def _look_on(self) -> None:
+        while not self._is_closed.wait(min(self._idle_s / 4, 1.0)):
+            since = self._waiting_since
+            if since is not None and monotonic() - since > self._idle_s:
+                self._was_ended = True
+                self._process.kill()
+                return
 
 
 def _facts(message: dict[str, Any]) -> VideoFacts:
@@ -266,11 +300,11 @@ def _end(message: dict[str, Any]) -> FilmEnd:
     )
 
 
-def _frame(message: dict[str, Any], pipe: int, limits: DecodeLimits) -> VideoFrame:
+def _frame(message: dict[str, Any], pipe: _Pipe, limits: DecodeLimits) -> VideoFrame:
     width, height = int(message["width"]), int(message["height"])
     if min(width, height) < 1 or width * height > limits.max_pixels:
         raise LookupError(f"a frame of {width}x{height}")
-    pixels = np.frombuffer(_read(pipe, height * width * 3, limits.idle_s), np.uint8)
+    pixels = np.frombuffer(pipe.read(height * width * 3), np.uint8)
     shown = pixels.reshape(height, width, 3)
     # Phones and drones ask for it instead of turning the pixels.
     is_transposed, is_mirrored, is_upside_down = message["shown"]
@@ -286,7 +320,9 @@ def _death(process: subprocess.Popen[bytes], limits: DecodeLimits) -> str:
         status = process.wait(limits.idle_s)
     except subprocess.TimeoutExpired:
         return "the decoding process closed its pipe and stayed"
-    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+    if status == OUT_OF_MEMORY:
+        return f"decoding needs more than {limits.memory_bytes // 2**20} MiB (DecodeLimits.memory_bytes)"
+    if status == OUT_OF_TIME or -status in _OUT_OF_TIME_SIGNALS:
         return f"took more than {limits.cpu_s} processor seconds (DecodeLimits.cpu_s)"
     if status < 0:
         return f"crashed the decoder ({signal.Signals(-status).name})"

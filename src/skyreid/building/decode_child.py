@@ -8,7 +8,6 @@ numpy, so that its address space is the decoder's alone.
 
 import json
 import re
-import resource
 import struct
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
 from skyreid.building.end_mark import missing_mark
+from skyreid.process_limits import lower_rights
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -66,7 +66,7 @@ def main() -> None:
     request: Request = json.loads(sys.argv[1])
     pipe = sys.stdout.buffer
     try:
-        _lower_rights(request)
+        lower_rights(memory_bytes=request["memory_bytes"], cpu_s=request["cpu_s"], open_files=32)
         is_folder = Path(request["path"]).is_dir()
         for message in _folder_messages(request) if is_folder else _messages(request):
             _send(pipe, *message)
@@ -79,20 +79,6 @@ def main() -> None:
         _send(pipe, "error", {"message": f"decoding needs more than {mib} MiB (DecodeLimits.memory_bytes)"})
     except Exception as error:  # whatever a hostile file provokes: the caller gets a sentence, not a silence
         _send(pipe, "error", {"message": f"the decoder failed: {type(error).__name__}: {error}"})
-
-
-def _lower_rights(request: Request) -> None:
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, request["memory_bytes"], request["memory_bytes"]),
-        (resource.RLIMIT_CPU, request["cpu_s"], request["cpu_s"] + 1),
-        (resource.RLIMIT_NOFILE, 32, 32),
-        (resource.RLIMIT_FSIZE, 0, 0),  # it may write to the pipe, and to no file
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        ceiling = resource.getrlimit(kind)[1]
-        if ceiling != resource.RLIM_INFINITY:
-            soft, hard = min(soft, ceiling), min(hard, ceiling)
-        resource.setrlimit(kind, (soft, hard))
 
 
 def _send(pipe: BinaryIO, kind: str, fields: dict[str, object], pixels: bytes | memoryview = b"") -> None:

@@ -13,9 +13,7 @@ A video is finished when it stands in `videos`; its truth is there by then. Kill
 the simulation does the rest, and the files are the same as if nothing had happened.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,6 +34,7 @@ from skyreid.datasets.scene_truth import (
     write_scene_truth,
 )
 from skyreid.errors import DatasetError, SettingError
+from skyreid.file_lock import folder_lock
 from skyreid.folder_listing import names_in
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import caption
@@ -202,19 +201,13 @@ def _opened(out_dir: Path, arguments: WorldArguments) -> Iterator[None]:
     if out_dir.exists() and not out_dir.is_dir():
         raise DatasetError(f"{out_dir}: must be a folder; it is a file")
     out_dir.mkdir(parents=True, exist_ok=True)
-    # The lock is on the folder itself: no file of ours is left in it.
-    folder = os.open(out_dir, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"{out_dir}: another simulation is at work in this folder") from None
+    with folder_lock(out_dir) as is_ours:
+        if not is_ours:
+            raise DatasetError(f"{out_dir}: another simulation is at work in this folder")
         _sweep(out_dir)
         _check_same_world(out_dir, arguments)
         _write_json(out_dir / WORLD_FILE, {"version": _VERSION, **asdict(arguments)})
         yield
-    finally:
-        os.close(folder)
 
 
 def _check_same_world(out_dir: Path, arguments: WorldArguments) -> None:

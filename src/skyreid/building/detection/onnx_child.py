@@ -17,6 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from skyreid.process_limits import lower_rights
+
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
@@ -82,7 +84,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller hears of it, and ends this process
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
-        _lower_rights(request["memory_bytes"])
+        lower_rights(memory_bytes=request["memory_bytes"], cpu_s=None, open_files=64)
         session, weights = _load(Path(request["path"]), request["threads"])
         ports = {
             way: [
@@ -107,20 +109,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)
-
-
-def _lower_rights(memory_bytes: int) -> None:
-    import resource
-
-    for kind, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_FSIZE, 0),  # it may write to the pipe, and to no file
-        (resource.RLIMIT_CORE, 0),
-    ):
-        ceiling = resource.getrlimit(kind)[1]
-        most = limit if ceiling == resource.RLIM_INFINITY else min(limit, ceiling)
-        resource.setrlimit(kind, (most, most))
 
 
 def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list[str]]":

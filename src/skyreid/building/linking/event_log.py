@@ -6,7 +6,6 @@ that moment leaves at most whole events and, at the very end, a piece of one: th
 acknowledged, so it is named, ignored, and removed by the next append. Any other damage is refused.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from skyreid.atomic_file import flush
 from skyreid.building.linking.events import LinkEvent, event_from_line, event_to_line
 from skyreid.errors import ManifestError, SourceError
+from skyreid.file_lock import wait_for_lock
 from skyreid.strict_json import parse_json
 
 LINKS_FILE = "links.jsonl"
@@ -86,7 +86,7 @@ def read_log(out_dir: Path) -> LinkLog:
     except FileNotFoundError:
         return _parse(path, b"")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        wait_for_lock(descriptor, shared=True)
         return _parse(path, _content(descriptor))
     finally:
         os.close(descriptor)
@@ -106,7 +106,7 @@ def locked_log(out_dir: Path) -> Iterator[OpenLog]:
     except OSError as error:
         raise SourceError(f"{path}: decisions cannot be stored here: {error.strerror}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        wait_for_lock(descriptor)
         yield OpenLog(path, descriptor)
     finally:
         os.close(descriptor)

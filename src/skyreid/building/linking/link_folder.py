@@ -1,6 +1,5 @@
 """A build folder whose people are being linked: what to ask, what was answered, what follows."""
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from skyreid.building.linking.pair_list import PairDecision
 from skyreid.building.linking.presence import presences
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from skyreid.errors import SourceError
+from skyreid.file_lock import try_lock
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
@@ -184,13 +184,11 @@ class LinkFolder:
     @contextmanager
     def _no_build(self) -> Iterator[None]:
         with (self.out_dir / LOCK).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(lock.fileno()):
                 raise SourceError(
                     f"{self.out_dir}: a build is at work in this folder; the decisions are stored and come into the "
                     f"manifest with 'skyreid link {self.out_dir} --report' when it has ended"
-                ) from None
+                )
             yield
 
     def _check_known(self, tracklets: Pair) -> None:
