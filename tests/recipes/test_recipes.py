@@ -9,12 +9,15 @@ from skyreid.baselines import BASELINES
 from skyreid.config_json import to_json
 from skyreid.datasets import BENCHMARKS
 from skyreid.models.vsla_clip import VslaClip
+from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_config import BaselineConfig
+from skyreid.training.starting_model import build_model
 from skyreid.training.two_stage_config import TwoStageConfig
 
 CONFIGS = {name: recipe() for name, recipe in RECIPES.items()}
-TWO_STAGE = {name: config for name, config in CONFIGS.items() if isinstance(config, TwoStageConfig)}
+SMALL = ("vsla-clip-small", "ft-clip-small")
+TWO_STAGE = {n: config for n, config in CONFIGS.items() if isinstance(config, TwoStageConfig) and n not in SMALL}
 COMPARED = {name: config for name, config in CONFIGS.items() if isinstance(config, BaselineConfig)}
 METHODS = ("vsla-clip", "ft-clip")
 PAIRS = [name.removesuffix("-paper") for name in RECIPES if name.endswith("-paper")]
@@ -262,6 +265,15 @@ def test_every_recipe_builds_a_model_of_the_paper_s_size(recipe):
     assert len(intra_frame) == len(cross_frame) == (12 if recipe.startswith("vsla-clip") else 0)
     assert all(adapter.down.out_features == 256 for adapter in (*intra_frame, *cross_frame))
     assert config.stage2.tuned == ("adapters" if recipe.startswith("vsla-clip") else "image-tower")
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_a_small_recipe_starts_from_the_towers_in_the_package(recipe):
+    config = CONFIGS[recipe]
+    model = build_model(config, num_identities=20)
+    adapters = any(model.encoder.tower.adapters())
+    assert (config.pretrained, adapters) == (TINY_CLIP, recipe.startswith("vsla"))
+    assert sum(parameter.numel() for parameter in model.parameters()) < 3e6
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -25,7 +25,7 @@ from skyreid.strict_json import read_json
 from skyreid.tracklet import training_labels
 from skyreid.training.baseline_config import BaselineConfig
 from skyreid.training.baseline_training import train_baseline
-from skyreid.training.run_folder import RunFolder
+from skyreid.training.run_folder import RunFolder, setting_differences
 from skyreid.training.starting_model import build_model, train_in_stage2
 from skyreid.training.two_stage import train
 from skyreid.training.two_stage_config import TwoStageConfig
@@ -143,8 +143,12 @@ def _read_outcome(run_dir: Path, wanted: BaselineConfig | TwoStageConfig) -> Out
         raise CheckpointError(f"{path}: cannot be read: {error}; remove it, and the run is made again") from error
     if not isinstance(record, dict) or record.keys() != {"config", "outcome"}:
         raise CheckpointError(f"{path}: is no outcome of a run; remove it, and the run is made again")
-    if record["config"] != to_json(wanted):
-        raise CheckpointError(f"{run_dir} holds a run of other settings; name another --out, or remove it")
+    settings = to_json(wanted)
+    assert isinstance(settings, dict)
+    if differences := setting_differences(record["config"], settings):
+        raise CheckpointError(
+            f"{run_dir} holds a run of other settings ({'; '.join(differences)}); name another --out, or remove it"
+        )
     return from_json(Outcome, record["outcome"], where=str(path))
 
 

@@ -19,6 +19,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.distributed import Workers
+from skyreid.errors import SettingError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.encoder import Encoder
 from skyreid.models.platform_prompt import PlatformPrompt
@@ -40,6 +41,11 @@ class ExtractionConfig:
     """Clips the model sees at once; changes speed and memory only."""
     threads: int = 2
     """Threads that read frames."""
+
+    def __post_init__(self) -> None:
+        for name in ("clip_length", "batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"extraction.{name} must be at least 1; got {getattr(self, name)}")
 
     def feeding_of(self, encoder: Encoder) -> Feeding:
         """Say how `encoder` is fed in the test."""

@@ -1,6 +1,7 @@
 """VSLA-CLIP and FT-CLIP at a hundredth of the size, for benchmarks of simulated people.
 
     skyreid demo, skyreid ablate table3
+    skyreid train vsla-clip-small --data-root DATA --run-dir RUN
 
 Expect    docs/results.md. Scores of simulated people say nothing about real ones.
 Source    the paper's settings (`recipes.paper`) where the size allows, with the release's three triplet and two
@@ -9,6 +10,7 @@ Differs   frames of 64 x 32, 4 frames a clip, 16 identities of 2 clips a batch (
           platform), a platform prompt of 2 x 4, learning rates chosen on a world of another seed.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from skyreid.clips.augmentation import AugmentationConfig
@@ -20,6 +22,7 @@ from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.recipes.release import NO_ADAPTERS
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config
@@ -76,4 +79,21 @@ def vsla_clip_simulated(
         extraction=ExtractionConfig(clip_length=4),
         seed=seed,
         precision=precision,
+    )
+
+
+def vsla_clip_small() -> TwoStageConfig:
+    """The demo's settings as a recipe: a training that a CPU ends in minutes, on any benchmark (`--benchmark`)."""
+    return vsla_clip_simulated(Path("data/g2a-vreid"), Path("runs/vsla-clip-small"), seed=1234)
+
+
+def ft_clip_small() -> TwoStageConfig:
+    """The same with the whole image tower trained, without adapters and platform prompt."""
+    adapted = vsla_clip_small()
+    image = replace(adapted.model.image, adapters=NO_ADAPTERS)
+    return replace(
+        adapted,
+        run_dir=Path("runs/ft-clip-small"),
+        model=replace(adapted.model, image=image, platform_prompt=PlatformPromptConfig()),
+        stage2=replace(adapted.stage2, tuned="image-tower", schedule=replace(adapted.stage2.schedule, peak=TOWER_RATE)),
     )

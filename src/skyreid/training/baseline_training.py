@@ -13,6 +13,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.datasets import read_benchmark
+from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.distributed import Workers
 from skyreid.errors import SettingError
@@ -25,7 +26,7 @@ from skyreid.training.finishing import RunFacts, RunResult, finish_run, read_fin
 from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import make_optimizer
 from skyreid.training.resuming import Resumable
-from skyreid.training.run_folder import locked_run, open_run
+from skyreid.training.run_folder import locked_run, open_run, refuse_taken
 from skyreid.training.starting_model import read_pair
 from skyreid.training.training_clips import TrainingClips
 
@@ -56,9 +57,7 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
         CheckpointError: the run folder or the pretrained weights do not fit.
         SettingError: more than one process, or sizes that the method cannot have.
     """
-    benchmark = hash_benchmark(
-        read_benchmark(config.benchmark, config.data_root, split=config.split), progress=progress
-    )
+    refuse_taken(config.run_dir, resume=resume)
     workers = Workers(precision=config.precision)
     if workers.world_size > 1:
         raise SettingError(
@@ -66,19 +65,13 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
             f"the whole batch; got {workers.world_size}"
         )
     bank = FrameBank(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
-    clips = TrainingClips(
-        benchmark.train,
-        bank,
-        workers,
-        clip_length=config.clip_length,
-        augmentation=config.augmentation,
-        seed=config.seed,
-        threads=config.extraction.threads,
-        choice=config.choice,
-    )
-    steps = clips.num_batches(config.sampler, epoch=1)
+    benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
+    clips = _training_clips(config, benchmark, bank, workers)
+    # What cannot work is refused before a minute is spent on it, and leaves no folder behind.
+    clips.check_batches(config.sampler)
     model = _starting_model(config, clips.num_identities)
-    # The last that can refuse: settings that cannot work leave no folder behind.
+    benchmark = hash_benchmark(benchmark, progress=progress)
+    clips = _training_clips(config, benchmark, bank, workers)
     with locked_run(config.run_dir, is_first=True):
         folder = open_run(config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume)
         if (finished := read_finished(config.run_dir, benchmark)) is not None:
@@ -86,7 +79,7 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
         training = Resumable(model, model.state_dict().keys(), folder, workers, progress)
         model.to(workers.device)
         if not training.is_done(1, config.epochs):
-            _train(model, training, clips, workers, config, steps_per_epoch=steps)
+            _train(model, training, clips, workers, config, steps_per_epoch=clips.num_batches(config.sampler, epoch=1))
         return finish_run(
             model,
             model,
@@ -105,6 +98,19 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
             config.extraction,
             progress=progress,
         )
+
+
+def _training_clips(config: BaselineConfig, benchmark: Benchmark, bank: FrameBank, workers: Workers) -> TrainingClips:
+    return TrainingClips(
+        benchmark.train,
+        bank,
+        workers,
+        clip_length=config.clip_length,
+        augmentation=config.augmentation,
+        seed=config.seed,
+        threads=config.extraction.threads,
+        choice=config.choice,
+    )
 
 
 def _starting_model(config: BaselineConfig, num_identities: int) -> Baseline:

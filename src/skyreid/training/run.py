@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from skyreid.distributed import Workers
+from skyreid.models.vsla_clip import VslaClip
 from skyreid.progress import Progress
 from skyreid.training.one_epoch import train_epoch
 from skyreid.training.optimizer import make_adam
@@ -11,7 +12,7 @@ from skyreid.training.resuming import Resumable
 from skyreid.training.run_folder import RunFolder
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
 from skyreid.training.stage2 import Stage2Config, Stage2Step
-from skyreid.training.starting_model import build_model, names_that_change, train_in_stage2
+from skyreid.training.starting_model import names_that_change, train_in_stage2
 from skyreid.training.training_clips import TrainingClips
 from skyreid.training.two_stage_config import TwoStageConfig
 
@@ -25,6 +26,7 @@ class Run:
     def __init__(
         self,
         config: TwoStageConfig,
+        model: VslaClip,
         clips: TrainingClips,
         workers: Workers,
         folder: RunFolder,
@@ -35,7 +37,7 @@ class Run:
         self.workers = workers
         self.folder = folder
         self.progress = progress
-        self.model = build_model(config, num_identities=clips.num_identities)
+        self.model = model
         self.training = Resumable(self.model, names_that_change(self.model, config), folder, workers, progress)
         self.model.to(workers.device)
 

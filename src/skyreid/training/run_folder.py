@@ -154,6 +154,16 @@ def locked_run(path: Path, *, is_first: bool) -> Iterator[None]:
         yield
 
 
+def refuse_taken(path: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds a run which nobody asked to go on with.
+
+    Raises:
+        CheckpointError: it does.
+    """
+    if not resume and (path / "config.json").exists():
+        raise CheckpointError(f"{path} holds a run already: go on with it by --resume, or name another --run-dir")
+
+
 def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> RunFolder:
     """Start a run folder, or go on with one.
 
@@ -170,9 +180,8 @@ def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> Run
     assert isinstance(config, dict)
     config_path = path / "config.json"
     config, kept = {**config, _DATA: data_sha256}, None
+    refuse_taken(path, resume=resume)
     if config_path.exists():
-        if not resume:
-            raise CheckpointError(f"{path} holds a run already: go on with it by --resume, or name another --run-dir")
         try:
             kept = read_json(config_path)
         except ValueError as error:
@@ -190,7 +199,7 @@ def open_run(path: Path, config: Json, *, data_sha256: str, resume: bool) -> Run
                 f"{shortened(data_sha256)}; put the data of then back, or start a new run"
             )
         kept[_DATA] = data_sha256
-        if differences := _differences(kept, config):
+        if differences := setting_differences(kept, config):
             raise CheckpointError(f"{path} was started with another configuration: {'; '.join(differences)}")
     if kept != config:  # begun, or moved
         write_atomically(config_path, [(json.dumps(config, indent=2) + "\n").encode()])
@@ -279,14 +288,15 @@ def _damaged(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(f"{path} cannot be read: {reason}; start a new run, in another --run-dir")
 
 
-def _differences(kept: Json, given: Json, where: str = "") -> list[str]:
+def setting_differences(kept: Json, given: Json, where: str = "") -> list[str]:
+    """Say which settings of two runs differ; where things lie is none, only whether they are there at all."""
     if isinstance(kept, dict) and isinstance(given, dict):
         # A run of an older version may lack a field that there is now, or have one that is gone.
         return [
             difference
             for key in {**kept, **given}
             if not (key in _PLACES and isinstance(kept.get(key), str) and isinstance(given.get(key), str))
-            for difference in _differences(
+            for difference in setting_differences(
                 kept.get(key, "absent"), given.get(key, "absent"), f"{where}.{key}".lstrip(".")
             )
         ]

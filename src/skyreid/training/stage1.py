@@ -40,6 +40,18 @@ class Stage1Config:
         if self.batch_size < 2:
             raise SettingError(f"stage1.batch_size must be at least 2; got {self.batch_size}")
 
+    def check_num_features(self, num_features: int) -> None:
+        """Refuse fewer features than one batch holds, where incomplete batches are left out.
+
+        Raises:
+            SettingError: there are fewer.
+        """
+        if self.drop_last and num_features < self.batch_size:
+            raise SettingError(
+                f"stage 1 has {num_features} features, fewer than one batch of {self.batch_size}: "
+                "lower stage1.batch_size or keep incomplete batches (--stage1.no-drop-last)"
+            )
+
 
 def stage1_epoch(
     model: VslaClip,
@@ -67,11 +79,7 @@ def stage1_epoch(
     Raises:
         SettingError: there are fewer features than one batch holds, and incomplete batches are left out.
     """
-    if config.drop_last and len(order) < config.batch_size:
-        raise SettingError(
-            f"stage 1 has {len(order)} features, fewer than one batch of {config.batch_size}: "
-            "lower stage1.batch_size or keep incomplete batches (stage1.drop_last False)"
-        )
+    config.check_num_features(len(order))
     set_learning_rate(optimizer, config.schedule.learning_rate(epoch, config.epochs))
     for batch in order.split(config.batch_size):
         if config.drop_last and len(batch) < config.batch_size:

@@ -10,6 +10,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.frame_sampling import restricted_begin
 from skyreid.clips.identity_sampler import IdentitySamplerConfig, identity_batches
 from skyreid.distributed import Workers
+from skyreid.errors import SettingError
 from skyreid.tracklet import Tracklet, training_labels
 
 
@@ -43,6 +44,28 @@ class TrainingClips:
     def num_batches(self, sampler: IdentitySamplerConfig, epoch: int) -> int:
         """Batches of one epoch."""
         return len(identity_batches(self._labels, sampler, seed=self._seed, epoch=epoch))
+
+    def check_batches(self, sampler: IdentitySamplerConfig) -> None:
+        """Refuse settings that would stop the first epoch, before anything is computed.
+
+        Raises:
+            SettingError: too few identities or tracklets for one batch, or batches that the processes cannot share.
+        """
+        batches = identity_batches(self._labels, sampler, seed=self._seed, epoch=1)
+        if not batches:
+            raise SettingError(
+                f"{len(self._tracklets)} training tracklets of {self.num_identities} identities give no whole batch of "
+                f"{sampler.identities} x {sampler.tracklets}: lower the sampler's identities or tracklets, or keep "
+                "incomplete batches (its drop_last)"
+            )
+        for batch in batches:
+            self._workers.share(batch)
+
+    def num_features(self, sampler: IdentitySamplerConfig, *, is_augmented: bool) -> int:
+        """Count the clips of `once_augmented`, or of `once_plain`."""
+        if not is_augmented:
+            return len(self._tracklets)
+        return sum(map(len, identity_batches(self._labels, sampler, seed=self._seed, epoch=0)))
 
     def epoch(self, sampler: IdentitySamplerConfig, epoch: int) -> Iterator[ClipBatch]:
         """Yield this process's part of every batch of one epoch, under augmentation."""

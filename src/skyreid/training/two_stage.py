@@ -18,7 +18,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import training_labels
 from skyreid.training.finishing import RunFacts, RunResult, embed_test_set, finish_run, read_finished
 from skyreid.training.run import Run
-from skyreid.training.run_folder import locked_run, open_run
+from skyreid.training.run_folder import locked_run, open_run, refuse_taken
 from skyreid.training.starting_model import build_model
 from skyreid.training.training_clips import TrainingClips
 from skyreid.training.two_stage_config import TwoStageConfig
@@ -30,13 +30,21 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
     Raises:
         DatasetError: the benchmark is not what its format says.
         CheckpointError: the run folder or the pretrained weights do not fit.
+        SettingError: settings that cannot work with this benchmark; the run folder is not begun.
     """
+    refuse_taken(config.run_dir, resume=resume)
     workers = Workers(precision=config.precision)
-    benchmark = workers.first_then_others(
-        lambda: hash_benchmark(
-            read_benchmark(config.benchmark, config.data_root, split=config.split), progress=progress
-        )
-    )
+    bank = _frame_bank(config)
+    benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
+    clips = _training_clips(config, benchmark, bank, workers)
+    # What cannot work is refused before a minute is spent on it, and leaves no folder behind.
+    clips.check_batches(config.stage2.sampler)
+    if config.stage2.loss.needs_text:
+        is_augmented = config.stage1.augmented_features
+        config.stage1.check_num_features(clips.num_features(config.stage2.sampler, is_augmented=is_augmented))
+    model = build_model(config, num_identities=clips.num_identities)
+    benchmark = workers.first_then_others(lambda: hash_benchmark(benchmark, progress=progress))
+    clips = _training_clips(config, benchmark, bank, workers)
     with locked_run(config.run_dir, is_first=workers.is_first):
         folder = workers.first_then_others(
             lambda: open_run(
@@ -46,17 +54,7 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
         finished = workers.first_then_others(lambda: read_finished(config.run_dir, benchmark))
         if finished is not None:
             return finished
-        bank = _frame_bank(config)
-        clips = TrainingClips(
-            benchmark.train,
-            bank,
-            workers,
-            clip_length=config.clip_length,
-            augmentation=config.augmentation,
-            seed=config.seed,
-            threads=config.extraction.threads,
-        )
-        run = Run(config, clips, workers, folder, progress)
+        run = Run(config, model, clips, workers, folder, progress)
         if config.stage2.loss.needs_text and not run.training.is_done(1, config.stage1.epochs):
             run.stage1(config.stage1)
         if not run.training.is_done(2, config.stage2.epochs):
@@ -88,6 +86,18 @@ def embed_untrained(
     workers = Workers(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(workers.device).eval()
     return embed_test_set(model.encoder, benchmark, _frame_bank(config), workers, config.extraction, progress=progress)
+
+
+def _training_clips(config: TwoStageConfig, benchmark: Benchmark, bank: FrameBank, workers: Workers) -> TrainingClips:
+    return TrainingClips(
+        benchmark.train,
+        bank,
+        workers,
+        clip_length=config.clip_length,
+        augmentation=config.augmentation,
+        seed=config.seed,
+        threads=config.extraction.threads,
+    )
 
 
 def _frame_bank(config: TwoStageConfig) -> FrameBank:
