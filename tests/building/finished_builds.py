@@ -41,6 +41,8 @@ def finished(source, people):
         faces_detected=1,
         faces_followed=3,
         faces_by_fallback=2,
+        faces_expected=3,
+        faces_missed=1,
     )
     return FinishedSource(
         fingerprint={"finder": "annotations", "video_sha256": f"{source.camera}-00ff"},
@@ -74,4 +76,5 @@ def info(*, is_simulated=False, is_annotated=True, masking=True, **declaration):
         masking=MaskingConfig() if masking else None,
         quality=QualityConfig(),
         declaration=Declaration(**declaration),
+        face_detector_card="finds bright squares",
     )

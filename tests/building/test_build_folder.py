@@ -46,6 +46,8 @@ def finished(name):
         faces_detected=0,
         faces_followed=0,
         faces_by_fallback=0,
+        faces_expected=3,
+        faces_missed=1,
     )
     return FinishedSource(fingerprint={}, report=report, tracklets=(FinishedTracklet(f"{name}-0001", None, ()),))
 

@@ -25,6 +25,8 @@ REPORT = BuildReport(
             faces_detected=1,
             faces_followed=6,
             faces_by_fallback=5,
+            faces_expected=3,
+            faces_missed=1,
         ),
     ),
 )

@@ -41,6 +41,8 @@ def test_the_masking_report_tells_what_was_painted_where():
         "faces": 12,
         "followed": 6,
         "fallback": 4,
+        "detector_card": "finds bright squares",
+        "detector_recall": {"expected": 6, "missed": 2},
         "crops": 8,
         "regions": {
             tracklet_id: {"0": [list(HEAD)]}

@@ -72,6 +72,11 @@ def test_what_was_left_out_is_told_by_reason():
             "12 regions were covered (grey): 2 faces that the detector found (cascade), 6 found by their skin or in a "
             "frame before or after, and 4 heads of people large enough to be recognised on whom none was found.",
         ),
+        (
+            True,
+            "The detector: finds bright squares. Where it found a face in the frames before and after, it found it in "
+            "4 of 6.",
+        ),
         (False, "**Faces are not masked.**"),
     ],
 )

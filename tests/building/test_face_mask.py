@@ -137,6 +137,20 @@ def test_a_face_is_followed_along_the_tracklet_in_both_directions(mask):
     assert covers(mask, found, nothing, now=1, interval_s=FOLLOW_S + 0.1) == MaskedFaces()
 
 
+def test_the_recall_of_the_detector_is_measured_where_a_face_was_found_before_and_after(mask):
+    found = Look(person=PERSON, px_per_m=100.0, face=(56.0, 30.0, 72.0, 46.0))
+    nothing = Look(person=PERSON, px_per_m=100.0)
+    for looks, expected in (
+        ((found, nothing, found), (1, 1)),
+        ((found, found, found), (1, 0)),
+        ((nothing, found, found), (0, 0)),
+    ):
+        masked = covers(mask, *looks, now=1)
+        assert (masked.expected, masked.missed) == expected
+    assert covers(mask, found, now=0).expected == 0
+    assert "haarcascade" in mask.detector_card
+
+
 def test_one_look_that_goes_astray_moves_no_cover(mask):
     good, bad = (50.0, 22.0, 80.0, 60.0), (50.0, 100.0, 80.0, 138.0)
     looks = [Look(person=LARGE, px_per_m=200.0, shape=shape) for shape in (good, good, bad, good, good)]

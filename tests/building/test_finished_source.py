@@ -41,6 +41,8 @@ def committed(out_dir):
         faces_detected=1,
         faces_followed=0,
         faces_by_fallback=0,
+        faces_expected=3,
+        faces_missed=1,
     )
     finished = FinishedSource(
         fingerprint={"interval_s": "0.5"}, report=report, tracklets=(FinishedTracklet("C1-a-0001", 7, crops),)

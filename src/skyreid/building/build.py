@@ -161,6 +161,7 @@ def build(
             masking=masking,
             quality=quality,
             declaration=declaration,
+            face_detector_card="none" if mask is None else mask.detector_card,
             embedder=embedder,
         )
         manifest, outdated = _commit(info, out_dir, progress)
@@ -293,6 +294,8 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             faces_detected=result.faces_detected,
             faces_followed=result.faces_followed,
             faces_by_fallback=result.faces_by_fallback,
+            faces_expected=result.faces_expected,
+            faces_missed=result.faces_missed,
             notes=_notes(facts, tracked, result, too_short),
         ),
         tracklets=tuple(tracklets),

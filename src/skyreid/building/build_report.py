@@ -41,6 +41,10 @@ class SourceReport:
     """Covered, found by their skin, or a moment before or after."""
     faces_by_fallback: int
     """Heads covered because they are large and no face was found on them."""
+    faces_expected: int
+    """Frames in which the detector should have found a face, since it did in those before and after."""
+    faces_missed: int
+    """Of them, those in which it did not: its recall on this footage, as far as it can be known without the truth."""
     identities: IdentityScope = PER_VIDEO
     """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
     identities_because: str = ""

@@ -42,6 +42,8 @@ class BuildInfo:
     masking: MaskingConfig | None
     quality: QualityConfig
     declaration: Declaration
+    face_detector_card: str = "none"
+    """What the detector of faces is and what it misses."""
     embedder: TrackletEmbedder | None = None
     """What embedded people while they were cut, before their faces were covered."""
 
@@ -170,12 +172,18 @@ def masking_report(info: BuildInfo) -> dict[str, object]:
     """What was painted over, to be compared with where the faces are.
 
     `faces` counts the regions painted in all sampled frames; among them `followed`, found by their skin or in a frame
-    before or after, and `fallback`, heads large enough to be recognised without a found face. `regions` tells by
+    before or after, and `fallback`, heads large enough to be recognised without a found face. `detector_recall`: of the
+    frames before and after which the detector found somebody's face, in how many it missed it. `regions` tells by
     tracklet and frame those that show in a crop, in pixels of the source frame. A region in two crops stands
     twice.
     """
     return {
         **info.faces,
+        "detector_card": info.face_detector_card,
+        "detector_recall": {
+            "expected": sum(source.report.faces_expected for source in info.finished),
+            "missed": sum(source.report.faces_missed for source in info.finished),
+        },
         "crops": sum(source.report.crops for source in info.finished),
         "regions": {
             tracklet.tracklet_id: {str(crop.index): crop.masked for crop in tracklet.crops if crop.masked}

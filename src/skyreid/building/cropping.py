@@ -81,6 +81,10 @@ class Cut:
     """Found by their skin, or a moment before or after."""
     faces_by_fallback: int
     """Heads that were painted over although no face was found."""
+    faces_expected: int
+    """Frames in which the detector should have found a face, since it did in those before and after."""
+    faces_missed: int
+    """Of them, those in which it did not."""
 
 
 def cut(
@@ -170,6 +174,8 @@ def cut(
         faces_detected=faces["detected"],
         faces_followed=faces["followed"],
         faces_by_fallback=faces["fallback"],
+        faces_expected=faces["expected"],
+        faces_missed=faces["missed"],
     )
 
 
@@ -231,7 +237,8 @@ def _covered(samples: Iterator[_Sample], mask: FaceMask | None, faces: Counter[s
                 seen.popleft()
             now = next(number for number, (time_s, _) in enumerate(seen) if time_s == sample.time_s)
             masked = mask.covers(seen, now)
-            faces.update(detected=masked.detected, followed=masked.followed, fallback=masked.fallback)
+            for name in ("detected", "followed", "fallback", "expected", "missed"):
+                faces[name] += getattr(masked, name)
             sample.covered += masked.regions
         for track, pixels in sample.crops.items():  # after all covers of the frame: people overlap
             left, top, _, _ = sample.people[track]

@@ -120,6 +120,13 @@ def _masking(info: BuildInfo) -> list[str]:
     faces = info.faces
     seen = f"[{TABLE_FILE}]({TABLE_FILE}) holds embeddings of people as a model saw them before that, in memory only."
     detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
+    expected = sum(source.report.faces_expected for source in info.finished)
+    missed = sum(source.report.faces_missed for source in info.finished)
+    recall = (
+        f" Where it found a face in the frames before and after, it found it in {expected - missed} of {expected}."
+        if expected
+        else ""
+    )
     return [
         f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that "
         f"the detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or "
@@ -128,6 +135,8 @@ def _masking(info: BuildInfo) -> list[str]:
         f"{info.masking.recognise_px_per_m:g} on, every head that is not seen from straight above. "
         f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces, and people are also known by their "
         "build and clothes: this makes recognition harder and rules it out for nobody.",
+        "",
+        f"The detector: {info.face_detector_card}.{recall}",
         *([] if info.embedder is None else ["", seen]),
     ]
 

@@ -8,6 +8,7 @@ import cv2.data
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from skyreid.content_hash import file_sha256
 from skyreid.errors import SettingError
 
 Piece = UInt8[np.ndarray, "height width 3"]
@@ -36,6 +37,9 @@ GREY_CHROMA = 8
 class FaceDetector(Protocol):
     """Finds the faces in a piece of a frame."""
 
+    card: str
+    """What it is and what it misses, for the masking report."""
+
     def find(self, piece: Piece, *, person_height: float) -> Faces:
         """Give their boxes, which may reach over the edge.
 
@@ -51,6 +55,12 @@ class CascadeDetector:
 
     A profile, a face seen from above or one below some 10 pixels stays unseen.
     """
+
+    card = (
+        "OpenCV's haarcascade_frontalface_alt2 (Lienhart and Maydt 2002): near, frontal, upright faces. Of the faces "
+        "that CenterFace finds on real footage, 10 pixels wide and more, it found 22 of 22 frontal ones and none of 13 "
+        "in profile or turned away"
+    )
 
     def __init__(self) -> None:
         self._cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_alt2.xml")
@@ -77,6 +87,7 @@ class YunetDetector:
     def __init__(self, model: Path) -> None:
         if not model.is_file():
             raise SettingError(f"{model}: the FaceDetectorYN model is not there (face_detection_yunet_*.onnx)")
+        self.card = f"a FaceDetectorYN model of the user, sha256 {file_sha256(model)}; its maker tells what it misses"
         try:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (64, 64), MIN_SCORE)
             self._net.detect(np.zeros((64, 64, 3), np.uint8))  # another network fails here only

@@ -124,6 +124,10 @@ class MaskedFaces:
     """A face found by its skin, or in a frame before or after: 0 or 1."""
     fallback: int = 0
     """A head covered without a found face: 0 or 1."""
+    expected: int = 0
+    """1 where the detector found the face in the looks before and after, so that it should here."""
+    missed: int = 0
+    """1 where it did not: with `expected`, the recall of the detector on this very footage."""
     regions: tuple[Box, ...] = ()
     """All of them, in whole pixels of the frame; they may reach over its edges."""
 
@@ -141,6 +145,11 @@ class FaceMask:
         self._detector: FaceDetector = CascadeDetector() if config.model is None else YunetDetector(config.model)
         self._paint = _STYLES[config.style]
         self._config = config
+
+    @property
+    def detector_card(self) -> str:
+        """What the detector is and what it misses."""
+        return self._detector.card
 
     def look(
         self, pixels: Pixels, person: Box, *, whole_size: tuple[float, float] | None, is_aerial: bool = False
@@ -179,10 +188,15 @@ class FaceMask:
         time_s, look = looks[now]
         if look.px_per_m < self._config.observe_px_per_m:
             return MaskedFaces()
+        around = looks[max(0, now - 1)][1], looks[min(now + 1, len(looks) - 1)][1]
+        is_expected = 0 < now < len(looks) - 1 and all(other.face is not None for other in around)
+        expected = {"expected": int(is_expected), "missed": int(is_expected and look.face is None)}
         near = [(other, other_s - time_s) for other_s, other in looks if abs(other_s - time_s) <= FOLLOW_S]
         others = tuple(_in_whole_pixels(face, FACE_ROOM) for face in look.elsewhere)
         if look.face is not None:
-            return MaskedFaces(detected=1 + len(others), regions=(_in_whole_pixels(look.face, FACE_ROOM), *others))
+            return MaskedFaces(
+                detected=1 + len(others), regions=(_in_whole_pixels(look.face, FACE_ROOM), *others), **expected
+            )
         is_followed = any(other.face is not None for other, _ in near) or (
             not look.is_from_above and any(other.shows_skin for other, _ in near)
         )
@@ -194,7 +208,11 @@ class FaceMask:
         )
         head = _in_whole_pixels(place.in_frame(look.person, look.px_per_m), HEAD_ROOM)
         return MaskedFaces(
-            detected=len(others), followed=int(is_followed), fallback=int(not is_followed), regions=(head, *others)
+            detected=len(others),
+            followed=int(is_followed),
+            fallback=int(not is_followed),
+            regions=(head, *others),
+            **expected,
         )
 
     def paint(self, pixels: Pixels, region: Box) -> None:

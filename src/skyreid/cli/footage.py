@@ -34,6 +34,8 @@ def build(
     mask_faces: bool = True,
     mask_style: Literal["grey", "pixelate"] = "grey",
     face_model: Path | None = None,
+    observe_px_per_m: float = 62.0,
+    recognise_px_per_m: float = 125.0,
     model: Path | None = None,
     terms: str = "not stated",
     consent: str = "not stated",
@@ -59,6 +61,9 @@ def build(
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.
         face_model: face_detection_yunet_*.onnx of OpenCV, instead of its built-in frontal detector.
+        observe_px_per_m: pixels a metre of a person from which on found faces are covered, and below which nothing is
+            (EN 62676-4, "observe": 1.7 m are 105 pixels).
+        recognise_px_per_m: from which on every head is covered (EN 62676-4, "recognise"); inf = only found faces.
         model: checkpoint folder; embeds people while they are cut, before their faces are covered, in memory, into
             OUT/embeddings.npz. The crops on disk stay masked.
         terms: who may use the data and for what; for the dataset card.
@@ -77,7 +82,13 @@ def build(
         given = [dataclasses.replace(one, annotations=None) for one in given]
     if sources is not None:
         given += read_sources(sources, with_annotations=not without_annotations)
-    masking = MaskingConfig(style=mask_style, detector="yunet" if face_model else "cascade", model=face_model)
+    masking = MaskingConfig(
+        style=mask_style,
+        detector="yunet" if face_model else "cascade",
+        model=face_model,
+        observe_px_per_m=observe_px_per_m,
+        recognise_px_per_m=recognise_px_per_m,
+    )
     with Bars() as bars:
         report = build_tracklets(
             given,
