@@ -74,8 +74,8 @@ def test_an_unknown_query_is_refused_with_some_that_exist(make_table, tmp_path):
 
 def test_a_table_without_pictures_is_refused_with_the_remedy(make_table, tmp_path):
     table = make_table(manifest=None)
-    message = f"{table} does not say where its pictures are: make it by 'skyreid embed'"
-    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+    message = f"{table} does not say where its pictures are, as tables of what 'skyreid build' made do (skyreid embed)"
+    with pytest.raises(TableError, match=f"^{re.escape(message)}"):
         search_tracklet(table, "asked", platform=None, top_k=3)
 
 

@@ -55,7 +55,10 @@ def search_tracklet(
     table = load_table(table_path)
     ranking = search(table, query_id, platform=platform, top_k=top_k)
     if table.manifest is None:
-        raise TableError(f"{table_path} does not say where its pictures are: make it by 'skyreid embed'")
+        raise TableError(
+            f"{table_path} does not say where its pictures are, as tables of what 'skyreid build' made do (skyreid "
+            "embed); any table is searched without pictures in Python: skyreid.search"
+        )
     folder = Path(table.manifest).parent
     manifest = read_manifest(Path(table.manifest))
     tracklets = {tracklet.tracklet_id: tracklet for tracklet in manifest.tracklets}
