@@ -64,6 +64,17 @@ def ask_to_be_shown(path, a, b, c, d):
     return path
 
 
+def hide_the_start(path, *, by_s, film_s):
+    """Make the edit list of the only track of an MP4 or MOV file begin later, as a cut without a new encoding does."""
+    content = bytearray(path.read_bytes())
+    edit, header = content.index(b"elst") + 4, content.index(b"mdhd") + 4
+    (ticks,) = struct.unpack_from(">I", content, header + 12)
+    assert struct.unpack_from(">II", content, edit) == (0, 1)
+    struct.pack_into(">Ii", content, edit + 8, round(1000 * (film_s - by_s)), round(by_s * ticks))
+    path.write_bytes(content)
+    return path
+
+
 def noise(number, *, height=24, width=37, seed=0):
     """Pictures of random pixels; the width is no multiple of anything, so that rows are padded somewhere."""
     return np.random.default_rng(seed).integers(0, 256, (number, height, width, 3), np.uint8)

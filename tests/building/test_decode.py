@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from skyreid.building import decode
 from skyreid.building.decode import DecodeLimits, VideoFacts, frames, probe
 from skyreid.errors import VideoError
-from tests.building.films import ask_to_be_shown, noise, write_film, write_plain_gif, write_sound, write_streams
+from tests.building.films import (
+    ask_to_be_shown,
+    hide_the_start,
+    noise,
+    write_film,
+    write_plain_gif,
+    write_sound,
+    write_streams,
+)
 
 IRREGULAR = [5000, 5040, 5100, 5499, 5500, 5510, 5900, 6000, 6001, 7480, 7990, 8000]
 """Presentation times in ms: a variable rate, a hole, and a start that is not 0."""
@@ -150,6 +158,15 @@ def test_the_film_is_the_stream_that_players_show(tmp_path, name, streams, taken
     assert facts.stream_taken.startswith(f"stream {taken} (mpeg4 {facts.width}x{facts.height})")
     assert f"; not stream {1 - taken} (" in facts.stream_taken
     assert len(list(frames(path))) == 12
+
+
+def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path):
+    """Kind B1: a film cut without a new encoding keeps frames from the last keyframe on, which players skip."""
+    path = write_film(tmp_path / "a.mov", noise(20), rate=10)
+    assert probe(path).num_frames == 20
+    hide_the_start(path, by_s=0.5, film_s=2.0)
+    facts = probe(path)
+    assert (facts.num_frames, facts.duration_s, len(list(frames(path)))) == (None, 1.5, 15)
 
 
 def test_facts_are_those_of_the_file(tmp_path, irregular):

@@ -393,8 +393,18 @@ def _facts(stream: "VideoStream", frame: "VideoFrame", promised_s: Fraction | No
         "height": frame.height,
         "duration_s": None if promised_s is None else float(promised_s),
         "frame_rate": None if not stream.average_rate else float(stream.average_rate),
-        "num_frames": stream.frames or None,
+        "num_frames": _shown_frames(stream, promised_s),
     }
+
+
+def _shown_frames(stream: "VideoStream", promised_s: Fraction | None) -> int | None:
+    """How many frames are shown by the header; None where it does not tell.
+
+    It counts those too that an edit list hides, as of a film that was cut without a new encoding.
+    """
+    if promised_s is not None and stream.average_rate and promised_s * stream.average_rate < stream.frames - 1:
+        return None
+    return stream.frames or None
 
 
 def _picture(

@@ -143,7 +143,7 @@ def from_1():
     ("made", "complaint"),
     [
         ("{", ": must be JSON; Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ("[" * 100_000, ": must be JSON; maximum recursion depth exceeded"),
+        ("[" * 100_000, ": must be JSON; it is nested too deeply"),
         (
             {"images": [], "annotations": [], "categories": []},
             ": COCO-video is an object with videos, images, annotations, categories; got ['annotations', 'categories', "
@@ -206,3 +206,15 @@ def test_a_video_that_is_not_there_is_refused_and_those_there_are_named(tmp_path
         f": must hold the video '{name}' once, by its file's name; it holds ['gate', 'sequences/drone.mp4']. If it has "
         "another name there, say so in the source: annotations_of=NAME"
     )
+
+
+def test_frames_from_1_are_certain_where_every_frame_is_listed(tmp_path):
+    """Kind B3: ByteTrack's converters count frame_id from 1."""
+    made = content(
+        videos=[{"id": 1, "file_name": "gate"}],
+        images=[{"id": number, "video_id": 1, "frame_id": number} for number in (1, 2, 3)],
+        annotations=[annotation(number, number, 4, [number, 0, 10, 20], key="track_id") for number in (1, 2, 3)],
+    )
+    people = read(tmp_path, made, num_frames=3)
+    assert {index: boxes[4][0] for index, boxes in people.frames.items()} == {0: 1, 1: 2, 2: 3}
+    assert "has frame_id 0" in refusal(tmp_path, made, num_frames=4)

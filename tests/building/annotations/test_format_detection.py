@@ -43,11 +43,14 @@ NONE = (
 )
 
 
+OWN_WORD = ". If they begin with frame,id,left,top,width,height in pixels, and are of people only: format=mot-results"
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("", ": must hold annotations; it is empty"),
-        ("1,1,1,1,5,5,1\n", NONE.format(7)),
+        ("1,1,1,1,5,5,1\n", NONE.format(7) + OWN_WORD),
         ("0 0.5 0.5 0.1 0.1\n", NONE.format(5)),  # YOLO's
         (b"PK\x03\x04", ": is a ZIP archive; unpack it and name the annotations in it"),
         (
@@ -81,3 +84,10 @@ def test_what_could_be_two_formats_or_none_is_refused_with_a_remedy(tmp_path, co
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SourceError, match="none: annotations cannot be read: No such file"):
         detect_format(tmp_path / "none")
+
+
+@pytest.mark.parametrize("header", ["frame,id,bb_left,bb_top,bb_width,bb_height,conf,x,y,z", "# frame id", '"1","2"'])
+def test_a_line_that_names_the_columns_is_told_from_rows(tmp_path, header):
+    """Kind B3."""
+    with pytest.raises(SourceError, match=r"line 1: must hold numbers only; got .* A line that names the columns"):
+        detect(tmp_path, f"{header}\n1,1,1,1,5,5,0.5,-1,-1,-1\n")

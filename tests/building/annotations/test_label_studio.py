@@ -96,6 +96,14 @@ def test_only_people_are_taken_and_the_rest_is_counted_in_frames(tmp_path):
     assert people.dropped == {"other-class": 4, "unlabelled": 3, "outside": 1}
 
 
+@pytest.mark.parametrize("root", ["", "warehouse%2F", "C:\\films\\"])
+def test_a_file_of_local_storage_is_named_in_the_query(tmp_path, root):
+    """Kind B1: the address of local storage names its file behind ?d=, not in its path."""
+    own, other = (task(region("a", key(1)), file=f"/data/local-files/?d={root}{name}.mp4") for name in ("gate", "door"))
+    assert len(read(tmp_path, other, own).frames) == 30
+    assert "is about 'door.mp4', but the video is 'gate.mp4'" in refusal(tmp_path, other)
+
+
 def test_a_task_is_chosen_by_the_name_of_its_video(tmp_path):
     gate = task(region("a", key(1, enabled=False)))
     drone = task(region("a", key(5, enabled=False)), number=2, file="drone.mp4")

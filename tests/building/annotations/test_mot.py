@@ -127,15 +127,23 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
     [
         (
             ["1,1,1,1,5,5,1,1"],
-            ", line 1: must have 9 columns (ground truth) or 10 (results); got 8",
+            ", line 1: must have 9 columns (ground truth) or 10 (results), or from 6 of which only frame, id, left, "
+            "top, width and height are believed (format=mot-results); got 8",
         ),
         (
             ["1,1,1,1,5,5,1,1,1", "", "2,1,1,1,5,5,1,-1,-1,-1"],
             ", line 3: must have 9 columns like the lines before; got 10",
         ),
-        (["frame,id,x,y,w,h,f,c,v"], ", line 1: must hold numbers only; got 'frame,id,x,y,w,h,f,c,v'"),
+        (
+            ["frame,id,x,y,w,h,f,c,v"],
+            ", line 1: must hold numbers only; got 'frame,id,x,y,w,h,f,c,v'. A line "
+            "that names the columns is not read, nor are quotes: remove them",
+        ),
         (["1,1,nan,1,5,5,1,1,1"], ", line 1: must hold finite numbers only; got '1,1,nan,1,5,5,1,1,1'"),
-        (["0,1,1,1,5,5,1,1,1"], ", line 1: frame must be a whole number from 1; got 0"),
+        (
+            ["0,1,1,1,5,5,1,1,1"],
+            ", line 1: frame (if yours begin with 0, add 1 to all) must be a whole number from 1; got 0",
+        ),
         (
             ["1,1.5,1,1,5,5,1,1,1"],
             ", line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got 1.5",
@@ -246,3 +254,22 @@ def test_a_pipe_is_no_annotations(tmp_path):
     os.mkfifo(tmp_path / "gt.txt")
     with pytest.raises(SourceError, match=r"gt\.txt: annotations must be a plain file, no folder, pipe or device"):
         read_mot(tmp_path / "gt.txt", video())
+
+
+@pytest.mark.parametrize("behind", ["", ",0.9", ",0.9,0"])
+def test_rows_of_frame_id_and_box_alone_are_read_when_they_are_named(tmp_path, behind):
+    """Kind B3: the columns that all programs agree on are enough, by the user's word."""
+    people = read(tmp_path, f"3,7,11,21,80,40{behind}", format="mot-results")
+    assert people.frames == {2: {7: (10, 20, 90, 60)}}
+    assert "nothing in it says which rows are people" in people.warnings[0]
+    assert "format=mot-results" in refusal(tmp_path, f"3,7,11,21,80,40{behind}")
+
+
+def test_boxes_that_may_be_of_a_smaller_copy_are_said_unless_the_size_is_told(tmp_path):
+    """Kind B1: nothing in MOT rows tells the picture's size; those of 720 lines lie in one corner of 1080."""
+    rows = "1,7,1,1,20,40,1,1,1", "2,7,31,1,20,40,1,1,1"
+    (warning,) = read(tmp_path, *rows).warnings
+    assert "none of its boxes reaches beyond 50,40, and the picture has 100x80" in warning
+    assert not read(tmp_path, *rows, "3,7,61,1,20,40,1,1,1").warnings
+    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nimWidth=100\nimHeight=80\n")
+    assert not read(tmp_path, *rows).warnings

@@ -64,7 +64,7 @@ def test_only_ground_truth_tells_what_is_seen(tmp_path):
 
 
 def test_what_nobody_called_a_person_is_taken_with_a_warning(tmp_path):
-    (warning,) = read(tmp_path, ["1,-1,-1"]).warnings
+    warning, *_ = read(tmp_path, ["1,-1,-1"]).warnings
     assert "nothing in it says which rows are people; all are taken" in warning
 
 

@@ -13,7 +13,7 @@ LISTS = ("videos", "images", "annotations", "categories")
 FRAME_FROM_0 = "frame_index"
 """TAO."""
 FRAME = "frame_id"
-"""From 0 in MMTracking, from 1 in others."""
+"""From 0 in MMTracking, from 1 in others, such as ByteTrack's converters: certain where every frame is listed."""
 TRACK_KEYS = ("instance_id", "track_id")
 LENGTHS, RATES = ("length", "num_frames"), ("fps", "frame_rate")
 """Keys of a video under which writers count its frames, and how many there are a second."""
@@ -138,6 +138,8 @@ def _frames(images: list[dict[str, object]], video: AnnotatedVideo, path: Path) 
     if len(set(frames.values())) != len(images):
         raise SourceError(f"{path}: two images of the video have the same id or the same frame")
     if any(FRAME_FROM_0 not in image for image in images) and 0 not in frames.values():
+        if set(frames.values()) == set(range(1, (video.num_frames or 0) + 1)):
+            return {image_id: frame - 1 for image_id, frame in frames.items()}
         raise SourceError(
             f"{path}: no image of the video has {FRAME} 0, and some programs count from 1: list the first image, too, "
             f"or name the frames {FRAME_FROM_0}, which counts from 0"

@@ -19,6 +19,8 @@ SAME_PX = 1.0
 """By which the sides of a box may differ that was written twice."""
 MAX_BOXES = 10_000_000
 """Of one video: fifty people in every frame of two hours."""
+PART_OF_A_PICTURE = 0.67
+"""Share of its width and height; boxes that never reach beyond may be those of a smaller copy, such as 720 of 1080."""
 PART_OF_A_VIDEO = 0.55
 """Share of its frames; annotations that end before it may count every second frame only."""
 
@@ -51,6 +53,16 @@ class BoxCollector:
         """Keep a sentence for the user; None is none."""
         if warning is not None and warning not in self._warnings:
             self._warnings.append(warning)
+
+    def warn_of_smaller_copy(self) -> None:
+        """Keep a sentence if the boxes never reach far into the picture: for files that do not tell its size."""
+        taken = [box for people in self._frames.values() for box in people.values()]
+        right, bottom = (max((box[side] for box in taken), default=0.0) for side in (2, 3))
+        if right < PART_OF_A_PICTURE * self._video.width and bottom < PART_OF_A_PICTURE * self._video.height:
+            self.warn(
+                f"{self._path}: none of its boxes reaches beyond {right:.0f},{bottom:.0f}, and the picture has "
+                f"{self._video.width}x{self._video.height}; were they drawn in a smaller copy of the video?"
+            )
 
     def leave_out(self, reason: str, boxes: int = 1) -> None:
         """Count boxes that are not of use."""

@@ -10,6 +10,8 @@ from skyreid.strict_json import parse_json
 
 MAX_BYTES = 2**28
 """Of one file of annotations: what is read becomes several times as much memory."""
+NO_HEADER = "A line that names the columns is not read, nor are quotes: remove them"
+"""What helps where a row is no row of numbers."""
 
 
 def check_readable(path: Path) -> None:

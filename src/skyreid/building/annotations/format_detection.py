@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from skyreid.building.annotations import visdrone
-from skyreid.building.annotations.fields import read_bytes, read_lines, split_row
-from skyreid.building.annotations.mot_dialects import NINE
+from skyreid.building.annotations.fields import NO_HEADER, read_bytes, read_lines, split_row
+from skyreid.building.annotations.mot_dialects import BOX, NINE
 from skyreid.errors import SourceError
 
 VISDRONE_DET_COLUMNS = 8
@@ -33,6 +33,8 @@ def _detect_table(path: Path) -> str:
     if not rows:
         raise SourceError(f"{path}: must hold annotations; it is empty")
     where, first = rows[0]
+    if not _numbers(first[:1]):
+        raise SourceError(f"{where}: must hold numbers only; got {','.join(first)[:80]!r}. {NO_HEADER}")
     if len(first) == NINE:
         return "mot"
     if len(first) == VISDRONE_DET_COLUMNS:
@@ -41,9 +43,12 @@ def _detect_table(path: Path) -> str:
             "VisDrone-MOT's 10 columns or those of a tracker"
         )
     if len(first) != visdrone.COLUMNS:
+        remedy = (
+            ". If they begin with frame,id,left,top,width,height in pixels, and are of people only: format=mot-results"
+        )
         raise SourceError(
             f"{where}: annotations are MOTChallenge or VisDrone tables (9 or 10 columns), CVAT's XML, or JSON of "
-            f"COCO-video or Label Studio; got {len(first)} columns"
+            f"COCO-video or Label Studio; got {len(first)} columns{remedy if len(first) >= BOX else ''}"
         )
     # The last three columns: place in the world in one format; category, truncation and occlusion in the other.
     ends = {_numbers(fields[7:]) for _, fields in rows}

@@ -1,11 +1,12 @@
 """Label Studio's JSON export of video rectangles: keyframes in percent of the picture, frames from 1."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, RATE_SLACK, VIDEO_SUFFIXES, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, is_person
@@ -107,11 +108,17 @@ def _task(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> dict[str, o
 
 
 def _video_files(task: Mapping[str, object]) -> list[str]:
-    """What in a task may name its video: a task has data of other kinds, too."""
+    """What in a task may name its video: a task has data of other kinds, too.
+
+    A file of local storage stands in the address's query: /data/local-files/?d=videos/gate.mp4.
+    """
     data = task.get("data")
     values = [*(data.values() if isinstance(data, dict) else ()), task.get("file_upload")]
-    names = [PurePosixPath(urlsplit(value).path).name for value in values if isinstance(value, str)]
-    return sorted({name for name in names if PurePosixPath(name).suffix.casefold() in VIDEO_SUFFIXES})
+    addresses = [urlsplit(value) for value in values if isinstance(value, str)]
+    paths = [address.path for address in addresses]
+    paths += [unquote(part.partition("=")[2]) for address in addresses for part in address.query.split("&")]
+    names = {re.split(r"[/\\]", path)[-1] for path in paths}
+    return sorted(name for name in names if PurePosixPath(name).suffix.casefold() in VIDEO_SUFFIXES)
 
 
 def _results(task: Mapping[str, object], path: Path) -> list[dict[str, object]]:

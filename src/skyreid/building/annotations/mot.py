@@ -15,8 +15,9 @@ from jaxtyping import Float64
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector, check_size
-from skyreid.building.annotations.fields import read_json, read_lines, share, split_row, whole
+from skyreid.building.annotations.fields import NO_HEADER, read_json, read_lines, share, split_row, whole
 from skyreid.building.annotations.mot_dialects import (
+    BOX,
     GROUND_TRUTH,
     NINE,
     PEDESTRIAN,
@@ -63,11 +64,11 @@ def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> Track
     top left pixel is 1,1,1,1.
     """
     boxes = BoxCollector(path, video, first_frame=1)
-    _compare_sequence(path, video, boxes)
+    tells_size = _compare_sequence(path, video, boxes)
     lines = read_lines(path)
-    rows = _rows(path, lines)
+    rows = _rows(path, lines, format=format)
     dialect = _dialect(format, path, rows, [where for where, _ in lines])
-    if dialect.people is None and not dialect.has_flag and rows.shape[1] == NINE:
+    if dialect.people is None and not dialect.has_flag and rows.shape[1] != TEN:
         boxes.warn(f"{path}: nothing in it says which rows are people; all are taken for people")
     for (where, line), numbers in zip(lines, rows, strict=True):
         if dialect.has_flag and numbers[6] == 0:
@@ -76,12 +77,14 @@ def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> Track
             boxes.leave_out("other-class")
         else:
             boxes.add(
-                whole(float(numbers[0]), "frame", where, least=1),
+                whole(float(numbers[0]), "frame (if yours begin with 0, add 1 to all)", where, least=1),
                 whole(float(numbers[1]), "id (-1 in detections, which have no identities)", where, least=0),
                 _box(split_row(line)[2:6]),
                 where,
                 visible=_visible(dialect, numbers, where),
             )
+    if not tells_size:
+        boxes.warn_of_smaller_copy()
     is_shared = _is_shared(path)
     return boxes.finish(
         "all rows" if dialect.people is None else f"class {' or '.join(map(str, sorted(dialect.people)))}",
@@ -143,8 +146,8 @@ def _is_shared(path: Path) -> bool:
     return path.name in files
 
 
-def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> None:
-    """Hold what seqinfo.ini states against the video."""
+def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> bool:
+    """Hold what seqinfo.ini states against the video; gives whether it tells the picture's size."""
     folders = [path.parent, path.parent.parent] if path.parent.name in ("gt", "det") else [path.parent]
     for beside in (folder / SEQUENCE_FILE for folder in folders):
         if not beside.exists():
@@ -157,23 +160,26 @@ def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) ->
             raise SourceError(
                 f"{beside}: must have a section [Sequence], as MOTChallenge writes it; {error}"
             ) from error
-        if "imwidth" in told and "imheight" in told:
+        tells_size = "imwidth" in told and "imheight" in told
+        if tells_size:
             video.check_size(told["imwidth"], told["imheight"], str(beside))
         boxes.warn(video.check_clock(told.get("seqlength"), told.get("framerate"), str(beside)))
         name = told.get("name", "").strip()
         if name and not video.is_called([name]):
             # Not refused: it names a folder of pictures, of which somebody made the video.
             boxes.warn(f"{beside}: is about the sequence {name!r}, and the video is {video.name!r}")
-        return
+        return tells_size
+    return False
 
 
-def _rows(path: Path, lines: Sequence[tuple[str, str]]) -> Rows:
+def _rows(path: Path, lines: Sequence[tuple[str, str]], *, format: str) -> Rows:
     if not lines:
         raise SourceError(f"{path}: must hold annotations; it is empty")
     columns = len(split_row(lines[0][1]))
+    least_to_most = range(BOX if format == "mot-results" else NINE, TEN + 1)
     numbers = array("d")
     for where, line in lines:
-        numbers.extend(_numbers(split_row(line), columns, where))
+        numbers.extend(_numbers(split_row(line), columns, least_to_most, where))
     return np.frombuffer(numbers).reshape(-1, columns)
 
 
@@ -194,15 +200,18 @@ def _visible(dialect: Dialect, numbers: Float64[np.ndarray, " column"], where: s
     return None if seen is None else share(seen, "visibility (-1 = unknown)", where)
 
 
-def _numbers(fields: list[str], columns: int, where: str) -> list[float]:
-    if columns not in (NINE, TEN):
-        raise SourceError(f"{where}: must have {NINE} columns (ground truth) or {TEN} (results); got {columns}")
+def _numbers(fields: list[str], columns: int, least_to_most: range, where: str) -> list[float]:
+    if columns not in least_to_most:
+        raise SourceError(
+            f"{where}: must have {NINE} columns (ground truth) or {TEN} (results), or from {BOX} of which only frame, "
+            f"id, left, top, width and height are believed (format=mot-results); got {columns}"
+        )
     if len(fields) != columns:
         raise SourceError(f"{where}: must have {columns} columns like the lines before; got {len(fields)}")
     try:
         values = [float(field) for field in fields]
     except ValueError:
-        raise SourceError(f"{where}: must hold numbers only; got {','.join(fields)[:80]!r}") from None
+        raise SourceError(f"{where}: must hold numbers only; got {','.join(fields)[:80]!r}. {NO_HEADER}") from None
     if not all(map(isfinite, values)):
         raise SourceError(f"{where}: must hold finite numbers only; got {','.join(fields)[:80]!r}")
     return values

@@ -15,8 +15,8 @@ from skyreid.building.annotations.collecting import is_person
 from skyreid.building.annotations.fields import read_lines
 from skyreid.errors import SourceError
 
-NINE, TEN = 9, 10
-"""Columns: ...,flag,class,visibility in ground truth; ...,confidence,x,y,z in results."""
+BOX, NINE, TEN = 6, 9, 10
+"""Columns: frame, id and box alone; ...,flag,class,visibility in ground truth; ...,confidence,x,y,z in results."""
 PEDESTRIAN = 1
 UNKNOWN = -1
 """Class or visibility that nobody told."""

@@ -55,6 +55,7 @@ def read_visdrone(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
             where,
             visible=_visible(fields[8], fields[9], where),
         )
+    boxes.warn_of_smaller_copy()
     return boxes.finish(
         f"categories {PEOPLE[0]} and {PEOPLE[1]}",
         read_as="VisDrone's 10 columns",
