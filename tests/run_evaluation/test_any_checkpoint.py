@@ -131,6 +131,7 @@ def test_the_scores_lie_beside_the_checkpoint_unless_told_otherwise(pair, tree):
     [
         ({}, "was not trained here: say on what it is tested, by --data NAME --root D"),
         ({"data": "mars"}, "the folder of mars is not known: name it by --root"),
+        ({"data": "marz"}, "no benchmark is called 'marz'"),
         ({"data": "g2a", "root": "."}, "no benchmark is called 'g2a' (did you mean 'g2a-vreid'?)"),
     ],
 )

@@ -54,8 +54,9 @@ def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str
         raise CheckpointError(f"{path}: no such file")
     try:
         with path.open("rb") as file:
-            is_zip = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-        if is_zip:
+            start = file.read(64)
+        _refuse_failed_download(start)
+        if start.startswith(ZIP_MAGIC):
             state = _read_archive(path, landmark, inside)
         elif path.suffix == ".safetensors":
             state = _read_safetensors(path, landmark, inside)
@@ -69,6 +70,16 @@ def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str
     except ZIP_AND_SAFETENSORS_ERRORS as error:
         raise CheckpointError(f"{path}: cut or garbled ({error})") from error
     return state
+
+
+def _refuse_failed_download(start: bytes) -> None:
+    """Name what often stands in the place of weights; the advice for old PyTorch files would lead astray."""
+    if not start:
+        raise CheckpointError("an empty file, no weights; download it again")
+    if start.startswith(b"version https://git-lfs"):
+        raise CheckpointError("a Git LFS pointer, no weights; fetch them by 'git lfs pull'")
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise CheckpointError("a web page, no weights; download the file that the page links to")
 
 
 def _read_safetensors(path: Path, landmark: str | None, inside: str | None) -> ForeignState:

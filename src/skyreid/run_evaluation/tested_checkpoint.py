@@ -204,9 +204,9 @@ def open_checkpoint(
     if data is None and not isinstance(trained_on, str):
         raise SettingError(f"{folder} was not trained here: say on what it is tested, by --data NAME --root D")
     dataset = data or str(trained_on)
+    find_format(dataset)
     if root is None and (data is not None or not isinstance(trained_root, str)):
         raise SettingError(f"the folder of {dataset} is not known: name it by --root")
-    find_format(dataset)
     if split is None:
         split = trained_split if dataset == trained_on and isinstance(trained_split, int) else 0
     return TestedCheckpoint(

@@ -229,3 +229,8 @@ def test_what_is_no_result_at_all_is_refused(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultError, match=r"none\.json must be a result file; it cannot be read: .*No such file"):
         read_result(tmp_path / "none.json")
+
+
+def test_a_folder_of_results_says_that_one_of_its_files_is_wanted(tmp_path):
+    with pytest.raises(ResultError, match=r"got a folder; name one of the \.json files that evaluate wrote$"):
+        read_result(tmp_path)

@@ -200,6 +200,10 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
         SettingError: the path is none.
     """
     path = path_of(path, "a result")
+    if path.is_dir():
+        raise ResultError(
+            f"{path} must be a result file, got a folder; name one of the .json files that evaluate wrote"
+        )
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
