@@ -17,6 +17,7 @@ from skyreid.evaluation.calibration.calibration import (
     save_calibration,
 )
 from skyreid.evaluation.pairs.pair_scores import pair_scores
+from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding
 from tests.evaluation.pairs.pair_loops import crowd, loops, table, tables
 
@@ -96,6 +97,14 @@ def test_more_people_in_the_gallery_are_more_chances_to_be_taken_for_somebody():
     )
 
 
+def test_a_calibration_names_the_data_that_it_was_fitted_on(two_crowds, calibration):
+    assert calibration.data_sha256 is None  # nobody has hashed the pictures
+    seen = [replace(t, pictures=np.array([f"{pid:064x}" for pid in t.pids.tolist()], dtype="S64")) for t in two_crowds]
+    fitted = calibrate(*seen, GROUND_TO_AERIAL, false_positive_rate=0.01)
+    assert fitted.data_sha256 == tables_data_sha256(*seen)
+    assert f"different-person pairs of the data sha256 {fitted.data_sha256[:12]}" in fitted.lines()[0]
+
+
 def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
     save_calibration(tmp_path / "new" / "cal.json", calibration)
     assert load_calibration(tmp_path / "new" / "cal.json") == calibration
@@ -105,7 +114,9 @@ def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
     ("edit", "message"),
     [
         (lambda c: c.pop("format"),
-         "not a file of the format 'skyreid calibration 2'; make one by 'skyreid calibrate'"),
+         "must be of the format 'skyreid calibration 2'; got None; make one by 'skyreid calibrate'"),
+        (lambda c: c.update(format="skyreid calibration 1"),
+         "must be of the format 'skyreid calibration 2'; got 'skyreid calibration 1'; make one by 'skyreid calibrate'"),
         (lambda c: c["calibration"].pop("ranker"), "calibration: Calibration lacks ranker"),
         (lambda c: c["calibration"].update(date=1), "calibration: Calibration has no field date"),
         (lambda c: c["calibration"]["pair"].update(threshold="0.5"),

@@ -29,6 +29,7 @@ from jaxtyping import Bool, Float, Float64
 from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.config_json import from_json, to_json
+from skyreid.content_hash import shortened
 from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import CalibrationError, ProtocolError, SkyreidError
 from skyreid.evaluation.calibration.probability_map import ProbabilityMap, fit_probability_map
@@ -44,6 +45,7 @@ from skyreid.evaluation.pairs.thresholds import (
     unresolvable,
 )
 from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding, feeding_differences
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
@@ -102,6 +104,8 @@ class Calibration:
     """sha256 of the weights that made the embeddings; None = the tables did not say."""
     feeding: Feeding | None
     """How those weights were fed; None = the tables did not say."""
+    data_sha256: str | None
+    """Data hash of the tracklets that it was fitted on; None = the tables did not say."""
     same_pairs: int
     different_pairs: int
     pair: OperatingPoint
@@ -142,7 +146,8 @@ class Calibration:
         pair, gallery = self.pair, self.gallery
         return [
             f"{self.protocol}, {self.ranker}, {_model(self.model)}: fitted on {self.same_pairs:,} same-person and "
-            f"{self.different_pairs:,} different-person pairs",
+            f"{self.different_pairs:,} different-person pairs"
+            + ("" if self.data_sha256 is None else f" of the data sha256 {shortened(self.data_sha256)}"),
             f"same person from a similarity of {pair.threshold:.4f}: {pair.true_positive_rate:.2%} of the same-person "
             f"pairs reach it, and at most {pair.false_positive_rate:.2%} of the others",
             f"not in the gallery below {gallery.threshold:.4f}: of {gallery.queries:,} queries whose person is not "
@@ -204,6 +209,7 @@ def calibrate(
         ranker=ranker.name,
         model=query.model or gallery.model,
         feeding=query.feeding or gallery.feeding,
+        data_sha256=tables_data_sha256(query, gallery),
         same_pairs=counts.same.size,
         different_pairs=counts.num_different,
         pair=operating_point(counts, false_positive_rate),
@@ -328,7 +334,10 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
     except (OSError, ValueError) as reason:
         raise CalibrationError(f"{path}: a calibration is a JSON file: {reason}") from None
     if not isinstance(content, dict) or content.keys() != {"format", "calibration"} or content["format"] != _FORMAT:
-        raise CalibrationError(f"{path}: not a file of the format {_FORMAT!r}; make one by 'skyreid calibrate'")
+        named = content.get("format") if isinstance(content, dict) else None
+        raise CalibrationError(
+            f"{path}: must be of the format {_FORMAT!r}; got {named!r:.80}; make one by 'skyreid calibrate'"
+        )
     try:
         return from_json(Calibration, content["calibration"], where="calibration")
     except SkyreidError as refusal:
