@@ -9,9 +9,10 @@ from PIL import Image
 
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
+from skyreid.datasets.data_hash import pictures_sha256, with_hashes
 from skyreid.datasets.manifest import write_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import DatasetError, MissingFrameError, SettingError, TableError
+from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError, SettingError, TableError
 from skyreid.extraction.embed_folder import embed
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.feeding import OPENAI_CLIP, Feeding
@@ -141,6 +142,20 @@ def test_a_missing_frame_leaves_no_table(save_checkpoint, tmp_path):
     with pytest.raises(MissingFrameError, match=r"gone\.png: is missing"):
         embed(tmp_path, save_checkpoint(), tmp_path / "table.npz")
     assert not (tmp_path / "table.npz").exists()
+
+
+def test_a_repainted_crop_is_named_although_no_clip_has_it(save_checkpoint, tmp_path):
+    """Kind A4: the table speaks for all crops of a tracklet; a clip of 4 frames has every fifth of 20."""
+    crops = sorted(write_crops(tmp_path / "crops", *(f"{number:02d}.png" for number in range(20))).iterdir())
+    tracklet = Tracklet(
+        tracklet_id="t", frames=tuple(Frame(str(path)) for path in crops), pid=1, camid=0, platform=Platform.GROUND
+    )
+    write_manifest(tmp_path / "manifest.jsonl", with_hashes([tracklet]))
+    table = embed(tmp_path, save_checkpoint(), tmp_path / "table.npz", clip_length=4, sampling="one-clip")
+    assert table.pictures.tolist() == [pictures_sha256(with_hashes([tracklet])[0]).encode()]
+    crops[7].write_bytes(crops[6].read_bytes())
+    with pytest.raises(ChangedFrameError, match=r"07\.png was changed"):
+        embed(tmp_path, save_checkpoint(), tmp_path / "table.npz", clip_length=4, sampling="one-clip")
 
 
 def test_a_folder_that_is_embedded_twice_gives_the_same_file(save_checkpoint, footage, tracklets, tmp_path):

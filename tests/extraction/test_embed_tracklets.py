@@ -99,7 +99,7 @@ def test_no_tracklets_give_an_empty_table(embed):
 def test_a_missing_frame_is_named_and_nothing_is_shortened(embed, tracklets):
     frames = (*tracklets[0].frames[:2], Frame("gone.png"), *tracklets[0].frames[3:])
     cut = Tracklet(tracklet_id="cut", frames=frames, pid=1, camid=0, platform=Platform.GROUND)
-    with pytest.raises(MissingFrameError, match=re.escape("frame gone.png is missing")):
+    with pytest.raises(MissingFrameError, match=re.escape("gone.png: is missing")):
         embed([tracklets[1], cut])
 
 

@@ -97,6 +97,18 @@ def test_imported_weights_are_scored_on_every_benchmark(name, pair, tree, tmp_pa
     assert "imported from" in evaluation.page.read_text(encoding="utf-8")
 
 
+def test_people_who_were_linked_since_are_scored_anew(pair, tree, tmp_path):
+    """The pictures are the same, but the tables of before say other people."""
+    root = tree("manifest")
+    before = evaluate_checkpoint(pair, tmp_path / "out", data="manifest", root=root, all_frames=False, rerank=False)
+    ground, *aerial = read_manifest(root / "manifest.jsonl").tracklets
+    write_manifest(root / "manifest.jsonl", [ground, *(replace(t, pid=3 - t.pid) for t in aerial)])
+    after = evaluate_checkpoint(pair, tmp_path / "out", data="manifest", root=root, all_frames=False, rerank=False)
+    hashes = {one.result.card.data_sha256 for evaluation in (before, after) for one in evaluation.scored}
+    assert len(hashes) == 2
+    assert [one.gallery.pids.tolist() for run in (before, after) for one in run.directions[:1]] == [[1, 2], [2, 1]]
+
+
 def test_every_kind_of_checkpoint_is_scored_and_two_are_compared(pair, release, method, tree, tmp_path):
     root = tree("g2a-vreid")
     for checkpoint in (pair, release, method):

@@ -109,10 +109,10 @@ def unchanged_picture(frame: Frame) -> Image.Image:
 def _with_hash(frame: Frame) -> Frame:
     try:
         sha256 = file_sha256(frame.path)
+    except FileNotFoundError:
+        raise MissingFrameError(f"{frame.path}: is missing (check the folder with 'skyreid data verify')") from None
     except OSError as error:
-        raise MissingFrameError(
-            f"frame {frame.path} cannot be read: {error.strerror} (check the folder with 'skyreid data verify')"
-        ) from error
+        raise MissingFrameError(f"{frame.path}: cannot be read: {error.strerror}") from error
     if frame.sha256 is None:
         return replace(frame, sha256=sha256)
     _check(frame, sha256)

@@ -77,9 +77,11 @@ def embed(
     if is_build:
         tracklets = _of_camera(read_manifest(manifest_path), camera)
     elif data is not None:
-        tracklets = with_hashes(_part(data, folder, split, part), progress=progress)
+        tracklets = _part(data, folder, split, part)
     else:
-        tracklets = with_hashes(_crops(folder, filmed_from, embedder), progress=progress)
+        tracklets = _crops(folder, filmed_from, embedder)
+    # The table speaks for all crops of a tracklet, also for those that are in no clip.
+    tracklets = with_hashes(tracklets, progress=progress)
     feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
     # Each frame is read once, so a bank would only hold memory.
     bank = FrameBank(feeding.image_size, capacity_bytes=0)

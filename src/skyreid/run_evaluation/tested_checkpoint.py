@@ -1,6 +1,6 @@
 """A checkpoint and the benchmark that it is tested on: the one of its training, or any other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,11 @@ from skyreid.checkpoint import WEIGHTS_FILE, read_checkpoint, weights_sha256
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.datasets import find_format, read_benchmark
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.data_hash import data_sha256, hash_benchmark, pictures_sha256
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, DatasetError, SettingError
-from skyreid.evaluation.results.protocol_card import CheckpointRule
+from skyreid.evaluation.results.protocol_card import CheckpointRule, tables_data_sha256
 from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
@@ -142,18 +142,18 @@ class TestedCheckpoint:
         query, gallery = (load_table(path) for path in paths)
         return query, gallery
 
-    def _are_current(self, paths: list[Path], feeding: Feeding) -> bool:
-        """Whether these weights, fed like this, made the tables from the pictures that are there now."""
-        for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
-            if not path.exists():
-                return False
-            table = load_table(path)
-            pictures = [str(pictures_sha256(tracklet)).encode() for tracklet in tracklets]
-            if (table.model, table.feeding) != (self._weights_sha256, feeding) or table.pictures is None:
-                return False
-            if table.pictures.tolist() != pictures or table.tracklet_ids.tolist() != [t.tracklet_id for t in tracklets]:
-                return False
-        return True
+    def _are_current(self, paths: Sequence[Path], feeding: Feeding) -> bool:
+        """Whether these weights, fed like this, made the tables from the pictures and the people that are there now."""
+        if not all(path.exists() for path in paths):
+            return False
+        query, gallery = (load_table(path) for path in paths)
+        asking, searched = self.benchmark.query, self.benchmark.gallery
+        return (
+            {(table.model, table.feeding) for table in (query, gallery)} == {(self._weights_sha256, feeding)}
+            and query.tracklet_ids.tolist() == [tracklet.tracklet_id for tracklet in asking]
+            and gallery.tracklet_ids.tolist() == [tracklet.tracklet_id for tracklet in searched]
+            and tables_data_sha256(query, gallery) == data_sha256((*asking, *searched))
+        )
 
     def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
         bank, workers = FrameBank(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
