@@ -82,8 +82,8 @@ def test_a_run_that_is_done_keeps_its_result_and_not_its_state(whole):
 def test_runs_of_other_settings_are_refused(tiny_g2a, whole):
     out, _ = whole
     longer = replace(small(tiny_g2a, "vsla-clip"), reduction=Reduction(epochs=3, batch=(2, 2)))
-    message = f"{out / 'runs' / 'vsla-clip' / '0'} holds a run of other settings; name another --out, or remove it"
-    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
+    message = f"{out / 'runs' / 'vsla-clip' / '0'} holds a run of other settings (stage2.epochs was 2, is 3; "
+    with pytest.raises(CheckpointError, match=f"^{re.escape(message)}"):
         run_methods(longer, out)
 
 

@@ -122,11 +122,12 @@ def test_the_checkpoint_gives_the_embeddings_of_its_tables_without_the_training_
         for tracklet in benchmark.gallery
         for places in all_consecutive(len(tracklet.frames), 2)
     ]
-    # A view, as in training: another order in memory would be summed up in another order.
     frames = rearrange(torch.from_numpy(np.stack(clips)), "clip frame h w c -> clip frame c h w")
     embeddings = embedder.embed(frames, [Platform.AERIAL] * len(clips))
     of_tracklets = rearrange(embeddings.numpy(), "(tracklet clip) dim -> tracklet clip dim", clip=3).mean(axis=1)
-    assert (of_tracklets == table.embeddings).all()
+    # Other batches than the run's: PyTorch may take another kernel for them, which sums in another order.
+    scale = np.abs(table.embeddings).max()
+    np.testing.assert_allclose(of_tracklets, table.embeddings, rtol=0, atol=1e-5 * scale)
     metrics = json.loads((finished.checkpoint / "metrics.json").read_text())
     assert (metrics["protocol"], metrics["queries"], metrics["epoch"]) == ("ground-to-aerial", 4, 4)
 
