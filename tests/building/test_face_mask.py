@@ -117,6 +117,17 @@ def test_the_head_is_where_the_person_is_and_not_where_the_box_begins(mask):
         assert (region[2] - region[0]) * (region[3] - region[1]) < 0.15 * 100 * 340
 
 
+def test_a_head_is_found_although_the_shirt_has_the_colour_of_the_wall(mask):
+    frame, head = drawn_person(LARGE)
+    frame[55:] = (200, 190, 170)
+    frame[:55][(frame[:55] == (150, 150, 150)).all(axis=2)] = (200, 190, 170)
+    frame[(frame == (40, 30, 110)).all(axis=2)] = (200, 190, 170)
+    x, y, radius = head
+    (region,) = covers(mask, look(mask, frame, LARGE)).regions
+    assert share_inside(region, (x, y, radius)) > 0.95
+    assert region[3] > y + 1.2 * radius  # down to the chin
+
+
 def test_who_is_cut_by_the_edge_is_as_large_as_before(mask):
     frame = np.full((200, 200, 3), 150, np.uint8)
     half = (40.0, 120.0, 110.0, 200.0)

@@ -32,7 +32,7 @@ _IN_WORDS = {
     "builder_version": "the builder's version",
 }
 _REMOVE = "remove this file, and its source is cut again"
-BUILDER_VERSION = 5
+BUILDER_VERSION = 6
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
 
 

@@ -155,17 +155,17 @@ def masking_of(tmp_path, people, masked, *, crops=(LEFT,)):
 
 
 def test_a_face_is_covered_when_three_quarters_of_it_are(tmp_path):
-    """Width 8 from x = 6: until 12 are three quarters. It shows in two sampled frames and is masked in one."""
+    """Width 12 from x = 4: until 13 are three quarters. It shows in two sampled frames and is masked in one."""
     people = [person(1, LEFT, face=face_in(LEFT))]
-    enough = masking_of(tmp_path / "a", people, [(6.0, 10.0, 12.0, 18.0)])
+    enough = masking_of(tmp_path / "a", people, [(4.0, 10.0, 13.0, 18.0)])
     assert (enough.counts.faces, enough.masking) == (2, PrecisionRecall(precision=1.0, recall=0.5))
-    short = masking_of(tmp_path / "b", people, [(6.0, 10.0, 11.0, 18.0)])
+    short = masking_of(tmp_path / "b", people, [(4.0, 10.0, 12.0, 18.0)])
     assert (short.counts.faces, short.masking) == (2, PrecisionRecall(precision=1.0, recall=0.0))
-    pieces = masking_of(tmp_path / "c", people, [(6.0, 10.0, 10.0, 18.0), (9.0, 10.0, 12.0, 18.0)])
+    pieces = masking_of(tmp_path / "c", people, [(4.0, 10.0, 10.0, 18.0), (9.0, 10.0, 13.0, 18.0)])
     assert pieces.masking == PrecisionRecall(precision=1.0, recall=0.5)
 
 
-@pytest.mark.parametrize("unseen", [{"width": 4.9}, {"facing": 0.49}, {"visible": 0.49}])
+@pytest.mark.parametrize("unseen", [{"width": 9.9}, {"facing": 0.49}, {"visible": 0.49}])
 def test_small_turned_and_hidden_faces_need_not_be_covered(tmp_path, unseen):
     scores = masking_of(tmp_path, [person(1, LEFT, face=face_in(LEFT, **unseen))], [(0.0, 10.0, 20.0, 18.0)])
     assert scores.counts.faces == 0
@@ -174,7 +174,7 @@ def test_small_turned_and_hidden_faces_need_not_be_covered(tmp_path, unseen):
 
 
 def test_the_neighbours_face_in_ones_crop_counts_as_far_as_it_shows(tmp_path):
-    """A face from x = 16 to 24; the crop ends at 20, and so does the mask."""
+    """A face from x = 14 to 26; the crop ends at 20, and so does the mask."""
     people = [person(2, (10.0, 10.0, 30.0, 50.0), face=face_in((10.0, 10.0, 30.0, 50.0)))]
     scores = masking_of(tmp_path, people, [(15.0, 10.0, 20.0, 18.0)])
     assert (scores.counts.faces, scores.masking) == (2, PrecisionRecall(precision=1.0, recall=0.5))

@@ -23,7 +23,7 @@ def place(column, *, height=40):
     return (100.0 * column, 10.0, 100.0 * column + 20, 10.0 + height)
 
 
-def face_in(box, *, width=8.0, facing=1.0, visible=1.0):
+def face_in(box, *, width=12.0, facing=1.0, visible=1.0):
     middle = (box[0] + box[2]) / 2
     return SceneFace(box=(middle - width / 2, box[1], middle + width / 2, box[1] + 8), facing=facing, visible=visible)
 
