@@ -14,7 +14,7 @@ from tests.tiny_model import drawn, randomized
 def pytorchs(attention):
     """The same weights as the reference module holds them."""
     dim = attention.out.in_features
-    reference = nn.MultiheadAttention(dim, attention.heads, batch_first=True, dtype=torch.float64)
+    reference = nn.MultiheadAttention(dim, attention.heads, batch_first=True, dtype=attention.out.weight.dtype)
     reference.load_state_dict(
         {
             "in_proj_weight": torch.cat([attention.query.weight, attention.key_value.weight]),

@@ -136,3 +136,16 @@ def test_a_file_without_people_is_refused():
 def test_people_have_several_words(label):
     assert is_person(label)
     assert not is_person(f"{label} on a bicycle")
+
+
+def test_many_boxes_that_lie_mostly_outside_are_told():
+    """Kind B3: corners that are read as a corner and a size reach out of the picture."""
+    boxes = crowd(collector())
+    assert not finish(boxes).warnings
+    for frame in range(21, 41):
+        boxes.add(frame, 7, (60.0, 40.0, 200.0, 160.0), "here")
+    (warning,) = [told for told in finish(boxes).warnings if "outside" in told]
+    assert warning == (
+        "a.txt: 20 of 40 boxes lie mostly outside the picture of 100x80; are their numbers left, top, width and "
+        "height, in pixels of its full size?"
+    )

@@ -368,6 +368,16 @@ def test_a_frame_that_was_deleted_is_never_filled_in(tmp_path):
     assert sorted(read(tmp_path, file(boxes), **FILM).frames) == [0, 1, 2]
 
 
+def test_frames_taken_for_deleted_are_told_with_the_remedy_and_those_that_the_file_names_are_not(tmp_path):
+    """Kind B3: a file of keyframes that looks like CVAT's own would lose most of its boxes without a word."""
+    boxes = track(1, box(0), box(9, 20), box(10, 30, outside=1))
+    (warning,) = [t for t in read(tmp_path, with_meta(boxes, more=CVATS_OWN), **FILM).warnings if "in no track" in t]
+    assert "8 frames between the boxes of somebody, 1 the first, are in no track" in warning
+    assert "If the file holds keyframes only, export it again with every frame" in warning
+    named = with_meta(boxes, about="<deleted_frames>1,2,3,4,5,6,7,8</deleted_frames>", more=CVATS_OWN)
+    assert not [told for told in read(tmp_path, named, **FILM).warnings if "in no track" in told]
+
+
 def test_a_box_in_a_deleted_frame_is_left_out(tmp_path):
     text = with_meta(track(1, box(0), box(1), box(2)), about="<deleted_frames>1</deleted_frames>")
     people = read(tmp_path, text, **FILM)

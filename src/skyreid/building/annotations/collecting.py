@@ -166,6 +166,12 @@ class BoxCollector:
         if not frames:
             told = f"none is left of {self._dropped.total()} boxes {dict(self._dropped)}"
             raise SourceError(f"{self._path}: must hold boxes of people ({people}); {told}")
+        if self._dropped["outside"] > MAX_BAD * self._given:
+            self.warn(
+                f"{self._path}: {self._dropped['outside']} of {self._given} boxes lie mostly outside the picture of "
+                f"{self._video.width}x{self._video.height}; are their numbers left, top, width and height, in pixels "
+                "of its full size?"
+            )
         length = self._video.length
         if length is not None and max(frames) + 1 < PART_OF_A_VIDEO * length:
             self.warn(

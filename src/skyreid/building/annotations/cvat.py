@@ -105,7 +105,14 @@ def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     for track in tracks.values():
         if track.is_interpolated:
             boxes.expect(sum(last - first - 1 for first, last in _gaps(track)))
-    deleted = frozenset(task.deleted | _missing(tracks, task))
+    missing = _missing(tracks, task) - task.deleted
+    if missing:
+        boxes.warn(
+            f"{path}: {len(missing)} frames between the boxes of somebody, {min(missing)} the first, are in no track; "
+            "they are taken for deleted in CVAT and never filled in. If the file holds keyframes only, export it again "
+            "with every frame"
+        )
+    deleted = frozenset(task.deleted | missing)
     names = _names(tracks, path)
     joined = _same_tracks(tracks) if task.lists_every_frame and not names else {}
     for track_id, track in tracks.items():
