@@ -1,5 +1,6 @@
 """The command line in process: help, suggestions, documented JSON, exit statuses."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -46,6 +47,11 @@ def test_every_command_has_help(capsys, name):
     status, out, _ = run(capsys, *name.split(), "--help")
     assert status == 0
     assert f"skyreid {name}" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS.keys() - {"train", "show"})  # one reads it itself, one prints nothing else
+def test_every_command_takes_json(name):
+    assert inspect.signature(COMMANDS[name]).parameters["json"].default is False
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from skyreid.cli.terminal import Bars, File, Note, print_error, print_lines, show_result
+from skyreid.cli.terminal import Bars, File, Note, ask, print_error, print_lines, show_result
 from skyreid.errors import SettingError, SourceError
 
 if TYPE_CHECKING:
@@ -219,11 +219,10 @@ def _second(moment: datetime) -> str:
 
 def _answer() -> str:
     while True:
-        print(_QUESTION, end="", flush=True)  # input() itself would ask on the standard error
         try:
-            answer = input().strip().lower()
+            answer = ask(_QUESTION).strip().lower()
         except (EOFError, KeyboardInterrupt):
-            print()
+            print_lines([""])
             return "q"
         if answer in ("y", "n", "u", "z", "q"):
             return answer

@@ -162,6 +162,16 @@ def print_lines(lines: Sequence[str]) -> None:
             print(visible(line))
 
 
+def ask(question: str) -> str:
+    """Put a question on the standard output and read a line.
+
+    Raises:
+        EOFError: there is nobody who answers.
+    """
+    print(visible(question), end="", flush=True)  # input() itself would ask on the standard error
+    return input()
+
+
 def show_result(result: Result, *, json: bool) -> None:
     """Print for a human or for a program."""
     if json:
