@@ -1,0 +1,65 @@
+"""What the hostile suite works on: everything that skyreid writes and reads, as small as it can be."""
+
+import os
+import shutil
+
+import pytest
+
+from skyreid.cli import main
+from tests.building.test_build import write_source
+from tests.training.conftest import TINY, tiny_g2a  # noqa: F401
+
+EPOCHS = ["--stage1.epochs", "2", "--stage2.epochs", "2", "--stage1.batch-size", "4"]
+
+
+def train_command(data, run_dir):
+    return ["train", "vsla-clip-g2a-release", "--data-root", data, "--run-dir", run_dir, *TINY, *EPOCHS, "--resume"]
+
+
+def call(*arguments):
+    assert main([str(argument) for argument in arguments]) == 0
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory, tiny_g2a):  # noqa: F811
+    """Films, a build, a trained run, a table, decisions, a result and a calibration."""
+    folder = tmp_path_factory.mktemp("given")
+    write_source(folder, "gate", people=(4, 9))
+    write_source(folder, "drone", people=(9, 4), platform="aerial")
+    for name, platform in (("gate", "ground"), ("drone", "aerial")):
+        text = (
+            f"{folder}/{name}.mov,platform={platform},camera={name},annotations={folder}/{name}.txt,identities=shared"
+        )
+        (folder / f"{name}.source").write_text(text)
+    sources = [part for name in ("gate", "drone") for part in ("--source", (folder / f"{name}.source").read_text())]
+    call("build", "--out", folder / "built", *sources)
+    shutil.copytree(tiny_g2a, folder / "g2a")
+    call(*train_command(folder / "g2a", folder / "run"))
+    call("embed", folder / "built", "--model", folder / "run/checkpoint", "--out", folder / "table.npz")
+    call("link", folder / "built", "--out", folder / "pairs.csv", "--table", folder / "table.npz")
+    lines = (folder / "pairs.csv").read_text().splitlines()
+    place = lines[0].split(",").index("decision")
+    rows = [line.split(",") for line in lines[1:]]
+    for number, row in enumerate(rows):
+        row[place] = ("same", "different")[number % 2]
+    (folder / "pairs.csv").write_text("\n".join([lines[0], *(",".join(row) for row in rows)]) + "\n")
+    scored = (folder / "run/query.npz", folder / "run/gallery.npz", "--protocol", "ground-to-aerial")
+    call("evaluate", "tables", *scored, "--out", folder / "result.json")
+    rates = ("--false-positive-rate", 0.5, "--false-positive-identification-rate", 0.5)
+    call("calibrate", *scored, *rates, "--out", folder / "calibration.json")
+    return folder
+
+
+@pytest.fixture
+def untouched(given):
+    """See that a test leaves what it was given as it was: nothing is written outside of --out."""
+
+    def seen():
+        return {path: path.stat().st_mtime_ns for path in given.rglob("*") if path.is_file()} | {
+            path: None for path in given.rglob("*") if path.is_dir()
+        }
+
+    before, here = seen(), set(os.listdir())  # noqa: PTH208
+    yield
+    assert seen() == before
+    assert set(os.listdir()) == here  # noqa: PTH208
