@@ -422,8 +422,9 @@ def test_one_number_of_two_trackers_is_nobody_in_particular(tmp_path):
     assert f"{line}this video only (trackers number the tracks of one video)" in report.lines()
     card = (tmp_path / "out/dataset-card.md").read_text()
     assert "numbers are tracks of this video only (trackers number the tracks of one video)" in card
-    # Said otherwise, they are taken for people.
-    shared = build([parse_source(f"{text},identities=shared") for text in told.values()], tmp_path / "shared")
+    # Said otherwise, they are cut anew and taken for people.
+    again = [parse_source(f"{text},identities=shared") for text in told.values()]
+    shared = build(again, tmp_path / "out", replace=True)
     assert shared.identities == "annotated"
     assert [t.pid for t in read_manifest(shared.manifest_path).tracklets] == [1, 2, 1, 2]
 

@@ -50,8 +50,15 @@ class BoxCollector:
         self._warnings: list[str] = []
 
     def warn(self, warning: str | None) -> None:
-        """Keep a sentence for the user; None is none."""
-        if warning is not None and warning not in self._warnings:
+        """Keep a sentence for the user; None is none.
+
+        It goes into the record of the source and onto the card, which are the same wherever the files lie: files are
+        named without their folder.
+        """
+        if warning is None:
+            return
+        warning = warning.replace(f"{self._path.parent}/", "")
+        if warning not in self._warnings:
             self._warnings.append(warning)
 
     def warn_of_smaller_copy(self) -> None:
