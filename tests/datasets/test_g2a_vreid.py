@@ -33,3 +33,13 @@ def test_a_query_from_the_drone_is_refused(miniature):
     assert str(refusal.value) == (
         "g2a-vreid: query test-00003: queries must come from the ground camera (camid 0); this one has camid 1"
     )
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_one(miniature):
+    """Kind B7: a zero byte in a list of names."""
+    root = miniature("g2a-vreid")
+    names = root / "info/test_name.txt"
+    lines = names.read_text().splitlines()
+    names.write_text("\n".join([f"00\0{lines[0][3:]}", *lines[1:]]) + "\n")
+    with pytest.raises(DatasetError):
+        g2a_vreid.read(root)

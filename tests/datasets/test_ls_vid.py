@@ -155,3 +155,14 @@ def test_queries_that_lie_in_other_files_are_never_read(miniature, tmp_path):
         assert "query" in told
         assert "3978425819141910832" not in told  # what the secret is as a number
         assert "other files" in told or "must be a dataset of the file itself" in told or "dataset query" in told
+
+
+def test_a_damaged_table_of_links_is_one_line(tmp_path):
+    """Kind B7: h5py says some damage by RuntimeErrors."""
+    write_ls_vid(tmp_path)
+    path = tmp_path / "test/data/info_test.mat"
+    content = path.read_bytes()
+    assert b"SNOD" in content
+    path.write_bytes(content.replace(b"SNOD", b"ONDS"))
+    with pytest.raises(DatasetError, match="must be an HDF5 file with the dataset"):
+        ls_vid.read(tmp_path)

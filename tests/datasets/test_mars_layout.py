@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,7 +162,12 @@ def test_copies_that_a_killed_writer_left_go_when_the_folder_is_written_again(tr
     (left / "new" / "bbox_train" / "0001").mkdir(parents=True)
     (left / "new" / "bbox_train" / "0001" / "0001C1T0001F001.jpg").touch()
     (left / "lock").touch()
+    whole = shutil.copytree(left, tmp_path / "kept")
     write_mars_layout(tmp_path / "out", train=[tracklet(1, 0)], query=[], gallery=[])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "out", "source"]
+    whole.rename(left)
+    with pytest.raises(DatasetError, match="must not exist yet"):
+        write_mars_layout(tmp_path / "out", train=[tracklet(1, 0)], query=[], gallery=[])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source"]
 
 

@@ -159,7 +159,7 @@ def _query_rows(found: Survey, num_rows: int) -> set[int]:
             content = _one_row(file, path, most=num_rows)
     except DatasetError:
         raise
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # as h5py says it of a damaged file
         raise DatasetError(f"{path} must be an HDF5 file with the dataset {QUERY_KEY}: {error}") from error
     if not (content[0] == np.trunc(content[0])).all():
         raise DatasetError(f"{path}: {QUERY_KEY} must hold whole row numbers; got {content[0].tolist()[:5]}")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skyreid.atomic_file import new_folder
+from skyreid.atomic_file import new_folder, sweep_leftovers
 from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
@@ -94,6 +94,7 @@ def write_mars_layout(
         MissingFrameError: a crop to copy is not there.
         ChangedFrameError: it is another picture than the one that was listed.
     """
+    sweep_leftovers(root.parent, root.name)  # also where the folder is complete, and only its writer's traces are left
     if root.exists():
         raise DatasetError(f"{root} must not exist yet: the layout is written as one new folder; remove or rename it")
     _refuse_what_does_not_fit(train, (*query, *gallery))

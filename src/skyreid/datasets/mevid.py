@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
 from skyreid.datasets.parsing.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
-from skyreid.datasets.parsing.survey import Survey, require_files
+from skyreid.datasets.parsing.survey import Survey, read_lines, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import DatasetError
 from skyreid.tracklet import Platform
@@ -65,7 +65,7 @@ def survey(root: Path, split: int = 0) -> Survey:
 def _read_numbers(path: Path, num_columns: int) -> Int64[np.ndarray, "row column"]:
     """Read whole numbers in columns; the distribution writes them as 9.000000000000000000e+00."""
     rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             values = [float(word) for word in line.split()]
         except ValueError:

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from skyreid.atomic_file import scratch_folder
+from skyreid.atomic_file import scratch_folder, sweep_leftovers
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.progress import Progress, silent
@@ -107,6 +107,7 @@ def write_miniature(
 def _refuse_what_cannot_be(
     out_dir: Path, identities: int, frames_per_tracklet: int, seed: int, difficulty: Difficulty, num_workers: int
 ) -> None:
+    sweep_leftovers(out_dir.parent, out_dir.name)
     if out_dir.exists():
         raise DatasetError(f"{out_dir} must not exist yet: a miniature is one new folder; remove or rename it")
     for name, value, low, high in (

@@ -81,7 +81,7 @@ class Survey:
         if names is None:
             try:
                 names = frozenset(names_in(folder))
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, ValueError):  # of a name that no folder can have
                 names = frozenset()
             self._folders[folder] = names
         return names
