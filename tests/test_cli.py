@@ -49,7 +49,8 @@ def test_every_command_has_help(capsys, name):
     assert f"skyreid {name}" in out
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"train", "show"}))  # one reads it itself, one prints nothing else
+# `train` reads it itself, `show` prints nothing else; sorted, since all workers must collect in one order.
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"train", "show"}))
 def test_every_command_takes_json(name):
     assert inspect.signature(COMMANDS[name]).parameters["json"].default is False
 
