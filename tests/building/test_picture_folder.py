@@ -91,4 +91,4 @@ def test_a_folder_is_built_and_built_again_when_a_picture_changed(tmp_path):
     assert (tracklet.tracklet_id, [frame.index for frame in tracklet.frames]) == ("C1-gate-0001", [0, 5, 10])
     assert build([source], tmp_path / "out", masking=None).data_sha256 == first.data_sha256
     Image.new("RGB", (80, 60), "red").save(folder / "6.png")
-    assert build([source], tmp_path / "out", masking=None).data_sha256 != first.data_sha256
+    assert build([source], tmp_path / "out", masking=None, replace=True).data_sha256 != first.data_sha256

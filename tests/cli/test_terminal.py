@@ -233,7 +233,12 @@ def test_what_a_disk_did_is_one_line_even_where_it_names_no_file(capsys, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(COMMANDS, "compare", fail)
-    assert run(capsys, "compare") == (1, "", "error: a file: No space left on device\n")
+    assert run(capsys, "compare") == (
+        1,
+        "",
+        "error: skyreid compare: a file: No space left on device; free some space, and run the same command again, "
+        "train with --resume\n",
+    )
 
 
 def test_a_build_in_which_nobody_was_found_ends_with_3_and_says_what_to_try(tmp_path, capsys):

@@ -99,5 +99,5 @@ def test_a_crop_that_cannot_be_measured_is_named(scored, tmp_path):
     lost = Tracklet(
         tracklet_id="0-3", frames=(Frame(str(tmp_path / "lost.png")),), pid=3, camid=0, platform=Platform.GROUND
     )
-    with pytest.raises(MissingFrameError, match=r"tracklet '0-3': '.*lost.png' cannot be read"):
+    with pytest.raises(MissingFrameError, match=r"tracklet '0-3': .*lost\.png: is missing"):
         columns_of(scored[0], [lost])
