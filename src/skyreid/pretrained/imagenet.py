@@ -4,7 +4,6 @@ A method tells, in `published_names`, where each tensor of the file belongs; eve
 accounted for. What the file has nothing for (the method's own parts, heads) keeps its start.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.baselines.published_names import PositionTable
+from skyreid.content_hash import file_sha256
 from skyreid.pretrained.assembling import assemble
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.position_table import resize_position_table
@@ -54,9 +54,7 @@ def load_imagenet(model: Baseline, file: Path) -> ImagenetReport:
             tensor = _resized(state, table)
         weights |= dict.fromkeys(places, tensor)
     assemble(state, lambda: model, model.state_dict() | weights)
-    with file.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    return ImagenetReport(file=str(file), sha256=sha256, mapped=len(names.targets), dropped=dropped)
+    return ImagenetReport(file=str(file), sha256=file_sha256(file), mapped=len(names.targets), dropped=dropped)
 
 
 def _resized(state: ForeignState, table: PositionTable) -> Tensor:

@@ -1,16 +1,15 @@
 """`skyreid model import`: a file of somebody's weights becomes a checkpoint folder of ours."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 
 import torch
 
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import to_json
+from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.models.clip_pair import ClipPair
@@ -103,7 +102,7 @@ def import_weights(
     imported = read(file, options)
     module = imported.module
     sources = {"file": file} | ({"token_embedding": token_embedding} if token_embedding else {})
-    hashes = {role: _sha256(source) for role, source in sources.items()}
+    hashes = {role: file_sha256(source) for role, source in sources.items()}
     if isinstance(module, VslaClip):
         kind, count = "vsla-clip", {"num_identities": module.num_identities}
     else:
@@ -159,8 +158,3 @@ def _sizes(module: ClipPair | VslaClip) -> dict[str, int | str]:
         sizes["platform prompt"] = f"{prompt.depth} x {prompt.length}" if prompt.depth else "none"
         sizes["sentence"] = config.identity_prompt.sentence
     return sizes | {"parameters": sum(parameter.numel() for parameter in module.parameters())}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

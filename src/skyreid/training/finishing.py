@@ -1,6 +1,5 @@
 """The end of every run: embed the test set with the last epoch's weights, score it, write the checkpoint."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from skyreid.atomic_file import sweep_leftovers
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
+from skyreid.content_hash import file_sha256
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.distributed import Workers
@@ -140,7 +140,4 @@ def embed_test_set(
 
 def _sha256(pretrained: Path) -> str:
     """Of the very weights, so that a result can be traced to them."""
-    if pretrained.is_dir():
-        return weights_sha256(pretrained)
-    with pretrained.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return weights_sha256(pretrained) if pretrained.is_dir() else file_sha256(pretrained)

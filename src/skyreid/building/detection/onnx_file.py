@@ -4,7 +4,6 @@ It may loop for ever, ask for all the memory and name other files. `onnx_child.p
 here is the caller's side, which believes nothing that comes back but arrays of bounded size.
 """
 
-import hashlib
 import importlib.util
 import json
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from skyreid.building.detection.onnx_child import read_message, write_message
+from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import CheckpointError, SettingError
 
 THREADS = 2
@@ -150,8 +150,5 @@ def _port(name: str, kind: str, shape: Sequence[object]) -> Port:
 
 
 def _sha256(paths: Sequence[Path]) -> str:
-    sums = []
-    for path in paths:
-        with path.open("rb") as file:
-            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return sums[0] if len(sums) == 1 else hashlib.sha256(" ".join(sums).encode()).hexdigest()
+    sums = [file_sha256(path) for path in paths]
+    return sums[0] if len(sums) == 1 else bytes_sha256(" ".join(sums).encode())

@@ -1,12 +1,12 @@
 """Who really is in the sampled frames of a built video, by the truth of the world that filmed it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from math import floor
 from pathlib import Path
 
+from skyreid.content_hash import file_sha256
 from skyreid.datasets.scene_truth import TRUTH_DIR, VIDEOS_DIR, SceneFace, SceneFrame, read_scene_truth
 from skyreid.errors import DatasetError
 from skyreid.evaluation.construction.box_overlap import Box
@@ -63,8 +63,7 @@ def _check_is_same(video: Path, source: BuiltSource) -> None:
         raise DatasetError(
             f"{video} is not there, from which {source.name} was built; is this the truth of another world?"
         )
-    with video.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = file_sha256(video)
     if sha256 != source.video_sha256:
         raise DatasetError(
             f"{video} has the sha256 {sha256}, {source.name} was built from a video with {source.video_sha256}; "
