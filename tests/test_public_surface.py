@@ -93,3 +93,10 @@ print(sorted({"torch", "torchvision", "cv2", "scipy", "matplotlib"} & sys.module
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_ordinary_build_does_not_load_pytorch():
+    """It takes most of the start and two thirds of the memory of a refusal, and nothing of a build needs it."""
+    program = "import sys, skyreid.building.build, skyreid.cli.footage; print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

@@ -42,7 +42,7 @@ from skyreid.building.build_folder import (
     sweep,
 )
 from skyreid.building.build_report import BuildReport, SourceReport
-from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report, table_of_unmasked
+from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
 from skyreid.building.cropping import Cut, cut
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
@@ -75,7 +75,6 @@ from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SettingError, SourceError
 from skyreid.progress import Progress, silent
-from skyreid.retrieval.embedding_table import save_table
 
 _DEFAULT_MASKING = MaskingConfig()
 _DEFAULT_QUALITY = QualityConfig()
@@ -339,9 +338,11 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
     if info.embedder is not None:
-        table = table_of_unmasked(info, tracklets, info.embedder, manifest_path=out_dir / MANIFEST_FILE)
-        if table is not None:
-            save_table(out_dir / TABLE_FILE, table)
+        from skyreid.building.table_of_unmasked import write_table_of_unmasked  # brings PyTorch
+
+        write_table_of_unmasked(
+            out_dir / TABLE_FILE, info, tracklets, info.embedder, manifest_path=out_dir / MANIFEST_FILE
+        )
     sha256 = write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info)
     shutil.rmtree(out_dir / REPLACED, ignore_errors=True)
     outdated = outdated_decisions(replay(read_log(out_dir).events, fingerprints(built)))

@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from skyreid.building.build_report import ANNOTATED, PER_TRACKLET, SourceReport
 from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.finished_source import CROPS, FinishedSource
 from skyreid.building.quality import QualityConfig
 from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source
-from skyreid.datasets.data_hash import pictures_sha256
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Frame, Tracklet
 
 NOT_STATED = "not stated"
@@ -142,30 +138,6 @@ def _annotations(report: SourceReport) -> dict[str, object]:
         "identities": report.identities,
         "identities_because": report.identities_because,
     }
-
-
-def table_of_unmasked(
-    info: BuildInfo, tracklets: Sequence[Tracklet], embedder: TrackletEmbedder, *, manifest_path: Path
-) -> EmbeddingTable | None:
-    """Give what was embedded while cutting; the table names the masked crops and says that more was seen.
-
-    None = nobody was found.
-    """
-    by_id = {tracklet.tracklet_id: tracklet.embedding for source in info.finished for tracklet in source.tracklets}
-    if not by_id:
-        return None
-    return EmbeddingTable(
-        embeddings=np.array([by_id[tracklet.tracklet_id] for tracklet in tracklets], np.float32),
-        pids=np.array([tracklet.pid for tracklet in tracklets], np.int64),
-        camids=np.array([tracklet.camid for tracklet in tracklets], np.int64),
-        platforms=np.array([tracklet.platform.number for tracklet in tracklets], np.int64),
-        tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], np.str_),
-        pictures=np.array([pictures_sha256(tracklet) for tracklet in tracklets], "S64"),
-        manifest=str(manifest_path.resolve()),
-        model=embedder.model,
-        feeding=embedder.feeding,
-        seen_unmasked=info.masking is not None,
-    )
 
 
 def masking_report(info: BuildInfo) -> dict[str, object]:
