@@ -112,6 +112,8 @@ def test_many_failures_are_turned_over_page_by_page(browser, tmp_path, world):
     for way in ("1", "1", "-1"):
         browser.evaluate(turn.format(way))
         told.append(browser.evaluate(count))
+    shelf = "document.querySelector('.shelf')"
+    assert browser.evaluate(f"{shelf}.scrollHeight <= {shelf}.clientHeight")  # a page of cards is not scrolled within
     assert told == [f"{part} of 26 failures" for part in ("1 to 12", "13 to 24", "25 to 26", "13 to 24")]
     browser.evaluate(f"{SHOWN}[11].focus()")
     browser.press("ArrowRight")  # over the edge of the page

@@ -94,6 +94,7 @@
     chosen[target].focus();
   });
 
-  browser.querySelectorAll(".controls").forEach((controls) => (controls.hidden = false));
+  browser.classList.add("paged");
+  browser.querySelector(".controls").hidden = false;
   refresh();
 })();
