@@ -20,9 +20,21 @@ All of them are `ValueError`s: the caller gave something that cannot be used. A 
 the thing, the rule, what came and, where there is one, the remedy.
 """
 
+from collections.abc import Iterable
+
 
 class SkyreidError(ValueError):
-    """The root: `except SkyreidError` catches what a user can cause and mend."""
+    """The root: `except SkyreidError` catches what a user can cause and mend.
+
+    Args:
+        message: one line.
+        notes: further lines, which follow it at the command line and in a traceback (`__notes__`).
+    """
+
+    def __init__(self, message: str = "", *, notes: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        for note in notes:
+            self.add_note(note)
 
 
 class DatasetError(SkyreidError):

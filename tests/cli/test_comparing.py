@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from skyreid.cli import main
 from skyreid.cli.comparing import average, compare
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.results.result_file import write_result
@@ -31,10 +32,15 @@ def test_two_files_are_compared_for_a_program(files, capsys):
     assert (content["better"], content["worse"], content["queries"]) == (2, 0, 3)
 
 
-def test_unlike_files_are_refused(files, tmp_path):
-    write_result(tmp_path / "all.json", example_result(sampling="all-frames"))
-    with pytest.raises(ProtocolError, match="sampling: one-clip and all-frames"):
-        compare(files[0], tmp_path / "all.json")
+def test_what_forbids_a_comparison_is_a_short_list_with_the_remedy_last(files, tmp_path, capsys):
+    write_result(tmp_path / "other.json", example_result(sampling="all-frames", data_sha256="5" * 64))
+    assert main(["compare", str(files[0]), str(tmp_path / "other.json")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: A and B cannot be compared, because of: data sha256, sampling",
+        "  data sha256: dddddddddddd and 555555555555",
+        "  sampling: one-clip and all-frames",
+        "  compare files of one name, DIRECTION.SAMPLING.RANKER.json, of two evaluations of the same data",
+    ]
 
 
 def test_ten_splits_are_averaged_and_nine_are_refused(tmp_path, capsys):

@@ -89,11 +89,13 @@ def repaint_manifest(path):
 
 @pytest.mark.parametrize("name", MINIATURES)
 def test_imported_weights_are_scored_on_every_benchmark(name, pair, tree, tmp_path):
-    evaluation = evaluate_checkpoint(pair, tmp_path / "out", data=name, root=tree(name), rerank=False)
+    evaluation = evaluate_checkpoint(pair, tmp_path / "out", data=name, root=tree(name))
     cards = [one.result.card for one in evaluation.scored]
     assert {card.dataset for card in cards} == {name}
     assert {(card.sampling, card.clip_length) for card in cards} == {("one-clip", 8), ("all-frames", 8)}
     assert {(card.checkpoint_rule, card.model) for card in cards} == {("not trained", "clip-pair")}
+    (said,) = (line for line in evaluation.lines() if "re-ranking" in line)
+    assert said.startswith("without re-ranking, which needs more than 40 tracklets; query and gallery have ")
     assert "imported from" in evaluation.page.read_text(encoding="utf-8")
 
 
@@ -127,6 +129,7 @@ def test_every_kind_of_checkpoint_is_scored_and_two_are_compared(pair, release, 
 def test_the_scores_lie_beside_the_checkpoint_unless_told_otherwise(pair, tree):
     evaluation = evaluate_checkpoint(pair, data="mars", root=tree("mars"), rerank=False, all_frames=False)
     assert evaluation.folder == pair.with_name("clip-on-mars")
+    assert "without re-ranking, as asked" in evaluation.lines()
     assert not (pair / "evaluation").exists()
     (scored,) = evaluation.scored
     assert evaluation.result_of("mars") is scored.result

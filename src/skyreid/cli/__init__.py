@@ -122,10 +122,10 @@ def _run(given: Sequence[str], shared: SharedOptions) -> int:
     except SystemExit as stop:  # how a parser ends
         return stop.code if isinstance(stop.code, int) else 0
     except NothingFoundError as error:
-        print_error(str(error))
+        print_error(str(error), *getattr(error, "__notes__", ()))
         return NOTHING_FOUND
     except SkyreidError as error:
-        print_error(str(error))
+        print_error(str(error), *getattr(error, "__notes__", ()))
         return 1
     except OutputError:
         raise

@@ -181,10 +181,12 @@ def show_result(result: Result, *, json: bool) -> None:
         print_lines(result.lines())
 
 
-def print_error(text: str) -> None:
-    """Print one line to the standard error."""
+def print_error(text: str, *notes: str) -> None:
+    """Print one line to the standard error, and one more for each note."""
     # Assembled, not marked up: what a user typed may hold brackets.
     _errors.print(Text.assemble(("error:", "bold red"), f" {visible(text)}"))
+    for note in notes:
+        _errors.print(Text(f"  {visible(note)}"))
 
 
 def print_notice(text: str) -> None:

@@ -20,6 +20,11 @@ class Direction:
     """None = not asked for, or too few tracklets."""
 
     @property
+    def num_tracklets(self) -> int:
+        """Of query and gallery."""
+        return len(self.query) + len(self.gallery)
+
+    @property
     def name(self) -> str:
         """For a heading: ground → aerial."""
         return self.protocol.name.replace("-to-", " → ")

@@ -23,6 +23,10 @@ from skyreid.run_evaluation.direction import Direction
 from skyreid.run_evaluation.page import write_page
 from skyreid.run_evaluation.tested_checkpoint import TestedCheckpoint, open_checkpoint
 
+_RERANKING = KReciprocal()
+_TOO_FEW_TO_RERANK = 2 * _RERANKING.k1
+"""Tracklets up to which the neighbours of one are a good part of all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointEvaluation:
@@ -31,6 +35,7 @@ class CheckpointEvaluation:
     directions: tuple[Direction, ...]
     folder: Path
     page: Path
+    is_reranking_wanted: bool
 
     @property
     def scored(self) -> list[ScoredTables]:
@@ -71,8 +76,13 @@ class CheckpointEvaluation:
                 f"{card.sampling}, {card.ranker}: {one.scores.lines()[0]}   "
                 f"mAP between {mean.low:.1%} and {mean.high:.1%}"
             )
-        if any(direction.reranked is None for direction in self.directions):
-            lines.append("without re-ranking: not asked for, or too few tracklets for 20 neighbours each")
+        if not self.is_reranking_wanted:
+            lines.append("without re-ranking, as asked")
+        elif too_few := [d.num_tracklets for d in self.directions if d.reranked is None]:
+            lines.append(
+                f"without re-ranking, which needs more than {_TOO_FEW_TO_RERANK} tracklets; query and gallery have "
+                f"{max(too_few)} together"
+            )
         return [*lines, f"report: {self.page}", f"results and tables: {self.folder}"]
 
     def to_json(self) -> dict[str, object]:
@@ -126,7 +136,9 @@ def evaluate_checkpoint(
     directions = tuple(
         direction for sampling in samplings for direction in _directions(tested, sampling, out, rerank, progress)
     )
-    evaluation = CheckpointEvaluation(directions=directions, folder=out, page=out / "report.html")
+    evaluation = CheckpointEvaluation(
+        directions=directions, folder=out, page=out / "report.html", is_reranking_wanted=rerank
+    )
     for one in evaluation.scored:
         card = one.result.card
         ranking = re.sub(r"[^0-9a-z.]+", "-", card.ranker).strip("-")
@@ -158,13 +170,12 @@ def _directions(
             columns=columns_of(asking, tested.tracklets),
             progress=progress,
         )
-        reranking = KReciprocal()
-        is_large_enough = len(asking) + len(searched) > 2 * reranking.k1
+        is_large_enough = len(asking) + len(searched) > _TOO_FEW_TO_RERANK
         yield Direction(
             query=asking,
             gallery=searched,
             protocol=direction,
             sampling=sampling,
             plain=score(ranker=COSINE),
-            reranked=score(ranker=reranking) if rerank and is_large_enough else None,
+            reranked=score(ranker=_RERANKING) if rerank and is_large_enough else None,
         )

@@ -93,8 +93,9 @@ def test_ids_may_be_numbers():
     [
         (
             example_result(sampling="all-frames", ranker="k-reciprocal"),
-            "scores of unlike protocols cannot be compared (A and B differ in: sampling: one-clip and all-frames; "
-            "ranker: cosine and k-reciprocal); evaluate both in the same way",
+            "A and B cannot be compared, because of: sampling, ranker\nsampling: one-clip and all-frames\n"
+            "ranker: cosine and k-reciprocal\n"
+            "compare files of one name, DIRECTION.SAMPLING.RANKER.json, of two evaluations of the same data",
         ),
         (
             example_result(ids=["q0", "q1", "other"]),

@@ -59,7 +59,7 @@ def test_differences_are_in_plain_words():
 def test_a_checkpoint_chosen_on_the_test_set_is_comparable_with_nothing():
     best = replace(CARD, checkpoint_rule="best on test")
     assert differences(best, best) == [
-        "a checkpoint chosen by its test score is comparable with nothing; score the last epoch"
+        "checkpoint rule: best on test, which is comparable with nothing; score the last epoch"
     ]
     assert len(differences(CARD, best)) == 2
 
@@ -70,7 +70,7 @@ def test_what_was_not_trained_is_comparable_with_what_was_but_not_with_what_nobo
     assert differences(untrained, replace(CARD, checkpoint_rule=None)) == [
         "checkpoint rule: not trained and not stated"
     ]
-    assert "chosen by its test score" in differences(untrained, replace(CARD, checkpoint_rule="best on test"))[-1]
+    assert "comparable with nothing" in differences(untrained, replace(CARD, checkpoint_rule="best on test"))[-1]
 
 
 def test_what_nobody_stated_is_listed():

@@ -7,6 +7,7 @@ from skyreid.errors import ProtocolError
 from skyreid.evaluation.results.result_average import TEN_SPLITS, average_over_splits, mean_over_seeds
 from tests.evaluation.results.result_examples import example_result
 
+REMEDY = "average files of one name, DIRECTION.SAMPLING.RANKER.json, of models trained in the same way"
 VALUES = [0.70, 0.72, 0.74, 0.76, 0.78, 0.80, 0.82, 0.84, 0.86, 0.88]
 
 
@@ -47,12 +48,12 @@ def test_a_person_reads_what_was_averaged():
         ([*SPLITS, of_split(None)], "an average is over the splits 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; got None too"),
         (
             [*SPLITS[:9], of_split("9", dataset="prid-2011", seed=1)],
-            "results of unlike protocols or models have no average; they differ in dataset: ilids-vid and prid-2011; "
-            "seed: 0 and 1",
+            "these results have no average, because of: dataset, seed\n"
+            f"dataset: ilids-vid and prid-2011\nseed: 0 and 1\n{REMEDY}",
         ),
         (
             [*SPLITS[:9], of_split("9", model="tf-clip")],
-            "results of unlike protocols or models have no average; they differ in model: vsla-clip and tf-clip",
+            f"these results have no average, because of: model\nmodel: vsla-clip and tf-clip\n{REMEDY}",
         ),
     ],
 )
@@ -82,7 +83,7 @@ def test_only_what_all_runs_have_is_averaged():
         (
             [0, 1],
             {"split": "other"},
-            "results of unlike protocols or models have no average; they differ in split: release and other",
+            f"these results have no average, because of: split\nsplit: release and other\n{REMEDY}",
         ),
     ],
 )

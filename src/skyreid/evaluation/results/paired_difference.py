@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.results.protocol_card import ProtocolCard, differences
+from skyreid.evaluation.results.protocol_card import ProtocolCard, differences, labels
 from skyreid.evaluation.results.result_file import EvaluationResult, HasResult, QueryScores, result_of
 from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, IntervalConfig, PairedTest, paired_test
 
@@ -112,10 +112,8 @@ def compare(
     """
     a, b = result_of(a), result_of(b)
     if found := differences(a.card, b.card):
-        raise ProtocolError(
-            f"scores of unlike protocols cannot be compared (A and B differ in: {'; '.join(found)}); "
-            "evaluate both in the same way"
-        )
+        remedy = "compare files of one name, DIRECTION.SAMPLING.RANKER.json, of two evaluations of the same data"
+        raise ProtocolError(f"A and B cannot be compared, because of: {labels(found)}", notes=[*found, remedy])
     of_a, of_b = _by_tracklet_id(a.per_query), _by_tracklet_id(b.per_query)
     _check_same_queries(a.per_query, b.per_query, of_a, of_b)
     pids = a.per_query.pids[of_a]

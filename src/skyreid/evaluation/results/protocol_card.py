@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from skyreid.content_hash import shortened
 from skyreid.datasets.data_hash import Row, rows_sha256
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.retrieval.cosine import COSINE
@@ -29,6 +32,7 @@ PROTOCOL_FIELDS = (
 )
 """What a card says of the `EvaluationProtocol`. Its `mAP_cut` is left out: it adds a score and changes none."""
 _MAY_DIFFER = {"may_differ": True}
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,7 @@ class ProtocolCard:
         words.append(f"sampling {_value(self.sampling)}, frames a clip {_value(self.clip_length)}")
         words.append(f"flip {_value(self.flip)}, distance {self.distance}")
         words.append(f"checkpoint: {_value(self.checkpoint_rule)}")
-        words.append(f"data sha256 {_value(None if self.data_sha256 is None else self.data_sha256[:12])}")
+        words.append(f"data sha256 {_value(self.data_sha256)}")
         notice = f"{SIMULATED_NOTICE} " if self.simulated else ""
         return notice + "; ".join(words) + "."
 
@@ -142,7 +146,7 @@ def differences(a: ProtocolCard, b: ProtocolCard, *, apart_from: frozenset[str] 
         apart_from |= {"checkpoint_rule"}  # of what was not trained nothing was chosen
     found = unequal_fields(a, b, apart_from=apart_from | {each.name for each in fields(a) if _may_differ(each)})
     if "best on test" in rules:
-        found.append("a checkpoint chosen by its test score is comparable with nothing; score the last epoch")
+        found.append("checkpoint rule: best on test, which is comparable with nothing; score the last epoch")
     return found
 
 
@@ -153,6 +157,11 @@ def unequal_fields(a: ProtocolCard, b: ProtocolCard, *, apart_from: frozenset[st
         for each in fields(ProtocolCard)
         if each.name not in apart_from and getattr(a, each.name) != getattr(b, each.name)
     ]
+
+
+def labels(found: Sequence[str]) -> str:
+    """Name what is in the way of a comparison, without the values."""
+    return ", ".join(dict.fromkeys(difference.partition(":")[0] for difference in found))
 
 
 def tables_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str:
@@ -199,4 +208,4 @@ def _value(value: str | int | bool | None) -> str:
         return "not stated"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return shortened(value) if isinstance(value, str) and _SHA256.fullmatch(value) else str(value)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.results.protocol_card import ProtocolCard, unequal_fields
+from skyreid.evaluation.results.protocol_card import ProtocolCard, labels, unequal_fields
 from skyreid.evaluation.results.result_file import EvaluationResult
 from skyreid.evaluation.results.uncertainty import Spread, spread
 
@@ -98,9 +98,8 @@ def _check_alike(results: Sequence[EvaluationResult], apart_from: set[str]) -> N
     first = results[0].card
     for result in results[1:]:
         if found := unequal_fields(first, result.card, apart_from=frozenset(apart_from)):
-            raise ProtocolError(
-                f"results of unlike protocols or models have no average; they differ in {'; '.join(found)}"
-            )
+            remedy = "average files of one name, DIRECTION.SAMPLING.RANKER.json, of models trained in the same way"
+            raise ProtocolError(f"these results have no average, because of: {labels(found)}", notes=[*found, remedy])
 
 
 def _joint_sha256(results: Sequence[EvaluationResult], name: str) -> str | None:
