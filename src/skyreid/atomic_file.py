@@ -20,6 +20,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from skyreid.file_lock import try_lock, wait_for_lock
+from skyreid.regular_file import open_regular
 
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{16,32}\.partial", re.DOTALL)
 _LOCK, _NEW, _OLD = "lock", "new", "old"
@@ -195,7 +196,7 @@ def _sweep(leftover: Path, target: Path) -> None:
     if not {path.name for path in leftover.iterdir()} <= {_LOCK, _NEW, _OLD}:
         return
     try:
-        lock = (leftover / _LOCK).open("rb")
+        lock = open_regular(leftover / _LOCK)
     except FileNotFoundError:  # killed before it was made, or while the folder was removed
         shutil.rmtree(leftover)
         return

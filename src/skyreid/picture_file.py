@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from skyreid.content_hash import open_regular
 from skyreid.errors import MissingFrameError
+from skyreid.regular_file import open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))

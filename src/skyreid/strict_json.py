@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from skyreid.content_hash import open_regular
+from skyreid.regular_file import read_regular
 
 # Not recursive: the run-time checker of the tests cannot follow a type that names itself.
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
@@ -35,14 +35,13 @@ def parse_json(content: str | bytes) -> Any:  # as json.loads: what it holds is 
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; neither a pipe nor a device.
+    """Read a JSON file of at most `regular_file.MOST_BYTES`; neither a pipe nor a device.
 
     Raises:
         OSError: it cannot be read.
         ValueError: as `parse_json`.
     """
-    with open_regular(path) as file:
-        return parse_json(file.read())
+    return parse_json(read_regular(path))
 
 
 def _int64(digits: str) -> int:

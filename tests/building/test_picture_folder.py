@@ -71,6 +71,8 @@ def test_what_is_no_film_is_refused_with_the_remedy(tmp_path):
     assert refusal(untimed) == "holds 3 pictures; its seqinfo.ini says seqLength=4"
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=0\n")
     assert refusal(untimed).startswith("its seqinfo.ini cannot be read: frameRate and seqLength must be positive")
+    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=1e999999999\n")
+    assert refusal(untimed).startswith("its seqinfo.ini cannot be read: frameRate must be a number such as 25, 0.2 or")
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nimDir=../other\n")
     assert refusal(untimed).startswith("its seqinfo.ini names the folder '../other'")
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")

@@ -14,6 +14,7 @@ from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
 from skyreid.file_lock import try_lock
 from skyreid.folder_listing import is_left_by_system, names_in
+from skyreid.regular_file import open_in_place
 
 MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
@@ -44,7 +45,7 @@ def locked(out_dir: Path) -> Iterator[None]:
                 f"{out_dir / name}: is a link; a build removes and writes files there, and does so in its own folder "
                 "only. Put the folder itself where the room is"
             )
-    with (out_dir / LOCK).open("w") as lock:
+    with open(out_dir / LOCK, "a", opener=open_in_place) as lock:
         if not try_lock(lock.fileno()):
             raise SourceError(f"{out_dir}: another build is at work in this folder")
         (out_dir / RECORDS).mkdir(exist_ok=True)

@@ -14,9 +14,13 @@ from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import VideoError
 from skyreid.folder_listing import names_in
 from skyreid.picture_file import SUFFIXES, picture_size, read_picture, taken_at
+from skyreid.regular_file import read_regular
 
 SEQUENCE_FILE = "seqinfo.ini"
 """Of MOTChallenge: a folder of this file holds the pictures in the folder that its imDir names."""
+_MOST_SEQUENCE_BYTES = 2**20
+"""Of a sequence file, which has ten lines."""
+_MOST_RATE_CHARACTERS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,7 @@ class PictureFolder:
         paths = _listed(folder, sequence)
         width, height = picture_size(paths[0])
         if "framerate" in sequence:
-            rate = Fraction(sequence["framerate"])
+            rate = _frame_rate(sequence["framerate"])
             times_s = [index / rate for index in range(len(paths))]
         else:
             times_s = _own_times(paths)
@@ -129,11 +133,11 @@ def _sequence(folder: Path) -> dict[str, str]:
             continue
         parser = configparser.ConfigParser(interpolation=None)
         try:
-            parser.read_string(path.read_text(encoding="utf-8-sig"))
+            parser.read_string(read_regular(path, most_bytes=_MOST_SEQUENCE_BYTES).decode("utf-8-sig"))
             said = dict(parser["Sequence"])
-            if Fraction(said.get("framerate", "1")) <= 0 or int(said.get("seqlength", "1")) < 1:
+            if _frame_rate(said.get("framerate", "1")) <= 0 or int(said.get("seqlength", "1")) < 1:
                 raise ValueError("frameRate and seqLength must be positive")
-        except (configparser.Error, KeyError, ValueError, ZeroDivisionError) as error:
+        except (OSError, configparser.Error, KeyError, ValueError, ZeroDivisionError) as error:
             raise VideoError(f"its {SEQUENCE_FILE} cannot be read: {error}") from error
         if path.parent != folder:
             if said.get("imdir", folder.name) != folder.name:
@@ -141,6 +145,13 @@ def _sequence(folder: Path) -> dict[str, str]:
             said.pop("imdir", None)
         return said
     return {}
+
+
+def _frame_rate(text: str) -> Fraction:
+    """A number such as 25, 0.2 or 30000/1001; of a power of ten, the digits alone could fill the memory."""
+    if len(text) > _MOST_RATE_CHARACTERS or "e" in text.lower():
+        raise ValueError(f"frameRate must be a number such as 25, 0.2 or 30000/1001; got {text:.40}")
+    return Fraction(text)
 
 
 def _own_times(paths: Sequence[Path]) -> list[Fraction]:

@@ -15,12 +15,13 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from skyreid.content_hash import bytes_sha256, file_sha256, open_regular, shortened
+from skyreid.content_hash import bytes_sha256, file_sha256, shortened
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
 from skyreid.picture_file import read_picture
 from skyreid.progress import Progress, silent
+from skyreid.regular_file import open_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 Row: TypeAlias = tuple[str, int, int, Platform, str]

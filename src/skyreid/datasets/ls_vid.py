@@ -16,6 +16,7 @@ from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow,
 from skyreid.datasets.parsing.survey import FindingKind, Survey, read_lines, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import DatasetError
+from skyreid.regular_file import open_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 NUM_CAMERAS = 15
@@ -155,7 +156,7 @@ def _query_rows(found: Survey, num_rows: int) -> set[int]:
     """Read the 1-based test rows that ask, as a set of rows from 0."""
     path = found.root / QUERY_FILE
     try:
-        with h5py.File(path, "r") as file:
+        with open_regular(path), h5py.File(path, "r") as file:  # HDF5 would wait at a pipe
             content = _one_row(file, path, most=num_rows)
     except DatasetError:
         raise

@@ -16,10 +16,11 @@ from math import isfinite
 from pathlib import Path, PureWindowsPath
 
 from skyreid.atomic_file import write_atomically
-from skyreid.content_hash import bytes_sha256, open_regular
+from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
+from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -33,6 +34,8 @@ _TRACKLET_KEYS = {"tracklet_id", "pid", "camid", "platform", "frames"}
 _OPTIONAL_KEYS = {"attributes"}
 _FRAME_KEYS = {"path", "index", "time_s", "box", "sha256"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_BYTES = 2**31
+"""Of a manifest: some ten million crops."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +91,7 @@ def read_manifest(path: Path) -> Manifest:
             is absolute, not in POSIX form, or leaves the manifest's folder (by `..` or by a link).
     """
     try:
-        with open_regular(path) as file:
-            content = file.read()
+        content = read_regular(path, most_bytes=_MOST_BYTES)
     except OSError as error:
         raise ManifestError(f"{path} must be a manifest; it cannot be read: {error.strerror}") from error
     first, newline, body = content.partition(b"\n")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from skyreid.atomic_file import write_atomically
-from skyreid.content_hash import open_regular
 from skyreid.errors import DatasetError
+from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json, read_json
 
 SceneBox: TypeAlias = tuple[float, float, float, float]
@@ -125,8 +125,7 @@ def read_scene_truth(path: Path) -> tuple[SceneFrame, ...]:
         DatasetError: the file is missing, empty, cut, or a line is not what it must be; the message names the line.
     """
     try:
-        with open_regular(path) as file:
-            content = file.read()
+        content = read_regular(path)
     except OSError as error:
         raise DatasetError(f"{path} must be the truth of a video; it cannot be read: {error.strerror}") from error
     if not content.endswith(b"\n"):

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from skyreid.errors import TableError
+from skyreid.regular_file import open_regular
 
 _PIECE_BYTES = 2**24
 _MOST_PACKED = 20
@@ -59,7 +60,7 @@ def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shape
             Python objects.
     """
     try:
-        with path.open("rb") as stream:  # numpy leaves a broken file open when it opens it itself
+        with open_regular(path) as stream:  # numpy leaves a broken file open when it opens it itself
             file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise TableError(f"{path}: a table is an .npz file of several arrays; this holds a single one")
@@ -117,7 +118,7 @@ def _check_header(content: zipfile.ZipExtFile, entry: zipfile.ZipInfo, path: Pat
 
 def _map(path: Path, name: str) -> Shaped[np.ndarray, "..."] | None:
     """Map one array after its checksum was compared; None where it cannot be mapped."""
-    with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+    with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
         if f"{name}.npy" not in archive.namelist():  # numpy takes an entry without the ending too
             return None
         entry = archive.getinfo(f"{name}.npy")

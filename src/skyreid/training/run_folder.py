@@ -32,6 +32,7 @@ from skyreid.atomic_file import naming, sweep_leftovers, write_atomically
 from skyreid.content_hash import shortened
 from skyreid.errors import CheckpointError
 from skyreid.file_lock import try_lock
+from skyreid.regular_file import open_in_place, open_regular, read_regular
 from skyreid.strict_json import Json, parse_json, read_json
 
 _DATA = "data_sha256"
@@ -147,7 +148,10 @@ def locked_run(path: Path, *, is_first: bool) -> Iterator[None]:
         yield
         return
     path.mkdir(parents=True, exist_ok=True)
-    with (path / _LOCK).open("a") as lock:
+    for name in ("events", "events/stage1", "events/stage2"):
+        if (path / name).is_symlink():
+            raise CheckpointError(f"{path / name}: is a link; a training writes into its own folder only")
+    with open(path / _LOCK, "a", opener=open_in_place) as lock:
         if not try_lock(lock.fileno()):
             raise CheckpointError(f"{path}: another training is at work in this folder; name another --run-dir")
         sweep_leftovers(path)
@@ -221,7 +225,7 @@ class RunLog:
         self._events_dir = path / "events" / f"stage{stage}"
         self._drop_unfinished(steps_done)
         self._events_dir.mkdir(parents=True, exist_ok=True)
-        self._lines = self._path.open("a")
+        self._lines = open(self._path, "a", opener=open_in_place)  # noqa: SIM115 (`close` closes it)
         # Not by the library's SummaryWriter: its thread dies of a full disk, and the run then waits for it.
         with naming(self._events_dir):
             self._events = EventsWriter(str(self._events_dir / "events"))
@@ -251,7 +255,7 @@ class RunLog:
             return
         kept = []
         # A kill can cut the last line short; whole lines end with a newline.
-        for line in self._path.read_bytes().splitlines(keepends=True):
+        for line in read_regular(self._path).splitlines(keepends=True):
             if line.endswith(b"\n"):
                 stage, step = self._place(line)
                 if stage < self._stage or (stage == self._stage and step <= steps_done):
@@ -274,7 +278,8 @@ def _packed(content: Mapping[str, Any]) -> bytes:
 
 def _unpacked(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # PyTorch raises whatever its decoders meet in a damaged file

@@ -14,7 +14,7 @@ from defusedxml.ElementTree import ParseError, iterparse
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, check_size, is_person
-from skyreid.building.annotations.fields import check_readable, number, share, whole
+from skyreid.building.annotations.fields import number, open_annotations, share, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
 from skyreid.errors import SourceError
 
@@ -154,9 +154,8 @@ def write_cvat(path: Path, tracked: TrackedBoxes, *, num_frames: int) -> None:
 
 def _elements(path: Path) -> Iterator[Element]:
     """Give `meta` and each `track` and `image` when it is complete, and forget those: files are large."""
-    check_readable(path)
     try:
-        with path.open("rb") as file:
+        with open_annotations(path) as file:
             events = iterparse(file, events=("start", "end"))
             _, root = next(events)
             if root.tag != "annotations":

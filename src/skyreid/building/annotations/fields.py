@@ -1,11 +1,13 @@
 """Reading a file of annotations and the values in it, with messages that name the place."""
 
+import errno
 from collections.abc import Mapping
+from io import BufferedReader
 from math import isfinite
 from pathlib import Path
-from stat import S_ISREG
 
 from skyreid.errors import SourceError
+from skyreid.regular_file import open_regular
 from skyreid.strict_json import parse_json
 
 MAX_BYTES = 2**28
@@ -14,23 +16,17 @@ NO_HEADER = "A line that names the columns is not read, nor are quotes: remove t
 """What helps where a row is no row of numbers."""
 
 
-def check_readable(path: Path) -> None:
-    """See that a file can be read to its end.
+def open_annotations(path: Path) -> BufferedReader:
+    """Open a file of annotations.
 
     Raises:
-        SourceError: it is not there, no plain file, or too large.
+        SourceError: it is not there, no regular file, or too large.
     """
     try:
-        status = path.stat()
+        return open_regular(path, most_bytes=MAX_BYTES)
     except OSError as error:
-        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
-    if not S_ISREG(status.st_mode):
-        raise SourceError(f"{path}: annotations must be a plain file, no folder, pipe or device")
-    if status.st_size > MAX_BYTES:
-        raise SourceError(
-            f"{path}: annotations of one file must be at most {MAX_BYTES // 2**20} MiB; it has "
-            f"{status.st_size // 2**20}. Export each video by itself"
-        )
+        remedy = ". Export each video by itself" if error.errno == errno.EFBIG else ""
+        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}{remedy}") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -39,11 +35,11 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         SourceError: it cannot be read.
     """
-    check_readable(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
+    with open_annotations(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:

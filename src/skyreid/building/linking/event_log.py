@@ -18,6 +18,7 @@ from skyreid.atomic_file import flush
 from skyreid.building.linking.events import LinkEvent, event_from_line, event_to_line
 from skyreid.errors import ManifestError, SourceError
 from skyreid.file_lock import wait_for_lock
+from skyreid.regular_file import MOST_BYTES, open_in_place, open_regular
 from skyreid.strict_json import parse_json
 
 LINKS_FILE = "links.jsonl"
@@ -82,14 +83,12 @@ def read_log(out_dir: Path) -> LinkLog:
     """
     path = out_dir / LINKS_FILE
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        file = open_regular(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
         return _parse(path, b"")
-    try:
-        wait_for_lock(descriptor, shared=True)
-        return _parse(path, _content(descriptor))
-    finally:
-        os.close(descriptor)
+    with file:
+        wait_for_lock(file.fileno(), shared=True)
+        return _parse(path, _content(file.fileno()))
 
 
 @contextmanager
@@ -102,7 +101,7 @@ def locked_log(out_dir: Path) -> Iterator[OpenLog]:
     """
     path = out_dir / LINKS_FILE
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        descriptor = open_in_place(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
     except OSError as error:
         raise SourceError(f"{path}: decisions cannot be stored here: {error.strerror}") from error
     try:

@@ -29,6 +29,7 @@ from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, write_manife
 from skyreid.errors import SourceError
 from skyreid.file_lock import try_lock
 from skyreid.progress import Progress, silent
+from skyreid.regular_file import open_in_place
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
 
@@ -183,7 +184,7 @@ class LinkFolder:
 
     @contextmanager
     def _no_build(self) -> Iterator[None]:
-        with (self.out_dir / LOCK).open("a") as lock:
+        with open(self.out_dir / LOCK, "a", opener=open_in_place) as lock:
             if not try_lock(lock.fileno()):
                 raise SourceError(
                     f"{self.out_dir}: a build is at work in this folder; the decisions are stored and come into the "

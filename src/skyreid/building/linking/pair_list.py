@@ -10,6 +10,7 @@ from skyreid.atomic_file import write_atomically
 from skyreid.building.linking.candidates import Candidate
 from skyreid.building.linking.events import Decision, Pair, make_pair
 from skyreid.errors import SourceError
+from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json
 
 _COLUMNS = ("a", "b", "similarity", "plausibility", "score", "decision")
@@ -63,7 +64,7 @@ def read_pair_list(path: Path) -> FilledList:
             message names the line.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # line ends inside a cell stay what they are
+        text = read_regular(path).decode("utf-8-sig")  # line ends inside a cell stay what they are
     except OSError as error:
         raise SourceError(f"{path}: the decisions cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

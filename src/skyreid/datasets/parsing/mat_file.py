@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int32, Int64
 from scipy.io import loadmat, savemat
 
-from skyreid.content_hash import open_regular
 from skyreid.errors import DatasetError
+from skyreid.regular_file import read_regular
 
 _FREE_TEXT_BYTES = 116
 """Length of the free text at the start of a .mat v5 file."""
@@ -30,8 +30,7 @@ def read_matrix(path: Path, key: str) -> Int64[np.ndarray, "row column"]:
         DatasetError: the file is not a .mat v5 file, has no such matrix, or holds other than whole numbers.
     """
     try:
-        with open_regular(path) as file:
-            stored = file.read()
+        stored = read_regular(path)
     except OSError as error:
         raise DatasetError(f"{path} must be a .mat v5 file; it cannot be read: {error.strerror}") from error
     try:

@@ -12,6 +12,7 @@ from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.folder_listing import names_in
+from skyreid.regular_file import read_regular
 from skyreid.tracklet import Tracklet
 
 
@@ -132,7 +133,7 @@ def read_lines(path: Path) -> list[str]:
         DatasetError: it is not UTF-8 text.
     """
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_regular(path).decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} must be UTF-8 text: {error}") from error
 

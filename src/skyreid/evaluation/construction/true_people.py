@@ -11,6 +11,7 @@ from skyreid.datasets.scene_truth import TRUTH_DIR, VIDEOS_DIR, SceneFace, Scene
 from skyreid.errors import DatasetError
 from skyreid.evaluation.construction.box_overlap import Box
 from skyreid.evaluation.construction.built_sources import BuiltSource
+from skyreid.regular_file import read_regular
 
 MIN_VISIBLE = 0.3
 """Share of a person from which on a build should have found him; below it, it may."""
@@ -94,7 +95,7 @@ def _people(frame: SceneFrame, boxes: Mapping[tuple[int, int], Box], path: Path)
 def _read_cut_boxes(path: Path) -> dict[tuple[int, int], Box]:
     """By frame and pid, from the annotations that go with the truth."""
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_regular(path).decode("ascii").splitlines()
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} must hold the boxes as annotations; it cannot be read: {error}") from error
     boxes: dict[tuple[int, int], Box] = {}
