@@ -69,10 +69,11 @@ def test_what_is_no_film_is_refused_with_the_remedy(tmp_path):
     )
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nseqLength=4\n")
     assert refusal(untimed) == "holds 3 pictures; its seqinfo.ini says seqLength=4"
-    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=0\n")
-    assert refusal(untimed).startswith("its seqinfo.ini cannot be read: frameRate and seqLength must be positive")
-    (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=1e999999999\n")
-    assert refusal(untimed).startswith("its seqinfo.ini cannot be read: frameRate must be a number such as 25, 0.2 or")
+    for rate in ("0", "1e999999999", "fast", "30/0"):
+        (untimed / "seqinfo.ini").write_text(f"[Sequence]\nframeRate={rate}\n")
+        assert refusal(untimed) == f"its seqinfo.ini must tell frameRate as a positive number such as 25; got {rate!r}"
+    (untimed / "seqinfo.ini").write_text("")
+    assert refusal(untimed).startswith("its seqinfo.ini is empty; write [Sequence] and lines such as frameRate=25")
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nimDir=../other\n")
     assert refusal(untimed).startswith("its seqinfo.ini names the folder '../other'")
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")

@@ -47,8 +47,8 @@ def test_sources_are_taken_from_the_file_that_lists_them(tmp_path):
     [
         (
             "a.mp4,platform=ground,camera=C1,fps=3",
-            "a source has the keys platform, camera, annotations, format, identities, annotations_of, start_time; "
-            "got 'fps'; where it belongs to a name, write \\,fps=",
+            "a source has the keys platform, camera, annotations, format, identities, annotations_of, boxes, every, "
+            "start_time; got 'fps'; where it belongs to a name, write \\,fps=",
         ),
         ("a.mp4,camera=C1", "platform is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
@@ -146,7 +146,7 @@ def test_a_camera_may_have_several_videos_and_a_video_may_be_of_several_cameras(
     check_together([source(platform=AERIAL)])  # who is in it, a finder for moving cameras tells
 
 
-KEYS = "file, platform, camera, annotations, format, identities, annotations_of, start_time"
+KEYS = "file, platform, camera, annotations, format, identities, annotations_of, boxes, every, start_time"
 GATE = {"file": "videos/gate.mp4", "platform": "ground", "camera": "gate"}
 WALL = GATE | {"file": "wall.mp4", "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/wall.txt"}
 
@@ -229,3 +229,15 @@ def test_the_format_of_annotations_can_be_named():
     assert source.format == "visdrone"
     with pytest.raises(SourceError, match=r"format is that of the annotations, and there are none$"):
         parse_source("a.mp4,platform=ground,camera=C1,format=mot")
+
+
+def test_what_boxes_and_frames_of_annotations_are_can_be_said():
+    """Kinds B1 and B3: what a file does not tell, the user does."""
+    text = "a.mp4,platform=ground,camera=C1,annotations=gt.txt"
+    source = parse_source(f"{text},boxes=xyxy,every=5")
+    assert (source.boxes, source.every) == ("xyxy", 5)
+    with pytest.raises(SourceError, match=r"boxes is xywh \(.*\) or xyxy \(.*\); got 'corners'$"):
+        parse_source(f"{text},boxes=corners")
+    for wrong in ("0", "-5", "2.5", "fifth"):
+        with pytest.raises(SourceError, match=rf"every is a whole number from 1: .*; got '{wrong}'$"):
+            parse_source(f"{text},every={wrong}")

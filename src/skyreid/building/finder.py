@@ -56,6 +56,8 @@ def read_annotated(source: Source, facts: VideoFacts) -> TrackedBoxes | None:
         num_frames=facts.num_frames,
         duration_s=facts.duration_s,
         annotated_as=source.annotations_of,
+        sides=source.boxes,
+        every=source.every,
     )
     if source.identities is None and source.is_simulated:
         return read_annotations(

@@ -1,6 +1,5 @@
 """A folder of pictures as a film: its frames in natural order, and when each was taken."""
 
-import configparser
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +9,17 @@ from pathlib import Path
 
 from PIL import Image
 
+from skyreid.building.sequence_file import SEQUENCE_FILE, read_sequence
 from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import VideoError
 from skyreid.folder_listing import names_in
 from skyreid.picture_file import SUFFIXES, picture_size, read_picture, taken_at
-from skyreid.regular_file import read_regular
 
-SEQUENCE_FILE = "seqinfo.ini"
-"""Of MOTChallenge: a folder of this file holds the pictures in the folder that its imDir names."""
-_MOST_SEQUENCE_BYTES = 2**20
-"""Of a sequence file, which has ten lines."""
-_MOST_RATE_CHARACTERS = 32
+_POSITIVE = {
+    "frameRate": r"(?=[\d.]*[1-9])(\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8})",
+    "seqLength": r"0*[1-9]\d{0,8}",
+}
+"""Entries of a sequence file; of a power of ten, the digits alone could fill the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class PictureFolder:
         paths = _listed(folder, sequence)
         width, height = picture_size(paths[0])
         if "framerate" in sequence:
-            rate = _frame_rate(sequence["framerate"])
+            rate = Fraction(sequence["framerate"])
             times_s = [index / rate for index in range(len(paths))]
         else:
             times_s = _own_times(paths)
@@ -127,31 +126,29 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _sequence(folder: Path) -> dict[str, str]:
-    """What the sequence file says, its names in lower case; nothing where there is none."""
+    """What the sequence file in a folder or beside it says; nothing where there is none.
+
+    A folder of this file holds the pictures in the folder that its imDir names.
+    """
     for path in (folder / SEQUENCE_FILE, folder.parent / SEQUENCE_FILE):
         if not path.is_file():
             continue
-        parser = configparser.ConfigParser(interpolation=None)
         try:
-            parser.read_string(read_regular(path, most_bytes=_MOST_SEQUENCE_BYTES).decode("utf-8-sig"))
-            said = dict(parser["Sequence"])
-            if _frame_rate(said.get("framerate", "1")) <= 0 or int(said.get("seqlength", "1")) < 1:
-                raise ValueError("frameRate and seqLength must be positive")
-        except (OSError, configparser.Error, KeyError, ValueError, ZeroDivisionError) as error:
-            raise VideoError(f"its {SEQUENCE_FILE} cannot be read: {error}") from error
+            said = read_sequence(path)
+        except ValueError as error:
+            raise VideoError(f"its {SEQUENCE_FILE} {error}") from error
+        for name, positive in _POSITIVE.items():
+            value = said.get(name.lower())
+            if value is not None and not re.fullmatch(positive, value):
+                raise VideoError(
+                    f"its {SEQUENCE_FILE} must tell {name} as a positive number such as 25; got {value[:40]!r}"
+                )
         if path.parent != folder:
             if said.get("imdir", folder.name) != folder.name:
                 continue  # it is of another folder beside this one
             said.pop("imdir", None)
         return said
     return {}
-
-
-def _frame_rate(text: str) -> Fraction:
-    """A number such as 25, 0.2 or 30000/1001; of a power of ten, the digits alone could fill the memory."""
-    if len(text) > _MOST_RATE_CHARACTERS or "e" in text.lower():
-        raise ValueError(f"frameRate must be a number such as 25, 0.2 or 30000/1001; got {text:.40}")
-    return Fraction(text)
 
 
 def _own_times(paths: Sequence[Path]) -> list[Fraction]:

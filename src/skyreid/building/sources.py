@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypedDict
 
 from skyreid.arguments import kind_of, path_of
-from skyreid.building.tracked_boxes import SCOPES, IdentityScope
+from skyreid.building.tracked_boxes import BOX_SIDES, SCOPES, BoxSides, IdentityScope
 from skyreid.errors import SettingError, SourceError
 from skyreid.strict_json import read_json
 from skyreid.tracklet import Platform
 
-_KEYS = ("platform", "camera", "annotations", "format", "identities", "annotations_of", "start_time")
-_OF_ANNOTATIONS = ("format", "identities", "annotations_of")
+_OF_ANNOTATIONS = ("format", "identities", "annotations_of", "boxes", "every")
+_KEYS = ("platform", "camera", "annotations", *_OF_ANNOTATIONS, "start_time")
 _MAX_NAME = 40
 """Characters that a camera or a file gives to a folder's name, so that it stays below 255 bytes."""
 
@@ -39,6 +39,10 @@ class Source:
     the tracks of this video apart (`per-video`); None = what the format says of itself."""
     annotations_of: str | None = None
     """The name that the annotations have for this video; None = its file's name."""
+    boxes: BoxSides | None = None
+    """What the four numbers of a box are, where the format leaves room for doubt: `xywh`, or `xyxy` (corners)."""
+    every: int | None = None
+    """Of so many frames the annotations count one, beginning with the first; None = all, unless it shows."""
     start_time: datetime | None = None
     """When the first frame was taken, with a time zone; None = nobody knows."""
     is_simulated: bool = False
@@ -124,7 +128,8 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
                       "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/gate.txt"}],
          "simulated": true}
 
-    `start_time`, `annotations`, their `format`, `identities` and `annotations_of`, and `simulated` may be absent.
+    `start_time`, `annotations` and what is said of them (`format`, `identities`, `annotations_of`, `boxes`, `every`),
+    and `simulated` may be absent; all values are texts.
     Paths count from the file's folder and never leave it.
 
     Args:
@@ -232,6 +237,8 @@ class _OfAnnotations(TypedDict):
     format: str | None
     identities: IdentityScope | None
     annotations_of: str | None
+    boxes: BoxSides | None
+    every: int | None
 
 
 def _of_annotations(given: Mapping[str, str], where: str, *, is_read: bool = True) -> _OfAnnotations:
@@ -245,9 +252,26 @@ def _of_annotations(given: Mapping[str, str], where: str, *, is_read: bool = Tru
             f"{where}: identities is shared (a number is the same person in every video) or per-video (it only tells "
             f"the tracks of this video apart); got {scope!r}"
         )
+    sides = given.get("boxes")
+    if sides is not None and sides not in BOX_SIDES:
+        raise SourceError(
+            f"{where}: boxes is xywh (left, top, width, height) or xyxy (left, top, right, bottom); got {sides!r}"
+        )
+    every = given.get("every")
+    if every is not None and not re.fullmatch(r"[1-9][0-9]{0,5}", every):
+        raise SourceError(
+            f"{where}: every is a whole number from 1: of so many frames of the video the annotations count one; got "
+            f"{every!r}"
+        )
     if not is_read:
-        return {"format": None, "identities": None, "annotations_of": None}
-    return {"format": given.get("format"), "identities": scope, "annotations_of": given.get("annotations_of")}
+        return {"format": None, "identities": None, "annotations_of": None, "boxes": None, "every": None}
+    return {
+        "format": given.get("format"),
+        "identities": scope,
+        "annotations_of": given.get("annotations_of"),
+        "boxes": sides,
+        "every": None if every is None else int(every),
+    }
 
 
 def _start_time(text: str, where: str) -> datetime:

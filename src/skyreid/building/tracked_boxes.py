@@ -11,6 +11,10 @@ SHARED: IdentityScope = "shared"
 PER_VIDEO: IdentityScope = "per-video"
 SCOPES: tuple[IdentityScope, ...] = (SHARED, PER_VIDEO)
 
+BoxSides: TypeAlias = Literal["xywh", "xyxy"]
+"""What the four numbers of a box are in a file: left, top, width, height; or left, top, right, bottom."""
+BOX_SIDES: tuple[BoxSides, ...] = ("xywh", "xyxy")
+
 MAX_HOLE_S = 0.5
 """A shorter hole is a slip of the annotator or the tracker; in a longer one the person may be hidden."""
 

@@ -51,8 +51,9 @@ def build(
             one for each video, or folder of pictures with a seqinfo.ini.
             Annotations may be followed by format=mot|mot-gt|mot-results|boxmot|cvat-mot|visdrone|
             cvat|coco-video|label-studio (else their content tells), identities=shared|per-video (whether a number is
-            the same person in every video; else what the format says, for most: per-video) and annotations_of=NAME
-            (if they have another name for the video).
+            the same person in every video; else what the format says, for most: per-video), annotations_of=NAME (if
+            they have another name for the video), boxes=xywh|xyxy (sizes or corners, where nobody can tell) and
+            every=N (if they count one of N frames).
         sources: JSON file of sources, such as `skyreid simulate` writes.
         without_annotations: pass over the annotations that the sources name, and find the people.
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision; finds people where there are no annotations.

@@ -1,9 +1,11 @@
 """The fields are those of TAO's toolkit and of MMTracking's documentation of CocoVID; the files are written by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from skyreid.building.annotations import read_annotations
 from skyreid.building.annotations.coco_video import read_coco_video
 from skyreid.errors import SourceError
 from tests.building.annotations.drawn_boxes import video
@@ -218,3 +220,90 @@ def test_frames_from_1_are_certain_where_every_frame_is_listed(tmp_path):
     people = read(tmp_path, made, num_frames=3)
     assert {index: boxes[4][0] for index, boxes in people.frames.items()} == {0: 1, 1: 2, 2: 3}
     assert "has frame_id 0" in refusal(tmp_path, made, num_frames=4)
+
+
+def thinned(number=20, *, name="{}.jpg", first=0, **video_entry):
+    """Somebody who walks through pictures that are numbered without a gap."""
+    images = [
+        {"id": place, "video_id": 1, "frame_id": place + first, "file_name": name.format(place, place * 5)}
+        for place in range(number)
+    ]
+    people = [annotation(place, place, 4, [place, 0, 10, 20], key="track_id") for place in range(number)]
+    return content(videos=[{"id": 1, "name": "gate", **video_entry}], images=images, annotations=people)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pictures_that_are_a_selection_numbered_anew_are_refused(tmp_path, first):
+    """Kind B1: annotations of every fifth frame, numbered 0, 1, 2, ..."""
+    assert refusal(tmp_path, thinned(first=first), num_frames=98) == (
+        f": lists 20 images of the video, frame_id {first} to {19 + first} without a gap, but the video gate.mp4 has "
+        "98 frames; one of how many is each, numbered anew? Say it in the source, such as every=5; or every=1, if they "
+        "are its first"
+    )
+
+
+def test_the_users_word_says_which_frames_they_are(tmp_path):
+    """Kind B1."""
+    (tmp_path / "a.json").write_text(json.dumps(thinned()))
+    film = video(100, 80, num_frames=98, frame_rate=25.0)
+    people = read_annotations(tmp_path / "a.json", replace(film, every=5))
+    assert {index: boxes[4][0] for index, boxes in people.frames.items()} == {5 * place: place for place in range(20)}
+    assert people.read_as == "COCO-video; every=5"
+    assert sorted(read_annotations(tmp_path / "a.json", replace(film, every=1)).frames) == list(range(20))
+    with pytest.raises(SourceError, match=r"stands in frame 12 from 0, but the video gate\.mp4, of which every=10"):
+        read_annotations(tmp_path / "a.json", replace(film, every=10))
+    (tmp_path / "a.json").write_text(json.dumps(thinned(length=20, fps=5)))
+    with pytest.raises(SourceError, match=r"counts 20 frames, .* has 98; .* If it counts one of 5 frames, .*every=5$"):
+        read_annotations(tmp_path / "a.json", film)
+    assert len(read_annotations(tmp_path / "a.json", replace(film, every=5)).frames) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [("gate/{1:06d}.jpg", True), ("gate_{1}.png", True), ("{0}.jpg", False), ("gate.jpg", False), ("{1}00.jpg", False)],
+)
+def test_pictures_named_after_their_frames_are_those_frames(tmp_path, name, is_read):
+    """Kind B1."""
+    if not is_read:
+        assert "numbered anew? Say it" in refusal(tmp_path, thinned(name=name), num_frames=98)
+        return
+    people = read(tmp_path, thinned(name=name), num_frames=98)
+    assert sorted(people.frames) == list(range(0, 100, 5))
+    (warning,) = people.warnings
+    assert warning == "a.json: its images are one of 5 frames by their names, and numbered anew; names were believed"
+
+
+def test_a_part_of_a_video_that_counts_its_frames_is_read(tmp_path):
+    assert sorted(read(tmp_path, thinned(length=98), num_frames=98).frames) == list(range(20))
+
+
+def test_corners_are_not_read_as_sizes(tmp_path):
+    """Kind B3."""
+    made = thinned()
+    for place, entry in enumerate(made["annotations"]):
+        entry["bbox"] = [40 + place, 30, 50 + place, 60]
+    assert "20 of 20 boxes reach beyond the picture of 100x80" in refusal(tmp_path, made, num_frames=20)
+    assert read(tmp_path, made, num_frames=20, sides="xyxy").frames[0] == {4: (40, 30, 50, 60)}
+
+
+def test_youtube_vis_is_named(tmp_path):
+    """Kind B3: its tracks are lists of boxes."""
+    track = {"id": 1, "video_id": 1, "category_id": 1, "bboxes": [[0, 0, 10, 20], None], "length": 2}
+    made = {"videos": [{"id": 1, "file_names": ["a/0.jpg"]}], "annotations": [track], "categories": []}
+    message = refusal(tmp_path, made)
+    assert "this is YouTube-VIS, whose annotations are tracks with a list of bboxes. Write each image as" in message
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_a_person_id_that_is_empty_is_none(tmp_path, nobody):
+    """Kind B2."""
+    made = content()
+    for entry in made["annotations"]:
+        entry["person_id"] = nobody
+    assert not read(tmp_path, made).identified
+    for entry in made["annotations"]:
+        entry["person_id"] = "Anna"
+    assert refusal(tmp_path, made) == (
+        ", annotation 1: person_id must be a finite number; got 'Anna'. Who it is stands there as a number, the same "
+        "in every video: names are not read"
+    )

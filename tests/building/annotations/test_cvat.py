@@ -210,7 +210,7 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "aaaaaaaaaa"><!
         ),
         (
             file(track(0, box(1), more='task_id="1"'), track(1, box(1), more='task_id="2"')),
-            ": holds the tracks of 2 tasks; export each task by itself",
+            ": holds the tracks of tasks 1 (no name), 2 (no name); which is of the video 'gate.mp4', their names do",
         ),
         (file(track(0, box(1)), track(0, box(2))), ", track 0: there are two tracks of this id"),
         (
@@ -237,11 +237,7 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE annotations [<!ENTITY a "aaaaaaaaaa"><!
         ),
         (
             file(track(4, box(1, person_id=3)), track(9, box(2))),
-            ": all people must have a person_id or none; track 9 has none, track 4 has",
-        ),
-        (
-            file(track(0, box(1, person_id=""))),
-            ", track 0, frame 1: person_id must be a finite number; got ''",
+            ": all people must have a person_id or none; track 9 has none, track 4 has. Fill it",
         ),
         (
             file(track(0, box(1, person_id=0))),
@@ -329,19 +325,78 @@ def test_what_the_meta_states_is_compared(tmp_path, about, complaint):
     assert "are these the annotations of this video?" in message
 
 
+def project(*tracks, tasks=(("1", "", "gate.mp4", 100), ("2", "", "drone.mp4", 300))):
+    about = "".join(
+        f"<task><id>{number}</id><name>{name}</name><source>{source}</source><labels><label><name>gate</name></label>"
+        f"</labels><original_size><width>{width}</width><height>80</height></original_size></task>"
+        for number, name, source, width in tasks
+    )
+    return f"<annotations><meta><project><tasks>{about}</tasks></project></meta>{''.join(tracks)}</annotations>"
+
+
+GATE = track(0, box(1), more='task_id="1"')
+DRONE = track(1, box(2, 30), more='task_id="2"')
+WHICH = "If one of them is, say so in the source: annotations_of=NAME; or export each task by itself"
+
+
 def test_of_a_projects_tasks_that_of_the_tracks_is_compared(tmp_path):
     """Kind B1: annotations of another video."""
-    tasks = "".join(
-        f"<task><id>{number}</id><source>{name}</source><original_size><width>{width}</width><height>80</height>"
-        "</original_size></task>"
-        for number, name, width in ((1, "gate.mp4", 100), (2, "drone.mp4", 300))
+    assert read(tmp_path, project(GATE), **FILM).frames
+    assert refusal(tmp_path, project(DRONE), **FILM) == (
+        ": task 1 ('gate.mp4') is of the video by its name, but the tracks are of 2 ('drone.mp4'); are these the "
+        "annotations of this video?"
     )
-    meta = f"<meta><project><tasks>{tasks}</tasks></project></meta>"
-    tracks = [track(0, box(1), more=more) for more in ('task_id="1"', 'task_id="2"', "")]
-    made = [f"<annotations>{meta}{one}</annotations>" for one in tracks]
-    assert read(tmp_path, made[0], **FILM).frames
-    assert refusal(tmp_path, made[1], **FILM).startswith(", meta, source: is about 'drone.mp4', but the video is 'gate")
-    assert refusal(tmp_path, made[2], **FILM) == ": is of 2 tasks; export each task by itself"
+    assert refusal(tmp_path, project(track(0, box(1))), **FILM) == (
+        f": is of tasks 1 ('gate.mp4'), 2 ('drone.mp4'), and its tracks tell none. {WHICH}"
+    )
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        (("1", "entrance", "gate.mp4", 100), ("2", "flight", "drone.mp4", 300)),
+        (("1", "gate", "clip.mp4", 100), ("2", "drone", "clip.mp4", 300)),
+    ],
+)
+def test_a_projects_task_is_chosen_by_the_name_of_its_video_or_its_own(tmp_path, tasks):
+    """Kind B1: the export of a project with a task for each video."""
+    people = read(tmp_path, project(GATE, DRONE, tasks=tasks), **FILM)
+    assert people.frames == {1: {0: (0, 0, 10, 20)}}
+    assert people.warnings[0] == (f"a.xml: holds 2 tasks; 1 ({tasks[0][1]!r}, {tasks[0][2]!r}) was taken, by its name")
+    drone = read_cvat(tmp_path / "a.xml", video(300, 80, annotated_as="drone", **FILM))
+    assert drone.frames == {2: {1: (30, 0, 40, 20)}}
+
+
+def test_tasks_of_which_none_or_two_are_of_the_video_are_listed(tmp_path):
+    """Kind B1."""
+    tasks = ("1", "a", "gate.mp4", 100), ("2", "b", "gate.mp4", 100)
+    assert refusal(tmp_path, project(GATE, DRONE, tasks=tasks), **FILM) == (
+        ": holds the tracks of tasks 1 ('a', 'gate.mp4'), 2 ('b', 'gate.mp4'); which is of the video 'gate.mp4', their "
+        f"names do not tell. {WHICH}"
+    )
+    assert read(tmp_path, project(GATE, DRONE, tasks=tasks), annotated_as="b", **FILM).frames == {
+        2: {1: (30, 0, 40, 20)}
+    }
+
+
+def test_a_person_id_that_is_empty_is_none_and_a_name_is_named(tmp_path):
+    """Kind B2: CVAT writes what nobody filled in as an empty text."""
+    assert not read(tmp_path, file(track(4, box(1, person_id="")), track(9, box(1, 50, person_id="")))).identified
+    assert refusal(tmp_path, file(track(4, box(1, person_id="Anna")))) == (
+        ", track 4, frame 1: person_id must be a finite number; got 'Anna'. Who it is stands there as a number, the "
+        "same in every video: names are not read"
+    )
+    assert refusal(tmp_path, file(track(4, box(1, person_id="3")), track(9, box(1, 50, person_id="")))) == (
+        ": all people must have a person_id or none; track 9 has none, track 4 has. Fill it in for all of them, or "
+        "leave it empty"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_xml_is_read_as_powershell_writes_it(tmp_path, encoding):
+    """Kind B3: its first line still says UTF-8."""
+    (tmp_path / "a.xml").write_bytes(f'<?xml version="1.0" encoding="utf-8"?>{file(track(0, box(3)))}'.encode(encoding))
+    assert list(read_cvat(tmp_path / "a.xml", video(100, 80)).frames) == [3]
 
 
 def test_a_task_of_a_part_is_told_and_one_of_the_whole_video_is_not(tmp_path):

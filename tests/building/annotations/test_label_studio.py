@@ -141,7 +141,7 @@ def test_what_an_annotator_skipped_is_not_read(tmp_path):
             ", region b: all people must have a person_id or none; this one has none",
         ),
         ([region(["a"], key(1))], ", region: id must be a number or a text; got ['a']"),
-        ([region("a", key(1)), who("a", 0)], ", region a: person_id must be a whole number from 1; got 0"),
+        ([region("a", key(1)), who("a", 0)], ", region a: person_id must be a whole number from 1; got 0. Who"),
         (
             [region("a", key(1)), region("b", key(1, x=50)), who("a", 3), who("b", 3)],
             ", region b, frame 0 from 0: id 3 stands twice in frame 0, at (0, 0, 20, 20) and (100, 0, 120, 20): a "
@@ -151,7 +151,7 @@ def test_what_an_annotator_skipped_is_not_read(tmp_path):
     ],
 )
 def test_what_cannot_be_is_named(tmp_path, result, complaint):
-    assert refusal(tmp_path, task(*result)) == complaint
+    assert refusal(tmp_path, task(*result)).startswith(complaint)
 
 
 def test_two_annotations_of_a_task_are_refused(tmp_path):
@@ -162,7 +162,30 @@ def test_two_annotations_of_a_task_are_refused(tmp_path):
 
 def test_what_is_no_list_of_tasks_is_refused(tmp_path):
     assert refusal(tmp_path, 3) == ": tasks must be a list of objects; got '[3]'"
-    assert refusal(tmp_path, {"id": 1}) == ", task 1: annotations must be a list of objects; got 'None'"
+    assert refusal(tmp_path, {"id": 1, "data": {}}) == ", task 1: annotations must be a list of objects; got 'None'"
+    assert refusal(tmp_path, {"id": 1}) == (
+        ": Label Studio's tasks have data and annotations; got ['id']. Export the project as JSON"
+    )
+
+
+def test_one_task_alone_is_a_list_of_one(tmp_path):
+    """Kind B3: the interface for programs gives it so."""
+    (tmp_path / "a.json").write_text(json.dumps(task(region("a", key(1)))))
+    assert len(read_label_studio(tmp_path / "a.json", video(200, 100, num_frames=30)).frames) == 30
+
+
+def test_its_short_form_and_predictions_alone_are_named_with_the_remedy(tmp_path):
+    """Kind B3."""
+    short = {"video": "/data/gate.mp4", "id": 1, "box": [region("a", key(1))["value"]], "annotator": 1}
+    assert refusal(tmp_path, short) == (
+        ": Label Studio's tasks have data and annotations; got its short form JSON_MIN, in which regions have no ids. "
+        "Export the project as JSON"
+    )
+    guessed = {**task(), "annotations": [], "predictions": [{"result": [region("a", key(1))]}]}
+    assert refusal(tmp_path, guessed) == (
+        ", task 1: must have an annotation; it has predictions only, which a model made and nobody looked at. Accept "
+        "them in Label Studio (submit the task) and export it again"
+    )
 
 
 LONG = {"num_frames": 390, "frame_rate": 30.0}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.building.annotations.mot import read_mot, write_identities, write_mot
+from skyreid.building.annotations.visdrone import read_visdrone
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 from tests.building.annotations.drawn_boxes import tracked_boxes, video
@@ -28,6 +29,10 @@ def all_bad(*complaints):
         f": {len(complaints)} of {len(complaints)} boxes cannot be, and one in 10 is too many; are these the "
         f"annotations of this video, in pixels of its full size? The first: {'; '.join(complaints)}"
     )
+
+
+def unreadable(rows, complaint):
+    return f": 1 of {rows} rows cannot be read, and one in 10 is too many. The first: {complaint}"
 
 
 def test_frames_and_pixels_count_from_1_in_the_file_and_from_0_here(tmp_path):
@@ -112,9 +117,9 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
     lines = f"1,1,{left + 1},{top + 1},{width},{height},1,1,1", "2,1,1,1,1,1,1,1,1"
     folder = tmp_path_factory.mktemp("mot")
     if not visible:
-        assert "line 1: the box lies outside the picture of 100x80" in refusal(folder, *lines)
+        assert "line 1: the box lies outside the picture of 100x80" in refusal(folder, *lines, format="mot-gt")
         return
-    people = read(folder, *lines)
+    people = read(folder, *lines, format="mot-gt")
     assert (0 in people.frames) == (visible >= 0.5)
     assert people.dropped.get("outside", 0) == (visible < 0.5)
     if visible >= 0.5:
@@ -132,25 +137,27 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
         ),
         (
             ["1,1,1,1,5,5,1,1,1", "", "2,1,1,1,5,5,1,-1,-1,-1"],
-            ", line 3: must have 9 columns like the lines before; got 10",
+            unreadable(2, "line 3: must have 9 columns like most lines; got 10"),
         ),
         (
             ["frame,id,x,y,w,h,f,c,v"],
             ", line 1: must hold numbers only; got 'frame,id,x,y,w,h,f,c,v'. A line "
             "that names the columns is not read, nor are quotes: remove them",
         ),
-        (["1,1,nan,1,5,5,1,1,1"], ", line 1: must hold finite numbers only; got '1,1,nan,1,5,5,1,1,1'"),
         (
-            ["0,1,1,1,5,5,1,1,1"],
-            ", line 1: frame (if yours begin with 0, add 1 to all) must be a whole number from 1; got 0",
+            ["1,1,nan,1,5,5,1,1,1"],
+            unreadable(1, "line 1: must hold finite numbers only; got '1,1,nan,1,5,5,1,1,1'"),
         ),
-        (
-            ["1,1.5,1,1,5,5,1,1,1"],
-            ", line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got 1.5",
-        ),
-        (
-            ["1,-1,1,1,5,5,1,-1,-1,-1"],
-            ", line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got -1",
+        (["0,1,1,1,5,5,1,1,1"], ", line 1: frames count from 1; got 0. If yours begin with 0, add 1 to all"),
+        *(
+            (
+                [f"1,{track},1,1,5,5,1,1,1"],
+                all_bad(
+                    "line 1: id (-1 in detections, which have no identities) must be a whole number from 0; got "
+                    f"{track}"
+                ),
+            )
+            for track in (1.5, -1)
         ),
         (["1,1,1,1,0,5,1,1,1"], all_bad("line 1: a box must have a width and a height; got 0x5")),
         (
@@ -168,8 +175,13 @@ def test_a_box_is_clipped_to_the_picture(tmp_path_factory, left, top, width, hei
             ["1,1,1,1,5,5,1,3,1"],
             ": must hold boxes of people (class 1); none is left of 1 boxes {'other-class': 1}",
         ),
-        (["1,4,1,1,5,5,1,1,1.5"], ", line 1: visibility (-1 = unknown) must be from 0 to 1; got 1.5"),
-        (["1,4,1,1,5,5,1,1,-0.5"], ", line 1: visibility (-1 = unknown) must be from 0 to 1; got -0.5"),
+        *(
+            (
+                [f"1,4,1,1,5,5,1,1,{seen}"],
+                all_bad(f"line 1: visibility (-1 = unknown) must be from 0 to 1; got {seen}"),
+            )
+            for seen in (1.5, -0.5)
+        ),
     ],
 )
 def test_a_line_that_cannot_be_is_named(tmp_path, lines, complaint):
@@ -249,6 +261,54 @@ def test_one_stray_box_is_counted(tmp_path):
     assert len(people.frames) == 20
 
 
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        ("21,7,11,21,3", "must have 10 columns like most lines; got 5"),  # cut
+        ("21,7,11,21,30,nan,0.9,-1,-1,-1", "must hold finite numbers only; got '21,7,11,21,30,nan,0.9,-1,-1,-1'"),
+        ("21,7,left,21,30,40,0.9,-1,-1,-1", "must hold finite numbers only; got '21,7,left,21,30,40,0.9,-1,-1,-1'"),
+        ("21,7,,21,30,40,0.9,-1,-1,-1", "must hold finite numbers only; got '21,7,,21,30,40,0.9,-1,-1,-1'"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 10, 20])
+def test_one_row_that_cannot_be_read_is_counted_and_named(tmp_path, bad, complaint, place):
+    """Kind B7: a writer that was killed, or wrote what it did not know."""
+    rows = [f"{frame},7,11,21,30,40,0.9,-1,-1,-1" for frame in range(1, 21)]
+    people = read(tmp_path, *rows[:place], bad, *rows[place:])
+    assert (people.dropped, len(people.frames)) == ({"unreadable": 1}, 20)
+    assert people.warnings == (f"gt.txt, line {place + 1}: {complaint}; left out",)
+
+
+@pytest.mark.parametrize("bad", ["-3,7,11,21,30,40,1,1,1", "2.5,7,11,21,30,40,1,1,1", "3,-1,11,21,30,40,1,1,1"])
+def test_one_row_that_cannot_be_is_counted(tmp_path, bad):
+    """Kind B7; a row of zeros is none of frame 0."""
+    rows = [f"{frame},7,11,21,30,40,1,1,1" for frame in range(1, 31)]
+    people = read(tmp_path, *rows, bad, "0,0,0,0,0,0,0,0,0", "0,0,0,0,0,0,1,1,0", format="mot-gt")
+    assert (people.dropped, len(people.frames)) == ({"unreadable": 1, "ignored": 1, "no-size": 1}, 30)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_rows_are_read_as_excel_and_powershell_write_them(tmp_path, encoding):
+    """Kind B3."""
+    (tmp_path / "gt.txt").write_bytes("1,7,11,21,30,40,1,1,1\r\n".encode(encoding))
+    assert read_mot(tmp_path / "gt.txt", video(100, 80)).frames == {0: {7: (10, 20, 40, 60)}}
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ("", "is empty; write [Sequence] and lines such as frameRate=25 into it, as MOTChallenge does, or remove it"),
+        ("[sequence]\nname=a", "must have a section [Sequence]; got ['sequence']; write [Sequence] and lines such"),
+        ("frameRate=25", "must be lines of NAME=VALUE; File contains no section headers. file: '<string>', line: 1"),
+        ("[Sequence]\nframeRate=fast", "the frame rate must be a finite number; got 'fast'"),
+    ],
+)
+def test_a_sequence_file_that_says_nothing_is_named_with_the_remedy(tmp_path, told, complaint):
+    """Kind B1."""
+    (tmp_path / "seqinfo.ini").write_text(told)
+    assert refusal(tmp_path, ROW).startswith(f"{tmp_path / 'seqinfo.ini'}: {complaint}")
+
+
 def test_a_pipe_is_no_annotations(tmp_path):
     """Kind B4 of hostile files: regular files only."""
     os.mkfifo(tmp_path / "gt.txt")
@@ -273,3 +333,64 @@ def test_boxes_that_may_be_of_a_smaller_copy_are_said_unless_the_size_is_told(tm
     assert not read(tmp_path, *rows, "3,7,61,1,20,40,1,1,1").warnings
     (tmp_path / "seqinfo.ini").write_text("[Sequence]\nimWidth=100\nimHeight=80\n")
     assert not read(tmp_path, *rows).warnings
+
+
+def walk(*, sides, end="0.9,-1,-1,-1", left=range(20, 60, 2), size=(12, 30)):
+    """Somebody who walks from left to right, with corners or with sizes."""
+    boxes = [(x, 20, x + size[0], 20 + size[1]) if sides == "xyxy" else (x, 20, *size) for x in left]
+    return [f"{frame},7,{','.join(map(str, box))},{end}" for frame, box in enumerate(boxes, start=1)]
+
+
+CORNERS = "Say in the source which they are: boxes=xyxy (corners) or boxes=xywh (left, top, width, height)"
+
+
+@pytest.mark.parametrize("end", ["0.9,-1,-1,-1", "1,1,0.9", "1,1,0,0"])
+def test_corners_are_not_read_as_sizes(tmp_path, end):
+    """Kind B3: many trackers give x1,y1,x2,y2; as sizes they reach out of the picture, or grow on the way."""
+    rows, read_it = walk(sides="xyxy", end=end), read_visdrone if end == "1,1,0,0" else read_mot
+    (tmp_path / "gt.txt").write_text("\n".join(rows))
+    with pytest.raises(SourceError) as caught:
+        read_it(tmp_path / "gt.txt", video(100, 80))
+    message = f"{tmp_path / 'gt.txt'}: read as left, top, width, height, {{}}; read as left, top, right, bottom, the "
+    reason = "6 of 20 boxes reach beyond the picture of 100x80"
+    assert str(caught.value) == f"{message.format(reason)}boxes fit. {CORNERS}"
+    with pytest.raises(SourceError) as caught:
+        read_it(tmp_path / "gt.txt", video(400, 400))
+    reason = "people grow as they walk to the right or down"
+    assert str(caught.value) == f"{message.format(reason)}boxes fit. {CORNERS}"
+    from_0 = 0 if end == "1,1,0,0" else 1
+    right = read_it(tmp_path / "gt.txt", video(100, 80, sides="xyxy")).frames[0][7]
+    assert right == (20 - from_0, 20 - from_0, 32 - from_0, 50 - from_0)
+    wrong = read_it(tmp_path / "gt.txt", video(400, 400, sides="xywh")).frames[0][7]
+    assert wrong == (20 - from_0, 20 - from_0, 52 - from_0, 70 - from_0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        walk(sides="xywh"),
+        walk(sides="xywh", left=range(1, 41, 2), size=(45, 60)),  # somebody near the camera, at its left edge
+        walk(sides="xywh", left=[5] * 20, size=(45, 60)),
+        [
+            f"{frame},7,{5 + frame % 3},{4 + frame % 2},{45 - frame % 4},{60 + frame % 3},1,-1,-1"
+            for frame in range(1, 21)
+        ],
+    ],
+)
+def test_sizes_are_not_taken_for_corners(tmp_path, rows):
+    assert len(read(tmp_path, *rows).frames) == 20
+
+
+def test_rows_that_end_where_a_selection_of_frames_would_are_refused(tmp_path):
+    """Kind B1: a tracker that looked at every fifth frame, and numbered them anew."""
+    rows = [f"{frame},7,11,21,30,40,1,1,1" for frame in range(1, 201)]
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, *rows, num_frames=1000)
+    assert str(caught.value) == (
+        f"{tmp_path / 'gt.txt'}: its last box stands in frame 199 from 0, and the video has 1000: just where it ends "
+        "if one of 5 frames is counted. If so, say it in the source: every=5; or every=1, if everybody has left by then"
+    )
+    assert not read(tmp_path, *rows, num_frames=1000, every=1).warnings
+    assert "is this a part of it" in read(tmp_path, *rows, num_frames=900).warnings[0]
+    sequence(tmp_path, seqLength=1000)
+    assert len(read(tmp_path, *rows, num_frames=1000).frames) == 200

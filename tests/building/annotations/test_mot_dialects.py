@@ -125,8 +125,32 @@ def test_a_dialect_that_is_named_is_believed(tmp_path):
 def test_uavdt_has_no_people(tmp_path):
     assert refusal(tmp_path, ["1,1,1", "2,3,2"]) == (
         "/gt.txt: columns 7 to 9 are UAVDT's (out of view, occlusion, category), which annotates cars, trucks and "
-        "buses only; if these are people, write -1 into columns 8 and 9"
+        "buses only; if these are people, name the format: mot-results, which takes all rows for people"
     )
+
+
+def cars(tmp_path, name="cars.txt", size="40,20", end="1,1,1", format="mot"):
+    (tmp_path / name).write_text("\n".join(f"{frame},1,{frame},1,{size},{end}" for frame in range(1, 31)))
+    return read_mot(tmp_path / name, video(200, 100), format=format)
+
+
+def test_rows_of_uavdt_that_all_end_in_1_are_told_from_ground_truth(tmp_path):
+    """Cars that nothing hides: a name of the benchmark tells, or their shape, unless the file lies in MOTChallenge's
+    layout."""
+    for name in ("M0101_gt_whole.txt", "M0101_gt.txt"):
+        with pytest.raises(SourceError, match=r"columns 7 to 9 are UAVDT's .* name the format: mot-results"):
+            cars(tmp_path, name, size="9,20", end="1,1,1" if "whole" in name else "1,-1,-1")
+    with pytest.raises(SourceError) as caught:
+        cars(tmp_path)
+    assert str(caught.value).removeprefix(str(tmp_path)) == (
+        "/cars.txt: rows that end in 1,1,1 are ground truth's (flag, class, visibility) or UAVDT's (out of view, "
+        "occlusion, category), which are of cars; 30 of 30 boxes are wider than tall, and people seldom are. If they "
+        "are people, name the format: mot-gt, or mot-results, which believes no column behind the box"
+    )
+    assert len(cars(tmp_path, format="mot-gt").frames) == len(cars(tmp_path, format="mot-results").frames) == 30
+    assert "ground truth" in cars(tmp_path, size="9,20").read_as
+    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nname=cars\n")
+    assert "ground truth" in cars(tmp_path).read_as
 
 
 def test_the_format_mot_reads_any_ten_columns(tmp_path):

@@ -18,6 +18,12 @@ def refusal(tmp_path, *lines):
     return str(caught.value).removeprefix(str(tmp_path / "gt.txt"))
 
 
+BAD = (
+    ": 1 of 1 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels of its "
+    "full size? The first: line 1: "
+)
+
+
 def test_frames_count_from_1_and_targets_and_pixels_from_0(tmp_path):
     people = read(tmp_path, "1,0,0,0,10,20,1,1,0,0", "3,0,90,60,10,20,1,2,0,0")
     assert people.frames == {0: {0: (0, 0, 10, 20)}, 2: {0: (90, 60, 100, 80)}}
@@ -58,26 +64,22 @@ def test_results_of_a_tracker_do_not_tell_what_is_seen(tmp_path):
     ("line", "complaint"),
     [
         ("1,1,0,0,10,20,1,1", ", line 1: must have 10 columns (VisDrone-MOT or VID); got 8"),
-        ("0,1,0,0,10,20,1,1,0,0", ", line 1: frame must be a whole number from 1; got 0"),
+        ("0,1,0,0,10,20,1,1,0,0", ", line 1: frames count from 1; got 0. If yours begin with 0, add 1 to all"),
         (
             "1,-1,0,0,10,20,1,1,-1,-1",
-            ", line 1: target (-1 in detections, which have no identities) must be a whole number from 0; got -1",
+            BAD + "target (-1 in detections, which have no identities) must be a whole number from 0; got -1",
         ),
-        ("1,1,0,0,10,20,1,12,0,0", ", line 1: category must be from 0 to 11; got 12"),
-        ("1,1,0,0,10,20,1,1.5,0,0", ", line 1: category must be a whole number from 0; got 1.5"),
-        ("1,1,0,0,10,20,1,1,2,0", ", line 1: truncation must be one of [-1, 0, 1]; got 2"),
-        ("1,1,0,0,10,20,1,1,0,0.5", ", line 1: occlusion must be one of [-1, 0, 1, 2]; got 0.5"),
-        ("1,1,x,0,10,20,1,1,0,0", ", line 1: a box's side must be a finite number; got 'x'"),
+        ("1,1,0,0,10,20,1,12,0,0", BAD + "category must be from 0 to 11; got 12"),
+        ("1,1,0,0,10,20,1,1.5,0,0", BAD + "category must be from 0 to 11; got 1.5"),
+        ("1,1,0,0,10,20,1,1,2,0", BAD + "truncation must be one of [-1, 0, 1]; got 2"),
+        ("1,1,0,0,10,20,1,1,0,0.5", BAD + "occlusion must be one of [-1, 0, 1, 2]; got 0.5"),
         (
-            "1,1,0,0,10,0,1,1,0,0",
-            ": 1 of 1 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
-            "of its full size? The first: line 1: a box must have a width and a height; got 10x0",
+            "1,1,x,0,10,20,1,1,0,0",
+            ": 1 of 1 rows cannot be read, and one in 10 is too many. The first: line 1: must hold finite numbers "
+            "only; got '1,1,x,0,10,20,1,1,0,0'",
         ),
-        (
-            "1,1,200,0,10,20,1,1,0,0",
-            ": 1 of 1 boxes cannot be, and one in 10 is too many; are these the annotations of this video, in pixels "
-            "of its full size? The first: line 1: the box lies outside the picture of 100x80",
-        ),
+        ("1,1,0,0,10,0,1,1,0,0", BAD + "a box must have a width and a height; got 10x0"),
+        ("1,1,200,0,10,20,1,1,0,0", BAD + "the box lies outside the picture of 100x80"),
         (
             "1,1,0,0,10,20,1,4,0,0",
             ": must hold boxes of people (categories 1 and 2); none is left of 1 boxes {'other-class': 1}",
@@ -91,3 +93,10 @@ def test_a_line_that_cannot_be_is_named(tmp_path, line, complaint):
 def test_a_target_twice_in_a_frame_is_a_bad_row(tmp_path):
     line = "4,1,0,0,10,20,1,1,0,0"
     assert "line 2: id 1 stands twice in frame 4" in refusal(tmp_path, line, line)
+
+
+def test_one_bad_row_is_counted(tmp_path):
+    """Kind B7."""
+    rows = [f"{frame},1,0,0,10,20,1,1,0,0" for frame in range(1, 31)]
+    people = read(tmp_path, *rows, "31,1,0,0,10,20,1,12,0,0", "31,1,0,nan,10,20,1,1,0,0", "31,1,0")
+    assert (people.dropped, len(people.frames)) == ({"unreadable": 3}, 30)

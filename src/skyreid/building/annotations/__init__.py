@@ -24,6 +24,7 @@ FORMATS: dict[str, Callable[[Path, AnnotatedVideo], TrackedBoxes]] = {
 }
 """Name to reader; `CVAT for video` is "cvat"."""
 
+SIDES_ARE_NAMED = ("cvat", "label-studio")
 MAX_PERSON = 2**31 - 1
 
 
@@ -39,7 +40,7 @@ def read_annotations(
 
     Args:
         path: of the annotations.
-        video: theirs. Its name chooses among the videos of one file.
+        video: theirs. Its name chooses among the videos of one file; the user's word about boxes and frames is in it.
         format: key of FORMATS; None = what the file's content says.
         identities: the scope of the numbers; None = what the format or the file says.
         because: who gave `identities`.
@@ -50,7 +51,10 @@ def read_annotations(
     """
     if format is not None and format not in FORMATS:
         raise SourceError(f"{path}: the format of annotations is one of {', '.join(FORMATS)}; got {format!r}")
-    tracked = FORMATS[format or detect_format(path)](path, video)
+    format = format or detect_format(path)
+    if video.sides is not None and format in SIDES_ARE_NAMED:
+        raise SourceError(f"{path}: boxes={video.sides} is for rows and COCO; {format} names the sides of its boxes")
+    tracked = _spread(FORMATS[format](path, video.as_annotated()), video)
     if identities is None:
         return tracked
     numbers = {number for people in tracked.frames.values() for number in people}
@@ -60,3 +64,20 @@ def read_annotations(
             f"to {max(numbers)}. Renumber them"
         )
     return replace(tracked, identified=identities == SHARED, identities_because=because)
+
+
+def _spread(tracked: TrackedBoxes, video: AnnotatedVideo) -> TrackedBoxes:
+    """Count the frames that were annotated as the video does."""
+    every = video.every or 1
+    read_as = [
+        tracked.read_as,
+        *([f"boxes={video.sides}"] if video.sides else []),
+        *([f"every={every}"] if every > 1 else []),
+    ]
+    return replace(
+        tracked,
+        frames={index * every: people for index, people in tracked.frames.items()},
+        visible={index * every: people for index, people in tracked.visible.items()},
+        never_filled=frozenset(index * every for index in tracked.never_filled),
+        read_as="; ".join(read_as),
+    )

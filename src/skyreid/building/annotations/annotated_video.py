@@ -3,11 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from skyreid.building.annotations.fields import number, whole
+from skyreid.building.tracked_boxes import BoxSides
 from skyreid.errors import SourceError
 
 MAX_FRAMES = 10_000_000
@@ -42,6 +44,24 @@ class AnnotatedVideo:
     duration_s: float | None = None
     annotated_as: str | None = None
     """The name that the annotations have for it, by the user's word; None = the file's name."""
+    sides: BoxSides | None = None
+    """What the four numbers of a box are in the annotations, by the user's word; None = `xywh`, unless they show it."""
+    every: int | None = None
+    """Of so many frames the annotations count one, by the user's word; None = all, unless they show it."""
+
+    def as_annotated(self) -> "AnnotatedVideo":
+        """Give the video that annotators saw: of `every` frames the first."""
+        every = self.every or 1
+        return replace(
+            self,
+            frame_rate=None if self.frame_rate is None else self.frame_rate / every,
+            num_frames=None if self.num_frames is None else ceil(self.num_frames / every),
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name for messages, with what its frames are."""
+        return self.name if self.every in (None, 1) else f"{self.name}, of which every={self.every} leaves one frame,"
 
     @property
     def length(self) -> int | None:
@@ -69,7 +89,7 @@ class AnnotatedVideo:
         if index > self.last_index:
             ends = f"has {self.length} frames" if self.length else f"cannot have more than {MAX_FRAMES:,}"
             raise SourceError(
-                f"{where}: stands in frame {index} from 0, but the video {self.name} {ends}; {OTHER_VIDEO}"
+                f"{where}: stands in frame {index} from 0, but the video {self.title} {ends}; {OTHER_VIDEO}"
             )
 
     def check_size(self, width: object, height: object, where: str) -> None:
@@ -102,17 +122,18 @@ class AnnotatedVideo:
             told = whole(frames, "the number of frames", where, least=1)
             if not self.has_length(told):
                 raise SourceError(
-                    f"{where}: counts {told} frames, but the video {self.name} has {self.length}; {OTHER_VIDEO} "
-                    "Or annotate this copy of it"
+                    f"{where}: counts {told} frames, but the video {self.title} has {self.length}; {OTHER_VIDEO} "
+                    f"Or annotate this copy of it{self._step(self.length or 0, told)}"
                 )
         if frame_rate is None:
             return None
         rate = number(frame_rate, "the frame rate", where)
         if self.frame_rate is None or abs(rate - self.frame_rate) <= RATE_SLACK * self.frame_rate:
             return None
-        contradiction = f"{where}: tells {rate:g} frames a second, but the video {self.name} has {self.frame_rate:g}"
+        contradiction = f"{where}: tells {rate:g} frames a second, but the video {self.title} has {self.frame_rate:g}"
         if frames is None or self.length is None:
-            raise SourceError(f"{contradiction}; {OTHER_VIDEO} Frames of another rate are other pictures")
+            step = self._step(self.frame_rate, rate)
+            raise SourceError(f"{contradiction}; {OTHER_VIDEO} Frames of another rate are other pictures{step}")
         return f"{contradiction}; the frames are as many, so boxes go by number and times by the video"
 
     def check_name(self, names: Iterable[str], where: str) -> str | None:
@@ -148,6 +169,14 @@ class AnnotatedVideo:
             if stem == wanted or re.fullmatch(rf"(?:{_UPLOAD})-{re.escape(wanted)}", stem):
                 return True
         return False
+
+    @staticmethod
+    def _step(whole: int | float, thinned: int | float) -> str:
+        """What to say if the file seems to count one of some frames only, as the end of a message."""
+        step = round(whole / thinned) if thinned > 0 else 1
+        if step < 2 or abs(whole - step * thinned) > step * RATE_SLACK * whole:
+            return ""
+        return f". If it counts one of {step} frames, say so in the source: every={step}"
 
     def _slack(self, length: int) -> int:
         return SLACK + (0 if self.num_frames else round(ESTIMATE_SLACK * length))

@@ -1,11 +1,21 @@
 """COCO-video: COCO's JSON with videos, and annotations that name a track; as of TAO and MMTracking."""
 
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
-from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, is_person
-from skyreid.building.annotations.fields import identifier, number, read_json, records, share, whole
+from skyreid.building.annotations.collecting import (
+    LABELLED_PEOPLE,
+    PART_OF_A_VIDEO,
+    BoxCollector,
+    has_corners,
+    is_person,
+)
+from skyreid.building.annotations.fields import identifier, number, person_number, read_json, records, share, whole
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -39,16 +49,18 @@ def read_coco_video(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     """
     content = read_json(path)
     if not isinstance(content, dict) or not set(LISTS) <= set(content):
-        keys = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise SourceError(
-            f"{path}: COCO-video is an object with {', '.join(LISTS)}; got {keys}. COCO without videos and tracks "
-            "does not tell which boxes are of one person; of Datumaro or CVAT, export 'CVAT for video 1.1'"
-        )
+        raise SourceError(f"{path}: {_what_it_is(content)}")
     boxes = BoxCollector(path, video, first_frame=0)
     entry = _entry(records(content, "videos", str(path)), video, boxes, path)
-    _compare(entry, video, boxes, f"{path}, video {entry.get('id')}")
+    tells_length = _compare(entry, video, boxes, f"{path}, video {entry.get('id')}")
     images = records(content, "images", str(path))
-    frames = _frames([image for image in images if image.get("video_id") == entry.get("id")], video, path)
+    frames = _frames(
+        [image for image in images if image.get("video_id") == entry.get("id")],
+        video,
+        boxes,
+        path,
+        tells_length=tells_length,
+    )
     elsewhere = {identifier(image, "id", f"{path}, image") for image in images} - set(frames)
     people = {
         identifier(category, "id", f"{path}, category")
@@ -70,16 +82,21 @@ def read_coco_video(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
         else:
             taken.append((annotation, where))
     identified = _are_identified(taken)
-    for annotation, where in taken:
-        sides = annotation.get("bbox")
-        if not isinstance(sides, list) or len(sides) != 4:
-            raise SourceError(f"{where}: bbox must be [left, top, width, height]; got {sides!r}")
-        left, top, box_width, box_height = (number(side, "a side of bbox", where) for side in sides)
+    people_in_frames = [
+        (
+            frames[identifier(annotation, "image_id", where)],
+            person_number(annotation[PERSON_KEY], PERSON_KEY, where) if identified else _track(annotation, where),
+            *_sides(annotation, where),
+        )
+        for annotation, where in taken
+    ]
+    is_corners = bool(taken) and has_corners(np.array(people_in_frames, float), path, video)
+    for (annotation, where), (frame, who, left, top, right, bottom) in zip(taken, people_in_frames, strict=True):
         visible = annotation.get("visibility")
         boxes.add(
-            frames[identifier(annotation, "image_id", where)],
-            whole(annotation[PERSON_KEY], PERSON_KEY, where, least=1) if identified else _track(annotation, where),
-            (left, top, left + box_width, top + box_height),
+            frame,
+            who,
+            (left, top, right, bottom) if is_corners else (left, top, left + right, top + bottom),
             where,
             visible=None if visible is None else share(visible, "visibility", where),
             is_named=identified,
@@ -90,6 +107,23 @@ def read_coco_video(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
         identified=identified,
         because=f"its people have a {PERSON_KEY}" if identified else "COCO-video numbers the tracks of one video",
     )
+
+
+def _what_it_is(content: object) -> str:
+    """What a file holds that is no COCO-video, the rule, and what helps."""
+    rule = f"COCO-video is an object with {', '.join(LISTS)}"
+    if not isinstance(content, dict):
+        return f"{rule}; got a {type(content).__name__}"
+    annotations = content.get("annotations")
+    first = annotations[0] if isinstance(annotations, list) and annotations else None
+    if "videos" in content and isinstance(first, dict) and "bboxes" in first:
+        return (
+            f"{rule}, each annotation of one image; this is YouTube-VIS, whose annotations are tracks with a list of "
+            f"bboxes. Write each image as {{id, video_id, frame_id}} and each box as {{image_id, category_id, "
+            "track_id, bbox}, as MMTracking's CocoVID has them"
+        )
+    remedy = "COCO without videos and tracks does not tell which boxes are of one person"
+    return f"{rule}; got {sorted(content)}. {remedy}; of Datumaro or CVAT, export 'CVAT for video 1.1'"
 
 
 def _entry(
@@ -115,14 +149,18 @@ def _names(entry: Mapping[str, object]) -> list[str]:
     return [name for key in ("name", "file_name") if isinstance(name := entry.get(key), str)]
 
 
-def _compare(entry: Mapping[str, object], video: AnnotatedVideo, boxes: BoxCollector, where: str) -> None:
+def _compare(entry: Mapping[str, object], video: AnnotatedVideo, boxes: BoxCollector, where: str) -> bool:
+    """Hold what the file says of the video against it; gives whether it counts its frames."""
     if "width" in entry and "height" in entry:
         video.check_size(entry["width"], entry["height"], where)
     length, rate = (next((entry[key] for key in keys if entry.get(key) is not None), None) for keys in (LENGTHS, RATES))
     boxes.warn(video.check_clock(length, rate, where))
+    return length is not None
 
 
-def _frames(images: list[dict[str, object]], video: AnnotatedVideo, path: Path) -> dict[int | str, int]:
+def _frames(
+    images: list[dict[str, object]], video: AnnotatedVideo, boxes: BoxCollector, path: Path, *, tells_length: bool
+) -> dict[int | str, int]:
     """Image id to frame from 0."""
     if not images:
         raise SourceError(f"{path}: must hold images of the video; none has its video_id")
@@ -135,10 +173,26 @@ def _frames(images: list[dict[str, object]], video: AnnotatedVideo, path: Path) 
         frame = whole(image.get(key), key, where, least=0)
         video.check_frame(frame, where)
         frames[identifier(image, "id", where)] = frame
-    if len(set(frames.values())) != len(images):
+    told = set(frames.values())
+    if len(told) != len(images):
         raise SourceError(f"{path}: two images of the video have the same id or the same frame")
-    if any(FRAME_FROM_0 not in image for image in images) and 0 not in frames.values():
-        if set(frames.values()) == set(range(1, (video.num_frames or 0) + 1)):
+    length, num_images, first = video.length, len(images), min(told)
+    is_unbroken = first in (0, 1) and max(told) - first == num_images - 1
+    is_doubtful = is_unbroken and video.every is None and not tells_length
+    if is_doubtful and length is not None and num_images < PART_OF_A_VIDEO * length:
+        step = _step_of_names(images, length)
+        if step is None:
+            raise SourceError(
+                f"{path}: lists {num_images} images of the video, {FRAME} {first} to {max(told)} without a gap, but "
+                f"the video {video.name} has {length} frames; one of how many is each, numbered anew? Say it in the "
+                f"source, such as every={round(length / num_images)}; or every=1, if they are its first"
+            )
+        boxes.warn(
+            f"{path}: its images are one of {step} frames by their names, and numbered anew; names were believed"
+        )
+        return {image_id: (frame - first) * step for image_id, frame in frames.items()}
+    if any(FRAME_FROM_0 not in image for image in images) and first != 0:
+        if is_unbroken and num_images == video.num_frames:
             return {image_id: frame - 1 for image_id, frame in frames.items()}
         raise SourceError(
             f"{path}: no image of the video has {FRAME} 0, and some programs count from 1: list the first image, too, "
@@ -147,12 +201,32 @@ def _frames(images: list[dict[str, object]], video: AnnotatedVideo, path: Path) 
     return frames
 
 
+def _step_of_names(images: list[dict[str, object]], length: int) -> int | None:
+    """One of how many frames each image is, where all file names say it and their numbers go to the video's end."""
+    named = [re.findall(r"\d+", PurePosixPath(str(image.get("file_name"))).stem)[-1:] for image in images]
+    numbers = sorted(int(digits) for found in named for digits in found if len(digits) < 10)
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(numbers) < len(images) or len(steps) != 1 or numbers[0] not in (0, 1):
+        return None
+    (step,) = steps
+    is_in_the_video = PART_OF_A_VIDEO * length < step * len(images) < length + step
+    return step if step > 1 and is_in_the_video else None
+
+
 def _are_identified(people: list[tuple[dict[str, object], str]]) -> bool:
     """Whether people have person ids: all or none."""
-    nameless = [where for annotation, where in people if PERSON_KEY not in annotation]
+    nameless = [where for annotation, where in people if annotation.get(PERSON_KEY) in (None, "")]
     if nameless and len(nameless) < len(people):
         raise SourceError(f"{nameless[0]}: all people must have a {PERSON_KEY} or none; this one has none")
     return not nameless
+
+
+def _sides(annotation: Mapping[str, object], where: str) -> tuple[float, float, float, float]:
+    sides = annotation.get("bbox")
+    if not isinstance(sides, list) or len(sides) != 4:
+        raise SourceError(f"{where}: bbox must be [left, top, width, height]; got {sides!r}")
+    left, top, width, height = (number(side, "a side of bbox", where) for side in sides)
+    return left, top, width, height
 
 
 def _track(annotation: Mapping[str, object], where: str) -> int:

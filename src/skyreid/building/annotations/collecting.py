@@ -1,7 +1,11 @@
 """The boxes of one video as a file tells them, one after the other: what every format has to obey."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
 
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
@@ -23,6 +27,12 @@ PART_OF_A_PICTURE = 0.67
 """Share of its width and height; boxes that never reach beyond may be those of a smaller copy, such as 720 of 1080."""
 PART_OF_A_VIDEO = 0.55
 """Share of its frames; annotations that end before it may count every second frame only."""
+CHANCE = 30
+"""Frames between the ends of two selections for each that counts as the end of one: one in ten meets one by chance."""
+FITS = 1.05
+"""Times the picture's size: how far boxes reach of trackers that do not clip them."""
+MIN_STEPS = 10
+"""From box to box of a track, to see whether its size goes with its place."""
 
 
 class BoxCollector:
@@ -71,10 +81,35 @@ class BoxCollector:
                 f"{self._video.width}x{self._video.height}; were they drawn in a smaller copy of the video?"
             )
 
+    def check_counting(self) -> None:
+        """See that the frames are the video's and no selection numbered anew: for files that do not tell how many.
+
+        Raises:
+            SourceError: the last box stands where a half, a third, ... of the frames would end.
+        """
+        length, num_frames = self._video.length, 1 + max(self._frames, default=0)
+        if length is None or self._video.every is not None or num_frames >= PART_OF_A_VIDEO * length:
+            return
+        step = round(length / num_frames)
+        # The ends of halves, thirds, ... must lie so far apart that it is no chance to meet one.
+        if abs(num_frames - length / step) <= 1 and step * step * CHANCE <= length:
+            raise SourceError(
+                f"{self._path}: its last box stands in frame {num_frames - 1} from 0, and the video has {length}: just "
+                f"where it ends if one of {step} frames is counted. If so, say it in the source: every={step}; or "
+                "every=1, if everybody has left by then"
+            )
+
     def leave_out(self, reason: str, boxes: int = 1) -> None:
         """Count boxes that are not of use."""
         if boxes:
             self._dropped[reason] += boxes
+
+    def leave_out_rows(self, complaints: Sequence[str]) -> None:
+        """Count rows that cannot be read, and name the first of them."""
+        self.leave_out("unreadable", len(complaints))
+        if complaints:
+            more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+            self.warn(f"{complaints[0]}{more}; left out")
 
     def refuse(self, reason: str, complaint: str) -> None:
         """Count a box that cannot be, and leave it out; `complaint` names its place in the file and the rule."""
@@ -122,6 +157,11 @@ class BoxCollector:
         if width <= 0 or height <= 0:
             self._count_bad("no-size", _without_size(box, where))
             return
+        if index < 0:
+            raise SourceError(
+                f"{where}: frames count from {self._first_frame}; got {frame}. If yours begin with {frame}, add "
+                f"{self._first_frame - frame} to all"
+            )
         left, top, right, bottom = box
         size = float(self._video.width), float(self._video.height)
         inside = max(left, 0.0), max(top, 0.0), min(right, size[0]), min(bottom, size[1])
@@ -180,10 +220,10 @@ class BoxCollector:
                 "of its full size?"
             )
         length = self._video.length
-        if length is not None and max(frames) + 1 < PART_OF_A_VIDEO * length:
+        if length is not None and self._video.every is None and max(frames) + 1 < PART_OF_A_VIDEO * length:
             self.warn(
                 f"{self._path}: its last box stands in frame {max(frames)} from 0, and the video has {length}; is this "
-                "a part of it, or does the file count every second frame or so?"
+                "a part of it, or does the file count every second frame or so? If so, say it in the source: every=2"
             )
         return TrackedBoxes(
             frames=frames,
@@ -221,6 +261,41 @@ class BoxCollector:
         self._dropped[reason] += 1
         if len(self._shown) < NUM_SHOWN:
             self._shown.append(complaint)
+
+
+def has_corners(rows: Float64[np.ndarray, "row six"], path: Path, video: AnnotatedVideo) -> bool:
+    """Tell whether boxes are left, top, right, bottom, rather than left, top, width, height.
+
+    Args:
+        rows: frame, track and the four numbers of each box.
+        path: of the file, for the message.
+        video: theirs; the user may have said which.
+
+    Raises:
+        SourceError: nobody said which, and they are corners by all appearance.
+    """
+    if video.sides is not None:
+        return video.sides == "xyxy"
+    left, top, right, bottom = rows[:, 2:].T
+    width, height = FITS * video.width, FITS * video.height
+    inside = (left >= video.width - width) & (top >= video.height - height) & (right <= width) & (bottom <= height)
+    if not ((right > left) & (bottom > top)).all() or inside.mean() < 1 - MAX_BAD:
+        return False
+    beyond = int(((left + right > width) | (top + bottom > height)).sum())
+    ordered = rows[np.lexsort((rows[:, 0], rows[:, 1]))]
+    steps = np.abs(np.diff(np.column_stack([ordered, ordered[:, 4:] - ordered[:, 2:4]]), axis=0))[
+        ordered[1:, 1] == ordered[:-1, 1]
+    ]
+    if beyond > MAX_BAD * len(rows):
+        reason = f"{beyond} of {len(rows)} boxes reach beyond the picture of {video.width}x{video.height}"
+    elif len(steps) >= MIN_STEPS and steps[:, 6:].sum() < steps[:, 4:6].sum() / 2:
+        reason = "people grow as they walk to the right or down"
+    else:
+        return False
+    raise SourceError(
+        f"{path}: read as left, top, width, height, {reason}; read as left, top, right, bottom, the boxes fit. Say in "
+        "the source which they are: boxes=xyxy (corners) or boxes=xywh (left, top, width, height)"
+    )
 
 
 def check_size(box: Box, where: str) -> None:

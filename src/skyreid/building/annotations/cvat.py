@@ -2,19 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from json import detect_encoding
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, iterparse
+from defusedxml.ElementTree import DefusedXMLParser, ParseError, iterparse
 
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, check_size, is_person
-from skyreid.building.annotations.fields import number, open_annotations, share, whole
+from skyreid.building.annotations.fields import number, open_annotations, person_number, share, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
 from skyreid.errors import SourceError
 
@@ -67,6 +68,10 @@ class _Task:
     """Of the tasks that the tracks are of."""
     abouts: dict[str | None, Element] = field(default_factory=dict)
     """What the file says of its tasks, by their ids."""
+    chosen: str | None = None
+    """Of several tasks the one that is of the video by its name; None = there is one, or nobody knows which."""
+    passed_over: set[str | None] = field(default_factory=set)
+    """The other tasks that have tracks, where one was chosen."""
 
 
 def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
@@ -95,11 +100,14 @@ def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     for element in _elements(path):
         match element.tag:
             case "meta":
-                _read_meta(element, task)
+                _read_meta(element, task, video)
+            case _ if task.chosen is not None and element.get("task_id") not in (None, task.chosen):
+                task.passed_over.add(element.get("task_id"))
             case "track":
                 task.ids.add(element.get("task_id"))
                 _read_track(element, tracks, task, video, boxes, path)
             case _:
+                task.ids.add(element.get("task_id"))
                 _read_image(element, tracks, task, video, boxes, path)
     _compare(task, video, boxes, path)
     for track in tracks.values():
@@ -156,7 +164,9 @@ def _elements(path: Path) -> Iterator[Element]:
     """Give `meta` and each `track` and `image` when it is complete, and forget those: files are large."""
     try:
         with open_annotations(path) as file:
-            events = iterparse(file, events=("start", "end"))
+            is_utf16 = detect_encoding(file.peek(4)[:4]).startswith("utf-16")  # whatever its first line says
+            parser = DefusedXMLParser(target=TreeBuilder(), encoding="utf-16") if is_utf16 else None
+            events = iterparse(file, events=("start", "end"), parser=parser)
             _, root = next(events)
             if root.tag != "annotations":
                 raise SourceError(f"{path}: must be CVAT's XML, which begins with <annotations>; got <{root.tag}>")
@@ -175,25 +185,60 @@ def _elements(path: Path) -> Iterator[Element]:
         raise SourceError(f"{path}: must be XML; {error}") from error
 
 
-def _read_meta(meta: Element, task: _Task) -> None:
+def _read_meta(meta: Element, task: _Task, video: AnnotatedVideo) -> None:
     task.lists_every_frame |= meta.find("dumped") is not None
     abouts = [element for element in meta.iter() if element.tag in ("task", "job")]
     # One task may tell things beside its element; a project's tasks do not.
     task.abouts = {about.findtext("id"): (about if len(abouts) > 1 else meta) for about in abouts or [meta]}
+    for names in (_sources, _own_name):
+        called = [task_id for task_id, about in task.abouts.items() if video.is_called(names(about))]
+        if len(task.abouts) > 1 and len(called) == 1:
+            task.chosen = called[0]
+            return
+
+
+def _sources(about: Element) -> list[str]:
+    return [source.text for source in about.iter("source") if source.text]
+
+
+def _own_name(about: Element) -> list[str]:
+    return [about.findtext("name") or ""]
+
+
+def _listed(task: _Task, ids: Collection[str | None]) -> str:
+    """Tasks with what they are called, for messages."""
+    words = []
+    for task_id in sorted(ids, key=str):
+        about = task.abouts.get(task_id)
+        names = [] if about is None else [*_own_name(about), *_sources(about)]
+        words.append(f"{task_id or 'without a number'} ({', '.join(map(repr, filter(None, names))) or 'no name'})")
+    return ", ".join(words)
 
 
 def _compare(task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path) -> None:
     """Hold what the file says of its task's video against it; keeps which frames the task has."""
+    which = "If one of them is, say so in the source: annotations_of=NAME; or export each task by itself"
     if len(task.ids) > 1:
-        raise SourceError(f"{path}: holds the tracks of {len(task.ids)} tasks; export each task by itself")
+        raise SourceError(
+            f"{path}: holds the tracks of tasks {_listed(task, task.ids)}; which is of the video {video.name!r}, their "
+            f"names do not tell. {which}"
+        )
+    if task.passed_over and not task.ids:
+        raise SourceError(
+            f"{path}: task {_listed(task, [task.chosen])} is of the video by its name, but the tracks are of "
+            f"{_listed(task, task.passed_over)}; {OTHER_VIDEO}"
+        )
     own = task.abouts.get(next(iter(task.ids), None))
     about = next(iter(task.abouts.values())) if len(task.abouts) == 1 else own
     if about is None:
         if task.abouts:
-            raise SourceError(f"{path}: is of {len(task.abouts)} tasks; export each task by itself")
+            raise SourceError(f"{path}: is of tasks {_listed(task, task.abouts)}, and its tracks tell none. {which}")
         return
     where = f"{path}, meta"
-    boxes.warn(video.check_name([source.text for source in about.iter("source") if source.text], f"{where}, source"))
+    if task.passed_over:
+        boxes.warn(f"{path}: holds {len(task.abouts)} tasks; {_listed(task, [task.chosen])} was taken, by its name")
+    if task.chosen is None or video.is_called(_sources(about)):
+        boxes.warn(video.check_name(_sources(about), f"{where}, source"))
     for size in about.iter("original_size"):
         video.check_size(size.findtext("width"), size.findtext("height"), f"{path}, original_size")
     for deleted in about.iter("deleted_frames"):
@@ -210,7 +255,7 @@ def _compare(task: _Task, video: AnnotatedVideo, boxes: BoxCollector, path: Path
     last = task.start + task.step * (frames - 1)
     if last > video.last_index:
         raise SourceError(
-            f"{where}: size is {frames} frames, the last of them number {last} from 0, but the video {video.name} has "
+            f"{where}: size is {frames} frames, the last of them number {last} from 0, but the video {video.title} has "
             f"{video.length}; {OTHER_VIDEO}"
         )
     if not video.has_length(last + task.step) and not video.has_length(last + 1):
@@ -273,8 +318,8 @@ def _mark(
         raise SourceError(f"{where}: boxes must stand upright; got rotation {box.get('rotation')}")
     left, top, right, bottom = (number(box.get(side), side, where) for side in ("xtl", "ytl", "xbr", "ybr"))
     for name in PERSON_ATTRIBUTES:
-        if name in attributes:
-            track.people.add(whole(attributes[name], name, where, least=1))
+        if attributes.get(name):  # CVAT writes an attribute that nobody filled in as an empty text
+            track.people.add(person_number(attributes[name], name, where))
     if frame in track.marks:
         boxes.refuse("twice", f"{where}: the track has two boxes in this frame; the first is taken")
         return
@@ -302,7 +347,7 @@ def _names(tracks: Mapping[int, _Track], path: Path) -> dict[int, int]:
     if names and nameless:
         raise SourceError(
             f"{path}: all people must have a {PERSON_ATTRIBUTE} or none; track {nameless[0]} has none, track "
-            f"{min(names)} has"
+            f"{min(names)} has. Fill it in for all of them, or leave it empty"
         )
     return names
 

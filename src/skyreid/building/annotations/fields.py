@@ -1,6 +1,7 @@
 """Reading a file of annotations and the values in it, with messages that name the place."""
 
 import errno
+import json
 from collections.abc import Mapping
 from io import BufferedReader
 from math import isfinite
@@ -12,8 +13,6 @@ from skyreid.strict_json import parse_json
 
 MAX_BYTES = 2**28
 """Of one file of annotations: what is read becomes several times as much memory."""
-NO_HEADER = "A line that names the columns is not read, nor are quotes: remove them"
-"""What helps where a row is no row of numbers."""
 
 
 def open_annotations(path: Path) -> BufferedReader:
@@ -42,25 +41,26 @@ def read_bytes(path: Path) -> bytes:
             raise SourceError(f"{path}: annotations cannot be read: {error.strerror}") from error
 
 
+def text_of(content: bytes, path: Path) -> str:
+    """Give the text of a file: UTF-8, or UTF-16 as Excel and PowerShell write it.
+
+    Raises:
+        SourceError: it is no text.
+    """
+    try:
+        return content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: annotations must be text in UTF-8 or UTF-16; {error}. Save it as UTF-8") from error
+
+
 def read_lines(path: Path) -> list[tuple[str, str]]:
     """Give the lines of a text that are not blank, each behind its place, such as `gt.txt, line 3`.
 
     Raises:
         SourceError: it cannot be read, or is no text.
     """
-    try:
-        lines = read_bytes(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: annotations must be text; {error}") from error
+    lines = text_of(read_bytes(path), path).splitlines()
     return [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
-
-
-def split_row(line: str) -> list[str]:
-    """Give the fields of a row, which commas divide, or semicolons, or blanks where there is neither."""
-    for sign in (",", ";"):
-        if sign in line:
-            return [field.strip() for field in line.strip().removesuffix(sign).split(sign)]
-    return line.split()
 
 
 def read_json(path: Path) -> object:
@@ -107,6 +107,16 @@ def whole(value: object, name: str, where: str, *, least: int) -> int:
     if found < least or found != int(found):
         raise SourceError(f"{where}: {name} must be a whole number from {least}; got {found:g}")
     return int(found)
+
+
+def person_number(value: object, name: str, where: str) -> int:
+    """Give the number of a person, the same in every video."""
+    try:
+        return whole(value, name, where, least=1)
+    except SourceError as error:
+        raise SourceError(
+            f"{error}. Who it is stands there as a number, the same in every video: names are not read"
+        ) from None
 
 
 def share(value: object, name: str, where: str) -> float:

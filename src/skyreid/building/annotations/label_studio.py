@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, RATE_SLACK, VIDEO_SUFFIXES, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, is_person
-from skyreid.building.annotations.fields import identifier, number, read_json, records, whole
+from skyreid.building.annotations.fields import identifier, number, person_number, read_json, records, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, on_line
 from skyreid.errors import SourceError
 
@@ -93,7 +93,15 @@ def read_label_studio(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
 
 def _task(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> dict[str, object]:
     """The task of the video that is meant, by its name."""
-    tasks = records({"tasks": read_json(path)}, "tasks", str(path))
+    content = read_json(path)
+    if isinstance(content, dict):  # one task, as the interface for programs gives it
+        content = [content]
+    tasks = records({"tasks": content}, "tasks", str(path))
+    if tasks and not any("annotations" in task or "data" in task for task in tasks):
+        told = "its short form JSON_MIN, in which regions have no ids" if "annotator" in tasks[0] else sorted(tasks[0])
+        raise SourceError(
+            f"{path}: Label Studio's tasks have data and annotations; got {told}. Export the project as JSON"
+        )
     if len(tasks) == 1:
         boxes.warn(video.check_name(_video_files(tasks[0]), f"{path}, task {tasks[0].get('id')}"))
         return tasks[0]
@@ -123,6 +131,11 @@ def _video_files(task: Mapping[str, object]) -> list[str]:
 
 def _results(task: Mapping[str, object], path: Path) -> list[dict[str, object]]:
     where = f"{path}, task {task.get('id')}"
+    if not task.get("annotations") and task.get("predictions"):
+        raise SourceError(
+            f"{where}: must have an annotation; it has predictions only, which a model made and nobody looked at. "
+            "Accept them in Label Studio (submit the task) and export it again"
+        )
     submitted = [one for one in records(task, "annotations", where) if not one.get("was_cancelled")]
     if len(submitted) != 1:
         raise SourceError(
@@ -136,7 +149,7 @@ def _person(result: Mapping[str, object], path: Path) -> tuple[int | str, int]:
     region_id = identifier(result, "id", f"{path}, {PERSON_CONTROL}")
     value = result.get("value")
     given = value.get("number") if isinstance(value, dict) else None
-    return region_id, whole(given, PERSON_CONTROL, f"{path}, region {region_id}", least=1)
+    return region_id, person_number(given, PERSON_CONTROL, f"{path}, region {region_id}")
 
 
 def _shown(value: Mapping[str, object], where: str, video: AnnotatedVideo, boxes: BoxCollector) -> dict[int, Box]:
@@ -187,7 +200,7 @@ def _step(
         counted = rate
     elif duration is None or duration <= 0 or length is None or not rate:
         raise SourceError(
-            f"{where}: framesCount is {num_frames}, but the video {video.name} has {length} frames, and the file does "
+            f"{where}: framesCount is {num_frames}, but the video {video.title} has {length} frames, and the file does "
             f"not tell its rate by a duration; {OTHER_VIDEO} {REMEDY}"
         )
     else:
@@ -196,7 +209,7 @@ def _step(
         is_of_another = abs(duration - seconds) > max(MAX_DRIFT_S, 2 / rate)
         if is_of_another or abs(counted - rate) <= RATE_SLACK * rate:  # the same rate, but not as many frames
             raise SourceError(
-                f"{where}: framesCount is {num_frames} in {duration:g} s, but the video {video.name} has {length} "
+                f"{where}: framesCount is {num_frames} in {duration:g} s, but the video {video.title} has {length} "
                 f"frames in {seconds:g} s; {OTHER_VIDEO}"
             )
         boxes.warn(

@@ -1,12 +1,8 @@
 """MOTChallenge files: `frame,id,left,top,width,height,...`, frames and pixels counted from 1."""
 
 import json
-from array import array
 from collections.abc import Iterator, Sequence
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from decimal import Context, Decimal
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +10,8 @@ from jaxtyping import Float64
 
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
-from skyreid.building.annotations.collecting import BoxCollector, check_size
-from skyreid.building.annotations.fields import NO_HEADER, read_json, read_lines, share, split_row, whole
+from skyreid.building.annotations.collecting import BoxCollector, check_size, has_corners
+from skyreid.building.annotations.fields import read_json, share, whole
 from skyreid.building.annotations.mot_dialects import (
     BOX,
     GROUND_TRUTH,
@@ -25,11 +21,13 @@ from skyreid.building.annotations.mot_dialects import (
     TEN,
     UNKNOWN,
     Dialect,
-    Rows,
     boxmot_dialect,
     cvat_dialect,
     dialect_of,
+    sequence_beside,
 )
+from skyreid.building.annotations.rows import RowTable, read_rows
+from skyreid.building.sequence_file import read_sequence
 from skyreid.building.tracked_boxes import SHARED, Box, TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -37,8 +35,6 @@ NAMED = {"mot": None, "mot-gt": GROUND_TRUTH, "mot-results": RESULTS, "boxmot": 
 """Names of this format and its dialects; None = seen in the rows or beside the file."""
 IDENTITIES_FILE = "identities.json"
 """Beside files that we wrote: in which of them a number is a person."""
-SEQUENCE_FILE = "seqinfo.ini"
-"""Of MOTChallenge, beside the rows or their folder: what the video is."""
 _EXACT = Context(prec=400)
 """Digits for any pixel as a float, moved by 1: what is written is read again bit for bit."""
 
@@ -64,27 +60,31 @@ def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> Track
     top left pixel is 1,1,1,1.
     """
     boxes = BoxCollector(path, video, first_frame=1)
-    tells_size = _compare_sequence(path, video, boxes)
-    lines = read_lines(path)
-    rows = _rows(path, lines, format=format)
-    dialect = _dialect(format, path, rows, [where for where, _ in lines])
-    if dialect.people is None and not dialect.has_flag and rows.shape[1] != TEN:
+    told = _compare_sequence(path, video, boxes)
+    table = read_rows(path)
+    dialect = _dialect(format, path, table)
+    if dialect.people is None and not dialect.has_flag and table.columns != TEN:
         boxes.warn(f"{path}: nothing in it says which rows are people; all are taken for people")
-    for (where, line), numbers in zip(lines, rows, strict=True):
+    boxes.leave_out_rows(table.unreadable)
+    is_corners = has_corners(table.numbers[:, :BOX], path, video)
+    for where, fields, numbers in table:
         if dialect.has_flag and numbers[6] == 0:
             boxes.leave_out("ignored")
         elif dialect.people is not None and numbers[7] not in dialect.people:
             boxes.leave_out("other-class")
         else:
-            boxes.add(
-                whole(float(numbers[0]), "frame (if yours begin with 0, add 1 to all)", where, least=1),
-                whole(float(numbers[1]), "id (-1 in detections, which have no identities)", where, least=0),
-                _box(split_row(line)[2:6]),
-                where,
-                visible=_visible(dialect, numbers, where),
-            )
-    if not tells_size:
+            try:
+                frame = whole(float(numbers[0]), "frame", where, least=0)
+                track = whole(float(numbers[1]), "id (-1 in detections, which have no identities)", where, least=0)
+                visible = _visible(dialect, numbers, where)
+            except SourceError as error:
+                boxes.refuse("unreadable", str(error))
+                continue
+            boxes.add(frame, track, _box(fields[2:BOX], is_corners=is_corners), where, visible=visible)
+    if not told >= {"imwidth", "imheight"}:
         boxes.warn_of_smaller_copy()
+    if "seqlength" not in told:
+        boxes.check_counting()
     is_shared = _is_shared(path)
     return boxes.finish(
         "all rows" if dialect.people is None else f"class {' or '.join(map(str, sorted(dialect.people)))}",
@@ -146,51 +146,39 @@ def _is_shared(path: Path) -> bool:
     return path.name in files
 
 
-def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> bool:
-    """Hold what seqinfo.ini states against the video; gives whether it tells the picture's size."""
-    folders = [path.parent, path.parent.parent] if path.parent.name in ("gt", "det") else [path.parent]
-    for beside in (folder / SEQUENCE_FILE for folder in folders):
-        if not beside.exists():
-            continue
-        parser = ConfigParser(interpolation=None)
-        try:
-            parser.read_string("\n".join(line for _, line in read_lines(beside)))
-            told = dict(parser["Sequence"])
-        except (ConfigError, KeyError) as error:
-            raise SourceError(
-                f"{beside}: must have a section [Sequence], as MOTChallenge writes it; {error}"
-            ) from error
-        tells_size = "imwidth" in told and "imheight" in told
-        if tells_size:
-            video.check_size(told["imwidth"], told["imheight"], str(beside))
-        boxes.warn(video.check_clock(told.get("seqlength"), told.get("framerate"), str(beside)))
-        name = told.get("name", "").strip()
-        if name and not video.is_called([name]):
-            # Not refused: it names a folder of pictures, of which somebody made the video.
-            boxes.warn(f"{beside}: is about the sequence {name!r}, and the video is {video.name!r}")
-        return tells_size
-    return False
+def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> set[str]:
+    """Hold what seqinfo.ini states against the video; gives the names of what it tells."""
+    beside = sequence_beside(path)
+    if beside is None:
+        return set()
+    try:
+        told = read_sequence(beside)
+    except ValueError as error:
+        raise SourceError(f"{beside}: {error}") from error
+    if told.keys() >= {"imwidth", "imheight"}:
+        video.check_size(told["imwidth"], told["imheight"], str(beside))
+    boxes.warn(video.check_clock(told.get("seqlength"), told.get("framerate"), str(beside)))
+    name = told.get("name", "")
+    if name and not video.is_called([name]):
+        # Not refused: it names a folder of pictures, of which somebody made the video.
+        boxes.warn(f"{beside}: is about the sequence {name!r}, and the video is {video.name!r}")
+    return set(told)
 
 
-def _rows(path: Path, lines: Sequence[tuple[str, str]], *, format: str) -> Rows:
-    if not lines:
-        raise SourceError(f"{path}: must hold annotations; it is empty")
-    columns = len(split_row(lines[0][1]))
-    least_to_most = range(BOX if format == "mot-results" else NINE, TEN + 1)
-    numbers = array("d")
-    for where, line in lines:
-        numbers.extend(_numbers(split_row(line), columns, least_to_most, where))
-    return np.frombuffer(numbers).reshape(-1, columns)
-
-
-def _dialect(format: str, path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
-    if rows.shape[1] != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
-        raise SourceError(f"{places[0]}: {format} has {NINE} columns; got {rows.shape[1]}")
+def _dialect(format: str, path: Path, table: RowTable) -> Dialect:
+    where = table.lines[0][0]
+    if table.columns not in range(BOX if format == "mot-results" else NINE, TEN + 1):
+        raise SourceError(
+            f"{where}: must have {NINE} columns (ground truth) or {TEN} (results), or from {BOX} of which only frame, "
+            f"id, left, top, width and height are believed (format=mot-results); got {table.columns}"
+        )
+    if table.columns != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
+        raise SourceError(f"{where}: {format} has {NINE} columns; got {table.columns}")
     if format == "boxmot":
-        return boxmot_dialect(rows)
+        return boxmot_dialect(table.numbers)
     if format == "cvat-mot":
         return cvat_dialect(path)
-    return NAMED[format] or dialect_of(path, rows, places)
+    return NAMED[format] or dialect_of(path, table)
 
 
 def _visible(dialect: Dialect, numbers: Float64[np.ndarray, " column"], where: str) -> float | None:
@@ -200,25 +188,10 @@ def _visible(dialect: Dialect, numbers: Float64[np.ndarray, " column"], where: s
     return None if seen is None else share(seen, "visibility (-1 = unknown)", where)
 
 
-def _numbers(fields: list[str], columns: int, least_to_most: range, where: str) -> list[float]:
-    if columns not in least_to_most:
-        raise SourceError(
-            f"{where}: must have {NINE} columns (ground truth) or {TEN} (results), or from {BOX} of which only frame, "
-            f"id, left, top, width and height are believed (format=mot-results); got {columns}"
-        )
-    if len(fields) != columns:
-        raise SourceError(f"{where}: must have {columns} columns like the lines before; got {len(fields)}")
-    try:
-        values = [float(field) for field in fields]
-    except ValueError:
-        raise SourceError(f"{where}: must hold numbers only; got {','.join(fields)[:80]!r}. {NO_HEADER}") from None
-    if not all(map(isfinite, values)):
-        raise SourceError(f"{where}: must hold finite numbers only; got {','.join(fields)[:80]!r}")
-    return values
-
-
-def _box(fields: list[str]) -> Box:
+def _box(fields: list[str], *, is_corners: bool) -> Box:
     """From 0; calculated in decimals, since 1.1 - 1 is not 0.1 in floats."""
-    left, top, width, height = map(Decimal, fields)
-    left, top = _EXACT.subtract(left, Decimal(1)), _EXACT.subtract(top, Decimal(1))
-    return float(left), float(top), float(_EXACT.add(left, width)), float(_EXACT.add(top, height))
+    left, top, right, bottom = map(Decimal, fields)
+    if not is_corners:
+        right, bottom = _EXACT.add(left, right), _EXACT.add(top, bottom)
+    left, top, right, bottom = (float(_EXACT.subtract(side, Decimal(1))) for side in (left, top, right, bottom))
+    return left, top, right, bottom

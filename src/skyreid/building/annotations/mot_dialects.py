@@ -4,15 +4,17 @@ A column is believed only when the program that wrote it is certain, by what its
 file beside it; otherwise the user names the dialect.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
 
 from skyreid.building.annotations.collecting import is_person
 from skyreid.building.annotations.fields import read_lines
+from skyreid.building.annotations.rows import Rows, RowTable
+from skyreid.building.sequence_file import SEQUENCE_FILE
 from skyreid.errors import SourceError
 
 BOX, NINE, TEN = 6, 9, 10
@@ -22,10 +24,10 @@ UNKNOWN = -1
 """Class or visibility that nobody told."""
 LABELS_FILE = "labels.txt"
 _MOT_CLASSES = range(1, 14)
+_UAVDT_NAME = re.compile(r"M\d{4}_gt(_whole|_ignore)?")
+MAX_WIDE = 0.25
+"""Share of boxes wider than tall that people have at most, where nothing else tells them from cars."""
 _UAVDT_OUT_OF_VIEW, _UAVDT_OCCLUSION, _UAVDT_CATEGORY = range(1, 4), range(1, 5), range(1, 4)
-
-Rows = Float64[np.ndarray, "row column"]
-"""All numbers of a file; NaN stands nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,48 +99,65 @@ def boxmot_dialect(rows: Rows) -> Dialect:
     )
 
 
-def dialect_of(path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
+def dialect_of(path: Path, table: RowTable) -> Dialect:
     """Tell who wrote rows of 9 columns, or of 10 that are not VisDrone's.
-
-    Args:
-        path: of the file.
-        rows: its numbers.
-        places: of the rows in the file, for messages.
 
     Raises:
         SourceError: it could be two programs whose columns mean different things, or is one without people.
     """
-    if rows.shape[1] == TEN:
+    rows = table.numbers
+    if table.columns == TEN:
         return _ten_columns(rows)
     if (path.parent / LABELS_FILE).exists():
-        return _with_labels(path, rows, places)
+        return _with_labels(path, table)
     seventh, classes, ninth = (set(map(float, np.unique(rows[:, column]))) for column in (6, 7, 8))
-    if classes == {UNKNOWN} and ninth == {UNKNOWN}:
-        return RESULTS
     is_uavdt = (
         _among(seventh, _UAVDT_OUT_OF_VIEW) and _among(classes, _UAVDT_OCCLUSION) and _among(ninth, _UAVDT_CATEGORY)
     )
-    if is_uavdt and max(seventh) > 1:
+    if _UAVDT_NAME.fullmatch(path.stem) or (is_uavdt and max(seventh) > 1):
         raise SourceError(
             f"{path}: columns 7 to 9 are UAVDT's (out of view, occlusion, category), which annotates cars, trucks and "
-            "buses only; if these are people, write -1 into columns 8 and 9"
+            "buses only; if these are people, name the format: mot-results, which takes all rows for people"
         )
+    if classes == {UNKNOWN} and ninth == {UNKNOWN}:
+        return RESULTS
     is_truth = seventh <= {0, 1} and _among(classes, _MOT_CLASSES) and all(0 <= v <= 1 or v == UNKNOWN for v in ninth)
     is_boxmot = (
         all(0 <= value <= 1 for value in seventh)
         and all(value.is_integer() and value >= 0 for value in classes)
         and all(value.is_integer() and value >= UNKNOWN for value in ninth)
     )
+    if is_truth and is_uavdt and sequence_beside(path) is None:
+        _check_upright(path, rows[rows[:, 7] == PEDESTRIAN])
     if is_truth and (not is_boxmot or 0 not in ninth):
         return GROUND_TRUTH
     if is_boxmot and not is_truth and not is_uavdt:
         return boxmot_dialect(rows)
     raise SourceError(
-        f"{places[0]}: columns 7 to 9 ({', '.join(f'{value:g}' for value in rows[0, 6:])} and so on) could be ground "
-        "truth's flag, class and visibility, BoxMOT's confidence, class and index of the detection, CVAT's flag, label "
-        "and 1 - occluded, or something else. If you know, name the format: mot-gt, boxmot, cvat-mot (with labels.txt "
-        "beside it), or mot-results, which believes none of them and takes all rows for people"
+        f"{table.lines[0][0]}: columns 7 to 9 ({', '.join(f'{value:g}' for value in rows[0, 6:])} and so on) could be "
+        "ground truth's flag, class and visibility, BoxMOT's confidence, class and index of the detection, CVAT's "
+        "flag, label and 1 - occluded, or something else. If you know, name the format: mot-gt, boxmot, cvat-mot (with "
+        "labels.txt beside it), or mot-results, which believes none of them and takes all rows for people"
     )
+
+
+def sequence_beside(path: Path) -> Path | None:
+    """Find the seqinfo.ini that MOTChallenge's layout has beside rows or their folder."""
+    folders = [path.parent, path.parent.parent] if path.parent.name in ("gt", "det") else [path.parent]
+    return next((folder / SEQUENCE_FILE for folder in folders if (folder / SEQUENCE_FILE).exists()), None)
+
+
+def _check_upright(path: Path, rows: Rows) -> None:
+    """See that rows which end in 1,1,1 can be people: UAVDT's cars end so, too, where all of them are fully seen."""
+    wide = int((rows[:, 4] > rows[:, 5]).sum())
+    if wide > MAX_WIDE * len(rows):
+        ends = ",".join(f"{value:g}" for value in rows[0, 6:])
+        raise SourceError(
+            f"{path}: rows that end in {ends} are ground truth's (flag, class, visibility) or UAVDT's (out of view, "
+            f"occlusion, category), which are of cars; {wide} of {len(rows)} boxes are wider than tall, and people "
+            "seldom are. If they are people, name the format: mot-gt, or mot-results, which believes no column behind "
+            "the box"
+        )
 
 
 def _ten_columns(rows: Rows) -> Dialect:
@@ -148,9 +167,9 @@ def _ten_columns(rows: Rows) -> Dialect:
     return Dialect(words=words, has_flag=has_flag)
 
 
-def _with_labels(path: Path, rows: Rows, places: Sequence[str]) -> Dialect:
+def _with_labels(path: Path, table: RowTable) -> Dialect:
     dialect = cvat_dialect(path)
-    for where, numbers in zip(places, rows, strict=True):
+    for where, _, numbers in table:
         flag, label, visibility = map(float, numbers[6:])
         if flag not in (0, 1) or label < 1 or not label.is_integer() or not 0 <= visibility <= 1:
             raise SourceError(

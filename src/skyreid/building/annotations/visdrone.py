@@ -1,10 +1,12 @@
 """VisDrone files of the MOT and VID tasks: `frame,target,left,top,width,height,score,category,truncation,occlusion`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
-from skyreid.building.annotations.collecting import BoxCollector
-from skyreid.building.annotations.fields import number, read_lines, split_row, whole
+from skyreid.building.annotations.collecting import BoxCollector, has_corners
+from skyreid.building.annotations.fields import whole
+from skyreid.building.annotations.rows import read_rows
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -34,28 +36,34 @@ def read_visdrone(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     Source: the VisDrone2018-MOT toolkit's description of its files.
     """
     boxes = BoxCollector(path, video, first_frame=1)
-    for where, line in read_lines(path):
-        fields = split_row(line)
-        if len(fields) != COLUMNS:
-            raise SourceError(f"{where}: must have {COLUMNS} columns (VisDrone-MOT or VID); got {len(fields)}")
-        category = whole(fields[7], "category", where, least=IGNORED_REGION)
-        if category not in CATEGORIES:
-            raise SourceError(f"{where}: category must be from 0 to {CATEGORIES[-1]}; got {category}")
-        if number(fields[6], "score", where) == 0 or category == IGNORED_REGION:
-            boxes.leave_out("ignored")
-            continue
-        if category not in PEOPLE:
-            boxes.leave_out("other-class")
-            continue
-        left, top, box_width, box_height = (number(field, "a box's side", where) for field in fields[2:6])
-        boxes.add(
-            whole(fields[0], "frame", where, least=1),
-            whole(fields[1], "target (-1 in detections, which have no identities)", where, least=0),
-            (left, top, left + box_width, top + box_height),
-            where,
-            visible=_visible(fields[8], fields[9], where),
+    table = read_rows(path)
+    if table.columns != COLUMNS:
+        raise SourceError(
+            f"{table.lines[0][0]}: must have {COLUMNS} columns (VisDrone-MOT or VID); got {table.columns}"
         )
+    boxes.leave_out_rows(table.unreadable)
+    is_corners = has_corners(table.numbers[:, :6], path, video)
+    for where, _, numbers in table:
+        frame, target, left, top, right, bottom, score, category, *grades = map(float, numbers)
+        if not is_corners:
+            right, bottom = left + right, top + bottom
+        if category not in CATEGORIES:
+            boxes.refuse("unreadable", f"{where}: category must be from 0 to {CATEGORIES[-1]}; got {category:g}")
+        elif score == 0 or category == IGNORED_REGION:
+            boxes.leave_out("ignored")
+        elif category not in PEOPLE:
+            boxes.leave_out("other-class")
+        else:
+            try:
+                index = whole(frame, "frame", where, least=0)
+                track = whole(target, "target (-1 in detections, which have no identities)", where, least=0)
+                visible = _visible(grades, where)
+            except SourceError as error:
+                boxes.refuse("unreadable", str(error))
+                continue
+            boxes.add(index, track, (left, top, right, bottom), where, visible=visible)
     boxes.warn_of_smaller_copy()
+    boxes.check_counting()
     return boxes.finish(
         f"categories {PEOPLE[0]} and {PEOPLE[1]}",
         read_as="VisDrone's 10 columns",
@@ -64,15 +72,12 @@ def read_visdrone(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     )
 
 
-def _visible(truncation: str, occlusion: str, where: str) -> float | None:
+def _visible(grades: Sequence[float], where: str) -> float | None:
+    if UNKNOWN in grades:
+        return None
     seen = 1.0
-    for name, field, shares in (
-        ("truncation", truncation, SEEN_OF_TRUNCATED),
-        ("occlusion", occlusion, SEEN_OF_OCCLUDED),
-    ):
-        grade = number(field, name, where)
-        if grade == UNKNOWN:
-            return None
+    names = ("truncation", SEEN_OF_TRUNCATED), ("occlusion", SEEN_OF_OCCLUDED)
+    for grade, (name, shares) in zip(grades, names, strict=True):
         if grade not in shares:
             raise SourceError(f"{where}: {name} must be one of {[UNKNOWN, *shares]}; got {grade:g}")
         seen *= shares[int(grade)]
