@@ -1,8 +1,9 @@
 """From words on a command line to a call: what every command takes, and the parser behind one function."""
 
+import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial, wraps
 from io import StringIO
@@ -11,7 +12,8 @@ from typing import TypeVar
 
 import tyro
 
-from skyreid.cli.terminal import visible
+from skyreid.cli.complaints import in_short
+from skyreid.cli.terminal import print_error
 from skyreid.errors import SettingError
 
 Outcome = TypeVar("Outcome")
@@ -70,25 +72,38 @@ def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str
         description = f"{(command.__doc__ or '').split('Args:')[0].strip()}\n\n{SHARED_OPTIONS}"
         return tyro.cli(call, prog=program, description=description, args=_gathered(words, "--source"))
 
-    return said_visibly(parsed, arguments)
+    return said_in_short(parsed, arguments)
 
 
-def said_visibly(parsed: Callable[[Sequence[str]], Outcome], arguments: Sequence[str]) -> Outcome:
-    """Parse, and let the parser's complaints show what a terminal would obey.
+def said_in_short(parsed: Callable[[Sequence[str]], Outcome], arguments: Sequence[str]) -> Outcome:
+    """Parse, and let the parser complain in one line instead of a box.
 
     Raises:
         SystemExit: as the parser.
     """
-    shown = [visible(argument) for argument in arguments]
-    if shown == list(arguments):
+    if not {"--help", "-h"}.isdisjoint(arguments):
         return parsed(arguments)
+    box = StringIO()
     try:
-        with redirect_stderr(StringIO()):
+        with _wide_terminal(), redirect_stderr(box):
             return parsed(arguments)
-    except SystemExit as stop:
-        if stop.code:
-            parsed(shown)  # complains again, of what can be shown
+    except SystemExit:
+        print_error(in_short(box.getvalue()))
         raise
+
+
+@contextmanager
+def _wide_terminal() -> Iterator[None]:
+    """Let the parser break no line."""
+    kept = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "100000"
+    try:
+        yield
+    finally:
+        if kept is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = kept
 
 
 def _split(arguments: Sequence[str], option: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from skyreid.cli.arguments import SHARED_OPTIONS, said_visibly
+from skyreid.cli.arguments import SHARED_OPTIONS, said_in_short
 from skyreid.cli.recipe import find_recipe
 from skyreid.cli.terminal import Bars, Name, Note, print_lines, show_result
 
@@ -64,7 +64,7 @@ def train(arguments: Sequence[str]) -> int:
         return 0 if "--help" in arguments or "-h" in arguments else 2
 
     recipe = find_recipe(arguments[0])()
-    config = said_visibly(
+    config = said_in_short(
         lambda settings: tyro.cli(
             type(recipe),
             prog=f"skyreid train {arguments[0]}",
