@@ -78,9 +78,46 @@ def test_what_is_no_film_is_refused_with_the_remedy(tmp_path):
     assert refusal(untimed).startswith("its seqinfo.ini names the folder '../other'")
     (untimed / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
     Image.new("RGB", (20, 30)).save(untimed / "3.png")
-    assert refusal(untimed) == "its 3.png has 20x30 pixels, 1.png 80x60; a film has one size"
+    assert refusal(untimed) == (
+        "its 3.png has 20x30 pixels, 1.png 80x60; a film has one size. Scale it, or put "
+        "pictures of another size into a folder of their own"
+    )
     (untimed / "2.png").write_bytes(b"")
     assert refusal(untimed).startswith(f"{untimed / '2.png'}: cannot be read as ")
+
+
+def test_a_number_that_is_missing_among_the_pictures_is_named(tmp_path):
+    """Kind B8: frames behind a gap would have other times, and other people's boxes."""
+    folder = write_pictures(tmp_path / "a", smooth(12), name="frame_{:04d}_left.png")
+    (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
+    (folder / "frame_0005_left.png").unlink()
+    assert refusal(folder) == (
+        "holds 11 pictures, numbered 1 to 12 without 5: nobody knows whether the rate and annotations count those. Put "
+        "them there; or, if they never were, number the pictures without a gap"
+    )
+    for number in (6, 10):
+        (folder / f"frame_{number:04d}_left.png").unlink()
+    assert "numbered 1 to 12 without 5 to 6, and so on in 2 places: nobody" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["{0}00.png", "{1}.png", "{0}_{1}.png"])
+def test_numbers_that_are_none_of_frames_tell_no_gap(tmp_path, name):
+    """Kind B8: every hundredth, times, and numbers of something else."""
+    names = (name.format(place, 1700000000 + 7 * place * place) for place in range(1, 9))
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for one, picture in zip(names, smooth(8), strict=True):
+        Image.fromarray(picture).save(folder / one)
+    (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
+    assert len(list(frames(folder))) == 8
+
+
+def test_two_pictures_of_one_name_are_named(tmp_path):
+    """Kind B8: what a converter left beside its source."""
+    folder = write_pictures(tmp_path / "a", smooth(3))
+    Image.fromarray(smooth(1)[0]).save(folder / "2.jpg")
+    (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
+    assert refusal(folder) == "holds 2.jpg and 2.png: a frame is one picture; remove one of the two"
 
 
 def test_a_folder_is_built_and_built_again_when_a_picture_changed(tmp_path):

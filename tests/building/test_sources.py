@@ -54,7 +54,10 @@ def test_sources_are_taken_from_the_file_that_lists_them(tmp_path):
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=sea,camera=C1", "platform is ground or aerial; got 'sea'"),
         ("a.mp4,platform=ground,camera=", "camera is empty"),
-        ("a.mp4,camera=a,camera=b,platform=ground", "camera stands twice"),
+        (
+            "a.mp4,camera=a,camera=b,platform=ground",
+            "camera stands twice; where it belongs to a name, write \\,camera=",
+        ),
         (
             "a.mp4,platform=ground,camera=C1,start_time=2026-05-04T09:00:00",
             "start_time is a time of ISO 8601 with its zone, such as 2026-05-04T09:00:00+02:00; "
@@ -96,6 +99,16 @@ def test_names_that_agree_in_their_first_forty_characters_stay_apart():
     assert max(len(first.name), len(second.name)) == len("C1-") + 40
 
 
+def test_names_of_letters_that_take_three_bytes_or_four_fit_every_file_system_and_stay_apart():
+    """Kind B8: a name of 255 bytes has to hold both, and what is written beside it."""
+    for letter in "\u51fa\U00020000":
+        names = [source(f"{letter * 39}{number}.mp4", camera=letter * 40).name for number in (1, 2)]
+        assert names[0] != names[1]
+        assert max(len(name.encode()) for name in names) <= 201
+    short = "\u51fa" * 30
+    assert source(f"{short}.mp4").name == f"C1-{short}"
+
+
 def test_commas_and_equals_signs_may_stand_in_names():
     """Kind B8: a backslash tells a name from a key; `take=2.mp4` alone needs none."""
     told = "platform=ground,camera=C1"
@@ -111,8 +124,16 @@ def test_the_home_folder_is_found(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     read = parse_source("~/a.mp4,platform=ground,camera=C1,annotations=~/gt.txt")
     assert (read.path, read.annotations) == (tmp_path / "a.mp4", tmp_path / "gt.txt")
-    with pytest.raises(SourceError, match=r"nobody knows the home folder that '~nobody-at-all/a\.mp4' begins with"):
+    with pytest.raises(SourceError, match=r"no file '~nobody-at-all/a\.mp4', and nobody knows the home folder that it"):
         parse_source("~nobody-at-all/a.mp4,platform=ground,camera=C1")
+
+
+def test_a_file_may_begin_with_the_sign_of_the_home_folder(monkeypatch, tmp_path):
+    """Kind B8."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~a.mp4").touch()
+    read = parse_source("~a.mp4,platform=ground,camera=C1,annotations=./~gt.txt")
+    assert (read.path, read.annotations) == (Path("~a.mp4"), Path("~gt.txt"))
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class PictureFolder:
         paths = _listed(folder, sequence)
         width, height = picture_size(paths[0])
         if "framerate" in sequence:
+            _check_numbers(paths)
             rate = Fraction(sequence["framerate"])
             times_s = [index / rate for index in range(len(paths))]
         else:
@@ -85,7 +86,8 @@ class PictureFolder:
         if picture.size != (self.width, self.height):
             raise VideoError(
                 f"its {self.paths[index].name} has {picture.width}x{picture.height} pixels, "
-                f"{self.paths[0].name} {self.width}x{self.height}; a film has one size"
+                f"{self.paths[0].name} {self.width}x{self.height}; a film has one size. "
+                "Scale it, or put pictures of another size into a folder of their own"
             )
         if max_side is not None and max(picture.size) > max_side:
             scale = max_side / max(picture.size)
@@ -117,7 +119,32 @@ def _listed(folder: Path, sequence: Mapping[str, str]) -> list[Path]:
         raise VideoError(f"is a folder without pictures ({', '.join(sorted(SUFFIXES))})")
     if int(sequence.get("seqlength", len(names))) != len(names):
         raise VideoError(f"holds {len(names)} pictures; its {SEQUENCE_FILE} says seqLength={sequence['seqlength']}")
-    return [folder / name for name in sorted(names, key=_natural)]
+    names.sort(key=_natural)
+    for name, after in pairwise(names):
+        if Path(name).stem == Path(after).stem:
+            raise VideoError(f"holds {name} and {after}: a frame is one picture; remove one of the two")
+    return [folder / name for name in names]
+
+
+def _check_numbers(paths: Sequence[Path]) -> None:
+    """See that no picture is missing among pictures that are numbered one by one.
+
+    Frames are as far apart as the rate says, and annotations count them: after a gap, both would be wrong.
+    """
+    stems = [re.fullmatch(r"(.*?)(\d+)(\D*)", path.stem) for path in paths]
+    if not all(stems) or len({(stem[1], stem[3]) for stem in stems if stem}) > 1:
+        return
+    numbers = [int(stem[2]) for stem in stems if stem]
+    gaps = [(before, after) for before, after in pairwise(numbers) if after > before + 1]
+    if gaps and 2 * len(gaps) < len(numbers):  # most follow each other: numbers are no times, and not every fifth
+        before, after = gaps[0]
+        missing = f"{before + 1}" if after == before + 2 else f"{before + 1} to {after - 1}"
+        more = f", and so on in {len(gaps)} places" if len(gaps) > 1 else ""
+        raise VideoError(
+            f"holds {len(numbers)} pictures, numbered {numbers[0]} to {numbers[-1]} without {missing}{more}: nobody "
+            "knows whether the rate and annotations count those. Put them there; or, if they never were, number the "
+            "pictures without a gap"
+        )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -28,7 +28,7 @@ def read_sequence(path: Path) -> dict[str, str]:
         raise ValueError(f"must be text; {error}. Save it as UTF-8") from error
     if not text.strip():
         raise ValueError(f"is empty; {_REMEDY}")
-    parser = ConfigParser(interpolation=None, strict=False)
+    parser = ConfigParser(interpolation=None)
     try:
         parser.read_string(text)
     except ConfigError as error:

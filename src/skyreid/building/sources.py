@@ -17,8 +17,8 @@ from skyreid.tracklet import Platform
 
 _OF_ANNOTATIONS = ("format", "identities", "annotations_of", "boxes", "every")
 _KEYS = ("platform", "camera", "annotations", *_OF_ANNOTATIONS, "start_time")
-_MAX_NAME = 40
-"""Characters that a camera or a file gives to a folder's name, so that it stays below 255 bytes."""
+_MAX_NAME, _MAX_NAME_BYTES = 40, 100
+"""What a camera or a file gives to a file's name at most: characters, and bytes, so that it stays below 255 of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def parse_source(text: str) -> Source:
                 f"where it belongs to a name, write \\,{key}="
             )
         if key in given:
-            raise SourceError(f"{text!r}: {key} stands twice")
+            raise SourceError(f"{text!r}: {key} stands twice; where it belongs to a name, write \\,{key}=")
         given[key] = value
     if not path:
         raise SourceError(f"{text!r}: a source begins with its file, as in video.mp4,platform=ground,camera=C1")
@@ -287,11 +287,15 @@ def _start_time(text: str, where: str) -> datetime:
 
 
 def _from_home(path: str, where: str) -> Path:
-    """Take `~` for the home folder, which a shell does at the start of a word only."""
+    """Take `~` for the home folder, which a shell does at the start of a word only; a file may be called so, too."""
+    if not path.startswith("~") or Path(path).exists():
+        return Path(path)
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise SourceError(f"{where}: nobody knows the home folder that {path!r} begins with: {error}") from error
+        raise SourceError(
+            f"{where}: there is no file {path!r}, and nobody knows the home folder that it begins with: {error}"
+        ) from error
 
 
 def _inside(relative: str, folder: Path, where: str) -> Path:
@@ -304,6 +308,8 @@ def _inside(relative: str, folder: Path, where: str) -> Path:
 
 def _plain(name: str) -> str:
     plain = re.sub(r"[^\w.-]+", "_", name)
-    if len(plain) > _MAX_NAME:  # names that differ only behind this place stay apart
-        plain = f"{plain[: _MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    if len(plain) > _MAX_NAME or len(plain.encode()) > _MAX_NAME_BYTES:
+        # Names that differ only behind this place stay apart.
+        start = plain[: _MAX_NAME - 9].encode()[: _MAX_NAME_BYTES - 9].decode(errors="ignore")
+        plain = f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return plain.strip(".") or "_"

@@ -86,3 +86,14 @@ def test_a_video_that_tells_no_length_still_ends_somewhere():
         SourceError, match=r"here: stands in frame 10000001 from 0, .* cannot have more than 10,000,000"
     ):
         video().check_frame(10_000_001, "here")
+
+
+def test_a_picture_with_its_sides_exchanged_was_not_turned():
+    """Kind B4: phones ask for a turn, and some programs for annotation do not do it."""
+    with pytest.raises(SourceError) as caught:
+        video(1080, 1920).check_size("1920", "1080", "here")
+    assert str(caught.value) == (
+        "here: annotated in a picture of 1920x1080, but the video has 1080x1920; are these the annotations of this "
+        "video? Or in a program that does not turn it as the file asks; turn its pixels (ffmpeg -i IN OUT) and "
+        "annotate that"
+    )

@@ -100,9 +100,13 @@ class AnnotatedVideo:
         """
         given = whole(width, "width", where, least=1), whole(height, "height", where, least=1)
         if given != (self.width, self.height):
+            turned = (
+                " Or in a program that does not turn it as the file asks; turn its pixels (ffmpeg -i IN OUT) and "
+                "annotate that"
+            )
             raise SourceError(
                 f"{where}: annotated in a picture of {given[0]}x{given[1]}, but the video has "
-                f"{self.width}x{self.height}; {OTHER_VIDEO}"
+                f"{self.width}x{self.height}; {OTHER_VIDEO}{turned if given == (self.height, self.width) else ''}"
             )
 
     def has_length(self, frames: int) -> bool:
