@@ -356,9 +356,15 @@ def test_corners_are_not_read_as_sizes(tmp_path, end):
     assert str(caught.value) == f"{message.format(reason)}boxes fit. {CORNERS}"
     with pytest.raises(SourceError) as caught:
         read_it(tmp_path / "gt.txt", video(400, 400))
-    reason = "people grow as they walk to the right or down"
+    reason = "people are the larger the further they are to the right or down"
     assert str(caught.value) == f"{message.format(reason)}boxes fit. {CORNERS}"
     from_0 = 0 if end == "1,1,0,0" else 1
+    with pytest.raises(SourceError, match="6 of 20 boxes reach beyond the picture"):  # one bad row hides nothing
+        (tmp_path / "bad.txt").write_text("\n".join([*rows[:-1], f"20,7,60,20,50,10,{end}"]))
+        read_it(tmp_path / "bad.txt", video(100, 80))
+    with pytest.raises(SourceError, match="people are about as wide as tall; read as left, top, right, bottom, the"):
+        (tmp_path / "still.txt").write_text("\n".join(f"{frame},7,40,10,60,50,{end}" for frame in range(1, 21)))
+        read_it(tmp_path / "still.txt", video(400, 400))
     right = read_it(tmp_path / "gt.txt", video(100, 80, sides="xyxy")).frames[0][7]
     assert right == (20 - from_0, 20 - from_0, 32 - from_0, 50 - from_0)
     wrong = read_it(tmp_path / "gt.txt", video(400, 400, sides="xywh")).frames[0][7]
@@ -369,10 +375,10 @@ def test_corners_are_not_read_as_sizes(tmp_path, end):
     "rows",
     [
         walk(sides="xywh"),
-        walk(sides="xywh", left=range(1, 41, 2), size=(45, 60)),  # somebody near the camera, at its left edge
-        walk(sides="xywh", left=[5] * 20, size=(45, 60)),
+        walk(sides="xywh", left=range(1, 21), size=(35, 60)),  # somebody near the camera, at its left edge
+        walk(sides="xywh", left=[5] * 20, size=(35, 60)),
         [
-            f"{frame},7,{5 + frame % 3},{4 + frame % 2},{45 - frame % 4},{60 + frame % 3},1,-1,-1"
+            f"{frame},7,{5 + frame % 3},{4 + frame % 2},{35 - frame % 4},{60 + frame % 3},1,-1,-1"
             for frame in range(1, 21)
         ],
     ],

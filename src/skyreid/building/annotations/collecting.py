@@ -31,8 +31,10 @@ CHANCE = 30
 """Frames between the ends of two selections for each that counts as the end of one: one in ten meets one by chance."""
 FITS = 1.05
 """Times the picture's size: how far boxes reach of trackers that do not clip them."""
-MIN_STEPS = 10
-"""From box to box of a track, to see whether its size goes with its place."""
+MIN_ROWS = 10
+"""To see whether the size of a box goes with its place, and what shape people have."""
+UPRIGHT = 0.7
+"""Width over height of the box of somebody who stands, at most."""
 
 
 class BoxCollector:
@@ -276,20 +278,22 @@ def has_corners(rows: Float64[np.ndarray, "row six"], path: Path, video: Annotat
     """
     if video.sides is not None:
         return video.sides == "xyxy"
-    left, top, right, bottom = rows[:, 2:].T
-    width, height = FITS * video.width, FITS * video.height
-    inside = (left >= video.width - width) & (top >= video.height - height) & (right <= width) & (bottom <= height)
-    if not ((right > left) & (bottom > top)).all() or inside.mean() < 1 - MAX_BAD:
+    start, end, picture = rows[:, 2:4], rows[:, 4:], np.array([video.width, video.height])
+    middle = (start + end) / 2
+    fits = ((end > start) & (middle >= 0) & (middle <= picture)).all(axis=1)
+    if fits.mean() < 1 - MAX_BAD:
         return False
-    beyond = int(((left + right > width) | (top + bottom > height)).sum())
-    ordered = rows[np.lexsort((rows[:, 0], rows[:, 1]))]
-    steps = np.abs(np.diff(np.column_stack([ordered, ordered[:, 4:] - ordered[:, 2:4]]), axis=0))[
-        ordered[1:, 1] == ordered[:-1, 1]
-    ]
+    beyond = int((start + end > FITS * picture).any(axis=1).sum())
+    start, end = start[fits], end[fits]
+    # Corners lie together, so that their distance varies less than their place; sizes vary with no place.
+    as_sizes, as_corners = end.std(axis=0), (end - start).std(axis=0)
+    shape_of_sizes, shape_of_corners = (np.median(size[:, 0] / size[:, 1]) for size in (end, end - start))
     if beyond > MAX_BAD * len(rows):
         reason = f"{beyond} of {len(rows)} boxes reach beyond the picture of {video.width}x{video.height}"
-    elif len(steps) >= MIN_STEPS and steps[:, 6:].sum() < steps[:, 4:6].sum() / 2:
-        reason = "people grow as they walk to the right or down"
+    elif len(rows) >= MIN_ROWS and (as_corners <= as_sizes).all() and (as_corners < as_sizes / 2).any():
+        reason = "people are the larger the further they are to the right or down"
+    elif len(rows) >= MIN_ROWS and shape_of_corners < UPRIGHT < shape_of_sizes:
+        reason = "people are about as wide as tall"
     else:
         return False
     raise SourceError(
