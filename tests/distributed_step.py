@@ -17,8 +17,7 @@ from skyreid.distributed import Workers
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
-from skyreid.training.stage2 import Stage2Step
-from skyreid.training.stage2_loss import Stage2LossConfig
+from skyreid.training.stage2 import Stage2LossConfig, Stage2Step
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 
 LABELS = torch.tensor([3, 3, 1, 1, 0, 0, 4, 4])
@@ -39,7 +38,7 @@ def one_step(workers: Workers, *, is_averaged: bool) -> dict[str, dict[str, Tens
     generator = torch.Generator().manual_seed(0)
     frames = normalize(torch.randint(0, 256, (8, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator)).double()
     model = tiny_model().double()
-    model.train_in_stage2("adapters", [model.head_final, model.head_joint])
+    model.train_in_stage2("adapters", ("final", "joint"))
     optimizer = make_adam(model, WeightDecay())
     set_learning_rate(optimizer, 1e-3)
     step = Stage2Step(model, workers, Stage2LossConfig(), drawn(5, 32).double()).train()

@@ -22,11 +22,9 @@ from skyreid.config_json import to_json
 from skyreid.distributed import Workers
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.recipes import RECIPES
-from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.baseline_training import BaselineStep
+from skyreid.training.baseline_training import BaselineConfig, BaselineStep
 from skyreid.training.stage2 import Stage2Step
-from skyreid.training.starting_model import train_in_stage2
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig
 from tests.tiny_model import tiny_config
 
 CONFIGS = {name: recipe() for name, recipe in RECIPES.items()}
@@ -109,7 +107,7 @@ def test_a_two_stage_recipe_gives_losses_and_gradients_and_embeds_the_same_after
         texts = model.text_features(torch.arange(IDENTITIES))
         texts.square().sum().backward()
         assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
-    train_in_stage2(model, config.stage2)
+    model.train_in_stage2(config.stage2.tuned, config.stage2.loss.identity_on)
     step = Stage2Step(model, WORKERS, config.stage2.loss, texts.detach() if texts is not None else None)
     forward_and_backward(step, clips)
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)

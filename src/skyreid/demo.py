@@ -35,7 +35,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.simulation.miniature import write_miniature
 from skyreid.simulation.sessions.stills import draw_stills
 from skyreid.tracklet import Platform
-from skyreid.training.two_stage import embed_untrained, train
+from skyreid.training.two_stage import embed_untrained, train_two_stages
 
 FRAMES_PER_TRACKLET = 8
 EPOCHS = 40
@@ -108,7 +108,7 @@ def run_demo(out: Path, *, identities: int, seed: int, num_workers: int, progres
     config = vsla_clip_simulated(world, out / "run", seed=seed, epochs=EPOCHS)
     benchmark = read_benchmark(config.benchmark, config.data_root)
     ground_before, aerial_before = embed_untrained(config, benchmark, progress=progress)
-    result = train(config, resume=True, progress=progress)
+    result = train_two_stages(config, resume=True, progress=progress)
     ground, aerial = result.query, result.gallery
     directions = (
         ScoredDirection(

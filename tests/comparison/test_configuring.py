@@ -14,7 +14,7 @@ from skyreid.errors import SettingError
 from skyreid.models.clip_pair import ClipPair
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes import RECIPES
-from skyreid.training.baseline_config import BaselineConfig
+from skyreid.training.baseline_training import BaselineConfig
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config
 
 ROOT, RUN = Path("data"), Path("run")

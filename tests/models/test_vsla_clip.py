@@ -42,7 +42,7 @@ def with_gradient(model):
 def learn_from_images(model, heads):
     """Something that depends on all that the loss of stage 2 can depend on."""
     features = model.encoder(frames(), PLATFORMS)
-    logits = [head(features.final if head is model.head_final else features.joint) for head in heads]
+    logits = [model.heads[name](getattr(features, name)) for name in heads]
     text = features.joint @ model.text_features(torch.arange(model.num_identities)).T
     torch.stack([part.square().sum() for part in (*features, *logits, text)]).sum().backward()
 
@@ -60,9 +60,9 @@ def test_stage_2_trains_adapters_platform_prompt_and_the_heads_it_is_given():
     adapters = names(model, r"encoder\.tower\.blocks\.\d+\.(intra|cross)_frame\.")
     assert len(adapters) == 3 * (4 + 10)
     for heads, theirs in (
-        ((model.head_final, model.head_joint), FINAL | JOINT),
-        ((model.head_final,), FINAL),
-        ((model.head_joint,), JOINT),
+        (("final", "joint"), FINAL | JOINT),
+        (("final",), FINAL),
+        (("joint",), JOINT),
         ((), set()),
     ):
         model.train_in_stage2("adapters", heads)
@@ -75,15 +75,15 @@ def test_stage_2_trains_adapters_platform_prompt_and_the_heads_it_is_given():
 def test_ft_clip_trains_the_whole_image_tower():
     model = tiny_model(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0))
     tower = names(model, r"encoder\.tower\.")
-    model.train_in_stage2("image-tower", (model.head_final, model.head_joint))
+    model.train_in_stage2("image-tower", ("final", "joint"))
     assert trainable(model) == tower | FINAL | JOINT
-    learn_from_images(model, (model.head_final, model.head_joint))
+    learn_from_images(model, ("final", "joint"))
     assert with_gradient(model) == tower | FINAL | JOINT
 
 
 def test_each_stage_takes_back_what_the_other_trained():
     model = tiny_model()
-    model.train_in_stage2("image-tower", (model.head_final,))
+    model.train_in_stage2("image-tower", ("final",))
     model.train_in_stage1()
     assert trainable(model) == SENTENCE
 

@@ -11,9 +11,8 @@ from skyreid.datasets import BENCHMARKS
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes import RECIPES
-from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.starting_model import build_model
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.baseline_training import BaselineConfig
+from skyreid.training.two_stage import TwoStageConfig, build_model
 
 CONFIGS = {name: recipe() for name, recipe in RECIPES.items()}
 SMALL = ("vsla-clip-small", "ft-clip-small")

@@ -17,7 +17,7 @@ from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release, to_release_state
-from skyreid.training.one_epoch import train_epoch
+from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import make_adam
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
@@ -197,7 +197,7 @@ def stage2_config(case: StoredCase) -> Stage2Config:
 
 
 def prepare_stage2(model: VslaClip, config: Stage2Config) -> Stage2Step:
-    model.train_in_stage2(config.tuned, [model.head_final, model.head_joint])
+    model.train_in_stage2(config.tuned, ("final", "joint"))
     with torch.no_grad():
         texts = model.text_features(torch.arange(model.num_identities))
     return Stage2Step(model, Workers(device="cpu", precision="float32"), config.loss, texts).train()

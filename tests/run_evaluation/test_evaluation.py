@@ -20,7 +20,7 @@ from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.run_evaluation import evaluate_checkpoint
 from skyreid.simulation.miniature import write_miniature
-from skyreid.training.two_stage import train
+from skyreid.training import train
 
 GROUND_COSINE = "ground-to-aerial.one-clip.cosine.json"
 

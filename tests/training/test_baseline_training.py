@@ -26,7 +26,7 @@ from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.comparison import ap3d_native
 from skyreid.tracklet import Platform
-from skyreid.training.baseline_training import train_baseline
+from skyreid.training import train
 
 SMALL = (
     "--image-size 64 32 --clip-length 2 --extraction.clip-length 2 --sampler.identities 4 --sampler.tracklets 2 "
@@ -61,7 +61,7 @@ def data(tiny_g2a, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
-    return train_baseline(small(data, tmp_path_factory.mktemp("whole") / "run"))
+    return train(small(data, tmp_path_factory.mktemp("whole") / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(data, tmp_path, finis
     process.wait()
     assert not (run_dir / "checkpoint").exists(), "the run finished before it could be killed"
 
-    train_baseline(small(data, run_dir), resume=True)
+    train(small(data, run_dir), resume=True)
     whole = load_file(finished.checkpoint / "model.safetensors")
     again = load_file(run_dir / "checkpoint" / "model.safetensors")
     assert whole.keys() == again.keys()
@@ -105,10 +105,10 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(data, tmp_path, finis
 def test_a_run_that_is_done_is_not_trained_again(data, finished):
     run_dir = finished.checkpoint.parent
     state = (run_dir / "state.pt").stat().st_mtime_ns
-    assert train_baseline(small(data, run_dir), resume=True).scores.mAP == finished.scores.mAP
+    assert train(small(data, run_dir), resume=True).scores.mAP == finished.scores.mAP
     assert (run_dir / "state.pt").stat().st_mtime_ns == state
     with pytest.raises(CheckpointError, match="holds a run already: go on with it by --resume"):
-        train_baseline(small(data, run_dir))
+        train(small(data, run_dir))
 
 
 def test_the_checkpoint_gives_the_embeddings_of_its_tables_without_the_training_data(data, finished, tmp_path):
@@ -159,7 +159,7 @@ def test_two_processes_are_refused(data, tmp_path):
 )
 def test_settings_that_cannot_work_leave_no_folder_behind(changed, message, data, tmp_path):
     with pytest.raises(SettingError, match=f"^{re.escape(message)}"):
-        train_baseline(replace(small(data, tmp_path / "run"), **changed))
+        train(replace(small(data, tmp_path / "run"), **changed))
     assert not (tmp_path / "run").exists()
 
 
@@ -175,6 +175,6 @@ def test_tf_clip_starts_from_a_clip_pair_and_the_others_from_a_file(data, tmp_pa
     """The small CLIP is a pair, of another size than TF-CLIP's tower."""
     config = replace(small(data, tmp_path / "run"), pretrained=TINY_CLIP)
     with pytest.raises(SettingError, match=r"^image tower width differs from the pretrained one: 768 and 128$"):
-        train_baseline(replace(config, method="tf-clip"))
+        train(replace(config, method="tf-clip"))
     with pytest.raises(CheckpointError, match="no such file"):
-        train_baseline(config)
+        train(config)

@@ -18,8 +18,7 @@ from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.comparison import common
 from skyreid.recipes.simulated import vsla_clip_small
-from skyreid.training.baseline_training import train_baseline
-from skyreid.training.two_stage import train
+from skyreid.training import train
 
 TWO_BY_TWO = IdentitySamplerConfig(identities=2, tracklets=2)
 
@@ -73,7 +72,7 @@ def test_weights_of_another_size_leave_the_folder_alone(tiny_g2a, tmp_path):
 def test_settings_that_cannot_work_are_refused_before_a_picture_is_read(
     changes, message, tiny_g2a, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("skyreid.training.two_stage.hash_benchmark", lambda *_, **__: pytest.fail("pictures were read"))
+    monkeypatch.setattr("skyreid.training.run.hash_benchmark", lambda *_, **__: pytest.fail("pictures were read"))
     with pytest.raises(SettingError, match=re.escape(message)):
         train(small(tiny_g2a, tmp_path / "run", **changes))
     assert not (tmp_path / "run").exists()
@@ -88,9 +87,9 @@ def test_a_method_of_the_comparison_begins_likewise(tiny_g2a, tmp_path):
         image_size=(32, 32),
     )
     with pytest.raises(CheckpointError, match=r"resnet50\.pht: no such file"):
-        train_baseline(replace(config, pretrained=tmp_path / "resnet50.pht"))
+        train(replace(config, pretrained=tmp_path / "resnet50.pht"))
     with pytest.raises(SettingError, match="a batch of 8 identities needs as many"):
-        train_baseline(replace(config, sampler=IdentitySamplerConfig(identities=8)))
+        train(replace(config, sampler=IdentitySamplerConfig(identities=8)))
     assert not (tmp_path / "run").exists()
 
 

@@ -31,7 +31,7 @@ def settings_by_release_name(model, optimizer):
 
 def test_stage_2_gives_every_parameter_the_release_s_rate_and_decay():
     model = model_from_release(CASE.weights, adapters=CASE.adapters)
-    model.train_in_stage2("adapters", [model.head_final, model.head_joint])
+    model.train_in_stage2("adapters", ("final", "joint"))
     optimizer = make_adam(model, WeightDecay())
     set_learning_rate(optimizer, CASE.config["lr"])
     assert settings_by_release_name(model, optimizer) == CASE.config["optimizer_groups"]
@@ -49,7 +49,7 @@ def test_stage_1_has_one_rate_and_one_decay():
 
 def test_every_trained_parameter_stands_in_one_group_and_no_other_does():
     model = tiny_model(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0))
-    model.train_in_stage2("image-tower", [model.head_final])
+    model.train_in_stage2("image-tower", ("final",))
     grouped = [id(p) for group in make_adam(model, WeightDecay()).param_groups for p in group["params"]]
     trained = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]
     assert sorted(grouped) == sorted(trained)
@@ -57,7 +57,7 @@ def test_every_trained_parameter_stands_in_one_group_and_no_other_does():
 
 def test_norm_weights_class_token_and_position_table_decay_like_weights():
     model = tiny_model(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0))
-    model.train_in_stage2("image-tower", [model.head_final])
+    model.train_in_stage2("image-tower", ("final",))
     weights, biases = make_adam(model, WeightDecay()).param_groups
     tower = model.encoder.tower
     for parameter in (tower.norm_post.weight, tower.class_token, tower.position_table, model.head_final.norm.weight):

@@ -10,7 +10,7 @@ from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.recipes import RECIPES
 from skyreid.training.parameter_report import PAPER_TABLE_3, PAPER_TABLE_4, count_parameters
-from skyreid.training.stage2_loss import Stage2LossConfig
+from skyreid.training.stage2 import Stage2LossConfig
 
 VSLA = RECIPES["vsla-clip-g2a-release"]()
 FT = RECIPES["ft-clip-g2a-release"]()

@@ -16,7 +16,7 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.simulation.captions import vocabulary
 from skyreid.training.pretraining import SMALL, PretrainingConfig, batches, pretrain
-from skyreid.training.starting_model import build_model
+from skyreid.training.two_stage import build_model
 
 TINY = PretrainingConfig(
     people=40,

@@ -8,7 +8,7 @@ import torch
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError
 from skyreid.progress import silent
-from skyreid.training.resuming import Resumable
+from skyreid.training.epochs import Resumable
 from skyreid.training.run_folder import open_run
 
 WORKERS = Workers(device="cpu", precision="float32")

@@ -7,11 +7,10 @@ from torch.testing import assert_close
 from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
-from skyreid.training.one_epoch import train_epoch
+from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import StepSchedule
-from skyreid.training.stage2 import Stage2Config, Stage2Step
-from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
+from skyreid.training.stage2 import Stage2Config, Stage2LossConfig, Stage2Step, stage2_losses
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 
 FILL = (0.5, -0.5, 0.25)
@@ -37,7 +36,7 @@ def make_batch(seed=0, *, erased=False):
 
 
 def train_in_stage2(model, config):
-    model.train_in_stage2(config.tuned, [getattr(model, f"head_{name}") for name in config.loss.identity_on])
+    model.train_in_stage2(config.tuned, config.loss.identity_on)
 
 
 def run_epoch(model, batches, workers, *, config, epoch=1):

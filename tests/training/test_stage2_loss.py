@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from skyreid.losses.triplet import batch_hard_triplet
 from skyreid.models.image_tower import ClipFeatures
-from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
+from skyreid.training.stage2 import Stage2LossConfig, stage2_losses
 from tests.tiny_model import drawn
 
 LABELS = torch.tensor([2, 2, 0, 0, 2, 1])

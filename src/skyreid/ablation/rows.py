@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from skyreid.models.image_tower import AdapterConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.recipes.simulated import TOWER_RATE
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 Change = Callable[[TwoStageConfig], TwoStageConfig]
 

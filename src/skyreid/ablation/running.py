@@ -24,8 +24,7 @@ from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.simulation.miniature import write_miniature
 from skyreid.tracklet import training_labels
 from skyreid.training.parameter_report import count_parameters
-from skyreid.training.two_stage import embed_untrained, train
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig, embed_untrained, train_two_stages
 from skyreid.worker_pool import finish_all
 
 COLOUR, ZERO_SHOT = "colour stripes", "zero-shot"
@@ -133,7 +132,7 @@ def _run(job: _Job) -> Outcome:
     elif job.row == ZERO_SHOT:
         query, gallery = embed_untrained(job.config, benchmark)
     else:
-        result = train(job.config, resume=True)
+        result = train_two_stages(job.config, resume=True)
         query, gallery = result.query, result.gallery
     scores = evaluate(query, gallery, GROUND_TO_AERIAL)
     is_trained = job.row not in (COLOUR, ZERO_SHOT)

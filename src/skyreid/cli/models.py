@@ -20,7 +20,7 @@ def model_info(recipe: Name, *, json: bool = False) -> None:
     from skyreid.datasets import BENCHMARKS
     from skyreid.training.baseline_parameters import count_baseline_parameters
     from skyreid.training.parameter_report import count_parameters
-    from skyreid.training.two_stage_config import TwoStageConfig
+    from skyreid.training.two_stage import TwoStageConfig
 
     config = find_recipe(recipe)()
     identities = BENCHMARKS[config.benchmark].published.train_identities or 930

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from skyreid.errors import SettingError
 
 if TYPE_CHECKING:
-    from skyreid.training.baseline_config import BaselineConfig
-    from skyreid.training.two_stage_config import TwoStageConfig
+    from skyreid.training.baseline_training import BaselineConfig
+    from skyreid.training.two_stage import TwoStageConfig
 
 
 def find_recipe(name: str) -> "Callable[[], TwoStageConfig] | Callable[[], BaselineConfig]":

@@ -46,9 +46,7 @@ def show(recipe: Name) -> None:
 def train(arguments: Sequence[str]) -> int:
     """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--json] [--stage2.epochs 60 …]."""
     from skyreid.recipes import RECIPES
-    from skyreid.training.baseline_training import train_baseline
-    from skyreid.training.two_stage import train as train_two_stages
-    from skyreid.training.two_stage_config import TwoStageConfig
+    from skyreid.training import train as train_config
 
     if not arguments or arguments[0].startswith("-"):
         print_lines(
@@ -76,10 +74,7 @@ def train(arguments: Sequence[str]) -> int:
         [argument for argument in arguments[1:] if argument not in ("--resume", "--json")],
     )
     with Bars() as bars:
-        if isinstance(config, TwoStageConfig):
-            result = train_two_stages(config, resume="--resume" in arguments, progress=bars)
-        else:
-            result = train_baseline(config, resume="--resume" in arguments, progress=bars)
+        result = train_config(config, resume="--resume" in arguments, progress=bars)
     said = [*result.scores.lines(), f"checkpoint: {result.checkpoint}"]
     if result.was_finished:
         said.append("this run had come to its end before; nothing was trained, and nothing in its folder has changed")

@@ -6,12 +6,12 @@ from pathlib import Path
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.comparison.methods import METHODS, OWN, Settings, imagenet_file
 from skyreid.errors import SettingError
+from skyreid.pretrained.pair_checkpoint import read_pair
 from skyreid.recipes.comparison import common, native
 from skyreid.recipes.simulated import TOWER_RATE, vsla_clip_simulated
-from skyreid.training.baseline_config import BaselineConfig
+from skyreid.training.baseline_training import BaselineConfig
 from skyreid.training.schedule import CosineSchedule, StepSchedule
-from skyreid.training.starting_model import read_pair
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from skyreid.baselines import BASELINES
 from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 Settings = Literal["common", "native"]
 

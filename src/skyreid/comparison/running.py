@@ -23,12 +23,10 @@ from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.progress import Progress, silent
 from skyreid.strict_json import read_json
 from skyreid.tracklet import training_labels
-from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.baseline_training import train_baseline
+from skyreid.training import train
+from skyreid.training.baseline_training import BaselineConfig
 from skyreid.training.run_folder import RunFolder, setting_differences
-from skyreid.training.starting_model import build_model, train_in_stage2
-from skyreid.training.two_stage import train
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig, build_model
 
 OUTCOME_FILE = "outcome.json"
 RANDOM = "random weights"
@@ -109,10 +107,7 @@ def _row(method: str, seed: int, config: ComparisonConfig, run_dir: Path, progre
 def _train(method: str, wanted: BaselineConfig | TwoStageConfig, progress: Progress) -> Outcome:
     was_begun = (wanted.run_dir / "config.json").exists()
     begin = time.perf_counter()
-    if isinstance(wanted, BaselineConfig):
-        run = train_baseline(wanted, resume=True, progress=progress)
-    else:
-        run = train(wanted, resume=True, progress=progress)
+    run = train(wanted, resume=True, progress=progress)
     seconds = time.perf_counter() - begin
     outcome = Outcome(
         method=method,
@@ -123,7 +118,7 @@ def _train(method: str, wanted: BaselineConfig | TwoStageConfig, progress: Progr
         rank_5=run.scores.rank(5),
         rank_10=run.scores.rank(10),
         clip_length=wanted.clip_length,
-        image_size=wanted.image_size if isinstance(wanted, BaselineConfig) else wanted.model.image.image_size,
+        image_size=wanted.image_size,
         cost=_cost(wanted),
         training_s=None if was_begun else seconds,
     )
@@ -168,6 +163,6 @@ def _cost(wanted: BaselineConfig | TwoStageConfig) -> Cost:
         encoder, training_only = model, model.training_only
     else:
         model = build_model(wanted, num_identities=identities)
-        train_in_stage2(model, wanted.stage2)
+        model.train_in_stage2(wanted.stage2.tuned, wanted.stage2.loss.identity_on)
         encoder, training_only = model.encoder, TRAINING_ONLY["vsla-clip"]
     return measure_cost(encoder, model, workers, frames=wanted.clip_length, training_only=training_only)

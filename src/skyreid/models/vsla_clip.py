@@ -7,7 +7,7 @@
 Source: paper section 4; METHOD sections 2 and 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
@@ -24,6 +24,7 @@ from skyreid.models.platform_prompt import PlatformPrompt, PlatformPromptConfig
 from skyreid.models.text_tower import TextTower, TextTowerConfig
 
 TunedPart = Literal["adapters", "image-tower"]
+HeadName = Literal["final", "joint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,19 +99,38 @@ class VslaClip(nn.Module):
         """Text features of training labels, not normalised."""
         return self.text_tower(self.identity_prompt(labels))
 
-    def train_in_stage1(self) -> None:
-        """Let gradients flow into the identity prompt and nothing else."""
-        self.requires_grad_(False)
-        self.identity_prompt.requires_grad_(True)
+    @property
+    def heads(self) -> dict[HeadName, IdentityHead]:
+        """The classifiers of training identities, by the feature that they classify."""
+        return {"final": self.head_final, "joint": self.head_joint}
 
-    def train_in_stage2(self, tuned: TunedPart, heads: Sequence[IdentityHead]) -> None:
-        """Let gradients flow into what is `tuned`, the platform prompt and `heads`, and nothing else."""
-        self.requires_grad_(False)
+    def names_of_stage1(self) -> set[str]:
+        """Name the parameters that stage 1 trains: the identity prompt."""
+        return self._names_in(self.identity_prompt)
+
+    def names_of_stage2(self, tuned: TunedPart, heads: Collection[HeadName]) -> set[str]:
+        """Name the parameters that stage 2 trains: what is `tuned`, the platform prompt and `heads`."""
         tower = self.encoder.tower
         parts: list[nn.Module] = [tower] if tuned == "image-tower" else [*chain(*tower.adapters())]
         if self.encoder.platform_prompt is not None:
             parts.append(self.encoder.platform_prompt)
-        for part in (*parts, *heads):
-            part.requires_grad_(True)
-        for head in heads:
-            head.norm.bias.requires_grad_(False)  # stays 0, so that the features stay centred
+        # The bias of a head's normalisation stays 0, so that the features stay centred.
+        return self._names_in(*parts, *(self.heads[name] for name in heads)) - {
+            f"head_{name}.norm.bias" for name in heads
+        }
+
+    def train_in_stage1(self) -> None:
+        """Let gradients flow into what stage 1 trains and nothing else."""
+        self._train_only(self.names_of_stage1())
+
+    def train_in_stage2(self, tuned: TunedPart, heads: Collection[HeadName]) -> None:
+        """Let gradients flow into what stage 2 trains and nothing else."""
+        self._train_only(self.names_of_stage2(tuned, heads))
+
+    def _names_in(self, *parts: nn.Module) -> set[str]:
+        wanted = {id(parameter) for part in parts for parameter in part.parameters()}
+        return {name for name, parameter in self.named_parameters() if id(parameter) in wanted}
+
+    def _train_only(self, names: set[str]) -> None:
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name in names)

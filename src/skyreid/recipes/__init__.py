@@ -13,8 +13,8 @@ from skyreid.recipes.comparison import common, native
 from skyreid.recipes.paper import ft_clip_paper, vsla_clip_paper
 from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
 from skyreid.recipes.simulated import ft_clip_small, vsla_clip_small
-from skyreid.training.baseline_config import BaselineConfig
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.baseline_training import BaselineConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 __all__ = ["RECIPES"]
 

@@ -21,7 +21,7 @@ from skyreid.clips.augmentation import PAPER, RELEASE, AugmentationConfig
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.feeding import TestChoice
-from skyreid.training.baseline_config import BaselineConfig
+from skyreid.training.baseline_training import BaselineConfig
 from skyreid.training.optimizer import OptimizerConfig
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 

@@ -22,9 +22,8 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.recipes.release import ft_clip_release, vsla_clip_release
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
-from skyreid.training.stage2 import Stage2Config
-from skyreid.training.stage2_loss import Stage2LossConfig
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 TEMPERATURE = 0.01
 """Where CLIP's own training ends; the paper gives none."""

@@ -22,9 +22,8 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.training.optimizer import WeightDecay
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
-from skyreid.training.stage2 import Stage2Config
-from skyreid.training.stage2_loss import Stage2LossConfig
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 NO_ADAPTERS = AdapterConfig(intra_frame=None, cross_frame=None)
 SAMPLER = IdentitySamplerConfig(identities=8, tracklets=4, distinct=False, drop_last=True)

@@ -25,9 +25,8 @@ from skyreid.pretrained.tiny_clip import TINY_CLIP
 from skyreid.recipes.release import NO_ADAPTERS
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
-from skyreid.training.stage2 import Stage2Config
-from skyreid.training.stage2_loss import Stage2LossConfig
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 TEMPERATURE = 0.1
 """At the small CLIP's own, 0.066, and at 0.05 the sentences cost more; docs/lab-log.md."""

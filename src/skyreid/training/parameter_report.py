@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from skyreid.models.vsla_clip import TunedPart, VslaClip
-from skyreid.training.starting_model import train_in_stage2
-from skyreid.training.two_stage_config import TwoStageConfig
+from skyreid.training.two_stage import TwoStageConfig
 
 PAPER_TABLE_3: dict[str, tuple[float, float]] = {
     "baseline": (86.1, 86.1),
@@ -84,23 +83,22 @@ def count_parameters(config: TwoStageConfig, *, num_identities: int) -> Paramete
     with torch.device("meta"):
         model = VslaClip(config.model, num_identities=num_identities)
     components = _components(model)
-    is_aligned = config.stage2.loss.needs_text
+    loss = config.stage2.loss
+    is_aligned = loss.needs_text
     adapters = components["intra-frame adapters"] + components["cross-frame adapters"]
     tokens = components["identity tokens"] + components["shared prompts"]
     prompt = components["platform prompt"]
     encoder = components["image tower"]
     beside = components["text tower"] + tokens + components["classifiers"] + components["batch normalisation"]
     tuned_tower = encoder if config.stage2.tuned == "image-tower" else 0
-    model.train_in_stage1()
-    stage1 = _trainable(model) if is_aligned else 0
-    train_in_stage2(model, config.stage2)
+    stage1 = _count_named(model, model.names_of_stage1()) if is_aligned else 0
     return ParameterReport(
         components=components,
         overall=sum(components.values()),
         paper_overall=encoder + adapters + prompt + (beside if is_aligned else 0),
         paper_tunable=tuned_tower + adapters + prompt + (tokens if is_aligned else 0),
         trained_in_stage1=stage1,
-        trained_in_stage2=_trainable(model),
+        trained_in_stage2=_count_named(model, model.names_of_stage2(config.stage2.tuned, loss.identity_on)),
         table3_row=_table3_row(config),
         is_paper_size=num_identities == 930 and encoder == 86_140_416,
     )
@@ -128,8 +126,8 @@ def _count(module: torch.nn.Module | None) -> int:
     return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0
 
 
-def _trainable(model: VslaClip) -> int:
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+def _count_named(model: VslaClip, names: set[str]) -> int:
+    return sum(parameter.numel() for name, parameter in model.named_parameters() if name in names)
 
 
 def _table3_row(config: TwoStageConfig) -> str | None:

@@ -1,116 +1,235 @@
-"""One run in progress: both stages, each from its first unfinished epoch."""
+"""One training run, whatever is trained: what it is told, what its parts share, how it begins and how it ends.
 
-import torch
-from torch import Tensor
+    Benchmark.train → clips → a method's epochs → checkpoint → embeddings of the test set → scores
 
-from skyreid.distributed import Workers
-from skyreid.models.vsla_clip import VslaClip
-from skyreid.progress import Progress
-from skyreid.training.one_epoch import train_epoch
-from skyreid.training.optimizer import make_adam
-from skyreid.training.resuming import Resumable
-from skyreid.training.run_folder import RunFolder
-from skyreid.training.stage1 import Stage1Config, stage1_epoch
-from skyreid.training.stage2 import Stage2Config, Stage2Step
-from skyreid.training.starting_model import names_that_change, train_in_stage2
+`two_stage.py` and `baseline_training.py` tell the story of their method with these parts. Scores are those of the last
+epoch: the test set never chooses one (METHOD section 0, rule 6).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import nn
+
+from skyreid.atomic_file import sweep_leftovers
+from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
+from skyreid.clips.augmentation import AugmentationConfig
+from skyreid.clips.clip_choice import TrainingChoice
+from skyreid.clips.frame_bank import FrameBank
+from skyreid.config_json import to_json
+from skyreid.content_hash import file_sha256
+from skyreid.datasets import read_benchmark
+from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.data_hash import data_sha256, hash_benchmark
+from skyreid.distributed import Precision, Workers
+from skyreid.evaluation.ranking_scores import Scores, evaluate
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.models.encoder import Encoder
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+from skyreid.strict_json import Json
+from skyreid.training.run_folder import RunFolder, locked_run, open_run, refuse_taken
 from skyreid.training.training_clips import TrainingClips
-from skyreid.training.two_stage_config import TwoStageConfig
 
-IDENTITIES_AT_ONCE = 64
-"""Sentences that the frozen text tower encodes in one go."""
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What every run is told; a method's own configuration adds its fields."""
+
+    benchmark: str
+    """A name of `skyreid data list`."""
+    data_root: Path
+    """Folder of the benchmark."""
+    run_dir: Path
+    """Folder that the run writes."""
+    split: int = 0
+    """Of benchmarks with several splits."""
+    pretrained: Path | None = None
+    """What training starts from: the checkpoint folder of a CLIP pair (`skyreid model import`), or, for a method on a
+    ResNet-50 or PiT, the file of published ImageNet weights (torchvision's, timm's); None = random weights."""
+    clip_length: int = 8
+    """Frames a clip."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
+    seed: int = 1234
+    precision: Precision = "auto"
+    frame_bank_gb: float = 8.0
+    """Memory for decoded frames; what does not fit is decoded again."""
+
+    def epoch_seed(self, epoch: int) -> int:
+        """Seed of all that is drawn in an epoch, from 1: an epoch that is run again draws the same."""
+        return self.seed * 1_000_003 + epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a finished run leaves."""
+
+    scores: Scores
+    query: EmbeddingTable
+    gallery: EmbeddingTable
+    checkpoint: Path
+    was_finished: bool = False
+    """Whether an earlier process had come to this end, so that nothing was trained or written."""
 
 
 class Run:
-    """What both stages share: model, clips, processes, folder."""
+    """What the parts of one run share: processes, benchmark, clips, folder.
+
+    It begins without a folder, so that settings which cannot work leave none behind; `opened` takes the folder.
+
+    Args:
+        config: of the run.
+        image_size: (height, width) of a frame in pixels.
+        choice: how the frames of a training clip are drawn.
+        resume: whether the folder may hold a run already.
+        progress: told after every step and batch.
+
+    Raises:
+        DatasetError: the benchmark is not what its format says.
+        CheckpointError: the folder holds a run that nobody asked to go on with.
+    """
 
     def __init__(
         self,
-        config: TwoStageConfig,
-        model: VslaClip,
-        clips: TrainingClips,
-        workers: Workers,
-        folder: RunFolder,
-        progress: Progress,
+        config: RunConfig,
+        *,
+        image_size: tuple[int, int],
+        choice: TrainingChoice = "restricted",
+        resume: bool = False,
+        progress: Progress = silent,
     ) -> None:
+        refuse_taken(config.run_dir, resume=resume)
         self.config = config
-        self.clips = clips
-        self.workers = workers
-        self.folder = folder
         self.progress = progress
-        self.model = model
-        self.training = Resumable(self.model, names_that_change(self.model, config), folder, workers, progress)
-        self.model.to(workers.device)
+        self.workers = Workers(precision=config.precision)
+        self.bank = FrameBank(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+        self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
+        self._choice: TrainingChoice = choice
+        self._resume = resume
+        self.clips = self._training_clips()
 
-    def stage1(self, config: Stage1Config) -> None:
-        """Learn the sentences."""
-        features, labels = (part.to(self.workers.device) for part in self._stage1_features(config))
-        self.model.train_in_stage1()
-        optimizer = make_adam(self.model, config.weight_decay)
-        steps = len(features) // config.batch_size
-        epochs = self.training.epochs(1, config.epochs, optimizer, steps_per_epoch=max(steps, 1))
-        for epoch in epochs:
-            order = torch.randperm(len(features), generator=_generator(self.config.seed, epoch))
-            with self.workers.mixed_precision():
-                stage1_epoch(
-                    self.model,
-                    optimizer,
-                    features,
-                    labels,
-                    order=order.to(features.device),
-                    epoch=epoch,
-                    config=config,
-                    report=epochs.report,
+    @contextmanager
+    def opened(self) -> Iterator[RunFolder]:
+        """Hash the pictures, and hold the folder while the run is in it.
+
+        Raises:
+            CheckpointError: another training is at work there, or it holds a run of other settings or pictures.
+        """
+        self.benchmark = self.workers.first_then_others(lambda: hash_benchmark(self.benchmark, progress=self.progress))
+        self.clips = self._training_clips()
+        with locked_run(self.config.run_dir, is_first=self.workers.is_first):
+            yield self.workers.first_then_others(
+                lambda: open_run(
+                    self.config.run_dir,
+                    to_json(self.config),
+                    data_sha256=data_sha256(self.benchmark.tracklets),
+                    resume=self._resume,
                 )
-
-    def stage2(self, config: Stage2Config) -> None:
-        """Adapt the image tower."""
-        texts = self._text_features() if config.loss.needs_text else None
-        train_in_stage2(self.model, config)
-        optimizer = make_adam(self.model, config.weight_decay)
-        epochs = self.training.epochs(
-            2, config.epochs, optimizer, steps_per_epoch=self.clips.num_batches(config.sampler, epoch=1)
-        )
-        step = Stage2Step(self.model, self.workers, config.loss, texts)
-        prepared_step, prepared_optimizer = self.workers.prepare(step, optimizer)
-        for epoch in epochs:
-            train_epoch(
-                prepared_step,
-                prepared_optimizer,
-                self.clips.epoch(config.sampler, epoch),
-                learning_rate=config.schedule.learning_rate(epoch),
-                erase_fill=self.config.augmentation.erase_fill,
-                workers=self.workers,
-                report=epochs.report,
             )
 
-    @torch.no_grad()
-    def _stage1_features(self, config: Stage1Config) -> tuple[Tensor, Tensor]:
-        """Features of the bare tower and their labels, computed at most once a run."""
-        if (kept := self.folder.load_features(initial_sha256=self.training.initial_sha256)) is not None:
-            return kept
-        sampler, batch_size = self.config.stage2.sampler, self.config.extraction.batch_size
-        is_augmented = config.augmented_features
-        clips = self.clips.once_augmented(sampler, batch_size) if is_augmented else self.clips.once_plain(batch_size)
-        features, labels = [], []
-        for batch in clips:
-            pixels = batch.to(self.workers.device).pixels(self.config.augmentation.erase_fill)
-            with self.workers.mixed_precision():
-                features.append(self.model.encoder.bare_features(pixels).float())
-            labels.append(batch.labels)
-            self.progress("features for stage 1", len(features), len(features))
-        whole = self.workers.gather_rows(torch.cat(features)), self.workers.gather_rows(torch.cat(labels))
+    def read_finished(self) -> RunResult | None:
+        """Read what an earlier process left in the folder; None where it did not come to the end.
+
+        Raises:
+            TableError: a table is damaged.
+        """
+        return self.workers.first_then_others(lambda: _read_finished(self.config.run_dir, self.benchmark))
+
+    def finish(self, encoder: Encoder, model: nn.Module, description: Mapping[str, Json], *, epochs: int) -> RunResult:
+        """Embed the test set with the last epoch's weights, score it, write checkpoint, query.npz and gallery.npz.
+
+        Args:
+            encoder: what embeds; on `workers.device`.
+            model: what is written: `encoder`, or the whole that it is a part of.
+            description: kind and configuration of `model`: what rebuilds it without the training data.
+            epochs: that it was trained for.
+        """
+        config = self.config
+        model.eval()
+        query, gallery = embed_test_set(
+            encoder, self.benchmark, self.bank, self.workers, config.extraction, progress=self.progress
+        )
+        scores = evaluate(query, gallery, self.benchmark.protocol)
+        folder = config.run_dir / "checkpoint"
         if self.workers.is_first:
-            self.folder.save_features(*whole, initial_sha256=self.training.initial_sha256)
-        return whole
+            write_checkpoint(
+                folder,
+                weights=model.state_dict(),
+                config={
+                    **description,
+                    "feeding": to_json(config.extraction.feeding_of(encoder)),
+                    "training": to_json(config),
+                },
+                provenance={
+                    **provenance_of_this_run(
+                        seed=config.seed,
+                        world_size=self.workers.world_size,
+                        data_sha256=data_sha256(self.benchmark.tracklets),
+                    ),
+                    "pretrained_sha256": None if config.pretrained is None else _sha256(config.pretrained),
+                },
+                metrics={"benchmark": config.benchmark, "epoch": epochs, **scores.to_json()},
+            )
+            sha256 = weights_sha256(folder)
+            save_table(config.run_dir / "query.npz", replace(query, model=sha256))
+            save_table(config.run_dir / "gallery.npz", replace(gallery, model=sha256))
+        self.workers.wait_for_all()
+        return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder)
 
-    @torch.no_grad()
-    def _text_features(self) -> Tensor:
-        """Text feature of every training identity; frozen in stage 2, so computed once."""
-        everyone = torch.arange(self.model.num_identities, device=self.workers.device)
-        with self.workers.mixed_precision():
-            parts = [self.model.text_features(part).float() for part in everyone.split(IDENTITIES_AT_ONCE)]
-        return torch.cat(parts)
+    def _training_clips(self) -> TrainingClips:
+        return TrainingClips(
+            self.benchmark.train,
+            self.bank,
+            self.workers,
+            clip_length=self.config.clip_length,
+            augmentation=self.config.augmentation,
+            seed=self.config.seed,
+            threads=self.config.extraction.threads,
+            choice=self._choice,
+        )
 
 
-def _generator(seed: int, epoch: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+def embed_test_set(
+    encoder: Encoder,
+    benchmark: Benchmark,
+    bank: FrameBank,
+    workers: Workers,
+    extraction: ExtractionConfig,
+    *,
+    progress: Progress = silent,
+) -> tuple[EmbeddingTable, EmbeddingTable]:
+    """Embed query and gallery with an encoder in evaluation mode, on `workers.device`."""
+    query, gallery = (
+        embed_tracklets(
+            encoder,
+            tracklets,
+            bank,
+            workers,
+            extraction.feeding_of(encoder),
+            batch_size=extraction.batch_size,
+            threads=extraction.threads,
+            progress=progress,
+        )
+        for tracklets in (benchmark.query, benchmark.gallery)
+    )
+    return query, gallery
+
+
+def _read_finished(run_dir: Path, benchmark: Benchmark) -> RunResult | None:
+    folder, paths = run_dir / "checkpoint", (run_dir / "query.npz", run_dir / "gallery.npz")
+    sweep_leftovers(run_dir)  # a checkpoint may be left that was just to be named
+    if not (folder / WEIGHTS_FILE).exists() or not all(path.exists() for path in paths):
+        return None
+    query, gallery = (load_table(path) for path in paths)
+    if {query.model, gallery.model} != {weights_sha256(folder)}:
+        return None  # the checkpoint is written before its tables
+    scores = evaluate(query, gallery, benchmark.protocol)
+    return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder, was_finished=True)
+
+
+def _sha256(pretrained: Path) -> str:
+    """Hash the very weights, so that a result can be traced to them."""
+    return weights_sha256(pretrained) if pretrained.is_dir() else file_sha256(pretrained)

@@ -1,7 +1,9 @@
 """Stage 1: learn one sentence per identity against clip features that no longer change.
 
-Source: paper section 4.1–4.2, Eq. 1–3 and 5; METHOD section 5. Towers are frozen; the features of the
-bare image tower are computed once; the text tower runs once per identity of a batch.
+    bare image tower → features of the training clips, once → epochs over them, which train the identity prompt
+
+Source: paper section 4.1–4.2, Eq. 1–3 and 5; METHOD section 5. Towers are frozen; the text tower runs once per
+identity of a batch.
 """
 
 from collections.abc import Callable
@@ -12,11 +14,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.optim import Optimizer
 
+from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.errors import SettingError
 from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.training.optimizer import WeightDecay, set_learning_rate
+from skyreid.training.epochs import Resumable
+from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
+from skyreid.training.run import Run
+from skyreid.training.run_folder import RunFolder
 from skyreid.training.schedule import CosineSchedule
 
 
@@ -51,6 +57,80 @@ class Stage1Config:
                 f"stage 1 has {num_features} features, fewer than one batch of {self.batch_size}: "
                 "lower stage1.batch_size or keep incomplete batches (--stage1.no-drop-last)"
             )
+
+
+def train_stage1(
+    model: VslaClip,
+    config: Stage1Config,
+    run: Run,
+    training: Resumable,
+    folder: RunFolder,
+    *,
+    sampler: IdentitySamplerConfig,
+) -> None:
+    """Learn the sentences, from the first epoch that is not finished.
+
+    Args:
+        model: on the device of the run.
+        config: of stage 1.
+        run: for clips, processes and seed.
+        training: counts and keeps the epochs.
+        folder: keeps the features.
+        sampler: of stage 2, whose clips the features may come from.
+    """
+    features, labels = (
+        part.to(run.workers.device)
+        for part in _bare_features(model, config, run, folder, sampler, initial_sha256=training.initial_sha256)
+    )
+    model.train_in_stage1()
+    optimizer = make_adam(model, config.weight_decay)
+    steps = len(features) // config.batch_size
+    epochs = training.epochs(1, config.epochs, optimizer, steps_per_epoch=max(steps, 1))
+    for epoch in epochs:
+        drawing = torch.Generator().manual_seed(run.config.epoch_seed(epoch))
+        order = torch.randperm(len(features), generator=drawing)
+        with run.workers.mixed_precision():
+            stage1_epoch(
+                model,
+                optimizer,
+                features,
+                labels,
+                order=order.to(features.device),
+                epoch=epoch,
+                config=config,
+                report=epochs.report,
+            )
+
+
+@torch.no_grad()
+def _bare_features(
+    model: VslaClip,
+    config: Stage1Config,
+    run: Run,
+    folder: RunFolder,
+    sampler: IdentitySamplerConfig,
+    *,
+    initial_sha256: str,
+) -> tuple[Tensor, Tensor]:
+    """Features of the bare tower and their labels, computed at most once a run."""
+    if (kept := folder.load_features(initial_sha256=initial_sha256)) is not None:
+        return kept
+    batch_size = run.config.extraction.batch_size
+    if config.augmented_features:
+        clips = run.clips.once_augmented(sampler, batch_size)
+    else:
+        clips = run.clips.once_plain(batch_size)
+    features, labels = [], []
+    for batch in clips:
+        pixels = batch.to(run.workers.device).pixels(run.config.augmentation.erase_fill)
+        with run.workers.mixed_precision():
+            features.append(model.encoder.bare_features(pixels).float())
+        labels.append(batch.labels)
+        run.progress("features for stage 1", len(features), len(features))
+    whole = run.workers.gather_rows(torch.cat(features)), run.workers.gather_rows(torch.cat(labels))
+    if run.workers.is_first:
+        folder.save_features(*whole, initial_sha256=initial_sha256)
+    return whole
 
 
 def stage1_epoch(

@@ -1,22 +1,67 @@
 """Stage 2: adapt the image tower to the sentences that stage 1 learned.
 
-Source: paper section 4.2–4.4, Eq. 7–10; METHOD section 6. The text side is frozen, so the text
-feature of every identity is computed once and looked up.
+    text features of all identities, once → epochs of: clips → tower → losses → adapters, platform prompt, heads
+
+Source: paper section 4.2–4.4, Eq. 7–10; METHOD section 6. The text side is frozen, so the text feature of every
+identity is computed once and looked up. Paper and release disagree on the loss (METHOD section 11 row 2): the paper
+writes one triplet and one identity loss, the release sums three and two; `identity_on` and `triplet_on` choose.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.distributed import Workers
+from skyreid.losses.similarity import image_text_logits
+from skyreid.losses.supervised_contrastive import supervised_contrastive
+from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.image_tower import ClipFeatures
-from skyreid.models.vsla_clip import TunedPart, VslaClip
-from skyreid.training.optimizer import WeightDecay
+from skyreid.models.vsla_clip import HeadName, TunedPart, VslaClip
+from skyreid.training.epochs import Resumable, train_epoch
+from skyreid.training.optimizer import WeightDecay, make_adam
+from skyreid.training.run import Run
 from skyreid.training.schedule import StepSchedule
-from skyreid.training.stage2_loss import Stage2LossConfig, stage2_losses
+
+FeatureName = Literal["penultimate", "final", "joint"]
+IDENTITIES_AT_ONCE = 64
+"""Sentences that the frozen text tower encodes in one go."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage2LossConfig:
+    identity_weight: float = 0.25
+    """Gamma."""
+    triplet_weight: float = 1.0
+    """Beta."""
+    visual_semantic_weight: float = 1.0
+    """Of L_v2sce; 0 = off. The paper's baseline has this and the next two at 0."""
+    image_to_text_weight: float = 1.0
+    """Delta, of L_i2t."""
+    text_to_image_weight: float = 1.0
+    """Epsilon, of L_t2i."""
+    identity_on: tuple[HeadName, ...] = ("final", "joint")
+    """Features with a classifier; the paper writes one."""
+    triplet_on: tuple[FeatureName, ...] = ("penultimate", "final", "joint")
+    """Features with a triplet loss; the paper writes one."""
+    label_smoothing: float = 0.1
+    cosine_temperature: float | None = None
+    """Similarity is the cosine divided by it (paper); None = the plain dot product (release)."""
+    triplet: TripletConfig = field(default_factory=TripletConfig)
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether a term compares with text, so that stage 1 must learn the sentences first."""
+        return any(self.text_weights)
+
+    @property
+    def text_weights(self) -> tuple[float, float, float]:
+        """Weights of the three terms that compare with text."""
+        return self.visual_semantic_weight, self.image_to_text_weight, self.text_to_image_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +74,43 @@ class Stage2Config:
     schedule: StepSchedule = field(default_factory=StepSchedule)
     weight_decay: WeightDecay = field(default_factory=WeightDecay)
     loss: Stage2LossConfig = field(default_factory=Stage2LossConfig)
+
+
+def train_stage2(model: VslaClip, config: Stage2Config, run: Run, training: Resumable) -> None:
+    """Adapt the image tower, from the first epoch that is not finished.
+
+    Args:
+        model: on the device of the run.
+        config: of stage 2.
+        run: for clips and processes.
+        training: counts and keeps the epochs.
+    """
+    texts = _text_features(model, run.workers) if config.loss.needs_text else None
+    model.train_in_stage2(config.tuned, config.loss.identity_on)
+    optimizer = make_adam(model, config.weight_decay)
+    steps = run.clips.num_batches(config.sampler, epoch=1)
+    epochs = training.epochs(2, config.epochs, optimizer, steps_per_epoch=steps)
+    step = Stage2Step(model, run.workers, config.loss, texts)
+    prepared_step, prepared_optimizer = run.workers.prepare(step, optimizer)
+    for epoch in epochs:
+        train_epoch(
+            prepared_step,
+            prepared_optimizer,
+            run.clips.epoch(config.sampler, epoch),
+            learning_rate=config.schedule.learning_rate(epoch),
+            erase_fill=run.config.augmentation.erase_fill,
+            workers=run.workers,
+            report=epochs.report,
+        )
+
+
+@torch.no_grad()
+def _text_features(model: VslaClip, workers: Workers) -> Tensor:
+    """Text feature of every training identity."""
+    everyone = torch.arange(model.num_identities, device=workers.device)
+    with workers.mixed_precision():
+        parts = [model.text_features(part).float() for part in everyone.split(IDENTITIES_AT_ONCE)]
+    return torch.cat(parts)
 
 
 class Stage2Step(nn.Module):
@@ -54,8 +136,7 @@ class Stage2Step(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = model.encoder
-        heads = {"final": model.head_final, "joint": model.head_joint}
-        self.heads = nn.ModuleDict({name: heads[name] for name in config.identity_on})
+        self.heads = nn.ModuleDict({name: model.heads[name] for name in config.identity_on})
         self.config = config
         self._workers = workers
         # No argument of `forward`: the launch library would round it to the towers' precision.
@@ -77,3 +158,39 @@ class Stage2Step(nn.Module):
         with torch.autocast(frames.device.type, enabled=False):
             identity_logits = {name: head(getattr(features, name)) for name, head in self.heads.items()}
             return stage2_losses(features, identity_logits, self.texts, labels, self.config)  # pyright: ignore[reportArgumentType]
+
+
+def stage2_losses(
+    features: ClipFeatures,
+    identity_logits: dict[HeadName, Float[Tensor, "clip identity"]],
+    texts: Float[Tensor, "identity embed"] | None,
+    labels: Int[Tensor, " clip"],
+    config: Stage2LossConfig,
+) -> dict[str, Float[Tensor, ""]]:
+    """Every weighted term by name; their sum is the loss.
+
+    Args:
+        features: of the whole batch.
+        identity_logits: of the heads named in `config.identity_on`.
+        texts: text feature of every training identity; None when `config` needs no text.
+        labels: training labels.
+        config: weights and forms.
+    """
+    smoothing = config.label_smoothing
+    terms = {
+        f"identity_{name}": config.identity_weight
+        * functional.cross_entropy(identity_logits[name], labels, label_smoothing=smoothing)
+        for name in config.identity_on
+    }
+    for name in config.triplet_on:
+        loss = batch_hard_triplet(getattr(features, name), labels, config.triplet)
+        terms[f"triplet_{name}"] = config.triplet_weight * loss
+    if texts is not None:
+        logits = image_text_logits(features.joint, texts, cosine_temperature=config.cosine_temperature)
+        in_batch = logits[:, labels]
+        terms["visual_semantic"] = config.visual_semantic_weight * functional.cross_entropy(
+            logits, labels, label_smoothing=smoothing
+        )
+        terms["image_to_text"] = config.image_to_text_weight * supervised_contrastive(in_batch, labels, labels)
+        terms["text_to_image"] = config.text_to_image_weight * supervised_contrastive(in_batch.T, labels, labels)
+    return terms

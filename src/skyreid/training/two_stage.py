@@ -1,30 +1,46 @@
-"""A whole run: benchmark in, two stages, checkpoint and scores out.
+"""VSLA-CLIP, FT-CLIP and CLIP-ReID trained in two stages.
 
-    Benchmark.train → stage 1 (identity prompt against stored features) → stage 2 (image tower
-    against the sentences) → checkpoint → extraction → evaluation
+    stage 1: a sentence for every identity, against features of the frozen towers
+    stage 2: the image tower, against those sentences
 
-Source: paper section 4.2; METHOD sections 5, 6 and 9. Scores are those of the last epoch: the test
-set never chooses one (METHOD section 0, rule 6).
+Source: paper section 4.2; METHOD sections 5, 6 and 9.
 """
+
+from dataclasses import dataclass, field
+
+import torch
 
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
-from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.distributed import Workers
+from skyreid.models.clip_pair import start_from_pair
+from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
+from skyreid.pretrained.pair_checkpoint import read_pair
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import training_labels
-from skyreid.training.finishing import RunFacts, RunResult, embed_test_set, finish_run, read_finished
-from skyreid.training.run import Run
-from skyreid.training.run_folder import locked_run, open_run, refuse_taken
-from skyreid.training.starting_model import build_model
+from skyreid.training.epochs import Resumable
+from skyreid.training.run import Run, RunConfig, RunResult, embed_test_set
+from skyreid.training.stage1 import Stage1Config, train_stage1
+from skyreid.training.stage2 import Stage2Config, train_stage2
 from skyreid.training.training_clips import TrainingClips
-from skyreid.training.two_stage_config import TwoStageConfig
 
 
-def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = silent) -> RunResult:
+@dataclass(frozen=True, kw_only=True)
+class TwoStageConfig(RunConfig):
+    model: VslaClipConfig = field(default_factory=VslaClipConfig)
+    stage1: Stage1Config = field(default_factory=Stage1Config)
+    """Not run when no loss of stage 2 needs text (the paper's baseline)."""
+    stage2: Stage2Config = field(default_factory=Stage2Config)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of a frame in pixels."""
+        return self.model.image.image_size
+
+
+def train_two_stages(config: TwoStageConfig, *, resume: bool = False, progress: Progress = silent) -> RunResult:
     """Run both stages, or go on with a run that was stopped, and evaluate the last epoch.
 
     Raises:
@@ -32,51 +48,40 @@ def train(config: TwoStageConfig, *, resume: bool = False, progress: Progress = 
         CheckpointError: the run folder or the pretrained weights do not fit.
         SettingError: settings that cannot work with this benchmark; the run folder is not begun.
     """
-    refuse_taken(config.run_dir, resume=resume)
-    workers = Workers(precision=config.precision)
-    bank = _frame_bank(config)
-    benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
-    clips = _training_clips(config, benchmark, bank, workers)
+    run = Run(config, image_size=config.image_size, resume=resume, progress=progress)
     # What cannot work is refused before a minute is spent on it, and leaves no folder behind.
-    clips.check_batches(config.stage2.sampler)
-    if config.stage2.loss.needs_text:
-        is_augmented = config.stage1.augmented_features
-        config.stage1.check_num_features(clips.num_features(config.stage2.sampler, is_augmented=is_augmented))
-    model = build_model(config, num_identities=clips.num_identities)
-    benchmark = workers.first_then_others(lambda: hash_benchmark(benchmark, progress=progress))
-    clips = _training_clips(config, benchmark, bank, workers)
-    with locked_run(config.run_dir, is_first=workers.is_first):
-        folder = workers.first_then_others(
-            lambda: open_run(
-                config.run_dir, to_json(config), data_sha256=data_sha256(benchmark.tracklets), resume=resume
-            )
-        )
-        finished = workers.first_then_others(lambda: read_finished(config.run_dir, benchmark))
-        if finished is not None:
+    _check(config, run.clips)
+    model = build_model(config, num_identities=run.clips.num_identities)
+    with run.opened() as folder:
+        if (finished := run.read_finished()) is not None:
             return finished
-        run = Run(config, model, clips, workers, folder, progress)
-        if config.stage2.loss.needs_text and not run.training.is_done(1, config.stage1.epochs):
-            run.stage1(config.stage1)
-        if not run.training.is_done(2, config.stage2.epochs):
-            run.stage2(config.stage2)
-        return finish_run(
-            run.model.encoder,
-            run.model,
-            benchmark,
-            bank,
-            workers,
-            RunFacts(
-                run_dir=config.run_dir,
-                benchmark=config.benchmark,
-                model={"kind": "vsla-clip", "model": to_json(config.model), "num_identities": run.model.num_identities},
-                training=to_json(config),
-                epochs=config.stage2.epochs,
-                seed=config.seed,
-                pretrained=config.pretrained,
-            ),
-            config.extraction,
-            progress=progress,
-        )
+        training = Resumable(model, names_that_change(model, config), folder, run.workers, progress)
+        model.to(run.workers.device)
+        stage1, stage2 = config.stage1, config.stage2
+        if stage2.loss.needs_text and not training.is_done(1, stage1.epochs):
+            train_stage1(model, stage1, run, training, folder, sampler=stage2.sampler)
+        if not training.is_done(2, stage2.epochs):
+            train_stage2(model, stage2, run, training)
+        description = {"kind": "vsla-clip", "model": to_json(config.model), "num_identities": model.num_identities}
+        return run.finish(model.encoder, model, description, epochs=stage2.epochs)
+
+
+def build_model(config: TwoStageConfig, *, num_identities: int) -> VslaClip:
+    """Make the model that a run starts from: same seed and pretrained weights, same model."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = VslaClip(config.model, num_identities=num_identities)
+    if config.pretrained is not None:
+        start_from_pair(model, read_pair(config.pretrained))
+    return model
+
+
+def names_that_change(model: VslaClip, config: TwoStageConfig) -> set[str]:
+    """Name the tensors that some stage trains, and the running statistics of the heads."""
+    names = {name for name, _ in model.named_buffers()} | model.names_of_stage2(
+        config.stage2.tuned, config.stage2.loss.identity_on
+    )
+    return names | model.names_of_stage1() if config.stage2.loss.needs_text else names
 
 
 def embed_untrained(
@@ -85,20 +90,12 @@ def embed_untrained(
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
     workers = Workers(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(workers.device).eval()
-    return embed_test_set(model.encoder, benchmark, _frame_bank(config), workers, config.extraction, progress=progress)
+    bank = FrameBank(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+    return embed_test_set(model.encoder, benchmark, bank, workers, config.extraction, progress=progress)
 
 
-def _training_clips(config: TwoStageConfig, benchmark: Benchmark, bank: FrameBank, workers: Workers) -> TrainingClips:
-    return TrainingClips(
-        benchmark.train,
-        bank,
-        workers,
-        clip_length=config.clip_length,
-        augmentation=config.augmentation,
-        seed=config.seed,
-        threads=config.extraction.threads,
-    )
-
-
-def _frame_bank(config: TwoStageConfig) -> FrameBank:
-    return FrameBank(config.model.image.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+def _check(config: TwoStageConfig, clips: TrainingClips) -> None:
+    clips.check_batches(config.stage2.sampler)
+    if config.stage2.loss.needs_text:
+        is_augmented = config.stage1.augmented_features
+        config.stage1.check_num_features(clips.num_features(config.stage2.sampler, is_augmented=is_augmented))
