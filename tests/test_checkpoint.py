@@ -144,10 +144,7 @@ except OSError as error:
 def test_a_file_that_is_missing_is_named_with_the_remedy(tmp_path):
     write(tmp_path / "checkpoint")
     (tmp_path / "checkpoint" / "config.json").unlink()
-    message = (
-        f"{tmp_path / 'checkpoint'} is not a checkpoint: config.json missing "
-        "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
-    )
+    message = f"{tmp_path / 'checkpoint'} is no whole checkpoint: config.json missing; make it again"
     with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
         read_checkpoint(tmp_path / "checkpoint")
 

@@ -19,6 +19,9 @@ from skyreid.recipes import RECIPES
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.tiny_model import tiny_model
 
+NO_WEIGHTS = "gone.pt must be a file of weights (docs/data-and-weights.md says where to get one); nothing lies there"
+NO_TABLE = "a.npz must be an embedding table ('skyreid embed' writes it); nothing lies there"
+
 
 def run(capsys, *arguments):
     """Exit status, standard output, standard error."""
@@ -198,9 +201,12 @@ def test_footage_is_embedded_and_searched(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("evaluate tables a.npz b.npz --protocol mars", "a.npz: no such table"),
-        ("search a.npz --query t --out page.html", "a.npz: no such table"),
-        ("model import openai gone.pt --out model", "gone.pt: no such file"),
+        ("evaluate tables a.npz b.npz --protocol mars", NO_TABLE),
+        ("search a.npz --query t --out page.html", NO_TABLE),
+        (
+            "model import openai gone.pt --out model",
+            NO_WEIGHTS,
+        ),
         ("show [red]recipe", "no recipe is called '[red]recipe' (skyreid train lists them)"),
         ("show [/]", "no recipe is called '[/]' (skyreid train lists them)"),
     ],
@@ -236,4 +242,4 @@ def test_the_status_of_the_program_is_that_of_the_command(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", "error: a.npz: no such table\n")
+    assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", f"error: {NO_TABLE}\n")

@@ -31,6 +31,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from skyreid.atomic_file import replaced_folder, sweep_leftovers
 from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, SkyreidError
+from skyreid.file_kinds import CHECKPOINT, require_kind
 from skyreid.folder_listing import names_in
 from skyreid.strict_json import Json, read_json
 
@@ -98,11 +99,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     if not folder.exists():
         sweep_leftovers(folder.parent, folder.name)  # its writer may have been killed when it was just to be named
+    require_kind(folder, CHECKPOINT, error=CheckpointError)
     if absent := [name for name in _FILES if not (folder / name).is_file()]:
-        raise CheckpointError(
-            f"{folder} is not a checkpoint: {', '.join(absent)} missing "
-            "(a checkpoint is made by 'skyreid train' or 'skyreid model import')"
-        )
+        raise CheckpointError(f"{folder} is no whole checkpoint: {', '.join(absent)} missing; make it again")
     try:
         weights = load_file(folder / WEIGHTS_FILE)
         config, provenance = (_read_object(folder / name) for name in _FILES[1:])

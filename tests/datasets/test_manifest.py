@@ -181,7 +181,7 @@ def test_a_manifest_of_the_first_version_is_read_and_knows_no_data_hash(tmp_path
 
 
 def test_a_missing_manifest_is_refused(tmp_path):
-    with pytest.raises(ManifestError, match="must be a manifest; it cannot be read: No such file or directory"):
+    with pytest.raises(ManifestError, match=r"must be a manifest .*; nothing lies there"):
         read_manifest(tmp_path / "m.jsonl")
 
 

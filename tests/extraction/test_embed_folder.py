@@ -97,8 +97,11 @@ def test_a_model_that_is_told_the_platform_asks_for_it(save_checkpoint, tmp_path
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ((), "has no manifest.jsonl ('skyreid build' writes it) and no subfolders of crops, one for each tracklet"),
-        (("bbox_train/0001/0001C1T0001F001.jpg",), "a benchmark is read by its name: --data g2a-vreid"),
+        ((), "must be a folder of crops (one subfolder a tracklet) or a folder that skyreid built"),
+        (
+            ("bbox_train/0001/0001C1T0001F001.jpg",),
+            "a benchmark: 'skyreid evaluate CHECKPOINT --data NAME --root FOLDER'",
+        ),
         (("a/1.png", "2.png"), "1 pictures lie beside the subfolders, such as 2.png"),
         (("a/1.png", "b/c/2.png"), "1 subfolders hold no picture, such as b"),
     ],

@@ -323,5 +323,5 @@ def test_a_model_configuration_that_cannot_be_is_refused_by_name(save_checkpoint
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match=r"is not a checkpoint: model\.safetensors, config\.json"):
+    with pytest.raises(CheckpointError, match=r"must be a checkpoint folder .*; it is an empty folder"):
         load(tmp_path)

@@ -108,21 +108,27 @@ def test_a_file_of_an_older_torch_is_refused_with_the_remedy(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "an empty file, no weights; download it again"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n", "a Git LFS pointer, no weights"),
-        (b"\n<!DOCTYPE html><html><title>404</title></html>", "a web page, no weights; download the file"),
+        (b"", "an empty file: write or download it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n",
+            "a Git LFS pointer: fetch the file",
+        ),
+        (
+            b"\n<!DOCTYPE html><html><title>404</title></html>",
+            "a web page: .*download the file",
+        ),
     ],
 )
 def test_a_download_that_failed_is_called_so(tmp_path, suffix, content, message):
     """Kind C4: the remedy for files of an older PyTorch would lead astray."""
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=f"weights{suffix}: {message}"):
+    with pytest.raises(CheckpointError, match=f"weights{suffix} must be a file of weights .*; it is {message}"):
         read_untrusted_state(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"absent\.pt: no such file"):
+    with pytest.raises(CheckpointError, match=r"absent\.pt must be a file of weights .*; nothing lies there"):
         read_untrusted_state(tmp_path / "absent.pt")
 
 

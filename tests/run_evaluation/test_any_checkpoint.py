@@ -156,7 +156,9 @@ def test_what_is_missing_is_asked_for(pair, settings, message):
 
 
 def test_a_folder_that_is_no_checkpoint_says_what_makes_one(tmp_path):
-    with pytest.raises(CheckpointError, match="is neither a checkpoint nor the folder of a finished run"):
+    with pytest.raises(
+        CheckpointError, match=r"must be a checkpoint folder .* or the folder of a training .*; it is an empty folder"
+    ):
         evaluate_checkpoint(tmp_path, data="mars", root=tmp_path)
 
 

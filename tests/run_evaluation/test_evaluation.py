@@ -158,5 +158,9 @@ def test_a_repainted_crop_is_named_before_anything_is_scored(run, world, tmp_pat
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="is neither a checkpoint nor the folder of a finished run"):
+    for name in ("config.json", "train.lock"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        CheckpointError, match="holds a training that has not come to its end: go on with it by --resume"
+    ):
         evaluate_checkpoint(tmp_path)

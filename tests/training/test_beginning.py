@@ -43,7 +43,7 @@ def finished(tiny_g2a, tmp_path_factory):
 
 def test_a_typo_in_pretrained_leaves_the_folder_to_the_next_try(tiny_g2a, tmp_path):
     run_dir = tmp_path / "run"
-    with pytest.raises(CheckpointError, match="wieghts is not a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"wieghts must be a checkpoint folder .*; nothing lies there"):
         train(small(tiny_g2a, run_dir, pretrained=tmp_path / "wieghts"))
     assert not run_dir.exists()
     train(small(tiny_g2a, run_dir))
@@ -86,7 +86,7 @@ def test_a_method_of_the_comparison_begins_likewise(tiny_g2a, tmp_path):
         sampler=TWO_BY_TWO,
         image_size=(32, 32),
     )
-    with pytest.raises(CheckpointError, match=r"resnet50\.pht: no such file"):
+    with pytest.raises(CheckpointError, match=r"resnet50\.pht must be a file of weights .*; nothing lies there"):
         train(replace(config, pretrained=tmp_path / "resnet50.pht"))
     with pytest.raises(SettingError, match="a batch of 8 identities needs as many"):
         train(replace(config, sampler=IdentitySamplerConfig(identities=8)))

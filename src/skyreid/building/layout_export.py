@@ -7,7 +7,7 @@ from typing import Literal
 
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.datasets.identity_split import divide_identities
-from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
+from skyreid.datasets.manifest import read_built_folder
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.datasets.split_leakage import check_no_leak
 from skyreid.errors import DatasetError
@@ -82,7 +82,7 @@ def export_layout(
         DatasetError: nobody knows who is who, too few people were seen from both platforms, `out` exists, or
             a tracklet does not fit the layout (MissingFrameError: a crop is missing).
     """
-    manifest = read_manifest(build_dir / MANIFEST_FILE)
+    manifest = read_built_folder(build_dir)
     if manifest.info.get("identities") == PER_TRACKLET:
         raise DatasetError(f"{build_dir}: nobody has said who is who; link first: skyreid link {build_dir}")
     tracklets = [replace(t, camid=PLATFORMS.index(t.platform)) for t in manifest.tracklets]

@@ -12,6 +12,7 @@ from typing import TypedDict
 from skyreid.arguments import kind_of, path_of
 from skyreid.building.tracked_boxes import BOX_SIDES, SCOPES, BoxSides, IdentityScope
 from skyreid.errors import SettingError, SourceError
+from skyreid.file_kinds import SOURCES, require_kind
 from skyreid.strict_json import read_json
 from skyreid.tracklet import Platform
 
@@ -139,6 +140,7 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
     Raises:
         SourceError: the file is not of this format, names a video twice, or a path leaves its folder.
     """
+    require_kind(path, SOURCES, error=SourceError)
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:

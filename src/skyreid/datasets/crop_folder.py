@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from skyreid.errors import DatasetError
+from skyreid.file_kinds import BUILD, CROPS, require_kind
 from skyreid.folder_listing import names_in
 from skyreid.picture_file import SUFFIXES
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -21,8 +22,7 @@ def read_crops(folder: Path, *, platform: Platform) -> tuple[Tracklet, ...]:
     Raises:
         DatasetError: no such folder; none of its subfolders holds a picture, or pictures lie beside them.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder")
+    require_kind(folder, CROPS, BUILD, error=DatasetError)
     pictures = {name: _pictures(folder / name) for name in _in_order(names_in(folder)) if (folder / name).is_dir()}
     if loose := _pictures(folder):
         raise DatasetError(

@@ -20,6 +20,7 @@ from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
+from skyreid.file_kinds import BUILD, MANIFEST, require_kind
 from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -90,6 +91,7 @@ def read_manifest(path: Path) -> Manifest:
         ManifestError: the file is missing, cut, edited, counted wrong or of another format, or a frame's path
             is absolute, not in POSIX form, or leaves the manifest's folder (by `..` or by a link).
     """
+    require_kind(path, MANIFEST, error=ManifestError)
     try:
         content = read_regular(path, most_bytes=_MOST_BYTES)
     except OSError as error:
@@ -129,6 +131,16 @@ def read_manifest(path: Path) -> Manifest:
             raise ManifestError(f"{path}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
         ids.add(tracklet.tracklet_id)
     return Manifest(tracklets=tracklets, sha256=sha256, info=info)
+
+
+def read_built_folder(folder: Path) -> Manifest:
+    """Read the manifest of a folder that skyreid built.
+
+    Raises:
+        ManifestError: it is something else, or as `read_manifest`.
+    """
+    require_kind(folder, BUILD, error=ManifestError)
+    return read_manifest(folder / MANIFEST_FILE)
 
 
 def _record(tracklet: Tracklet, relative: Callable[[str], str]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
 from skyreid.errors import DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
-from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.extraction.loading import load
 from skyreid.feeding import TestChoice
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
@@ -72,14 +72,19 @@ def embed(
     manifest_path = folder / MANIFEST_FILE
     is_build = data is None and manifest_path.exists()
     _refuse_unread(split=split, part=part, platform=filmed_from, camera=camera, data=data, is_build=is_build)
-    workers = Workers()
-    embedder = load(checkpoint, device=workers.device)
     if is_build:
         tracklets = _of_camera(read_manifest(manifest_path), camera)
     elif data is not None:
         tracklets = _part(data, folder, split, part)
     else:
-        tracklets = _crops(folder, filmed_from, embedder)
+        tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
+    workers = Workers()
+    embedder = load(checkpoint, device=workers.device)
+    if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
+        raise SettingError(
+            f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
+            "--platform ground or --platform aerial"
+        )
     # The table speaks for all crops of a tracklet, also for those that are in no clip.
     tracklets = with_hashes(tracklets, progress=progress)
     feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
@@ -117,16 +122,6 @@ def _part(data: str, root: Path, split: int, part: Part) -> tuple[Tracklet, ...]
     if not parts[part]:
         raise DatasetError(f"{root}: {data} has no tracklets in its part {part!r}")
     return parts[part]
-
-
-def _crops(folder: Path, platform: Platform | None, embedder: ClipEmbedder) -> tuple[Tracklet, ...]:
-    tracklets = read_crops(folder, platform=platform or Platform.GROUND)
-    if platform is None and embedder.feeding.needs_platform:
-        raise SettingError(
-            f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
-            "--platform ground or --platform aerial"
-        )
-    return tracklets
 
 
 def _of_camera(manifest: Manifest, camera: str | None) -> tuple[Tracklet, ...]:

@@ -15,6 +15,7 @@ import safetensors
 from safetensors.torch import load_file
 
 from skyreid.errors import CheckpointError, UnsafeFileError
+from skyreid.file_kinds import WEIGHTS, require_kind
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.inert_pickle import ModuleState, TensorClaim
 from skyreid.pretrained.torch_archive import MAX_ELEMENTS, TorchArchive
@@ -50,12 +51,10 @@ def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str
         UnsafeFileError: the file would run code, or claims what it does not hold.
         CheckpointError: no such file, or one that is cut or of another kind, or that holds several models.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
+    require_kind(path, WEIGHTS, error=CheckpointError)
     try:
         with path.open("rb") as file:
-            start = file.read(64)
-        _refuse_failed_download(start)
+            start = file.read(len(ZIP_MAGIC))
         if start.startswith(ZIP_MAGIC):
             state = _read_archive(path, landmark, inside)
         elif path.suffix == ".safetensors":
@@ -70,16 +69,6 @@ def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str
     except ZIP_AND_SAFETENSORS_ERRORS as error:
         raise CheckpointError(f"{path}: cut or garbled ({error})") from error
     return state
-
-
-def _refuse_failed_download(start: bytes) -> None:
-    """Name what often stands in the place of weights; the advice for old PyTorch files would lead astray."""
-    if not start:
-        raise CheckpointError("an empty file, no weights; download it again")
-    if start.startswith(b"version https://git-lfs"):
-        raise CheckpointError("a Git LFS pointer, no weights; fetch them by 'git lfs pull'")
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise CheckpointError("a web page, no weights; download the file that the page links to")
 
 
 def _read_safetensors(path: Path, landmark: str | None, inside: str | None) -> ForeignState:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from skyreid.errors import TableError
+from skyreid.file_kinds import TABLE, require_kind
 from skyreid.regular_file import open_regular
 
 _PIECE_BYTES = 2**24
@@ -59,6 +60,7 @@ def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shape
         TableError: not an .npz file, cut, changed, or something under one of the names that is no array or one of
             Python objects.
     """
+    require_kind(path, TABLE, error=TableError)
     try:
         with open_regular(path) as stream:  # numpy leaves a broken file open when it opens it itself
             file = np.load(stream, allow_pickle=False)
@@ -75,8 +77,6 @@ def read_npz(path: Path, names: Collection[str], mapped: str) -> dict[str, Shape
                 return arrays
     except TableError:
         raise
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such table") from None
     except _UNREADABLE as reason:
         raise TableError(f"{path}: not a readable .npz table: {reason}") from None
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from skyreid.building.build_report import PER_TRACKLET
-from skyreid.checkpoint import WEIGHTS_FILE, read_checkpoint, weights_sha256
+from skyreid.checkpoint import read_checkpoint, weights_sha256
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.datasets import find_format, read_benchmark
 from skyreid.datasets.benchmark import Benchmark
@@ -19,6 +19,7 @@ from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, TestChoice
+from skyreid.file_kinds import CHECKPOINT, RUN, kind_at, require_kind
 from skyreid.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.strict_json import Json
@@ -191,13 +192,12 @@ def open_checkpoint(
         SettingError: nobody says on what it is tested.
         DatasetError: no benchmark has this name.
     """
-    checkpoint_folder = folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder
-    if not (checkpoint_folder / WEIGHTS_FILE).is_file():
-        raise CheckpointError(
-            f"{folder} is neither a checkpoint nor the folder of a finished run: it holds no {WEIGHTS_FILE} and no "
-            "checkpoint/ ('skyreid train' writes one at its end, --resume goes on with a run that was stopped; "
-            "'skyreid model import' makes one of other people's weights)"
-        )
+    require_kind(folder, CHECKPOINT, RUN, error=CheckpointError)
+    checkpoint_folder = folder
+    if kind_at(folder) is RUN:
+        checkpoint_folder = folder / "checkpoint"
+        if not checkpoint_folder.is_dir():
+            raise CheckpointError(f"{folder} holds a training that has not come to its end: go on with it by --resume")
     checkpoint = read_checkpoint(checkpoint_folder)
     training = training_of(checkpoint.config)
     trained_on, trained_root, trained_split = (training.get(name) for name in ("benchmark", "data_root", "split"))

@@ -193,5 +193,5 @@ def test_annotated_people_are_merged_and_come_apart_again(tmp_path):
 
 
 def test_a_folder_that_was_not_built_is_refused(tmp_path):
-    with pytest.raises(ManifestError, match=r"manifest\.jsonl must be a manifest; it cannot be read"):
+    with pytest.raises(ManifestError, match=r"must be a folder that skyreid built .*; it is an empty folder"):
         LinkFolder(Path(tmp_path))

@@ -87,7 +87,7 @@ def test_json_lines_are_read_alike(tmp_path):
             "a,b\nx,y\n",
             ": must have the columns a, b, decision once each, separated by commas; got ['a', 'b']",
         ),
-        ("p.csv", "", ": must have the columns a, b, decision once each, separated by commas; got []"),
+        ("p.csv", "", " must be a list of pairs ('skyreid link --out' writes it); it is an empty file: "),
         ("p.csv", "a,b,a,decision\n", ": must have the columns a, b, decision once each, separated by commas; got"),
         ("p.csv", "a,b,decision\nx,y,maybe\n", ", line 2: a decision is same, different, unsure or empty; got 'maybe'"),
         ("p.csv", "a,b,decision\nx,y\n", ", line 2: must have 3 cells like the first line"),
@@ -116,7 +116,7 @@ def test_a_pair_that_stands_twice_is_refused_in_either_order(tmp_path):
 
 
 def test_a_list_that_is_not_there_or_no_text_is_refused(tmp_path):
-    with pytest.raises(SourceError, match="the decisions cannot be read: No such file or directory"):
+    with pytest.raises(SourceError, match=r"must be a list of pairs .*; nothing lies there"):
         read_pair_list(tmp_path / "p.csv")
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(SourceError, match="the decisions must be text in UTF-8"):

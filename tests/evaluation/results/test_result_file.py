@@ -122,7 +122,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
     whole = path.read_bytes().rstrip()
     for length in range(0, len(whole), 41):
         path.write_bytes(whole[:length])
-        with pytest.raises(ResultError, match=r"result\.json must be a result file; it cannot be read: "):
+        with pytest.raises(ResultError, match=r"result\.json must be a result file"):
             read_result(path)
 
 
@@ -164,7 +164,7 @@ def test_an_edited_file_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "skyreid manifest"}, " must be a result file of skyreid, of the format 'skyreid result'"),
+        ({"format": "another result"}, " must be a result file of skyreid, of the format 'skyreid result'"),
         ({"version": 2}, " is of version 2, this skyreid reads 1; evaluate again"),
         ({"card": ABSENT, "slices": ABSENT}, ": a result lacks card, slices"),
         ({"note": ""}, ": a result has no note"),
@@ -227,10 +227,12 @@ def test_what_is_no_result_at_all_is_refused(tmp_path, text):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ResultError, match=r"none\.json must be a result file; it cannot be read: .*No such file"):
+    with pytest.raises(ResultError, match=r"none\.json must be a result file .*; nothing lies there"):
         read_result(tmp_path / "none.json")
 
 
 def test_a_folder_of_results_says_that_one_of_its_files_is_wanted(tmp_path):
-    with pytest.raises(ResultError, match=r"got a folder; name one of the \.json files that evaluate wrote$"):
+    for name in "abcd":
+        write_result(tmp_path / f"{name}.json", example_result())
+    with pytest.raises(ResultError, match=r"a folder; did you mean .*a\.json, .*b\.json, .*c\.json and 1 more\?$"):
         read_result(tmp_path)

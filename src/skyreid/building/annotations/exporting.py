@@ -8,7 +8,7 @@ from skyreid.building.annotations.cvat import write_cvat
 from skyreid.building.annotations.mot import write_identities, write_mot
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
-from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
 from skyreid.datasets.parsing.folder_guard import check_plain_name
 from skyreid.errors import ManifestError, SourceError
 from skyreid.progress import Progress, silent
@@ -31,7 +31,7 @@ def export_annotations(
         SourceError: a person is in two places of one frame.
     """
     path = build_dir / MANIFEST_FILE
-    manifest = read_manifest(path)
+    manifest = read_built_folder(build_dir)
     names = _source_names(manifest, path)
     by_source: dict[str, list[Tracklet]] = {name: [] for name in names}
     for tracklet in manifest.tracklets:

@@ -25,7 +25,7 @@ from skyreid.building.linking.linked_manifest import as_built, is_current, with_
 from skyreid.building.linking.open_pairs import OpenPairs
 from skyreid.building.linking.pair_list import PairDecision
 from skyreid.building.linking.presence import presences
-from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder, read_manifest, write_manifest
 from skyreid.errors import SourceError
 from skyreid.file_lock import try_lock
 from skyreid.progress import Progress, silent
@@ -57,7 +57,7 @@ class LinkFolder:
 
     def __init__(self, out_dir: Path) -> None:
         self.out_dir = out_dir
-        manifest = read_manifest(out_dir / MANIFEST_FILE)
+        manifest = read_built_folder(out_dir)
         self.tracklets, self._info = as_built(manifest.tracklets, manifest.info)
         """With the pids that the build gave them."""
         self.presences = presences(self.tracklets, self._info)

@@ -10,6 +10,7 @@ from skyreid.atomic_file import write_atomically
 from skyreid.building.linking.candidates import Candidate
 from skyreid.building.linking.events import Decision, Pair, make_pair
 from skyreid.errors import SourceError
+from skyreid.file_kinds import PAIRS, require_kind
 from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json
 
@@ -63,6 +64,7 @@ def read_pair_list(path: Path) -> FilledList:
         SourceError: the file is of another kind, a line is not of this form, or a pair stands twice. The
             message names the line.
     """
+    require_kind(path, PAIRS, error=SourceError)
     try:
         text = read_regular(path).decode("utf-8-sig")  # line ends inside a cell stay what they are
     except OSError as error:

@@ -47,6 +47,7 @@ from skyreid.evaluation.pairs.thresholds import (
 from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding, feeding_differences
+from skyreid.file_kinds import CALIBRATION, require_kind
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
@@ -327,10 +328,9 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
         SettingError: the path is none.
     """
     path = path_of(path, "a calibration")
+    require_kind(path, CALIBRATION, error=CalibrationError)
     try:
         content = read_json(path)
-    except FileNotFoundError:
-        raise CalibrationError(f"{path}: no such calibration; make one by 'skyreid calibrate'") from None
     except (OSError, ValueError) as reason:
         raise CalibrationError(f"{path}: a calibration is a JSON file: {reason}") from None
     if not isinstance(content, dict) or content.keys() != {"format", "calibration"} or content["format"] != _FORMAT:

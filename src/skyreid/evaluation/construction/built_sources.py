@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
+from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
 from skyreid.errors import ManifestError
 from skyreid.evaluation.construction.box_overlap import Box
 from skyreid.strict_json import read_json
@@ -38,7 +38,7 @@ def read_built_sources(build_dir: Path) -> list[BuiltSource]:
         ManifestError: it is damaged, or something else than a folder of `skyreid build`.
     """
     path = build_dir / MANIFEST_FILE
-    manifest = read_manifest(path)
+    manifest = read_built_folder(build_dir)
     interval_s = manifest.info.get("interval_s")
     if not isinstance(interval_s, int | float) or not (isfinite(interval_s) and interval_s > 0):
         raise ManifestError(f"{path}: info must hold interval_s, a number of seconds; got {interval_s!r}")

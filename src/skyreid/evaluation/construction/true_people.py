@@ -11,6 +11,7 @@ from skyreid.datasets.scene_truth import TRUTH_DIR, VIDEOS_DIR, SceneFace, Scene
 from skyreid.errors import DatasetError
 from skyreid.evaluation.construction.box_overlap import Box
 from skyreid.evaluation.construction.built_sources import BuiltSource
+from skyreid.file_kinds import WORLD, require_kind
 from skyreid.regular_file import read_regular
 
 MIN_VISIBLE = 0.3
@@ -54,6 +55,7 @@ def read_true_people(source: BuiltSource, truth_dir: Path) -> dict[int, tuple[Tr
 
 
 def _check_is_world(folder: Path) -> None:
+    require_kind(folder, WORLD, error=DatasetError)
     missing = [name for name in (VIDEOS_DIR, TRUTH_DIR) if not (folder / name).is_dir()]
     if missing:
         raise DatasetError(f"{folder} must be the folder that skyreid simulate wrote; it has no {missing[0]}/")

@@ -19,6 +19,7 @@ from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
 from skyreid.evaluation.results.protocol_card import ProtocolCard
 from skyreid.evaluation.results.slices import SliceScore
 from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, Estimate, IntervalConfig, estimate_means
+from skyreid.file_kinds import RESULT, require_kind
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.strict_json import Json, read_json
 
@@ -200,10 +201,7 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
         SettingError: the path is none.
     """
     path = path_of(path, "a result")
-    if path.is_dir():
-        raise ResultError(
-            f"{path} must be a result file, got a folder; name one of the .json files that evaluate wrote"
-        )
+    require_kind(path, RESULT, error=ResultError)
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
