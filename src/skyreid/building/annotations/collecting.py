@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ PART_OF_A_PICTURE = 0.67
 """Share of its width and height; boxes that never reach beyond may be those of a smaller copy, such as 720 of 1080."""
 PART_OF_A_VIDEO = 0.55
 """Share of its frames; annotations that end before it may count every second frame only."""
-CHANCE = 30
+CHANCE = 10
 """Frames between the ends of two selections for each that counts as the end of one: one in ten meets one by chance."""
 FITS = 1.05
 """Times the picture's size: how far boxes reach of trackers that do not clip them."""
@@ -93,8 +94,9 @@ class BoxCollector:
         if length is None or self._video.every is not None or num_frames >= PART_OF_A_VIDEO * length:
             return
         step = round(length / num_frames)
+        missed_by = abs(num_frames - ceil(length / step))
         # The ends of halves, thirds, ... must lie so far apart that it is no chance to meet one.
-        if abs(num_frames - length / step) <= 1 and step * step * CHANCE <= length:
+        if missed_by <= 1 and (2 * missed_by + 1) * step * step * CHANCE <= length:
             raise SourceError(
                 f"{self._path}: its last box stands in frame {num_frames - 1} from 0, and the video has {length}: just "
                 f"where it ends if one of {step} frames is counted. If so, say it in the source: every={step}; or "
@@ -225,7 +227,8 @@ class BoxCollector:
         if length is not None and self._video.every is None and max(frames) + 1 < PART_OF_A_VIDEO * length:
             self.warn(
                 f"{self._path}: its last box stands in frame {max(frames)} from 0, and the video has {length}; is this "
-                "a part of it, or does the file count every second frame or so? If so, say it in the source: every=2"
+                "a part of it, or does the file count one of some frames? If so, say it in the source, such as "
+                f"every={round(length / (max(frames) + 1))}"
             )
         return TrackedBoxes(
             frames=frames,
