@@ -371,6 +371,13 @@ def test_corners_are_not_read_as_sizes(tmp_path, end):
     assert wrong == (20 - from_0, 20 - from_0, 52 - from_0, 70 - from_0)
 
 
+def test_corners_of_people_are_no_cars(tmp_path):
+    """Kind B3: x2 is larger than y2, and nobody is wider than tall."""
+    rows = walk(sides="xyxy", left=range(60, 80), size=(12, 30), end="1,1,1")
+    assert "boxes=xyxy (corners)" in refusal(tmp_path, *rows)
+    assert "ground truth" in read(tmp_path, *rows, sides="xyxy").read_as
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -149,6 +149,7 @@ def test_rows_of_uavdt_that_all_end_in_1_are_told_from_ground_truth(tmp_path):
     )
     assert len(cars(tmp_path, format="mot-gt").frames) == len(cars(tmp_path, format="mot-results").frames) == 30
     assert "ground truth" in cars(tmp_path, size="9,20").read_as
+    assert "ground truth" in cars(tmp_path, end="1,1,1.0").read_as  # as we write people seen from above
     (tmp_path / "seqinfo.ini").write_text("[Sequence]\nname=cars\n")
     assert "ground truth" in cars(tmp_path).read_as
 

@@ -62,11 +62,12 @@ def read_mot(path: Path, video: AnnotatedVideo, *, format: str = "mot") -> Track
     boxes = BoxCollector(path, video, first_frame=1)
     told = _compare_sequence(path, video, boxes)
     table = read_rows(path)
-    dialect = _dialect(format, path, table)
+    _check_columns(format, table)
+    is_corners = has_corners(table.numbers[:, :BOX], path, video)
+    dialect = _dialect(format, path, table, is_corners=is_corners)
     if dialect.people is None and not dialect.has_flag and table.columns != TEN:
         boxes.warn(f"{path}: nothing in it says which rows are people; all are taken for people")
     boxes.leave_out_rows(table.unreadable)
-    is_corners = has_corners(table.numbers[:, :BOX], path, video)
     for where, fields, numbers in table:
         if dialect.has_flag and numbers[6] == 0:
             boxes.leave_out("ignored")
@@ -165,7 +166,7 @@ def _compare_sequence(path: Path, video: AnnotatedVideo, boxes: BoxCollector) ->
     return set(told)
 
 
-def _dialect(format: str, path: Path, table: RowTable) -> Dialect:
+def _check_columns(format: str, table: RowTable) -> None:
     where = table.lines[0][0]
     if table.columns not in range(BOX if format == "mot-results" else NINE, TEN + 1):
         raise SourceError(
@@ -174,11 +175,14 @@ def _dialect(format: str, path: Path, table: RowTable) -> Dialect:
         )
     if table.columns != NINE and format in ("mot-gt", "boxmot", "cvat-mot"):
         raise SourceError(f"{where}: {format} has {NINE} columns; got {table.columns}")
+
+
+def _dialect(format: str, path: Path, table: RowTable, *, is_corners: bool) -> Dialect:
     if format == "boxmot":
         return boxmot_dialect(table.numbers)
     if format == "cvat-mot":
         return cvat_dialect(path)
-    return NAMED[format] or dialect_of(path, table)
+    return NAMED[format] or dialect_of(path, table, is_corners=is_corners)
 
 
 def _visible(dialect: Dialect, numbers: Float64[np.ndarray, " column"], where: str) -> float | None:

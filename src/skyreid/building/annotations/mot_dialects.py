@@ -13,7 +13,7 @@ import numpy as np
 
 from skyreid.building.annotations.collecting import is_person
 from skyreid.building.annotations.fields import read_lines
-from skyreid.building.annotations.rows import Rows, RowTable
+from skyreid.building.annotations.rows import Rows, RowTable, split_row
 from skyreid.building.sequence_file import SEQUENCE_FILE
 from skyreid.errors import SourceError
 
@@ -99,8 +99,13 @@ def boxmot_dialect(rows: Rows) -> Dialect:
     )
 
 
-def dialect_of(path: Path, table: RowTable) -> Dialect:
+def dialect_of(path: Path, table: RowTable, *, is_corners: bool) -> Dialect:
     """Tell who wrote rows of 9 columns, or of 10 that are not VisDrone's.
+
+    Args:
+        path: of the file; labels.txt and seqinfo.ini beside it, and its name, tell too.
+        table: its rows.
+        is_corners: whether their boxes end in right and bottom rather than in width and height.
 
     Raises:
         SourceError: it could be two programs whose columns mean different things, or is one without people.
@@ -127,8 +132,9 @@ def dialect_of(path: Path, table: RowTable) -> Dialect:
         and all(value.is_integer() and value >= 0 for value in classes)
         and all(value.is_integer() and value >= UNKNOWN for value in ninth)
     )
-    if is_truth and is_uavdt and sequence_beside(path) is None:
-        _check_upright(path, rows[rows[:, 7] == PEDESTRIAN])
+    is_counted = "." not in "".join(split_row(table.lines[0][1])[6:])  # UAVDT's are grades; ours is 1.0
+    if is_truth and is_uavdt and is_counted and sequence_beside(path) is None:
+        _check_upright(path, rows[rows[:, 7] == PEDESTRIAN], is_corners=is_corners)
     if is_truth and (not is_boxmot or 0 not in ninth):
         return GROUND_TRUTH
     if is_boxmot and not is_truth and not is_uavdt:
@@ -147,9 +153,10 @@ def sequence_beside(path: Path) -> Path | None:
     return next((folder / SEQUENCE_FILE for folder in folders if (folder / SEQUENCE_FILE).exists()), None)
 
 
-def _check_upright(path: Path, rows: Rows) -> None:
+def _check_upright(path: Path, rows: Rows, *, is_corners: bool) -> None:
     """See that rows which end in 1,1,1 can be people: UAVDT's cars end so, too, where all of them are fully seen."""
-    wide = int((rows[:, 4] > rows[:, 5]).sum())
+    width, height = (rows[:, 4:6] - (rows[:, 2:4] if is_corners else 0)).T
+    wide = int((width > height).sum())
     if wide > MAX_WIDE * len(rows):
         ends = ",".join(f"{value:g}" for value in rows[0, 6:])
         raise SourceError(
