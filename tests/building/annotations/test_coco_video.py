@@ -250,7 +250,9 @@ def test_the_users_word_says_which_frames_they_are(tmp_path):
     assert {index: boxes[4][0] for index, boxes in people.frames.items()} == {5 * place: place for place in range(20)}
     assert people.read_as == "COCO-video; every=5"
     assert sorted(read_annotations(tmp_path / "a.json", replace(film, every=1)).frames) == list(range(20))
-    with pytest.raises(SourceError, match=r"stands in frame 12 from 0, but the video gate\.mp4, of which every=10"):
+    with pytest.raises(
+        SourceError, match=r"stands in frame 12 from 0, but the video gate\.mp4 with every=10 has 10 frames"
+    ):
         read_annotations(tmp_path / "a.json", replace(film, every=10))
     (tmp_path / "a.json").write_text(json.dumps(thinned(length=20, fps=5)))
     with pytest.raises(SourceError, match=r"counts 20 frames, .* has 98; .* If it counts one of 5 frames, .*every=5$"):
@@ -264,6 +266,10 @@ def test_the_users_word_says_which_frames_they_are(tmp_path):
 )
 def test_pictures_named_after_their_frames_are_those_frames(tmp_path, name, is_read):
     """Kind B1."""
+    backwards = thinned(name=name)
+    for image in backwards["images"]:
+        image["frame_id"] = 19 - image["frame_id"]
+    assert "numbered anew? Say it" in refusal(tmp_path, backwards, num_frames=98)
     if not is_read:
         assert "numbered anew? Say it" in refusal(tmp_path, thinned(name=name), num_frames=98)
         return

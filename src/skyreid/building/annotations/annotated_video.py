@@ -60,8 +60,8 @@ class AnnotatedVideo:
 
     @property
     def title(self) -> str:
-        """Its name for messages, with what its frames are."""
-        return self.name if self.every in (None, 1) else f"{self.name}, of which every={self.every} leaves one frame,"
+        """Its name for messages that count its frames."""
+        return self.name if self.every in (None, 1) else f"{self.name} with every={self.every}"
 
     @property
     def length(self) -> int | None:

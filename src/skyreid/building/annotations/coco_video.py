@@ -180,7 +180,8 @@ def _frames(
     is_unbroken = first in (0, 1) and max(told) - first == num_images - 1
     is_doubtful = is_unbroken and video.every is None and not tells_length
     if is_doubtful and length is not None and num_images < PART_OF_A_VIDEO * length:
-        step = _step_of_names(images, length)
+        in_order = sorted(images, key=lambda image: frames[identifier(image, "id", str(path))])
+        step = _step_of_names(in_order, length)
         if step is None:
             raise SourceError(
                 f"{path}: lists {num_images} images of the video, {FRAME} {first} to {max(told)} without a gap, but "
@@ -202,9 +203,9 @@ def _frames(
 
 
 def _step_of_names(images: list[dict[str, object]], length: int) -> int | None:
-    """One of how many frames each image is, where all file names say it and their numbers go to the video's end."""
+    """One of how many frames each image is, where all names say it in order, to the video's end."""
     named = [re.findall(r"\d+", PurePosixPath(str(image.get("file_name"))).stem)[-1:] for image in images]
-    numbers = sorted(int(digits) for found in named for digits in found if len(digits) < 10)
+    numbers = [int(digits) for found in named for digits in found if len(digits) < 10]
     steps = {after - before for before, after in pairwise(numbers)}
     if len(numbers) < len(images) or len(steps) != 1 or numbers[0] not in (0, 1):
         return None

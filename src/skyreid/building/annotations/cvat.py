@@ -82,15 +82,17 @@ def read_cvat(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
     track without `outside`, missing frames are filled in by straight lines, except where the file lists every
     frame, as CVAT's own do: there a missing frame was deleted. After its last box a track has ended. A person
     whom two jobs have in the frames in which they overlap is one person where the boxes are equal.
-    `CVAT for images` is read when its boxes have the attribute `track_id`.
+    `CVAT for images` is read when its boxes have the attribute `track_id`. Of a project's tasks that is read which is
+    of the video by its source or by its own name.
 
     Left out, by reason: `other-class` (labels other than person, people, pedestrian or human), `not-a-box`
     (polygons and other shapes), `outside` (outside the picture or mostly so; what CVAT calls outside is no box),
     `no-size`, `twice`, `deleted-frame`.
 
     Raises:
-        SourceError: the file is not of this format, would do harm when read, is of several tasks, names another
-            video, size or length, turns a box, gives people no or unclear numbers, or has nobody.
+        SourceError: the file is not of this format, would do harm when read, is of several tasks of which not one is
+            the video's, names another video, size or length, turns a box, gives people no or unclear numbers, or has
+            nobody.
 
     Source: CVAT's documentation, "XML annotation format", version 1.1.
     """
