@@ -16,6 +16,12 @@ def test_what_json_can_say_is_read_as_python_reads_it(value):
     assert parse_json(text.encode("utf-16")) == value
 
 
+def test_signs_of_two_halves_and_names_that_are_no_text_are_read(tmp_path):
+    """Kind B7: a file's name that is no UTF-8 comes back as it was."""
+    for text in ("\U0001f600", os.fsdecode(b"g\xe4te")):
+        assert parse_json(json.dumps([text])) == [text]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -31,6 +37,8 @@ def test_what_json_can_say_is_read_as_python_reads_it(value):
         ("[1,", "Expecting value"),
         (b"\xff\xfe\xfd", "decode"),
         (b'"\xff"', "decode"),
+        (r'{"a": ["\ud800/b"]}', r"half a sign, \\ud800"),
+        (r'{"\udfff": 1}', r"half a sign, \\udfff"),
     ],
 )
 def test_what_no_program_could_go_on_with_is_one_value_error(text, reason):

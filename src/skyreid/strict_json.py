@@ -14,6 +14,10 @@ from skyreid.regular_file import read_regular
 
 # Not recursive: the run-time checker of the tests cannot follow a type that names itself.
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
+_PERHAPS_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Of an escape that stands for half a sign."""
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Half a sign, which nothing can write; not those that stand for bytes of a file's name (PEP 383)."""
 _PERHAPS_TOO_LARGE = re.compile(r"[0-9]{19}|[0-9][eE]\+?[0-9]{3}")
 """Of an integer beyond 64 bits and of a number beyond what a float holds; and of some harmless texts."""
 
@@ -23,15 +27,18 @@ def parse_json(content: str | bytes) -> Any:  # as json.loads: what it holds is 
 
     Raises:
         ValueError: it is no JSON, not UTF-8 (or 16, 32), nested too deeply, or holds a number that is not finite or has
-            more than 64 bits.
+            more than 64 bits, or half a sign.
     """
     if isinstance(content, bytes):
         content = content.decode(json.detect_encoding(content))
     numbers = {"parse_int": _int64, "parse_float": _finite} if _PERHAPS_TOO_LARGE.search(content) else {}
     try:
-        return json.loads(content, parse_constant=_refuse_constant, **numbers)
+        value = json.loads(content, parse_constant=_refuse_constant, **numbers)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    if _PERHAPS_HALF.search(content) and (half := _HALF.search(json.dumps(value, ensure_ascii=False))):
+        raise ValueError(f"texts must be whole; got half a sign, \\u{ord(half[0]):04x}")
+    return value
 
 
 def read_json(path: Path) -> Any:

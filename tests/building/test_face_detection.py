@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from skyreid.building.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
-from skyreid.errors import SettingError
+from skyreid.building.graph_process import GraphLimits
+from skyreid.errors import CheckpointError, SettingError
 from tests.building.bright_face_model import write_bright_face_model
 from tests.building.films import drawn_face, noise
 
@@ -53,6 +54,18 @@ def test_another_network_is_no_such_model(tmp_path):
     path = write_bright_face_model(tmp_path / "yunet.onnx", side=24, without="kps_16")
     with pytest.raises(SettingError, match=r"yunet\.onnx: OpenCV cannot use it as a FaceDetectorYN model"):
         YunetDetector(path)
+
+
+def test_a_model_that_needs_too_much_memory_or_crashes_ends_its_process_and_not_the_caller(tmp_path):
+    """Kind 11-B4."""
+    path = write_bright_face_model(tmp_path / "yunet.onnx", side=24)
+    with pytest.raises((SettingError, CheckpointError), match=r"yunet\.onnx: "):
+        detector = YunetDetector(path, limits=GraphLimits(memory_bytes=2**24))
+        detector.find(np.zeros((200, 30_000, 3), np.uint8), person_height=200.0)  # 72 MB when it is enlarged
+    detector = YunetDetector(path)
+    detector._graph._process.kill()
+    with pytest.raises(CheckpointError, match=r"yunet\.onnx: the graph crashed"):
+        detector.find(np.zeros((200, 60, 3), np.uint8), person_height=200.0)
 
 
 def test_skin_of_any_tone_is_skin_and_cloth_and_grass_are_not():

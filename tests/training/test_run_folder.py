@@ -222,11 +222,39 @@ def test_a_damaged_state_is_one_line_with_the_remedy(tmp_path, content):
         folder.load_state()
 
 
+def test_a_state_whose_bytes_changed_is_refused(tmp_path):
+    """Kind B7: PyTorch itself compares no checksums, and would go on with other weights."""
+    folder, state = open_run(tmp_path, CONFIG, resume=False), make_state(epoch=1)
+    folder.save_state(state)
+    content = (tmp_path / "state.pt").read_bytes()
+    weights = state.weights["weight"].numpy().tobytes()
+    assert content.count(weights) == 1
+    (tmp_path / "state.pt").write_bytes(content.replace(weights, bytes(len(weights))))
+    with pytest.raises(
+        CheckpointError, match=r"state\.pt cannot be read: .* is not as it was written; start a new run"
+    ):
+        folder.load_state()
+
+
 @pytest.mark.parametrize("line", ["{", "[]", "7", '{"stage": 1}', '{"stage": "x", "step": 1}', "[" * 100_000])
 def test_a_damaged_log_is_one_line_with_the_remedy(tmp_path, line):
     write_lines(tmp_path, (1, 1), tail=line + "\n")
     with pytest.raises(CheckpointError, match=r"log\.jsonl cannot be read: .* is no step of a training"):
         RunLog(tmp_path, stage=1, steps_done=1)
+
+
+def test_what_tensorboard_shows_survives_a_kill_and_a_start_within_the_same_second(tmp_path):
+    """Kind B5: events of finished epochs were lost with the process, or written over by the next one."""
+    logs = []
+    for steps_done in (0, 1, 2):
+        logs.append(RunLog(tmp_path, stage=1, steps_done=steps_done))
+        logs[-1].write(steps_done + 1, {"loss": 0.5})
+        logs[-1].flush()  # and the process is killed
+    files = sorted((tmp_path / "events/stage1").iterdir())
+    assert [path.name.split(".")[-2] for path in files] == ["000000000", "000000001", "000000002"]
+    assert all(b"stage1/loss" in path.read_bytes() for path in files)
+    for log in logs:
+        log.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sizes of files cannot be limited there")

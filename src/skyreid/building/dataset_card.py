@@ -160,8 +160,12 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A user's words on one line, so that they neither end a table nor make a heading or HTML."""
+    """A user's words on one line, so that they neither end a table nor make a heading, HTML or a terminal's colours.
+
+    A file's name may hold bytes that are no text; they are shown as escapes too.
+    """
     escaped = " ".join(text.split()).replace("\\", "\\\\")
+    escaped = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in escaped)
     for sign in "|<>[]`*":
         escaped = escaped.replace(sign, f"\\{sign}")
     return escaped

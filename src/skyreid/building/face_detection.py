@@ -1,15 +1,23 @@
-"""Where faces are in a piece of a frame: OpenCV's own cascade, or a FaceDetectorYN model that the user brings."""
+"""Where faces are in a piece of a frame: OpenCV's own cascade, or a FaceDetectorYN model that the user brings.
 
+Run as a program, it is the process in which the user's model runs.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import cv2.data
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from skyreid.content_hash import file_sha256
-from skyreid.errors import SettingError
+from skyreid.building.graph_child import Answer, Compute, RefusedError, first_line, serve
+from skyreid.building.graph_process import DEFAULT_LIMITS, GraphLimits, GraphProcess
+from skyreid.building.scaled_picture import scaled
+from skyreid.content_hash import bytes_sha256
+from skyreid.errors import CheckpointError, SettingError
+from skyreid.regular_file import read_regular
 
 Piece = UInt8[np.ndarray, "height width 3"]
 """RGB."""
@@ -25,6 +33,8 @@ MIN_NEIGHBOURS = 4
 """Agreeing detections of the cascade that make a face. Lower covers more, patterns on shirts among it."""
 MIN_SCORE = 0.6
 """Of a FaceDetectorYN face. OpenCV's example takes 0.9, to show few wrong ones; here a missed one is worse."""
+MAX_MODEL_BYTES = 2**26
+"""Of a FaceDetectorYN file; those of OpenCV have less than one MiB."""
 SKIN_HUES = (25, 168)
 """Of OpenCV's 180: skin is below the first, from red to orange, or above the second."""
 MIN_SKIN = 0.08
@@ -69,7 +79,7 @@ class CascadeDetector:
     def find(self, piece: Piece, *, person_height: float) -> Faces:
         """Give the boxes from brows to chin."""
         scale = _search_scale(person_height)
-        gray = cv2.resize(cv2.cvtColor(piece, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale)
+        gray = scaled(cv2.cvtColor(piece, cv2.COLOR_RGB2GRAY), scale)
         least, most = (max(20, round(share * person_height * scale)) for share in FACE_SHARE)
         faces = self._cascade.detectMultiScale(
             gray, scaleFactor=1.1, minNeighbors=MIN_NEIGHBOURS, minSize=(least, least), maxSize=(most, most)
@@ -80,29 +90,60 @@ class CascadeDetector:
 class YunetDetector:
     """OpenCV's FaceDetectorYN with a model file of the user, such as `face_detection_yunet_2023mar.onnx`.
 
+    The model is an ONNX graph from a stranger, so it runs in a process of its own, which ends with this object.
+
     Raises:
-        SettingError: the file is missing, or is no model of this kind.
+        SettingError: the file is missing, or is no model of this kind, or needs more than the limits.
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, *, limits: GraphLimits = DEFAULT_LIMITS) -> None:
         if not model.is_file():
             raise SettingError(f"{model}: the FaceDetectorYN model is not there (face_detection_yunet_*.onnx)")
-        self.card = f"a FaceDetectorYN model of the user, sha256 {file_sha256(model)}; its maker tells what it misses"
         try:
-            self._net = cv2.FaceDetectorYN.create(str(model), "", (64, 64), MIN_SCORE)
-            self._net.detect(np.zeros((64, 64, 3), np.uint8))  # another network fails here only
-        except cv2.error as error:
-            raise SettingError(
-                f"{model}: OpenCV cannot use it as a FaceDetectorYN model (face_detection_yunet_*.onnx): {error.err}"
-            ) from error
+            self._graph = GraphProcess("skyreid.building.face_detection", model, limits)
+        except CheckpointError as error:
+            raise SettingError(str(error)) from error
+        sha256 = self._graph.told["sha256"]
+        self.card = f"a FaceDetectorYN model of the user, sha256 {sha256}; its maker tells what it misses"
 
     def find(self, piece: Piece, *, person_height: float) -> Faces:
-        """Give the boxes of whole faces."""
+        """Give the boxes of whole faces.
+
+        Raises:
+            CheckpointError: the graph cannot work with the picture, or not within the limits.
+        """
         scale = _search_scale(person_height)
-        picture = cv2.resize(cv2.cvtColor(piece, cv2.COLOR_RGB2BGR), None, fx=scale, fy=scale)
-        self._net.setInputSize((picture.shape[1], picture.shape[0]))
-        _, faces = self._net.detect(picture)
-        return np.empty((0, 4)) if faces is None else faces[:, :4].astype(float) / scale
+        picture = scaled(cv2.cvtColor(piece, cv2.COLOR_RGB2BGR), scale)
+        _, found = self._graph.ask({}, {"picture": picture})
+        return found["faces"].astype(float) / scale
+
+
+def _load_yunet(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:
+    """Make OpenCV's detector of the bytes of the file; it then opens no other one."""
+    cv2.setNumThreads(request["threads"])
+    content = read_regular(request["path"], most_bytes=MAX_MODEL_BYTES)
+    net = cv2.FaceDetectorYN.create(
+        "onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8), (64, 64), MIN_SCORE
+    )
+
+    def compute(_: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Answer:
+        picture = arrays["picture"]
+        net.setInputSize((picture.shape[1], picture.shape[0]))
+        faces = net.detect(picture)[1]
+        return {}, {"faces": np.empty((0, 4)) if faces is None else np.ascontiguousarray(faces[:, :4])}
+
+    compute({}, {"picture": np.zeros((64, 64, 3), np.uint8)})  # another network fails here only
+    return {"sha256": bytes_sha256(content)}, compute
+
+
+def _load_or_refuse(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:
+    try:
+        return _load_yunet(request)
+    except (cv2.error, OSError) as error:
+        reason = getattr(error, "err", None) or first_line(error)
+        raise RefusedError(
+            f"OpenCV cannot use it as a FaceDetectorYN model (face_detection_yunet_*.onnx): {reason}"
+        ) from error
 
 
 def skin_share(pixels: UInt8[np.ndarray, "*place 3"]) -> float:
@@ -127,3 +168,7 @@ def has_colours(pixels: Piece) -> bool:
 
 def _search_scale(person_height: float) -> float:
     return min(SEARCH_HEIGHT / person_height, MAX_ENLARGEMENT)
+
+
+if __name__ == "__main__":
+    serve(_load_or_refuse)

@@ -13,6 +13,8 @@ from skyreid.tracklet import Platform
 ANNOTATIONS = "annotations"
 MAX_STEP_S = 0.5
 """From frame to frame: who walks across the picture meets his own box again for no longer."""
+MAX_ASPECT = 16
+"""Of a frame: no camera films wider ones, and made smaller to be searched they would have no height left."""
 
 
 def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes | None) -> str:
@@ -89,6 +91,11 @@ def find_tracked(
         raise SourceError(
             f"{source.path}: has a frame every {1 / facts.frame_rate:.2g} s; without annotations people are followed "
             f"from frame to frame, which takes one every {MAX_STEP_S:g} s; bring their boxes (annotations=FILE)"
+        )
+    if max(facts.width, facts.height) > MAX_ASPECT * min(facts.width, facts.height):
+        raise SourceError(
+            f"{source.path}: has frames of {facts.width}x{facts.height} pixels; people are searched in frames whose "
+            f"long side is at most {MAX_ASPECT} times the short one; bring their boxes (annotations=FILE)"
         )
     # Imported here: a finder brings programs that a build without it need not have.
     if detector is not None:

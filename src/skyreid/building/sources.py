@@ -313,5 +313,5 @@ def _plain(name: str) -> str:
     if len(plain) > _MAX_NAME or len(plain.encode()) > _MAX_NAME_BYTES:
         # Names that differ only behind this place stay apart.
         start = plain[: _MAX_NAME - 9].encode()[: _MAX_NAME_BYTES - 9].decode(errors="ignore")
-        plain = f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        plain = f"{start}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
     return plain.strip(".") or "_"

@@ -144,8 +144,8 @@ def evaluate_checkpoint(
         ranking = re.sub(r"[^0-9a-z.]+", "-", card.ranker).strip("-")
         write_result(out / f"{card.protocol}.{card.sampling}.{ranking}.json", one.result)
     results = [one.result for one in evaluation.scored]
-    write_atomically(out / "scores.md", [to_markdown(results).encode()])
-    write_atomically(out / "scores.tex", [to_latex(results).encode()])
+    write_atomically(out / "scores.md", [to_markdown(results).encode("utf-8", "backslashreplace")])
+    write_atomically(out / "scores.tex", [to_latex(results).encode("utf-8", "backslashreplace")])
     shown = [direction for direction in directions if direction.sampling == samplings[0]]
     beside = [direction for direction in directions if direction.sampling == "all-frames" != samplings[0]]
     write_page(evaluation.page, tested, shown, all_frames=beside, progress=progress)

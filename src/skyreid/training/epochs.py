@@ -141,6 +141,8 @@ class Epochs:
         try:
             for epoch in range(self._finished + 1, self._total + 1):
                 yield epoch
+                if self._log is not None:
+                    self._log.flush()
                 self._keep(epoch, self._steps)
         finally:
             if self._log is not None:

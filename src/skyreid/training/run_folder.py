@@ -15,7 +15,9 @@ simply run again and gives the same numbers.
 
 import io
 import json
+import os
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -228,7 +230,8 @@ class RunLog:
         self._lines = open(self._path, "a", opener=open_in_place)  # noqa: SIM115 (`close` closes it)
         # Not by the library's SummaryWriter: its thread dies of a full disk, and the run then waits for it.
         with naming(self._events_dir):
-            self._events = EventsWriter(str(self._events_dir / "events"))
+            # The library names files by the second: one that starts again within it would write over the other.
+            self._events = EventsWriter(str(self._events_dir / "events"), f".{steps_done:09d}.{os.getpid()}")
             # What a killed process logged of an epoch that was cut short is hidden.
             started = SessionLog(status=SessionLog.START)
             self._events.write_event(Event(step=steps_done + 1, wall_time=time.time(), session_log=started))
@@ -242,6 +245,14 @@ class RunLog:
             for name, value in values.items():
                 summary = scalar(f"stage{self._stage}/{name}", value)
                 self._events.write_event(Event(step=step, wall_time=time.time(), summary=summary))
+
+    def flush(self) -> None:
+        """Have on the disk what was logged: a run that is killed goes on behind its last finished epoch."""
+        with naming(self._path):
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+        with naming(self._events_dir):
+            self._events.flush()
 
     def close(self) -> None:
         """Flush both."""
@@ -279,6 +290,12 @@ def _packed(content: Mapping[str, Any]) -> bytes:
 def _unpacked(path: Path) -> dict[str, Any]:
     try:
         with open_regular(path) as file:
+            with zipfile.ZipFile(file) as archive:  # PyTorch compares no checksums
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                    raise ValueError("it is packed, and PyTorch packs nothing")
+                if (damaged := archive.testzip()) is not None:
+                    raise ValueError(f"{damaged!r} is not as it was written")
+            file.seek(0)
             content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise

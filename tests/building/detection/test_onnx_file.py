@@ -5,14 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from skyreid.building.detection.onnx_file import OnnxLimits, open_onnx
+from skyreid.building.detection.onnx_file import open_onnx
+from skyreid.building.graph_process import GraphLimits
 from skyreid.errors import CheckpointError, SettingError
 from tests.building.detection import onnx_files
 
 
 def refusal(path, **limits):
     with pytest.raises(CheckpointError) as caught:
-        open_onnx(path, limits=OnnxLimits(**limits))
+        open_onnx(path, limits=GraphLimits(**limits))
     return str(caught.value)
 
 
@@ -72,11 +73,11 @@ def test_a_loop_that_says_it_never_ends_is_refused_when_it_is_loaded(tmp_path):
 
 def test_a_loop_that_turns_out_not_to_end_meets_the_time_limit(tmp_path):
     path = onnx_files.looping(tmp_path / "d.onnx", None)
-    file = open_onnx(path, limits=OnnxLimits(call_s=10.0))
+    file = open_onnx(path, limits=GraphLimits(call_s=10.0))
     (found,) = file.run({"images": np.ones((1, 3, 8, 8), np.float32)}, ["output"])
     assert found[0, 0, 0] == pytest.approx(1.0)
-    file = open_onnx(path, limits=OnnxLimits(call_s=5.0))
-    with pytest.raises(CheckpointError, match=r"the graph took more than 5 s \(OnnxLimits.call_s\)$"):
+    file = open_onnx(path, limits=GraphLimits(call_s=5.0))
+    with pytest.raises(CheckpointError, match=r"the graph took more than 5 s \(GraphLimits.call_s\)$"):
         file.run({"images": np.full((1, 3, 8, 8), 1e12, np.float32)}, ["output"])
 
 
@@ -87,7 +88,7 @@ def test_memory_beyond_the_limit_ends_the_graph_and_not_the_caller(tmp_path):
 
 def test_the_process_of_a_graph_ends_with_its_file(tmp_path):
     file = open_onnx(onnx_files.yolox(tmp_path / "d.onnx"))
-    process = file._process
+    process = file._graph._process
     assert process.poll() is None
     del file
     gc.collect()

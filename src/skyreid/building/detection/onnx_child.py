@@ -1,114 +1,33 @@
-"""The process in which an ONNX graph runs: it lowers its own rights before it reads the file.
+"""The process in which an ONNX graph runs: a program for `graph_child.serve`, which `onnx_file.py` starts."""
 
-`onnx_file.py` starts it as `python -P -m skyreid.building.detection.onnx_child REQUEST`. Both sides speak in messages:
-a 4-byte length, JSON that lists arrays by name, type and shape, and then the arrays' bytes. Nothing is pickled.
-"""
-
-import json
-import math
-import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skyreid.process_limits import lower_rights
+from skyreid.building.graph_child import KINDS, Answer, Compute, RefusedError, first_line, serve
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-MAX_JSON_BYTES = 2**20
-MAX_ARRAY_BYTES = 2**30
-"""Of one array that goes in or comes out; the largest frame that is decoded takes 0.4 GB as numbers."""
 MAX_ROUNDS = 1_000_000
 """Of a loop that says how many it makes; no detector comes near."""
-_KINDS = frozenset("biuf")
 
 
-class RefusedError(Exception):
-    """What the caller reads after the file's name."""
-
-
-def write_message(pipe: IO[bytes], told: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
-    """Send a JSON object and arrays in C order.
+def load(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:
+    """Load the file; say what it takes and gives.
 
     Raises:
-        OSError: the other side went away.
+        RefusedError: it cannot be loaded, never ends, or names weights outside its folder.
     """
-    listed = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
-    head = json.dumps({**told, "arrays": listed}).encode()
-    pipe.write(len(head).to_bytes(4, "big") + head)
-    for array in arrays.values():
-        pipe.write(array.tobytes())
-    pipe.flush()
-
-
-def read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Receive what `write_message` sent.
-
-    Raises:
-        EOFError: the other side went away.
-        ValueError: what comes is no such message.
-    """
-    size = int.from_bytes(_exactly(pipe, 4), "big")
-    if size > MAX_JSON_BYTES:
-        raise ValueError(f"a message of {size} bytes")
-    told = json.loads(_exactly(pipe, size))
-    arrays = {}
-    for name, kind, shape in told.pop("arrays"):
-        dtype, sides = np.dtype(str(kind)), [int(side) for side in shape]
-        if dtype.kind not in _KINDS or min(sides, default=0) < 0 or dtype.itemsize * math.prod(sides) > MAX_ARRAY_BYTES:
-            raise ValueError(f"an array of {kind} {shape}")
-        content = _exactly(pipe, dtype.itemsize * math.prod(sides))
-        arrays[str(name)] = np.frombuffer(content, dtype).reshape(sides)
-    return told, arrays
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    content = pipe.read(size)
-    if len(content) < size:
-        raise EOFError
-    return content
-
-
-def main() -> None:
-    """Load the file, say what it takes and gives, then answer until the caller goes away."""
-    request = json.loads(sys.argv[1])
-    asked, answers = sys.stdin.buffer, sys.stdout.buffer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller hears of it, and ends this process
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    try:
-        lower_rights(memory_bytes=request["memory_bytes"], cpu_s=None, open_files=64)
-        session, weights = _load(Path(request["path"]), request["threads"])
-        ports = {
-            way: [
-                (port.name, port.type, [side if isinstance(side, int) else None for side in port.shape]) for port in of
-            ]
-            for way, of in (("inputs", session.get_inputs()), ("outputs", session.get_outputs()))
-        }
-        write_message(answers, {**ports, "weights": weights}, {})
-        while True:
-            told, inputs = read_message(asked)
-            write_message(answers, *_computed(session, told["outputs"], inputs))
-    except (EOFError, BrokenPipeError):
-        return
-    except RefusedError as refusal:
-        write_message(answers, {"error": str(refusal)}, {})
-    except Exception as error:  # whatever a hostile file provokes: the caller gets a sentence, not a silence
-        write_message(answers, {"error": f"cannot be loaded by ONNX Runtime: {_first_line(error)}"}, {})
-
-
-def _end_with(parent: int) -> None:
-    """Leave when the caller was killed: a graph in an endless loop would not notice."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    session, weights = _load(Path(request["path"]), request["threads"])
+    ports = {
+        way: [(port.name, port.type, [side if isinstance(side, int) else None for side in port.shape]) for port in of]
+        for way, of in (("inputs", session.get_inputs()), ("outputs", session.get_outputs()))
+    }
+    return {**ports, "weights": weights}, lambda told, inputs: _computed(session, told["outputs"], inputs)
 
 
 def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list[str]]":
@@ -120,7 +39,7 @@ def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list
     try:
         model = onnx.load(path, load_external_data=False)
     except (DecodeError, ValueError) as error:
-        raise RefusedError(f"is no ONNX file: {_first_line(error)}") from error
+        raise RefusedError(f"is no ONNX file: {first_line(error)}") from error
     weights = _weight_files(model, path)
     _check_loops(model)
     options = onnxruntime.SessionOptions()
@@ -130,19 +49,17 @@ def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]), weights
     except Exception as error:  # the library has no public root of its errors
-        raise RefusedError(f"cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
+        raise RefusedError(f"cannot be loaded by ONNX Runtime: {first_line(error)}") from error
 
 
-def _computed(
-    session: "onnxruntime.InferenceSession", outputs: list[str], inputs: Mapping[str, np.ndarray]
-) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+def _computed(session: "onnxruntime.InferenceSession", outputs: list[str], inputs: Mapping[str, np.ndarray]) -> Answer:
     try:
         given = session.run(outputs, dict(inputs))
     except Exception as error:  # as above
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-        return {"error": f"cannot be run on {shapes}: {_first_line(error)}"}, {}
+        return {"error": f"cannot be run on {shapes}: {first_line(error)}"}, {}
     arrays = {name: np.ascontiguousarray(array) for name, array in zip(outputs, given, strict=True)}
-    odd = [name for name, array in arrays.items() if array.dtype.kind not in _KINDS]
+    odd = [name for name, array in arrays.items() if array.dtype.kind not in KINDS]
     return ({"error": f"its output {odd[0]!r} is no array of numbers"}, {}) if odd else ({}, arrays)
 
 
@@ -216,9 +133,5 @@ def _tensors(graph: "onnx.GraphProto | onnx.FunctionProto") -> "Iterator[onnx.Te
                 yield from _tensors(branch)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
 if __name__ == "__main__":
-    main()
+    serve(load)
