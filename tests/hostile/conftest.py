@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 from skyreid.cli import main
+from skyreid.training.run_folder import RunFolder
 from tests.building.test_build import write_source
+from tests.hostile.children import command, run
 from tests.training.conftest import TINY, tiny_g2a  # noqa: F401
 
 EPOCHS = ["--stage1.epochs", "2", "--stage2.epochs", "2", "--stage1.batch-size", "4"]
@@ -20,9 +22,27 @@ def call(*arguments):
     assert main([str(argument) for argument in arguments]) == 0
 
 
+def begin(folder):
+    """Two trainings that are killed, after an epoch of the first stage and of the second."""
+    wanted = {1, 2}
+    for call in range(8, 100, 4):
+        begun = folder / "begun"
+        work = command(*train_command(folder / "g2a", begun))
+        assert run(work, folder / "said", kill_at_call=call).status == -9
+        state = RunFolder(begun).load_state()
+        if state is not None and state.epoch == 1 and state.stage in wanted:
+            wanted.remove(state.stage)
+            begun.rename(folder / f"begun-{state.stage}")
+        else:
+            shutil.rmtree(begun)
+        if not wanted:
+            return
+    raise AssertionError(f"no training was killed in stage {wanted}")
+
+
 @pytest.fixture(scope="session")
 def given(tmp_path_factory, tiny_g2a):  # noqa: F811
-    """Films, a build, a trained run, a table, decisions, a result and a calibration."""
+    """Films, a build, a trained run and two that were killed, a table, decisions, a result and a calibration."""
     folder = tmp_path_factory.mktemp("given")
     write_source(folder, "gate", people=(4, 9))
     write_source(folder, "drone", people=(9, 4), platform="aerial")
@@ -35,6 +55,7 @@ def given(tmp_path_factory, tiny_g2a):  # noqa: F811
     call("build", "--out", folder / "built", *sources)
     shutil.copytree(tiny_g2a, folder / "g2a")
     call(*train_command(folder / "g2a", folder / "run"))
+    begin(folder)
     call("embed", folder / "built", "--model", folder / "run/checkpoint", "--out", folder / "table.npz")
     call("link", folder / "built", "--out", folder / "pairs.csv", "--table", folder / "table.npz")
     lines = (folder / "pairs.csv").read_text().splitlines()

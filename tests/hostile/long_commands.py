@@ -2,7 +2,6 @@
 
 import shutil
 
-from skyreid.datasets.manifest import read_manifest
 from skyreid.simulation.miniature import write_miniature
 from tests.hostile.children import command, reading
 from tests.hostile.conftest import train_command
@@ -29,14 +28,17 @@ def prepare(name, given, place):
             decisions = ("--decisions", given / "pairs.csv", "--annotator", "ann")
             return command("link", place / "built", *decisions)
         case "simulate":
-            return reading(_simulate, place / "out")
+            one = ("--identities", 1, "--frame-rate", 2, "--workers", 1)
+            return command("simulate", "--out", place / "out", *one)
+        case "people of the demo":
+            return reading(_draw_people, place / "out")
         case "evaluate":
             scored = (given / "run/query.npz", given / "run/gallery.npz", "--protocol", "ground-to-aerial")
             return command("evaluate", "tables", *scored, "--out", place / "result.json")
     raise ValueError(name)
 
 
-NAMES = ("build", "embed", "train", "export", "link", "simulate", "evaluate")
+NAMES = ("build", "embed", "train", "export", "link", "people of the demo", "evaluate", "simulate")
 
 
 def is_done(ended):
@@ -44,20 +46,6 @@ def is_done(ended):
     return ended.status == 0 or (ended.status == 1 and "must not exist yet" in ended.said)
 
 
-def _simulate(out):
+def _draw_people(out):
+    """Half a minute of `skyreid demo` without the training."""
     write_miniature(out, identities=4, frames_per_tracklet=2, seed=1)
-
-
-def content(place):
-    """Every file by its name; of linked people, who is who, since events have random names."""
-    files = {
-        str(path.relative_to(place)): path.read_bytes()
-        for path in sorted(place.rglob("*"))
-        # Of a state, what comes out of it is compared: the checkpoint; PyTorch packs equal texts once or twice.
-        # Where it comes from changes with every commit.
-        if path.is_file() and "events" not in path.parts and path.name not in ("state.pt", "provenance.json")
-    }
-    if (place / "built/manifest.jsonl").exists():
-        people = [(t.tracklet_id, t.pid) for t in read_manifest(place / "built/manifest.jsonl").tracklets]
-        files["who is who"] = repr(people).encode()
-    return files

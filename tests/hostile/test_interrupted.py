@@ -8,15 +8,19 @@ import subprocess
 import pytest
 
 from tests.hostile.children import run
-from tests.hostile.long_commands import NAMES, content, is_done, prepare
+from tests.hostile.contents import content, differing
+from tests.hostile.long_commands import NAMES, is_done, prepare
 
-KILLS = 25
+KILLS_AT_CALLS, KILLS_AT_TIMES, FULL_AT_CALLS, DISKS = 15, 10, 12, 8
+PAGE = 4096
+FEWER = {"simulate": (5, 3, 4, 2)}
+"""Of a command whose smallest world takes half a minute of a processor."""
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="processes cannot be forked there")]
 
 
 @pytest.fixture
 def undisturbed(request, given, tmp_path):
-    """Run a command twice to its end; give what it leaves, and how long it takes, in calls and in seconds."""
+    """Run a command twice to its end; give what it leaves, its size, and how long it takes, in calls and in seconds."""
 
     def of(name):
         seen = []
@@ -24,31 +28,34 @@ def undisturbed(request, given, tmp_path):
             ended = run(prepare(name, given, tmp_path / "place"), tmp_path / "said")
             assert ended.status == 0, ended.said
             seen.append(content(tmp_path / "place"))
+            size = _pages(tmp_path / "place")
             shutil.rmtree(tmp_path / "place")
-        names = seen[0].keys()
-        assert names == seen[1].keys()
-        same = {name: whole for name, whole in seen[0].items() if seen[1][name] == whole}
-        assert same
-        return names, same, ended
+        assert seen[0]
+        assert not differing(*seen)
+        return seen[0], size, ended
 
     return of
 
 
-def check(place, names, same):
-    left = content(place)
-    assert left.keys() == names, sorted(left.keys() ^ names)
-    assert {name: left[name] for name in same} == same
+def _pages(place):
+    """Bytes that the files take on a disk."""
+    return sum(-(-path.stat().st_size // PAGE) * PAGE for path in place.rglob("*") if path.is_file())
+
+
+def check(place, expected):
+    assert not differing(content(place), expected)
     assert not list(place.rglob(".*partial*"))
 
 
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_command_that_is_killed_ends_like_one_that_was_not(name, given, tmp_path, undisturbed):
-    names, same, whole = undisturbed(name)
+    expected, _, whole = undisturbed(name)
     place, draw = tmp_path / "place", random.Random(7)
-    calls = sorted({1 + number * whole.calls // 15 for number in range(15)} - {whole.calls + 1})
+    at_calls, at_times = FEWER.get(name, (KILLS_AT_CALLS, KILLS_AT_TIMES))[:2]
+    calls = sorted({1 + number * whole.calls // at_calls for number in range(at_calls)})
     kills = [{"kill_at_call": call} for call in calls]
-    kills += [{"kill_after_s": draw.uniform(0, whole.seconds)} for _ in range(KILLS - len(kills))]
+    kills += [{"kill_after_s": draw.uniform(0, whole.seconds)} for _ in range(at_calls + at_times - len(kills))]
     killed = 0
     for how in kills:
         work = prepare(name, given, place)
@@ -57,7 +64,7 @@ def test_a_command_that_is_killed_ends_like_one_that_was_not(name, given, tmp_pa
         assert ended.status in (0, -9), (how, ended.said)
         again = run(work, tmp_path / "said")
         assert is_done(again), (how, again.said)
-        check(place, names, same)
+        check(place, expected)
         shutil.rmtree(place)
     print(f"{name}: {killed} of {len(kills)} killed, at {len(calls)} of {whole.calls} calls and at random times")
     assert killed >= len(calls)
@@ -67,9 +74,10 @@ def test_a_command_that_is_killed_ends_like_one_that_was_not(name, given, tmp_pa
 @pytest.mark.parametrize("name", NAMES)
 def test_a_full_disk_is_one_line_and_leaves_nothing(name, given, tmp_path, undisturbed):
     """The disk is full from one call on, and then, where it can be mounted, really, of many sizes."""
-    names, same, whole = undisturbed(name)
+    expected, needed, whole = undisturbed(name)
     place = tmp_path / "place"
-    calls = sorted({1 + number * whole.calls // 12 for number in range(12)})
+    at_calls, disks = FEWER.get(name, (0, 0, FULL_AT_CALLS, DISKS))[2:]
+    calls = sorted({1 + number * whole.calls // at_calls for number in range(at_calls)})
     for call in calls:
         work = prepare(name, given, place)
         ended = run(work, tmp_path / "said", full_at_call=call)
@@ -78,29 +86,28 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(name, given, tmp_path, undis
         assert not list(place.rglob(".*partial*")), (call, list(place.rglob(".*partial*")))
         again = run(work, tmp_path / "said")
         assert is_done(again), (call, again.said)
-        check(place, names, same)
+        check(place, expected)
         shutil.rmtree(place)
-    full = sum(_really_full(name, given, tmp_path, same))
-    print(f"{name}: full at {len(calls)} of {whole.calls} calls, and {full} disks of other sizes")
+    full = sum(_really_full(name, given, tmp_path, needed, disks))
+    print(f"{name}: full at {len(calls)} of {whole.calls} calls, and {full} of {disks} disks of other sizes")
 
 
-def _really_full(name, given, tmp_path, same):
+def _really_full(name, given, tmp_path, needed, disks):
     place = tmp_path / "disk"
+    prepare(name, given, place)
+    begun_with = _pages(place)
+    shutil.rmtree(place)
     place.mkdir()
-    sizes = [len(whole) for whole in same.values()]
-    needed = sum(size + 4096 for size in sizes) * 3 // 2
-    for number in range(1, 9):
-        size = number * needed // 9 // 4096 * 4096
+    for number in range(disks):
+        room = max(number, (needed - begun_with) * (number + 1) // (disks + 1) // PAGE)
+        size = max(1, begun_with // PAGE + room) * PAGE  # none at all would mean no limit
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True, check=False
         )
         if mounted.returncode:
             return
         try:
-            try:
-                work = prepare(name, given, place)
-            except (OSError, shutil.Error):  # not even what the command begins with
-                continue
+            work = prepare(name, given, place)
             ended = run(work, tmp_path / "said")
             assert ended.is_clean, (size, ended.status, ended.said)
             assert ended.status == 0 or "No space left on device" in ended.said, (size, ended.said)
