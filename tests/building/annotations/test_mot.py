@@ -288,10 +288,13 @@ def test_one_row_that_cannot_be_is_counted(tmp_path, bad):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
-def test_rows_are_read_as_excel_and_powershell_write_them(tmp_path, encoding):
-    """Kind B3."""
-    (tmp_path / "gt.txt").write_bytes("1,7,11,21,30,40,1,1,1\r\n".encode(encoding))
-    assert read_mot(tmp_path / "gt.txt", video(100, 80)).frames == {0: {7: (10, 20, 40, 60)}}
+@pytest.mark.parametrize(
+    "row", ["1,7,11.5,21,30,40,1,1,1", "1;7;11,5;21;30;40;1;1;1;", "1\t7\t11,5\t21\t30\t40\t1\t1\t1"]
+)
+def test_rows_are_read_as_excel_and_powershell_write_them(tmp_path, encoding, row):
+    """Kind B3; where commas stand in decimals, something else divides the fields."""
+    (tmp_path / "gt.txt").write_bytes(f"{row}\r\n".encode(encoding))
+    assert read_mot(tmp_path / "gt.txt", video(100, 80)).frames == {0: {7: (10.5, 20, 40.5, 60)}}
 
 
 @pytest.mark.parametrize(

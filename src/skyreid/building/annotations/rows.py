@@ -78,10 +78,12 @@ def read_rows(path: Path) -> RowTable:
 
 
 def split_row(line: str) -> list[str]:
-    """Give the fields of a row, which commas divide, or semicolons, or blanks where there is neither."""
-    for sign in (",", ";"):
+    """Give the fields of a row, divided by semicolons or tabs (then commas are decimal), by commas, or by blanks."""
+    for sign in ";\t":
         if sign in line:
-            return [field.strip() for field in line.strip().removesuffix(sign).split(sign)]
+            return [field.strip().replace(",", ".") for field in line.strip().removesuffix(sign).split(sign)]
+    if "," in line:
+        return [field.strip() for field in line.strip().removesuffix(",").split(",")]
     return line.split()
 
 
