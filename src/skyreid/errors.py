@@ -85,6 +85,10 @@ class SourceError(SkyreidError):
     """Footage that cannot be turned into tracklets with what was given."""
 
 
+NO_TRACKLETS = "lists no tracklets: nobody was found when it was built; build it anew with --detector or annotations"
+"""Of a manifest, the remedy included."""
+
+
 class NothingFoundError(SkyreidError):
     """The work was done as asked, and its result is empty; the command line ends with status 3, not 1."""
 

@@ -16,7 +16,7 @@ import pytest
 from skyreid.building.linking.event_log import read_log
 from skyreid.cli.linking import link
 from skyreid.datasets.manifest import read_manifest
-from skyreid.errors import SettingError, SourceError
+from skyreid.errors import NothingFoundError, SettingError, SourceError
 from skyreid.retrieval.embedding_table import save_table
 from tests.building.linking.folders import seen, table_of, write_folder
 
@@ -231,5 +231,6 @@ def test_when_all_is_answered_it_says_so(folder, table, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n" * 4))
     link(folder, table=table, annotator="ann")
     assert "no pair is left to ask about\n" in capsys.readouterr().out
-    link(folder, table=table, annotator="bob")
-    assert capsys.readouterr().out.startswith("0 pairs.")
+    for asked in ({"annotator": "bob"}, {"out": folder / "pairs.csv"}):
+        with pytest.raises(NothingFoundError, match=r"^no pair is left to decide: "):
+            link(folder, table=table, **asked)

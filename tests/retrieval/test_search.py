@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.datasets.manifest import write_manifest
-from skyreid.errors import TableError
+from skyreid.errors import NothingFoundError, TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.retrieval.search import search
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -68,7 +68,7 @@ def test_a_search_equals_the_sorted_list_of_all_candidates(case, row, top_k, pla
     searched = table(signs, names)
     exclude = [str(names[other]) for other in excluded]
     if not expected:
-        with pytest.raises(TableError, match="is left to search"):
+        with pytest.raises(NothingFoundError, match="is left to search"):
             search(searched, row, platform=platform, top_k=top_k, exclude=exclude)
         return
     ranking = search(searched, row, platform=platform, top_k=top_k, exclude=exclude)
@@ -214,16 +214,29 @@ def test_a_query_that_is_none_is_refused_with_what_there_is(query, message):
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"platform": Platform.AERIAL},
+            "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded; ",
+        ),
+        ({"exclude": [1, 2, 3]}, "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded; "),
+    ],
+)
+def test_a_search_among_nobody_finds_nothing(options, said):
+    """Kind C7."""
+    searched = table(np.eye(4), platforms=np.zeros(4, dtype=np.int64))
+    with pytest.raises(NothingFoundError, match=f"^{said}search the other platform, or a table of more footage$"):
+        search(searched, 0, **options)
+
+
+@pytest.mark.parametrize(
     ("query", "options", "message"),
     [
         (4, {}, "query row must be between 0 and 3; got 4"),
         (-1, {}, "query row must be between 0 and 3; got -1"),
         (0, {"top_k": 0}, "top_k must be a whole number of at least 1; got 0"),
         (0, {"exclude": ["nobody"]}, "cannot exclude tracklet 'nobody': the table has no such id"),
-        (0, {"platform": Platform.AERIAL},
-         "no aerial tracklet is left to search: the table has 4 ground, 0 aerial, 0 excluded"),
-        (0, {"exclude": [1, 2, 3]},
-         "no other tracklet is left to search: the table has 4 ground, 0 aerial, 3 excluded"),
         (np.ones(3, np.float32), {}, "a query embedding must have the table's size 4; got float32 of the shape (3,)"),
         (np.zeros(4, np.float32), {}, "a query embedding must be finite and not zero, else its cosine is undefined"),
         (np.full(4, np.nan, np.float32), {},

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from skyreid.cli.terminal import Bars, Name, Note, show_result
-from skyreid.errors import NothingFoundError
+from skyreid.errors import NO_TRACKLETS, NothingFoundError
 
 
 def data_list(*, json: bool = False) -> None:
@@ -36,6 +36,8 @@ def data_verify(
     with Bars() as bars:
         verification = verify(name, root, split=split, decode_images=decode_images, progress=bars)
     show_result(verification, json=json)
+    if not verification.tracklets and not verification.findings:
+        raise NothingFoundError(f"{root}: {NO_TRACKLETS}")
     return 0 if verification.is_ok else 1
 
 
@@ -82,7 +84,7 @@ def data_stats(
         draw_statistics(statistics, picture)
     show_result(statistics, json=json)
     if not statistics.tracklets:
-        raise NothingFoundError(f"{root}: holds no tracklets")
+        raise NothingFoundError(f"{root}: {NO_TRACKLETS}")
 
 
 def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
@@ -90,6 +92,7 @@ def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
     from skyreid.datasets.manifest import MANIFEST_FILE
     from skyreid.datasets.mars_layout import QUERY_FILE
     from skyreid.errors import DatasetError
+    from skyreid.file_kinds import kind_at
 
     if root is not None:
         return name, root
@@ -97,7 +100,8 @@ def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
     for file, benchmark in ((QUERY_FILE, "g2a-vreid"), (MANIFEST_FILE, "manifest")):
         if (folder / file).is_file():
             return benchmark, folder
+    kind = kind_at(folder)
     raise DatasetError(
-        f"{name}: holds neither {MANIFEST_FILE} nor {QUERY_FILE}; name the benchmark and its folder: "
-        "NAME --root FOLDER (skyreid data list)"
+        f"{name}: {'nothing lies there' if kind is None else f'it is {kind.name}'}, no folder with {MANIFEST_FILE} or "
+        f"{QUERY_FILE}; name a benchmark and its folder: NAME --root FOLDER (skyreid data list)"
     )

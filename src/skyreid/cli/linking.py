@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from skyreid.cli.terminal import Bars, File, Note, ask, print_error, print_lines, show_result
-from skyreid.errors import SettingError, SourceError
+from skyreid.errors import NothingFoundError, SettingError, SourceError
 
 if TYPE_CHECKING:
     from skyreid.building.linking.candidates import Candidate, CandidateConfig
@@ -26,6 +26,10 @@ _READ_BY = {
 }
 """Mode to the options that it reads; `require` and its annotator go with every one."""
 _NEEDS_ANNOTATOR = {"decisions", "undo", "ask"}
+_NO_PAIR = (
+    "no pair is left to decide: a pair is a ground and an aerial tracklet, neither decided nor implied by a decision "
+    "('skyreid link FOLDER --report' says what stands; 'skyreid data stats FOLDER' counts the tracklets)"
+)
 _QUESTION = "one person? y = same, n = different, u = unsure, z = undo, q = quit: "
 
 
@@ -93,6 +97,9 @@ def link(
     if out is not None:
         with Bars() as bars:
             candidates = links.candidates(embeddings, config, annotator=annotator, progress=bars)
+        if not candidates:
+            links.update_manifest()
+            raise NothingFoundError(_NO_PAIR)
         write_pair_list(out, candidates)
         lines.append(f"{len(candidates)} pairs to decide: {out}")
         content = {"pairs": len(candidates), "list": str(out)}
@@ -157,6 +164,9 @@ def _ask_all(
             return links.candidates(embeddings, config, annotator=annotator, progress=bars)
 
     candidates = suggest()
+    if not candidates:
+        links.update_manifest()
+        raise NothingFoundError(_NO_PAIR)
     print_lines([f"{len(candidates)} pairs. {SIMILARITY_NOTICE}"])
     place = 0
     try:

@@ -1,6 +1,7 @@
 """Someone's benchmark on disk → `Benchmark(train, query, gallery, protocol)`; verification; statistics."""
 
 from os import PathLike
+from pathlib import Path
 
 from skyreid.arguments import find_named, kind_of, path_of
 from skyreid.datasets import (
@@ -14,9 +15,12 @@ from skyreid.datasets import (
     prid_2011,
 )
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat
+from skyreid.datasets.benchmark_format import BenchmarkFormat, check_split
 from skyreid.datasets.manifest_benchmark import with_listed_hashes
+from skyreid.datasets.parsing.survey import require_files
 from skyreid.errors import DatasetError
+from skyreid.file_kinds import kind_at
+from skyreid.folder_listing import names_in
 
 __all__ = ["BENCHMARKS", "Benchmark", "BenchmarkFormat", "find_format", "read_benchmark"]
 
@@ -42,6 +46,39 @@ def find_format(name: str) -> BenchmarkFormat:
     return find_named(name, BENCHMARKS, "benchmark", error=DatasetError)
 
 
+def require_layout(name: str, root: Path) -> None:
+    """Refuse a folder that lacks a file of a benchmark's layout, and say where the benchmark is, or what this is.
+
+    Raises:
+        DatasetError: naming all that are missing.
+    """
+    try:
+        require_files(name, root, find_format(name).files)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; {_instead(name, root)}") from None
+
+
+def _instead(name: str, root: Path) -> str:
+    kind = kind_at(root)
+    if kind is None or not root.is_dir():
+        return "nothing lies there" if kind is None else f"it is {kind.name}"
+    near = [root.parent, *(root / entry for entry in names_in(root) if (root / entry).is_dir())]
+    for folder in near:
+        if _holds(folder, name):
+            return f"they lie under {folder}: name that folder"
+    for folder in (root, *near):
+        if others := [other for other in BENCHMARKS if _holds(folder, other)]:
+            is_here = f"{'it' if folder == root else folder} has the layout of {' and '.join(others)}"
+            return f"{is_here}: name that benchmark" + ("" if folder == root else " and that folder")
+    if any((root / file).exists() for file in BENCHMARKS[name].files):
+        return "is everything unpacked? docs/data-and-weights.md says where each benchmark comes from"
+    return f"it is {kind.name}{f': {kind.use}' if kind.use else ''}; name the folder that holds them by --root"
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return all((folder / file).exists() for file in BENCHMARKS[name].files)
+
+
 def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benchmark:
     """Read a benchmark by its name.
 
@@ -62,5 +99,8 @@ def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benc
     folder = path_of(root, "the folder of a benchmark")
     if not isinstance(split, int):
         raise DatasetError(f"split is a number from 0; got {kind_of(split)}")
-    benchmark = find_format(name).read(folder, split)
+    form = find_format(name)
+    check_split(name, split, form.num_splits)
+    require_layout(name, folder)
+    benchmark = form.read(folder, split)
     return benchmark if name == "manifest" else with_listed_hashes(benchmark, folder)

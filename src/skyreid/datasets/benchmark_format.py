@@ -63,8 +63,10 @@ class BenchmarkFormat:
     """Licence or way of access, in one sentence."""
     source: str
     """Citation."""
+    files: tuple[str, ...]
+    """Files and folders that lie under the root; those of another benchmark lie under none of this."""
     layout: str
-    """The files expected under the root."""
+    """The files expected under the root, in words."""
 
 
 def check_split(name: str, split: int, num_splits: int) -> None:

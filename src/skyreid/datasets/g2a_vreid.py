@@ -4,7 +4,7 @@ from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.mars_reader import survey_mars_layout
+from skyreid.datasets.parsing.mars_reader import MARS_FILES, survey_mars_layout
 from skyreid.datasets.parsing.survey import FindingKind, Survey
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.tracklet import PLATFORMS, Platform
@@ -76,6 +76,7 @@ FORMAT = BenchmarkFormat(
     source=(
         "Zhang et al., Cross-Platform Video Person ReID: A New Benchmark Dataset and Adaptation Approach, ECCV 2024"
     ),
+    files=MARS_FILES,
     layout=(
         "The MARS layout: bbox_train/ and bbox_test/ with one folder per identity of crops whose name starts "
         "like 0001C1 (ground) or 0001C2 (drone); info/ with train_name.txt, test_name.txt, "

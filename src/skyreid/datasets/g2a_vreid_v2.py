@@ -16,7 +16,7 @@ from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
 from skyreid.datasets.g2a_vreid import platform_of_camid
 from skyreid.datasets.identity_split import IdentitySplit, divide_identities, read_identity_split
-from skyreid.datasets.parsing.mars_reader import survey_mars_layout
+from skyreid.datasets.parsing.mars_reader import MARS_FILES, survey_mars_layout
 from skyreid.datasets.parsing.survey import FindingKind, Survey
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.tracklet import Platform
@@ -95,6 +95,7 @@ FORMAT = BenchmarkFormat(
     cameras=2,
     terms="Non-profit academic research; from https://github.com/FHR-L/G2A-VReID.",
     source="https://github.com/FHR-L/G2A-VReID, README of July 2025",
+    files=MARS_FILES,
     layout=(
         "Unknown; the layout of g2a-vreid is expected. The split of the files is ignored: people are divided "
         "1 : 2 by the number of the split."

@@ -14,6 +14,7 @@ NAME = "ilids-vid"
 NUM_SPLITS = 10
 CAMERA_DIRS = ("i-LIDS-VID/sequences/cam1", "i-LIDS-VID/sequences/cam2")
 SPLIT_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
+FILES = (*CAMERA_DIRS, SPLIT_FILE)
 SPLIT_KEY = "ls_set"
 
 
@@ -33,7 +34,7 @@ def read(root: Path, split: int = 0) -> Benchmark:
 def survey(root: Path, split: int = 0) -> Survey:
     """Parse one split of iLIDS-VID with all findings; see `read`."""
     check_split(NAME, split, NUM_SPLITS)
-    require_files(NAME, root, (*CAMERA_DIRS, SPLIT_FILE))
+    require_files(NAME, root, FILES)
     found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA, image_trees=[root / folder for folder in CAMERA_DIRS])
     people = sorted(found.names_in(f"{root}/{CAMERA_DIRS[0]}"))
     numbers = _split_row(found, split, len(people))
@@ -99,6 +100,7 @@ FORMAT = BenchmarkFormat(
     seconds_per_frame=1 / 30,  # as Table 1 reckons: 70.8 frames are 2.4 s
     terms="Made from the UK Home Office i-LIDS data; research use on the authors' terms.",
     source="Wang et al., Person Re-Identification by Video Ranking, ECCV 2014",
+    files=FILES,
     layout=(
         "i-LIDS-VID/sequences/cam1 and cam2 with one folder per person of .png frames; "
         "'train-test people splits/train_test_splits_ilidsvid.mat' with ls_set, one split of the people a row."

@@ -23,6 +23,7 @@ NUM_CAMERAS = 15
 TRAIN_FILE = "list_sequence/list_seq_train.txt"
 TEST_FILE = "list_sequence/list_seq_test.txt"
 QUERY_FILE = "test/data/info_test.mat"
+FILES = (TRAIN_FILE, TEST_FILE, QUERY_FILE)
 QUERY_KEY = "query"
 RELEASE_PIECE_FRAMES = 48
 """METHOD section 8: the released program trains on pieces of this length; the paper does not say so."""
@@ -55,7 +56,7 @@ def survey(root: Path, split: int = 0, *, training_piece_frames: int | None = No
         raise ValueError(f"training_piece_frames must be at least 1; got {training_piece_frames}")
     name = "ls-vid" if training_piece_frames is None else f"ls-vid-{training_piece_frames}"
     check_split(name, split, num_splits=1)
-    require_files(name, root, (TRAIN_FILE, TEST_FILE, QUERY_FILE))
+    require_files(name, root, FILES)
     found = Survey(name=name, root=root, protocol=CROSS_CAMERA)
     owners: dict[str, str] = {}
     train = _tracklets(found, TRAIN_FILE, "train", owners)
@@ -211,6 +212,7 @@ def _format(training_piece_frames: int | None, training_note: str) -> BenchmarkF
         seconds_per_frame=1 / 30,  # as Table 1 reckons: 199.6 frames are 6.7 s
         terms="Research use after a signed release agreement, by e-mail to the authors.",
         source="Li et al., Global-Local Temporal Representations for Video Person Re-Identification, ICCV 2019",
+        files=FILES,
         layout=(
             "list_sequence/list_seq_train.txt and list_seq_test.txt with lines '<path prefix> <pid>'; the frames "
             "are the files that start with a prefix, their third '_' field is the camera; test/data/info_test.mat "

@@ -90,5 +90,6 @@ FORMAT = BenchmarkFormat(
     cameras=None,
     terms="Yours.",
     source="Footage of your own",
+    files=(MANIFEST_FILE,),
     layout=f"{MANIFEST_FILE}, and the frames that it names below the same folder.",
 )

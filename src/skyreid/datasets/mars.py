@@ -4,7 +4,7 @@ from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.mars_reader import survey_mars_layout
+from skyreid.datasets.parsing.mars_reader import MARS_FILES, survey_mars_layout
 from skyreid.datasets.parsing.survey import Survey
 from skyreid.datasets.protocol import MARS
 from skyreid.tracklet import Platform
@@ -58,6 +58,7 @@ FORMAT = BenchmarkFormat(
     cameras=NUM_CAMERAS,
     terms="Research use; downloaded from the authors, the info folder from their MARS-evaluation repository.",
     source="Zheng et al., MARS: A Video Benchmark for Large-Scale Person Re-identification, ECCV 2016",
+    files=MARS_FILES,
     layout=(
         "bbox_train/ and bbox_test/ with one folder per identity (0001, ..., 0000 distractors, 00-1 junk) of "
         "crops like 0001C1T0001F001.jpg; info/ with train_name.txt, test_name.txt, tracks_train_info.mat, "

@@ -16,6 +16,8 @@ from skyreid.tracklet import Platform
 
 NAME = "mevid"
 QUERY_FILE = "query_IDX.txt"
+HALVES = ("train", "test")
+FILES = (*(f for half in HALVES for f in (f"{half}_name.txt", f"track_{half}_info.txt", f"bbox_{half}")), QUERY_FILE)
 
 _CROP_NAME = re.compile(r"(?P<pid>\d{4})O\d+C(?P<camera>\d+)T\d+F\d+\.jpg")
 _NUM_COLUMNS = 5
@@ -39,10 +41,8 @@ def read(root: Path, split: int = 0) -> Benchmark:
 def survey(root: Path, split: int = 0) -> Survey:
     """Parse MEVID with all findings; see `read`."""
     check_split(NAME, split, num_splits=1)
-    halves = ("train", "test")
-    files = [file for half in halves for file in (f"{half}_name.txt", f"track_{half}_info.txt", f"bbox_{half}")]
-    require_files(NAME, root, (*files, QUERY_FILE))
-    found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA, image_trees=[root / f"bbox_{half}" for half in halves])
+    require_files(NAME, root, FILES)
+    found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA, image_trees=[root / f"bbox_{half}" for half in HALVES])
     train, test = (
         tracklets_of_table(
             found,
@@ -55,7 +55,7 @@ def survey(root: Path, split: int = 0) -> Survey:
             pid_and_camid_of_name=_pid_and_camid,
             platform_of_camid=_platform,
         )
-        for half in halves
+        for half in HALVES
     )
     add_train(found, train)
     add_test(found, test, _read_numbers(root / QUERY_FILE, 1)[:, 0].tolist())
@@ -101,6 +101,7 @@ FORMAT = BenchmarkFormat(
     cameras=33,
     terms="CC BY 4.0, as part of the MEVA collection; from https://mevadata.org.",
     source="Davila et al., MEVID: Multi-view Extended Videos with Identities, WACV 2023",
+    files=FILES,
     layout=(
         "bbox_train/ and bbox_test/ with one folder per person (0201, ...) of crops like "
         "0201O003C330T004F00192.jpg; beside them train_name.txt, test_name.txt, track_train_info.txt, "

@@ -16,6 +16,7 @@ NUM_SHARED_PEOPLE = 200
 """Only people 1 to 200 are the same in both cameras; above that, equal numbers are different people."""
 SPLIT_FILE = "splits_prid2011.json"
 CAMERA_DIRS = ("multi_shot/cam_a", "multi_shot/cam_b")
+FILES = (SPLIT_FILE, *CAMERA_DIRS)
 
 
 def read(root: Path, split: int = 0) -> Benchmark:
@@ -33,7 +34,7 @@ def read(root: Path, split: int = 0) -> Benchmark:
 def survey(root: Path, split: int = 0) -> Survey:
     """Parse one split of PRID 2011 with all findings; see `read`."""
     check_split(NAME, split, NUM_SPLITS)
-    require_files(NAME, root, (SPLIT_FILE, *CAMERA_DIRS))
+    require_files(NAME, root, FILES)
     found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA)
     train, test = _split(found, split)
     unused = [
@@ -99,6 +100,7 @@ FORMAT = BenchmarkFormat(
     seconds_per_frame=1 / 30,  # as Table 1 reckons: 100.1 frames are 3.3 s
     terms="Research use; from the Institute of Computer Graphics and Vision, TU Graz.",
     source="Hirzer et al., Person Re-Identification by Descriptive and Discriminative Classification, SCIA 2011",
+    files=FILES,
     layout=(
         "multi_shot/cam_a and multi_shot/cam_b with one folder per person (person_0001, ...) of .png frames; "
         "splits_prid2011.json, a list of ten splits {'train': [folders], 'test': [folders]} of the 178 people "

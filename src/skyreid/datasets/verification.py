@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from skyreid.datasets import find_format
+from skyreid.datasets import find_format, require_layout
 from skyreid.datasets.benchmark_format import Counts, check_split
 from skyreid.datasets.data_hash import unchanged_picture
 from skyreid.datasets.frame_names import foreign_names, gaps
@@ -15,7 +15,7 @@ from skyreid.datasets.manifest_benchmark import listed_hashes
 from skyreid.datasets.mars_layout import OWN_FILE
 from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
 from skyreid.errors import ChangedFrameError, DatasetError, ManifestError, MissingFrameError
-from skyreid.folder_listing import is_left_by_system
+from skyreid.folder_listing import is_left_by_system, names_in
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Frame
 
@@ -43,14 +43,16 @@ class Verification:
     name: str
     root: str
     split: int
+    tracklets: int
+    """All that are listed; 0 also where the files could not be parsed."""
     has_decoded_images: bool
     counts: tuple[CountCheck, ...]
     findings: tuple[Finding, ...]
 
     @property
     def is_ok(self) -> bool:
-        """Whether every published number was found and nothing is wrong."""
-        return not self.findings and all(check.is_ok for check in self.counts)
+        """Whether there is anything, every published number was found and nothing is wrong."""
+        return self.tracklets > 0 and not self.findings and all(check.is_ok for check in self.counts)
 
     def to_json(self) -> dict[str, object]:
         """Give everything as plain JSON values."""
@@ -77,7 +79,19 @@ class Verification:
             lines += [f"    {finding.subject}: {finding.detail}" for finding in findings[:_LINES_PER_KIND]]
             if len(findings) > _LINES_PER_KIND:
                 lines.append(f"    and {len(findings) - _LINES_PER_KIND:,} more")
+        if not self.tracklets and not self.findings:
+            lines.append("  it lists no tracklets")
+        if FindingKind.MISSING_FILE in by_kind:
+            lines.append(f"  to mend it: {self._remedy(by_kind[FindingKind.MISSING_FILE][0].subject)}")
         return lines
+
+    def _remedy(self, missing: str) -> str:
+        """Look for a missing file one level up and one level down."""
+        root = Path(self.root)
+        for folder in (root.parent, *(root / name for name in names_in(root))):
+            if (folder / missing).exists():
+                return f"{missing} lies under {folder}; move what lies there to {root}"
+        return "unpack the whole archive again, or ask its authors; is --root another copy than you mean?"
 
 
 def verify(
@@ -108,6 +122,7 @@ def verify(
     found = Counts()
     findings: list[Finding] = []
     try:
+        require_layout(name, root)
         survey = form.survey(root, split)
     except (DatasetError, ManifestError) as error:
         findings.append(Finding(kind=FindingKind.UNUSABLE_FILE, subject=str(root), detail=str(error)))
@@ -130,6 +145,7 @@ def verify(
         name=name,
         root=str(root),
         split=split,
+        tracklets=found.tracklets or 0,
         has_decoded_images=decode_images,
         counts=tuple(counts),
         findings=tuple(findings),

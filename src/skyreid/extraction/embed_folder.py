@@ -14,7 +14,7 @@ from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import DatasetError, NothingFoundError, SettingError
+from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
 from skyreid.feeding import TestChoice
@@ -62,7 +62,7 @@ def embed(
         DatasetError: the folder is none of the three, or not what the benchmark's format says.
         CheckpointError: no checkpoint, or a damaged one.
         MissingFrameError: a frame is missing or unreadable.
-        NothingFoundError: the manifest lists no tracklets; no table is written.
+        NothingFoundError: the manifest lists no tracklets, or none of the camera; no table is written.
     """
     folder, checkpoint = path_of(folder, "a folder of tracklets"), path_of(checkpoint, "a checkpoint")
     if sampling is not None:
@@ -126,13 +126,13 @@ def _part(data: str, root: Path, split: int, part: Part) -> tuple[Tracklet, ...]
 
 def _of_camera(manifest: Manifest, camera: str | None) -> tuple[Tracklet, ...]:
     if not manifest.tracklets:
-        raise NothingFoundError(
-            "the manifest lists no tracklets: nobody was found when it was built; build it anew with --detector or "
-            "with annotations"
-        )
+        raise NothingFoundError(f"the manifest {NO_TRACKLETS}")
     if camera is None:
         return manifest.tracklets
     cameras = manifest.info.get("cameras", [])
     if not isinstance(cameras, list) or camera not in cameras:
         raise SettingError(f"the manifest has no camera {camera!r}; its cameras: {cameras}")
-    return tuple(tracklet for tracklet in manifest.tracklets if tracklet.camid == cameras.index(camera))
+    of_camera = tuple(tracklet for tracklet in manifest.tracklets if tracklet.camid == cameras.index(camera))
+    if not of_camera:
+        raise NothingFoundError(f"nobody was found in the camera {camera!r}; name another of {cameras}")
+    return of_camera

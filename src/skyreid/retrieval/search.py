@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
-from skyreid.errors import ManifestError, TableError
+from skyreid.errors import ManifestError, NothingFoundError, TableError
 from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, table_of
 from skyreid.retrieval.sighting import Sighting, find_sighting
@@ -151,7 +151,8 @@ def search(
 
     Raises:
         TableError: no such tracklet or row, an embedding of another size or without a direction, an id to exclude
-            that is not in the table, top_k below 1, or no candidate left.
+            that is not in the table, or top_k below 1.
+        NothingFoundError: no candidate is left.
         SettingError: no such platform, or a table that is none.
 
     >>> table = EmbeddingTable(
@@ -186,8 +187,9 @@ def search(
     rows = np.flatnonzero(candidates)
     if rows.size == 0:
         wanted = "other" if platform is None else platform
-        raise TableError(
-            f"no {wanted} tracklet is left to search: the table has {platform_counts(table)}, {len(exclude)} excluded"
+        raise NothingFoundError(
+            f"no {wanted} tracklet is left to search: the table has {platform_counts(table)}, {len(exclude)} excluded; "
+            "search the other platform, or a table of more footage"
         )
     similarities = np.concatenate(
         [

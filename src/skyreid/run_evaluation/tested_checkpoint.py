@@ -13,7 +13,7 @@ from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.distributed import Workers
-from skyreid.errors import CheckpointError, DatasetError, SettingError
+from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
 from skyreid.evaluation.results.protocol_card import CheckpointRule, tables_data_sha256
 from skyreid.evaluation.results.scored_tables import KnownFacts
 from skyreid.extraction.embed_tracklets import embed_tracklets
@@ -53,6 +53,8 @@ class TestedCheckpoint:
                 who asks; or has test people whom the checkpoint was trained with.
         """
         found = hash_benchmark(read_benchmark(self.dataset, self.root, split=self.split))
+        if not found.tracklets:
+            raise NothingFoundError(f"{self.root}: {NO_TRACKLETS}")
         if not found.query:
             raise DatasetError(
                 f"{self.root}: nobody asks in it: it has tracklets of one platform only; embed its cameras apart "
