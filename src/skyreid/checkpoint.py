@@ -105,7 +105,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         weights = load_file(folder / WEIGHTS_FILE)
         config, provenance = (_read_object(folder / name) for name in _FILES[1:])
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, MemoryError, ValueError) as error:
         raise CheckpointError(f"{folder}: cannot be read: {error}") from error
     return Checkpoint(weights=weights, config=config, provenance=provenance)
 

@@ -63,9 +63,8 @@ KINDS = (
     *(f"picture {name}" for name in PICTURES),
     *(f"film {name}" for name in FILMS),
 )
-CHECKED = frozenset(("manifest", "table", "run/state.pt", "run/stage1_features.pt", "run/config.json", "detector"))
-"""Kinds whose content has a hash or a checksum, or is run only as it is: what was damaged never goes through as
-something else."""
+CHECKED = frozenset(("manifest", "table", "run/state.pt", "run/stage1_features.pt", "run/config.json"))
+"""Kinds whose content has a hash or a checksum: what was damaged never goes through as something else."""
 
 
 @dataclass(frozen=True)

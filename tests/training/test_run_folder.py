@@ -211,9 +211,10 @@ def damaged_states():
         yield buffer.getvalue()
     yield from (b"", b"PK", b"\x80\x02.", whole[: len(whole) // 2])
     yield whole[:200] + b"\xff" * 300 + whole[500:]
+    yield whole[len(whole) // 4 :]  # the places in it lie before its start
 
 
-@pytest.mark.parametrize("content", [*damaged_states()], ids=range(9))
+@pytest.mark.parametrize("content", [*damaged_states()], ids=range(10))
 def test_a_damaged_state_is_one_line_with_the_remedy(tmp_path, content):
     """Kind B7: damaged state files."""
     folder = open_run(tmp_path, CONFIG, resume=False)

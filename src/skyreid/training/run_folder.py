@@ -288,8 +288,8 @@ def _packed(content: Mapping[str, Any]) -> bytes:
 
 
 def _unpacked(path: Path) -> dict[str, Any]:
-    try:
-        with open_regular(path) as file:
+    with open_regular(path) as file:
+        try:
             with zipfile.ZipFile(file) as archive:  # PyTorch compares no checksums
                 if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                     raise ValueError("it is packed, and PyTorch packs nothing")
@@ -297,10 +297,8 @@ def _unpacked(path: Path) -> dict[str, Any]:
                     raise ValueError(f"{damaged!r} is not as it was written")
             file.seek(0)
             content = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # PyTorch raises whatever its decoders meet in a damaged file
-        raise _damaged(path, str(error).partition("\n")[0] or type(error).__name__) from error
+        except Exception as error:  # both raise whatever their decoders meet, an OSError of a place before the file too
+            raise _damaged(path, str(error).partition("\n")[0] or type(error).__name__) from error
     if not isinstance(content, dict):
         raise _damaged(path, "it is something else")
     return content
