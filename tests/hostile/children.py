@@ -22,7 +22,7 @@ MEMORY = 2**30
 """Bytes of address space that a child may take beyond what it was born with."""
 SECONDS = 20
 """Of processor time; a busy machine gets more by the clock."""
-BY_THE_CLOCK = 300
+BY_THE_CLOCK = 1200
 
 
 @dataclass(frozen=True)
