@@ -93,3 +93,28 @@ def test_every_format_refuses_a_file_that_is_not_its_own(name, tmp_path):
     table = tmp_path / "other.pt" if name == "vifi" else None
     with pytest.raises(CheckpointError, match=r"other\.pt: has no "):
         import_weights(name, tmp_path / "other.pt", tmp_path / "out", token_embedding=table)
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"release"}))
+def test_the_importer_that_fits_is_named(tmp_path, format):
+    """Kind C4: a file of another family than was said."""
+    torch.save({"model": micro_release_state()}, tmp_path / "mine.pth")
+    with pytest.raises(
+        CheckpointError, match=f"mine.pth is no file of '{format}': .*'skyreid model import release' reads"
+    ):
+        import_weights(format, tmp_path / "mine.pth", tmp_path / "out")
+
+
+def test_openai_s_names_are_known_and_what_needs_no_import_is_told(known, clip_file, tmp_path):
+    with pytest.raises(
+        CheckpointError, match="'skyreid model import openai' or 'skyreid model import open_clip' reads"
+    ):
+        import_weights("release", clip_file, tmp_path / "out")
+    import_weights("openai", clip_file, tmp_path / "out", image_size=(32, 32))
+    with pytest.raises(CheckpointError, match="a checkpoint that needs no import: name that folder"):
+        import_weights("release", tmp_path / "out/model.safetensors", tmp_path / "again")
+
+
+def test_a_folder_is_answered_with_the_files_of_weights_in_it(clip_file, tmp_path):
+    with pytest.raises(CheckpointError, match=r"it is a folder; did you mean .*clip\.pt\?$"):
+        import_weights("openai", tmp_path, tmp_path / "out")

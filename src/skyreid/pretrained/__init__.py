@@ -11,3 +11,12 @@ FORMATS: dict[str, Importer] = {
     "release": release.read,
 }
 """What `skyreid model import` reads, by the name it goes by there."""
+LANDMARKS = {
+    "openai": openai.LANDMARK,
+    "huggingface": huggingface.LANDMARK,
+    "open_clip": openai.LANDMARK,
+    "release": release.LANDMARK,
+    "vifi": vifi.LANDMARK,
+}
+"""A name by which a file of the format is known. The release's, which no other has, comes before ViFi-CLIP's: those
+towers have the same names."""

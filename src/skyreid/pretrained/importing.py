@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from os import PathLike
+from pathlib import Path
 
 import torch
 
@@ -10,13 +11,15 @@ from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import to_json
 from skyreid.content_hash import file_sha256
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
+from skyreid.file_kinds import CHECKPOINT, kind_at
 from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.pretrained import FORMATS
+from skyreid.pretrained import FORMATS, LANDMARKS
 from skyreid.pretrained.importer import Adapters, ImportOptions
+from skyreid.pretrained.untrusted_file import read_untrusted_state
 from skyreid.strict_json import Json
 
 
@@ -99,7 +102,14 @@ def import_weights(
     options = ImportOptions(
         image_size=image_size, inside=inside, token_embedding=token_embedding, activation=activation, adapters=adapters
     )
-    imported = read(file, options)
+    try:
+        imported = read(file, options)
+    except UnsafeFileError:
+        raise
+    except CheckpointError as error:
+        if hint := _other_importer(format, file):
+            raise CheckpointError(f"{file} is no file of {format!r}: {hint}") from error
+        raise
     module = imported.module
     sources = {"file": file} | ({"token_embedding": token_embedding} if token_embedding else {})
     hashes = {role: file_sha256(source) for role, source in sources.items()}
@@ -140,6 +150,25 @@ def import_weights(
         sizes={**_sizes(module), **count},
         out_dir=str(out_dir),
     )
+
+
+def _other_importer(format: str, file: Path) -> str | None:
+    """Say what reads a file that `format` does not; None where nobody knows, or `format` should."""
+    if kind_at(file.parent) is CHECKPOINT:
+        return f"it is the weights of {file.parent}, a checkpoint that needs no import: name that folder"
+    try:
+        names = read_untrusted_state(file).tensors
+    except CheckpointError:
+        return None
+    fitting = [other for other, mark in LANDMARKS.items() if any(name.endswith(mark) for name in names)]
+    if "release" in fitting:
+        fitting.remove("vifi")
+    if fitting and format not in fitting:
+        commands = " or ".join(f"'skyreid model import {other}'" for other in fitting)
+        return f"its names are those that {commands} reads"
+    if any(name.endswith(("layer4.2.conv3.weight", "blocks.11.attn.qkv.weight")) for name in names):
+        return "it is a backbone trained on ImageNet, which 'skyreid train METHOD --pretrained FILE' starts from"
+    return None
 
 
 def _sizes(module: ClipPair | VslaClip) -> dict[str, int | str]:

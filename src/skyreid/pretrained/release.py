@@ -82,6 +82,7 @@ LAYOUTS = {
     "prompt_learner.suffix_prompt": ("1 token dim", "token dim"),
 }
 """Tensors that the release lays out differently: its axes, ours."""
+LANDMARK = "prompt_learner.cls_ctx"
 DROPPED = {"logit_scale": "CLIP's temperature; the release never multiplies by it"}
 
 

@@ -18,6 +18,7 @@ from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assem
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 
 IMAGE = "image_encoder."
+LANDMARK = f"{IMAGE}conv1.weight"
 ASSUMED = "frames normalised by ImageNet's mean and standard deviation, as video models usually are"
 DROPPED = LOGIT_SCALE | {
     "prompt_learner.complete_text_embeddings": "the embedded names of the actions it was trained on",
@@ -36,7 +37,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
             f"{file}: a ViFi-CLIP file has no token embedding; OpenAI's is the right one: name OpenAI's ViT-B-16.pt "
             "(or its Hugging Face file) with --token-embedding"
         )
-    state = read_untrusted_state(file, landmark=f"{IMAGE}conv1.weight", inside=options.inside)
+    state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)
     tensors = {**state.tensors, TOKEN_EMBEDDING: _token_embedding(options.token_embedding)}
     imported = assemble_pair(
         replace(state, tensors=tensors),
