@@ -11,13 +11,17 @@ def bytes_sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def file_sha256(path: Path | str) -> str:
+def file_sha256(path: Path | str, *, most_bytes: int | None = None) -> str:
     """Hash a file piece by piece, as hexadecimal digits.
 
+    Args:
+        path: of the file.
+        most_bytes: that it may have; None = however long that takes.
+
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, is no regular file, or is larger.
     """
-    with open_regular(path) as file:
+    with open_regular(path, most_bytes=most_bytes) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

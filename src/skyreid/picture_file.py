@@ -22,6 +22,8 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", 
 """That files of these formats are named by; what a file is, is told by its content."""
 MAX_PIXELS = 2**26
 """67 million, 200 MB as RGB: more than any camera here gives, and less than a bomb."""
+MAX_BYTES = 2**30
+"""Of the file: more than so many pixels take in any of the formats."""
 _SIXTEEN_BITS = 1 / 257
 """65,535 becomes 255."""
 _ORIENTATION = 0x0112
@@ -104,7 +106,7 @@ def taken_at(path: str | Path) -> datetime | None:
 def _opened(path: str | Path, content: bytes | None) -> Iterator[tuple[Image.Image, int]]:
     """Open a picture, its header read; its orientation comes second."""
     try:
-        with open_regular(path) if content is None else io.BytesIO(content) as file:
+        with open_regular(path, most_bytes=MAX_BYTES) if content is None else io.BytesIO(content) as file:
             with _warning_filters, warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF data

@@ -87,6 +87,16 @@ def test_a_missing_crop_and_a_pipe_are_named_at_once(tmp_path):
         read_unchanged(tracklet.frames[1])
 
 
+def test_a_crop_of_a_terabyte_is_refused_at_once(tmp_path):
+    """Kind B4: a file without content costs nothing to make, and hashing it would take an hour."""
+    tracklet = write_tracklet(tmp_path, [b"one", b"two"])
+    with (tmp_path / "a-1.jpg").open("wb") as file:
+        file.truncate(2**40)
+    for use in (lambda: read_unchanged(tracklet.frames[1]), lambda: with_hashes([tracklet])):
+        with pytest.raises((OSError, MissingFrameError), match="at most 1,073,741,824 are read"):
+            use()
+
+
 def test_a_benchmark_of_others_has_a_data_hash_too(tmp_path):
     """The files' bytes are in it, although no manifest lists them."""
     write_mars(tmp_path)

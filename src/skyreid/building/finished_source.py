@@ -17,6 +17,7 @@ from skyreid.building.tracked_boxes import Box
 from skyreid.content_hash import file_sha256, shortened
 from skyreid.errors import SourceError
 from skyreid.folder_listing import names_in
+from skyreid.picture_file import MAX_BYTES
 from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
@@ -201,7 +202,7 @@ def _differences(key: str, kept: str, wanted: str) -> list[str]:
 
 def _is_as_cut(path: Path, crop: Crop) -> bool:
     try:
-        return file_sha256(path) == crop.sha256
+        return file_sha256(path, most_bytes=MAX_BYTES) == crop.sha256
     except OSError:
         return False
 

@@ -13,7 +13,7 @@ from skyreid.building.sequence_file import SEQUENCE_FILE, read_sequence
 from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import VideoError
 from skyreid.folder_listing import names_in
-from skyreid.picture_file import SUFFIXES, picture_size, read_picture, taken_at
+from skyreid.picture_file import MAX_BYTES, SUFFIXES, picture_size, read_picture, taken_at
 
 _POSITIVE = {
     "frameRate": r"(?=[\d.]*[1-9])(\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8})",
@@ -103,7 +103,10 @@ def pictures_sha256(folder: Path) -> str:
         VideoError, MissingFrameError: as `PictureFolder.open`.
     """
     film = PictureFolder.open(folder)
-    lines = (f"{time_s} {file_sha256(path)}" for time_s, path in zip(film.times_s, film.paths, strict=True))
+    lines = (
+        f"{time_s} {file_sha256(path, most_bytes=MAX_BYTES)}"
+        for time_s, path in zip(film.times_s, film.paths, strict=True)
+    )
     return bytes_sha256("\n".join(lines).encode())
 
 

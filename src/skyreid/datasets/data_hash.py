@@ -19,9 +19,9 @@ from skyreid.content_hash import bytes_sha256, file_sha256, shortened
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
-from skyreid.picture_file import read_picture
+from skyreid.picture_file import MAX_BYTES, read_picture
 from skyreid.progress import Progress, silent
-from skyreid.regular_file import open_regular
+from skyreid.regular_file import read_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 Row: TypeAlias = tuple[str, int, int, Platform, str]
@@ -86,8 +86,7 @@ def read_unchanged(frame: Frame) -> bytes:
         OSError: it cannot be read, or is a pipe or a device.
         ChangedFrameError: its bytes are others than those that were hashed.
     """
-    with open_regular(frame.path) as file:
-        content = file.read()
+    content = read_regular(frame.path, most_bytes=MAX_BYTES)
     if frame.sha256 is not None:
         _check(frame, bytes_sha256(content))
     return content
@@ -109,7 +108,7 @@ def unchanged_picture(frame: Frame) -> Image.Image:
 
 def _with_hash(frame: Frame) -> Frame:
     try:
-        sha256 = file_sha256(frame.path)
+        sha256 = file_sha256(frame.path, most_bytes=MAX_BYTES)
     except FileNotFoundError:
         raise MissingFrameError(f"{frame.path}: is missing (check the folder with 'skyreid data verify')") from None
     except OSError as error:
