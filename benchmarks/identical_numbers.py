@@ -193,13 +193,16 @@ def draw_world(root: Path, *, people: int) -> Path:
 
 
 def film_walk(folder: Path, name: str, seed: int) -> Path:
-    """Film two boxes that walk through noise for four seconds, and write where they are as MOTChallenge does."""
+    """Film two boxes that walk through noise for four seconds, and write where they are as MOTChallenge does.
+
+    Into QuickTime: Matroska draws a random number into each file, and the manifest has the hash of the video.
+    """
     rng = np.random.default_rng(seed)
     walkers, rows = rng.integers(0, 256, (2, 96, 48, 3)), []
     ground = rng.integers(90, 150, (240, 320, 3))
-    with av.open(str(folder / f"{name}.mkv"), "w") as film:
-        stream = film.add_stream("ffv1", rate=Fraction(10))
-        stream.width, stream.height, stream.pix_fmt, stream.codec_context.thread_count = 320, 240, "bgr0", 1
+    with av.open(str(folder / f"{name}.mov"), "w") as film:
+        stream = film.add_stream("png", rate=Fraction(10))
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.thread_count = 320, 240, "rgb24", 1
         for number in range(40):
             picture = ground.copy()
             for person, walker in enumerate(walkers):
@@ -209,7 +212,7 @@ def film_walk(folder: Path, name: str, seed: int) -> Path:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="rgb24")))
         film.mux(stream.encode())
     (folder / f"{name}.txt").write_text("".join(rows))
-    return folder / f"{name}.mkv"
+    return folder / f"{name}.mov"
 
 
 if __name__ == "__main__":
