@@ -1,6 +1,7 @@
-"""GRL's losses, tables, pairs and quirk; the whole method: tests/reference/baselines."""
+"""GRL: losses, tables, pairs and quirk, its parts one frame at a time; the whole method: tests/reference/baselines."""
 
 import copy
+import math
 import re
 
 import pytest
@@ -8,7 +9,20 @@ import torch
 from torch.nn import functional
 from torch.testing import assert_close
 
-from skyreid.baselines.grl import Grl, GrlConfig, build_grl
+from skyreid.baselines.grl import (
+    CHANNELS,
+    GlobalGuidedMask,
+    Grl,
+    GrlConfig,
+    OneWay,
+    PairVerification,
+    ReciprocalLearning,
+    SelfAttentionPooling,
+    build_grl,
+    instance_matching,
+    pair_verification,
+    update_table,
+)
 from skyreid.errors import SettingError
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.encoder import Encoder
@@ -23,6 +37,7 @@ UNUSED = {
     *(f"unused.value_norm.{name}" for name in ("weight", "bias")),
 }
 """Parameters that the release builds and nothing reads."""
+CLIPS, FRAMES = 2, 3
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +220,177 @@ def test_batches_that_are_not_pairs_are_refused(model, clips):
     with pytest.raises(SettingError, match=f"^{re.escape(strangers)}$"):
         model.losses(made_up_outputs(), torch.tensor([0, 1, 1, 0]))
     assert not model.table.any()
+
+
+def of(part):
+    return with_drawn_weights(part).double()
+
+
+@pytest.fixture(scope="module")
+def reciprocal():
+    return of(ReciprocalLearning())
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """What frames share and what they do not: [clip, frame, channel, height, width]."""
+    return tuple(drawn(CLIPS, FRAMES, CHANNELS, 2, 1, seed=seed).double() for seed in (1, 2))
+
+
+def normed(norm, features):
+    """One vector, by the running statistics."""
+    return (features - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
+
+
+@torch.no_grad()
+def test_every_position_is_compared_with_a_summary_of_its_clip():
+    part, features = of(GlobalGuidedMask()), drawn(4, CHANNELS, 3, 2).double()
+    correlated, uncorrelated, mask = part(features, 2)
+    linear, norm, _ = part.summary
+    conv1, norm1, conv2, norm2, _, conv3, norm3, _ = part.mask
+    whole = features[2:].mean(dim=(0, 2, 3))
+    summary = normed(norm, linear.weight @ whole + linear.bias).relu()
+    at = features[3, :, 2, 1]
+    hidden = normed(norm1, conv1.weight[:, :, 0, 0] @ torch.cat([at, summary]))
+    hidden = normed(norm2, conv2.weight[:, :, 0, 0] @ hidden).relu()
+    expected = normed(norm3, conv3.weight[:, :, 0, 0] @ hidden).sigmoid()
+    assert_close(mask[3, :, 2, 1], expected)
+    assert_close(correlated[3, :, 2, 1], at * expected)
+    assert_close(uncorrelated + correlated, features)
+
+
+def slow_walk(way, shared, own):
+    """One clip [frame, channel, height, width]."""
+    memory = own.mean(dim=0)
+    strengthened = []
+    for frame, rest in zip(shared, own, strict=True):
+        squares = []
+        for row in range(memory.shape[1]):
+            of_memory = (way.memory_map.weight[:, :, 0, 0] @ memory[:, row, 0] + way.memory_map.bias).relu()
+            of_frame = (way.frame_map.weight[:, :, 0, 0] @ frame[:, row, 0] + way.frame_map.bias).relu()
+            squares.append((of_memory - of_frame) ** 2)
+        gate = (way.gate[2].weight @ (way.gate[0].weight @ torch.stack(squares).mean(0)).relu()).sigmoid()
+        strengthened.append((frame * (1 + gate)[:, None, None]).mean(dim=(1, 2)))
+        memory = torch.stack([slow_update(way.update, (memory + rest)[:, row, 0]) for row in range(2)], dim=1)[
+            ..., None
+        ]
+    return memory.mean(dim=(1, 2)), torch.stack(strengthened)
+
+
+def slow_update(update, both):
+    hidden = normed(update.bn1, update.conv1.weight[:, :, 0, 0] @ both).relu()
+    hidden = normed(update.bn2, update.conv2.weight[:, :, 0, 0] @ hidden).relu()
+    return (both + normed(update.bn3, update.conv3.weight[:, :, 0, 0] @ hidden)).relu()
+
+
+@torch.no_grad()
+def test_a_walk_goes_frame_by_frame_and_position_by_position(reciprocal, maps):
+    shared, own = maps
+    memory, strengthened = reciprocal.onward(shared, own)
+    expected_memory, expected = slow_walk(reciprocal.onward, shared[1], own[1])
+    assert_close(memory[1], expected_memory)
+    assert_close(strengthened[1], expected)
+
+
+@torch.no_grad()
+def test_the_second_walk_goes_back_and_frames_keep_their_places(reciprocal, maps):
+    shared, own = maps
+    memory, strengthened = reciprocal(shared, own)
+    there_memory, there = slow_walk(reciprocal.onward, shared[0], own[0])
+    back_memory, back = slow_walk(reciprocal.back, shared[0].flip(0), own[0].flip(0))
+    assert_close(memory[0], there_memory + back_memory)
+    assert_close(strengthened[0], there + back.flip(0))
+
+
+def test_gradients_of_a_walk_are_those_of_finite_differences(maps):
+    way = of(OneWay()).train()
+    inputs = [each[:, :2].clone().requires_grad_() for each in maps]
+    directions = [drawn(*each.shape, seed=seed).double() for seed, each in enumerate(inputs, start=5)]
+    weights = [drawn(*each.shape, seed=seed).double() for seed, each in enumerate(way(*inputs), start=9)]
+
+    def value(shared, own):
+        return sum((out * weight).sum() for out, weight in zip(way(shared, own), weights, strict=True))
+
+    gradients = torch.autograd.grad(value(*inputs), inputs)
+    step = 1e-6
+    with torch.no_grad():
+        ahead, behind = (
+            value(*(each + sign * step * way_to for each, way_to in zip(inputs, directions, strict=True)))
+            for sign in (1, -1)
+        )
+    along = sum((gradient * way_to).sum() for gradient, way_to in zip(gradients, directions, strict=True))
+    assert_close((ahead - behind) / (2 * step), along, rtol=1e-5, atol=0)
+
+
+@torch.no_grad()
+def test_a_frame_counts_by_how_much_all_frames_look_at_it():
+    part, clips = of(SelfAttentionPooling()), drawn(CLIPS, FRAMES, CHANNELS).double()
+    pooled = part(clips)
+    query, key = (
+        [functional.normalize(normed(norm, linear(frame)), dim=0) for frame in clips[1]]
+        for linear, norm in ((part.query, part.query_norm), (part.key, part.key_norm))
+    )
+    whole = torch.zeros(CHANNELS, dtype=torch.float64)
+    for asking in query:
+        weights = torch.stack([asking @ asked for asked in key]).softmax(dim=0)
+        whole += sum(weight * frame for weight, frame in zip(weights, clips[1], strict=True))
+    assert_close(pooled[1], whole / whole.norm())
+
+
+@torch.no_grad()
+def test_every_probe_is_compared_with_every_gallery_clip():
+    part, probes, gallery = of(PairVerification()), drawn(2, CHANNELS).double(), drawn(3, CHANNELS, seed=2).double()
+    scores = part(probes, gallery)
+    assert scores.shape == (2, 3, 2)
+    for i, probe in enumerate(probes):
+        for j, other in enumerate(gallery):
+            expected = part.classifier.weight @ normed(part.norm, (probe - other) ** 2) + part.classifier.bias
+            assert_close(scores[i, j], expected)
+
+
+def test_it_is_the_surprise_at_the_own_entry_of_the_table():
+    features, table = functional.normalize(drawn(3, 4).double()), functional.normalize(drawn(5, 4, seed=2).double())
+    labels = [4, 0, 4]
+    losses = []
+    for feature, label in zip(features.tolist(), labels, strict=True):
+        similarities = [30 * sum(a * b for a, b in zip(feature, entry, strict=True)) for entry in table.tolist()]
+        losses.append(math.log(sum(math.exp(s) for s in similarities)) - similarities[label])
+    ours = instance_matching(features, torch.tensor(labels), table)
+    assert float(ours) == pytest.approx(sum(losses) / 3, rel=1e-10)
+
+
+def test_the_table_moves_row_after_row_and_gets_no_gradient():
+    features = functional.normalize(drawn(3, 4).double()).requires_grad_()
+    table = torch.zeros(2, 4, dtype=torch.float64)
+    update_table(table, features, torch.tensor([1, 1, 1]), momentum=0.25)
+    assert not table[0].any()
+    entry = features.detach()[0]
+    for feature in features.detach()[1:]:
+        entry = functional.normalize(0.25 * entry + 0.75 * feature, dim=0)
+    torch.testing.assert_close(table[1], entry)
+    assert not table.requires_grad
+
+
+def test_an_update_between_the_passes_does_not_change_the_gradient():
+    labels, table = torch.tensor([1, 0]), functional.normalize(drawn(2, 4, seed=2))
+
+    def gradient(*, updates):
+        features, own_table = functional.normalize(drawn(2, 4)).requires_grad_(), table.clone()
+        loss = instance_matching(features, labels, own_table)
+        if updates:
+            update_table(own_table, features, labels)
+        loss.backward()
+        return features.grad
+
+    assert torch.equal(gradient(updates=True), gradient(updates=False))
+
+
+def test_every_probe_is_asked_about_every_gallery_clip():
+    logits, probes, gallery = drawn(2, 3).double(), [5, 7], [7, 5, 7]
+    losses = []
+    for row, probe in zip(logits.tolist(), probes, strict=True):
+        for logit, other in zip(row, gallery, strict=True):
+            probability = 1 / (1 + math.exp(-logit))
+            losses.append(-math.log(probability if probe == other else 1 - probability))
+    ours = pair_verification(logits, torch.tensor(probes), torch.tensor(gallery))
+    assert float(ours) == pytest.approx(sum(losses) / len(losses), rel=1e-10)

@@ -7,7 +7,7 @@ import torch
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from skyreid.baselines.stmn import Memory, SpatialMemory, Stmn, StmnConfig, TemporalMemory, build_stmn
+from skyreid.baselines.stmn import Memory, SpatialMemory, Stmn, StmnConfig, TemporalMemory, build_stmn, memory_spread
 from skyreid.errors import SettingError
 from tests.reference.baselines.stored_outputs import find_stored
 
@@ -233,3 +233,15 @@ def test_clips_of_another_length_are_refused(model, clips):
         model(clips[:, :2])
     with pytest.raises(SettingError, match=r"^stmn: a clip has at least 1 frame; got 0$"):
         build_stmn(num_classes=2, frames=0)
+
+
+def test_a_slot_costs_what_its_attention_falls_short_of_the_margin():
+    attention = torch.tensor([[0.9, 0.5, 0.1], [0.1, 0.4, 0.1]], dtype=torch.float64)
+    short_of = [0.0, 0.3 - 0.1, 0.3 - 0.0]
+    assert float(memory_spread(attention)) == pytest.approx(sum(short_of) / 3, rel=1e-10)
+
+
+def test_the_gradient_parts_the_strongest_and_the_weakest():
+    attention = torch.tensor([[0.5], [0.45], [0.4]], requires_grad=True)
+    memory_spread(attention).backward()
+    assert attention.grad.flatten().tolist() == [-1.0, 0.0, 1.0]

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from skyreid.baselines.baseline import Baseline
-from skyreid.baselines.published_names import PositionTable, PublishedNames
-from skyreid.baselines.resnet50_frames import ResNet50Frames, resnet50_names
+from skyreid.baselines.baseline import Baseline, PositionTable, PublishedNames
+from skyreid.baselines.parts.resnet50_frames import ResNet50Frames, resnet50_names
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.position_table import resize_position_table

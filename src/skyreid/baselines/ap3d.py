@@ -20,11 +20,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
-from skyreid.baselines.heads import make_classifier, make_neck
-from skyreid.baselines.non_local import NonLocal
-from skyreid.baselines.published_names import PublishedNames
-from skyreid.baselines.resnet50_frames import Place, ResNet50Frames, map_size, resnet50_names
+from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames
+from skyreid.baselines.parts.heads import make_classifier, make_neck
+from skyreid.baselines.parts.non_local import NonLocal
+from skyreid.baselines.parts.resnet50_frames import Place, ResNet50Frames, map_size, resnet50_names
 from skyreid.errors import SettingError
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 
@@ -53,58 +52,6 @@ class Ap3dConfig:
                 "AP3D-NL pools maps of 1/16 of the frame two by two, so it wants frames of 17 x 17 pixels or more; "
                 f"got {height} x {width}"
             )
-
-
-class AlignedTemporalConvolution(nn.Module):
-    """A residual convolution over each frame and its registered neighbours."""
-
-    def __init__(self, channels: int, *, detached_gate: bool) -> None:
-        super().__init__()
-        hidden = channels // REDUCTION
-        self.detached_gate = detached_gate
-        self.semantics = nn.Linear(channels, hidden, bias=False)
-        self.gate_frame = nn.Linear(channels, hidden, bias=False)
-        self.gate_neighbour = nn.Linear(channels, hidden, bias=False)
-        self.gate = nn.Linear(hidden, 1, bias=False)
-        self.temporal = nn.Conv1d(channels, channels, 3, bias=False)
-        nn.init.zeros_(self.temporal.weight)
-
-    def forward(
-        self, features: Float[Tensor, "image channel height width"], num_frames: int
-    ) -> Float[Tensor, "image channel height width"]:
-        height, width = features.shape[-2:]
-        clips = rearrange(
-            features, "(clip frame) channel height width -> clip frame (height width) channel", frame=num_frames
-        )
-        semantics = functional.normalize(self.semantics(clips), dim=-1)
-        # [clip, frame - 1, position, channel]: the first frame has no frame before it, the last none after it.
-        before = self._register(clips[:, 1:], semantics[:, 1:], clips[:, :-1], semantics[:, :-1])
-        after = self._register(clips[:, :-1], semantics[:, :-1], clips[:, 1:], semantics[:, 1:])
-        nothing = torch.zeros_like(clips[:, :1])
-        three = torch.cat([torch.cat([nothing, before], 1), clips, torch.cat([after, nothing], 1)], dim=-1)
-        weight = rearrange(self.temporal.weight, "out channel tap -> out (tap channel)")
-        mixed = rearrange(
-            functional.linear(three, weight),
-            "clip frame (height width) channel -> (clip frame) channel height width",
-            height=height,
-            width=width,
-        )
-        return features + mixed
-
-    def _register(
-        self,
-        frame: Float[Tensor, "clip frame position channel"],
-        frame_semantics: Float[Tensor, "clip frame position dim"],
-        neighbour: Float[Tensor, "clip frame position channel"],
-        neighbour_semantics: Float[Tensor, "clip frame position dim"],
-    ) -> Float[Tensor, "clip frame position channel"]:
-        """What the neighbour shows at each position of the frame, as far as the two agree."""
-        registered = functional.scaled_dot_product_attention(
-            frame_semantics, neighbour_semantics, neighbour, scale=ATTENTION_SCALE
-        )
-        compared = (frame.detach(), registered.detach()) if self.detached_gate else (frame, registered)
-        agreement = self.gate_frame(compared[0]) * self.gate_neighbour(compared[1])
-        return registered * self.gate(agreement).sigmoid()
 
 
 class Ap3d(Baseline):
@@ -172,3 +119,55 @@ def _config(num_classes: int, preset: Preset, image_size: tuple[int, int], *, no
     return Ap3dConfig(
         num_classes=num_classes, image_size=image_size, non_local=non_local, detached_gate=preset == "release"
     )
+
+
+class AlignedTemporalConvolution(nn.Module):
+    """A residual convolution over each frame and its registered neighbours."""
+
+    def __init__(self, channels: int, *, detached_gate: bool) -> None:
+        super().__init__()
+        hidden = channels // REDUCTION
+        self.detached_gate = detached_gate
+        self.semantics = nn.Linear(channels, hidden, bias=False)
+        self.gate_frame = nn.Linear(channels, hidden, bias=False)
+        self.gate_neighbour = nn.Linear(channels, hidden, bias=False)
+        self.gate = nn.Linear(hidden, 1, bias=False)
+        self.temporal = nn.Conv1d(channels, channels, 3, bias=False)
+        nn.init.zeros_(self.temporal.weight)
+
+    def forward(
+        self, features: Float[Tensor, "image channel height width"], num_frames: int
+    ) -> Float[Tensor, "image channel height width"]:
+        height, width = features.shape[-2:]
+        clips = rearrange(
+            features, "(clip frame) channel height width -> clip frame (height width) channel", frame=num_frames
+        )
+        semantics = functional.normalize(self.semantics(clips), dim=-1)
+        # [clip, frame - 1, position, channel]: the first frame has no frame before it, the last none after it.
+        before = self._register(clips[:, 1:], semantics[:, 1:], clips[:, :-1], semantics[:, :-1])
+        after = self._register(clips[:, :-1], semantics[:, :-1], clips[:, 1:], semantics[:, 1:])
+        nothing = torch.zeros_like(clips[:, :1])
+        three = torch.cat([torch.cat([nothing, before], 1), clips, torch.cat([after, nothing], 1)], dim=-1)
+        weight = rearrange(self.temporal.weight, "out channel tap -> out (tap channel)")
+        mixed = rearrange(
+            functional.linear(three, weight),
+            "clip frame (height width) channel -> (clip frame) channel height width",
+            height=height,
+            width=width,
+        )
+        return features + mixed
+
+    def _register(
+        self,
+        frame: Float[Tensor, "clip frame position channel"],
+        frame_semantics: Float[Tensor, "clip frame position dim"],
+        neighbour: Float[Tensor, "clip frame position channel"],
+        neighbour_semantics: Float[Tensor, "clip frame position dim"],
+    ) -> Float[Tensor, "clip frame position channel"]:
+        """What the neighbour shows at each position of the frame, as far as the two agree."""
+        registered = functional.scaled_dot_product_attention(
+            frame_semantics, neighbour_semantics, neighbour, scale=ATTENTION_SCALE
+        )
+        compared = (frame.detach(), registered.detach()) if self.detached_gate else (frame, registered)
+        agreement = self.gate_frame(compared[0]) * self.gate_neighbour(compared[1])
+        return registered * self.gate(agreement).sigmoid()

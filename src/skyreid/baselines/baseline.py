@@ -2,16 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skyreid.baselines.published_names import PublishedNames
+from skyreid.errors import SettingError
 
 Preset = Literal["release", "clean"]
 """The released program with its quirks, or the method as its paper describes it."""
-
 PAPER_SIZE = (256, 128)
 """(height, width) of frames in all papers; a method can be built for other sizes."""
 
@@ -48,7 +48,7 @@ class Baseline(nn.Module, ABC):
         """Weigh and name the terms of the training loss, from outputs in training mode; their sum is minimised."""
 
     @abstractmethod
-    def published_names(self) -> PublishedNames:
+    def published_names(self) -> "PublishedNames":
         """Say where the tensors of the published ImageNet weights belong in this method."""
 
     def look_at(
@@ -89,3 +89,47 @@ class BaselineBuilder(Protocol):
             SettingError: a number of frames or a size that the method cannot have.
         """
         ...
+
+
+def refuse_other_clips(
+    method: str,
+    clips: Float[Tensor, "clip frame channel height width"],
+    *,
+    frames: int,
+    image_size: tuple[int, int],
+) -> None:
+    """Refuse clips that a method was not built for, before they fail deep inside it or, worse, do not.
+
+    Raises:
+        SettingError: other than `frames` frames of `image_size`.
+    """
+    _, num_frames, _, height, width = clips.shape
+    if (num_frames, (height, width)) != (frames, image_size):
+        raise SettingError(
+            f"{method}: this model was built for clips of {frames} frames of {image_size[0]} x {image_size[1]}; "
+            f"got {num_frames} of {height} x {width}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionTable:
+    """A table of position embeddings (class token first) that is resized to another grid of patches."""
+
+    name: str
+    """Its name in the file."""
+    grid: tuple[int, int]
+    """(rows, columns) of patches in the file."""
+    target: tuple[int, int]
+    """(rows, columns) of patches in the method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedNames:
+    """The account of a published state dict; `skyreid.pretrained.imagenet` reads the file with it."""
+
+    targets: Mapping[str, tuple[str, ...]]
+    """Name in the file: the places of the method's state dict that get a copy each, never none."""
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    """Names that the file may have and the method does not use, each with the reason."""
+    position_table: PositionTable | None = None
+    """The one tensor whose shape may differ from its place."""

@@ -23,12 +23,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
-from skyreid.baselines.clip_size import refuse_other_clips
-from skyreid.baselines.heads import make_classifier, make_neck
-from skyreid.baselines.non_local import NonLocal
-from skyreid.baselines.published_names import PublishedNames
-from skyreid.baselines.resnet50_frames import Place, ResNet50Config, ResNet50Frames, map_size, resnet50_names
+from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames, refuse_other_clips
+from skyreid.baselines.parts.heads import make_classifier, make_neck
+from skyreid.baselines.parts.non_local import NonLocal
+from skyreid.baselines.parts.resnet50_frames import Place, ResNet50Config, ResNet50Frames, map_size, resnet50_names
 from skyreid.errors import SettingError
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 
@@ -61,59 +59,6 @@ class MghConfig:
                 f"mgh: the rows of the last feature map must fall into {max(STRIPS)} equal strips; "
                 f"got {rows} rows from image_size={self.image_size}; take a height that is a multiple of 128"
             )
-
-
-class NeighbourLayer(nn.Module):
-    """A layer of the graph: a node beside the mean of the nodes most like it."""
-
-    def __init__(self, in_dim: int, out_dim: int) -> None:
-        super().__init__()
-        self.own = nn.Linear(in_dim, out_dim // 2)
-        self.neighbours = nn.Linear(in_dim, out_dim // 2)
-        self.norm = nn.BatchNorm1d(out_dim)
-
-    def forward(
-        self, nodes: Float[Tensor, "clip node dim"], frame_of_node: Int[Tensor, " node"]
-    ) -> Float[Tensor, "clip node out_dim"]:
-        joined = torch.cat([self.own(nodes), self.neighbours(_mean_of_nearest(nodes, frame_of_node))], dim=-1)
-        active = functional.normalize(joined, dim=-1).relu()
-        return rearrange(
-            self.norm(rearrange(active, "clip node dim -> clip dim node")), "clip dim node -> clip node dim"
-        )
-
-
-def _mean_of_nearest(
-    nodes: Float[Tensor, "clip node dim"], frame_of_node: Int[Tensor, " node"]
-) -> Float[Tensor, "clip node dim"]:
-    """For every node the mean of the others, from its own frame and those around, that point most its way."""
-    directions = functional.normalize(nodes.detach(), dim=-1)
-    similarity = directions @ directions.mT
-    is_far = (frame_of_node[:, None] - frame_of_node[None, :]).abs() > FRAMES_AROUND
-    itself = torch.eye(frame_of_node.shape[0], dtype=torch.bool, device=nodes.device)
-    nearest = similarity.masked_fill(is_far | itself, -torch.inf).topk(NEIGHBOURS, dim=-1).indices
-    clip = torch.arange(nodes.shape[0], device=nodes.device)[:, None, None]
-    return nodes[clip, nearest].mean(dim=2)  # [clip, node, neighbour, dim] before the mean
-
-
-class StripGraph(nn.Module):
-    """The description of a clip by strips of one granularity."""
-
-    def __init__(self, num_strips: int) -> None:
-        super().__init__()
-        self.num_strips = num_strips
-        self.layers = nn.ModuleList([NeighbourLayer(FEATURE, NODE_FEATURE), NeighbourLayer(NODE_FEATURE, NODE_FEATURE)])
-
-    def forward(self, features: Float[Tensor, "clip frame channel height width"]) -> Float[Tensor, "clip dim"]:
-        nodes = reduce(
-            features,
-            "clip frame channel (strip row) width -> clip (frame strip) channel",
-            "mean",
-            strip=self.num_strips,
-        )
-        frame_of_node = torch.arange(nodes.shape[1], device=nodes.device) // self.num_strips
-        for layer in self.layers:
-            nodes = layer(nodes, frame_of_node)
-        return nodes.mean(dim=1)
 
 
 class Mgh(Baseline):
@@ -195,3 +140,56 @@ def _refuse_short_clips(num_frames: int) -> None:
             f"mgh: a clip has at least {SMALLEST_CLIP} frames, so that a node has {NEIGHBOURS} neighbours; "
             f"got {num_frames}"
         )
+
+
+class StripGraph(nn.Module):
+    """The description of a clip by strips of one granularity."""
+
+    def __init__(self, num_strips: int) -> None:
+        super().__init__()
+        self.num_strips = num_strips
+        self.layers = nn.ModuleList([NeighbourLayer(FEATURE, NODE_FEATURE), NeighbourLayer(NODE_FEATURE, NODE_FEATURE)])
+
+    def forward(self, features: Float[Tensor, "clip frame channel height width"]) -> Float[Tensor, "clip dim"]:
+        nodes = reduce(
+            features,
+            "clip frame channel (strip row) width -> clip (frame strip) channel",
+            "mean",
+            strip=self.num_strips,
+        )
+        frame_of_node = torch.arange(nodes.shape[1], device=nodes.device) // self.num_strips
+        for layer in self.layers:
+            nodes = layer(nodes, frame_of_node)
+        return nodes.mean(dim=1)
+
+
+class NeighbourLayer(nn.Module):
+    """A layer of the graph: a node beside the mean of the nodes most like it."""
+
+    def __init__(self, in_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.own = nn.Linear(in_dim, out_dim // 2)
+        self.neighbours = nn.Linear(in_dim, out_dim // 2)
+        self.norm = nn.BatchNorm1d(out_dim)
+
+    def forward(
+        self, nodes: Float[Tensor, "clip node dim"], frame_of_node: Int[Tensor, " node"]
+    ) -> Float[Tensor, "clip node out_dim"]:
+        joined = torch.cat([self.own(nodes), self.neighbours(_mean_of_nearest(nodes, frame_of_node))], dim=-1)
+        active = functional.normalize(joined, dim=-1).relu()
+        return rearrange(
+            self.norm(rearrange(active, "clip node dim -> clip dim node")), "clip dim node -> clip node dim"
+        )
+
+
+def _mean_of_nearest(
+    nodes: Float[Tensor, "clip node dim"], frame_of_node: Int[Tensor, " node"]
+) -> Float[Tensor, "clip node dim"]:
+    """For every node the mean of the others, from its own frame and those around, that point most its way."""
+    directions = functional.normalize(nodes.detach(), dim=-1)
+    similarity = directions @ directions.mT
+    is_far = (frame_of_node[:, None] - frame_of_node[None, :]).abs() > FRAMES_AROUND
+    itself = torch.eye(frame_of_node.shape[0], dtype=torch.bool, device=nodes.device)
+    nearest = similarity.masked_fill(is_far | itself, -torch.inf).topk(NEIGHBOURS, dim=-1).indices
+    clip = torch.arange(nodes.shape[0], device=nodes.device)[:, None, None]
+    return nodes[clip, nearest].mean(dim=2)  # [clip, node, neighbour, dim] before the mean

@@ -22,13 +22,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
-from skyreid.baselines.clip_size import refuse_other_clips
-from skyreid.baselines.heads import make_classifier, make_neck
-from skyreid.baselines.published_names import PublishedNames
-from skyreid.baselines.resnet50_frames import ResNet50Config, ResNet50Frames, make_stage, resnet50_names
+from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames, refuse_other_clips
+from skyreid.baselines.parts.heads import make_classifier, make_neck
+from skyreid.baselines.parts.resnet50_frames import ResNet50Config, ResNet50Frames, make_stage, resnet50_names
 from skyreid.errors import SettingError
-from skyreid.losses.memory_spread import memory_spread
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 
 FEATURE = 2048
@@ -57,74 +54,6 @@ class StmnConfig:
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise SettingError(f"stmn: a clip has at least 1 frame; got {self.frames}")
-
-
-class Memory(nn.Module):
-    """Slots of a key and a value, read by how much the keys are like a query.
-
-    Args:
-        num_slots: how many.
-        key_dim: length of a key and of a query.
-        value_dim: length of what is read.
-        keys_normed_over_slots: see `StmnConfig`.
-    """
-
-    def __init__(self, num_slots: int, key_dim: int, value_dim: int, *, keys_normed_over_slots: bool) -> None:
-        super().__init__()
-        self.normed_axis = 0 if keys_normed_over_slots else 1
-        self.keys = nn.Parameter(torch.rand(num_slots, key_dim))
-        self.values = nn.Parameter(torch.rand(num_slots, value_dim))
-
-    def forward(
-        self, queries: Float[Tensor, "query dim"]
-    ) -> tuple[Float[Tensor, "query value"], Float[Tensor, "query slot"]]:
-        """Give what is read and the attention to the slots."""
-        likeness = functional.normalize(queries, dim=1) @ functional.normalize(self.keys, dim=self.normed_axis).T
-        attention = likeness.softmax(dim=1)
-        return attention @ self.values, attention
-
-
-class SpatialMemory(nn.Module):
-    """Subtracts from frames what the memory knows; nothing at the start."""
-
-    def __init__(self, channels: int, *, mixes_positions: bool, keys_normed_over_slots: bool) -> None:
-        super().__init__()
-        self.mixes_positions = mixes_positions
-        self.memory = Memory(SPATIAL_SLOTS, channels, channels, keys_normed_over_slots=keys_normed_over_slots)
-        self.norm = nn.BatchNorm1d(channels)
-        nn.init.zeros_(self.norm.weight)
-
-    def forward(
-        self, values: Float[Tensor, "image channel height width"], keys: Float[Tensor, "image channel height width"]
-    ) -> tuple[Float[Tensor, "image channel height width"], Float[Tensor, "query slot"]]:
-        """Give the frames' features without what is known, and the attention to the slots."""
-        images, channels, height, width = keys.shape
-        if self.mixes_positions:
-            read, attention = self.memory(keys.reshape(-1, channels))
-            known = self.norm(read).reshape(keys.shape)
-        else:
-            read, attention = self.memory(rearrange(keys, "image channel h w -> (image h w) channel"))
-            known = rearrange(
-                self.norm(read), "(image h w) channel -> image channel h w", image=images, h=height, w=width
-            )
-        return values - known, attention
-
-
-class TemporalMemory(nn.Module):
-    """Weighs the frames of a clip by how they follow each other."""
-
-    def __init__(self, dim: int, num_frames: int, *, keys_normed_over_slots: bool) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(dim, dim)
-        self.memory = Memory(TEMPORAL_SLOTS, dim, num_frames, keys_normed_over_slots=keys_normed_over_slots)
-
-    def forward(
-        self, keys: Float[Tensor, "clip frame dim"]
-    ) -> tuple[Float[Tensor, "clip frame"], Float[Tensor, "clip slot"]]:
-        """Give weights that sum to 1 over a clip, and the attention to the slots."""
-        states, _ = self.lstm(rearrange(keys, "clip frame dim -> frame clip dim"))
-        read, attention = self.memory(states[-1])
-        return read.softmax(dim=1), attention
 
 
 class Stmn(Baseline):
@@ -219,3 +148,79 @@ def build_stmn(
             keys_normed_over_slots=not is_clean,
         )
     )
+
+
+class SpatialMemory(nn.Module):
+    """Subtracts from frames what the memory knows; nothing at the start."""
+
+    def __init__(self, channels: int, *, mixes_positions: bool, keys_normed_over_slots: bool) -> None:
+        super().__init__()
+        self.mixes_positions = mixes_positions
+        self.memory = Memory(SPATIAL_SLOTS, channels, channels, keys_normed_over_slots=keys_normed_over_slots)
+        self.norm = nn.BatchNorm1d(channels)
+        nn.init.zeros_(self.norm.weight)
+
+    def forward(
+        self, values: Float[Tensor, "image channel height width"], keys: Float[Tensor, "image channel height width"]
+    ) -> tuple[Float[Tensor, "image channel height width"], Float[Tensor, "query slot"]]:
+        """Give the frames' features without what is known, and the attention to the slots."""
+        images, channels, height, width = keys.shape
+        if self.mixes_positions:
+            read, attention = self.memory(keys.reshape(-1, channels))
+            known = self.norm(read).reshape(keys.shape)
+        else:
+            read, attention = self.memory(rearrange(keys, "image channel h w -> (image h w) channel"))
+            known = rearrange(
+                self.norm(read), "(image h w) channel -> image channel h w", image=images, h=height, w=width
+            )
+        return values - known, attention
+
+
+class TemporalMemory(nn.Module):
+    """Weighs the frames of a clip by how they follow each other."""
+
+    def __init__(self, dim: int, num_frames: int, *, keys_normed_over_slots: bool) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(dim, dim)
+        self.memory = Memory(TEMPORAL_SLOTS, dim, num_frames, keys_normed_over_slots=keys_normed_over_slots)
+
+    def forward(
+        self, keys: Float[Tensor, "clip frame dim"]
+    ) -> tuple[Float[Tensor, "clip frame"], Float[Tensor, "clip slot"]]:
+        """Give weights that sum to 1 over a clip, and the attention to the slots."""
+        states, _ = self.lstm(rearrange(keys, "clip frame dim -> frame clip dim"))
+        read, attention = self.memory(states[-1])
+        return read.softmax(dim=1), attention
+
+
+class Memory(nn.Module):
+    """Slots of a key and a value, read by how much the keys are like a query.
+
+    Args:
+        num_slots: how many.
+        key_dim: length of a key and of a query.
+        value_dim: length of what is read.
+        keys_normed_over_slots: see `StmnConfig`.
+    """
+
+    def __init__(self, num_slots: int, key_dim: int, value_dim: int, *, keys_normed_over_slots: bool) -> None:
+        super().__init__()
+        self.normed_axis = 0 if keys_normed_over_slots else 1
+        self.keys = nn.Parameter(torch.rand(num_slots, key_dim))
+        self.values = nn.Parameter(torch.rand(num_slots, value_dim))
+
+    def forward(
+        self, queries: Float[Tensor, "query dim"]
+    ) -> tuple[Float[Tensor, "query value"], Float[Tensor, "query slot"]]:
+        """Give what is read and the attention to the slots."""
+        likeness = functional.normalize(queries, dim=1) @ functional.normalize(self.keys, dim=self.normed_axis).T
+        attention = likeness.softmax(dim=1)
+        return attention @ self.values, attention
+
+
+def memory_spread(attention: Float[Tensor, "row slot"], *, margin: float = 0.3) -> Float[Tensor, ""]:
+    """Mean over slots of how much the strongest and the weakest attention fall short of being `margin` apart.
+
+    Every slot of a memory should be asked for by some features and left alone by others.
+    """
+    return functional.relu(attention.amin(dim=0) - attention.amax(dim=0) + margin).mean()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from skyreid.baselines.baseline import Baseline
-from skyreid.baselines.published_names import PositionTable
+from skyreid.baselines.baseline import Baseline, PositionTable
 from skyreid.content_hash import file_sha256
 from skyreid.pretrained.assembling import assemble
 from skyreid.pretrained.foreign_state import ForeignState

@@ -12,7 +12,7 @@ import pytest
 import torch
 from einops import rearrange
 
-from skyreid.baselines.tf_clip_modules import MemoryDiffusion, SequencePrompt
+from skyreid.baselines.tf_clip import MemoryDiffusion, SequencePrompt
 from tests.reference.baselines.recipe import drawn_weights
 from tests.reference.comparison import assert_all_close, compare
 

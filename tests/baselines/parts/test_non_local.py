@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skyreid.baselines.non_local import NonLocal
+from skyreid.baselines.parts.non_local import NonLocal
 from tests.tiny_model import drawn, randomized
 
 CHANNELS = 4

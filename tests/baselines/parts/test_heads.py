@@ -1,6 +1,6 @@
 import torch
 
-from skyreid.baselines.heads import make_classifier, make_neck
+from skyreid.baselines.parts.heads import make_classifier, make_neck
 
 
 def test_a_neck_starts_around_one_and_may_keep_its_bias_at_zero():

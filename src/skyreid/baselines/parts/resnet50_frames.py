@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skyreid.baselines.published_names import PublishedNames
+from skyreid.baselines.baseline import PublishedNames
 
 EXPANSION = 4
 STAGE_BLOCKS = (3, 4, 6, 3)

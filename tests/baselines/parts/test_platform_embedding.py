@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skyreid.baselines.platform_embedding import PlatformEmbedding
+from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.tracklet import Platform
 

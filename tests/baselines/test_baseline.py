@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skyreid.baselines.clip_size import refuse_other_clips
+from skyreid.baselines.baseline import refuse_other_clips
 from skyreid.errors import SettingError
 
 
