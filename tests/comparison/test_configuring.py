@@ -11,8 +11,8 @@ from skyreid.comparison.configuring import ComparisonConfig, Reduction, configur
 from skyreid.comparison.methods import METHODS, OWN
 from skyreid.config_json import to_json
 from skyreid.errors import SettingError
-from skyreid.models.clip_pair import ClipPair
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.models.tower_pair import TowerPair
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config
@@ -73,7 +73,7 @@ def test_weights_are_looked_for_in_the_folders_that_are_named(tmp_path):
 @pytest.mark.parametrize("method", OWN)
 def test_without_a_clip_pair_the_paper_s_own_methods_are_their_presets_on_the_small_one(method):
     found, full = configure(method, 0, config(), RUN), OWN[method]("g2a-vreid")
-    assert found.pretrained == TINY_CLIP
+    assert found.pretrained == TINY_TOWERS
     assert found.stage2.tuned == full.stage2.tuned
     assert found.model.platform_prompt.depth == full.model.platform_prompt.depth == 0
     assert found.model.identity_prompt.sentence == full.model.identity_prompt.sentence
@@ -87,7 +87,7 @@ def test_without_a_clip_pair_the_paper_s_own_methods_are_their_presets_on_the_sm
 
 
 def test_with_a_clip_pair_their_frames_have_its_size(tmp_path):
-    pair = ClipPair(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), vocabulary=len(WORDS), words=WORDS)
+    pair = TowerPair(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), vocabulary=len(WORDS), words=WORDS)
     model = {"kind": "clip-pair", "model": to_json(pair.config), "vocabulary": len(WORDS), "words": list(WORDS)}
     write_checkpoint(tmp_path / "pair", weights=pair.state_dict(), config=model, provenance={})
     found = configure("ft-clip", 3, config(clip=tmp_path / "pair"), RUN)

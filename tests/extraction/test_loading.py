@@ -21,7 +21,7 @@ from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.tracklet import Platform
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config, tiny_model
 
@@ -48,7 +48,7 @@ def test_a_checkpoint_embeds_as_the_model_that_was_saved(save_checkpoint, model)
 
 
 def test_a_pretrained_pair_embeds_too(save_checkpoint):
-    pair = ClipPair(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), vocabulary=50)
+    pair = TowerPair(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), vocabulary=50)
     folder = save_checkpoint(weights=pair.state_dict(), kind="clip-pair", model=to_json(pair.config))
     expected = pair.encoder.embed(normalize(torch.from_numpy(clips())), torch.zeros(3, dtype=torch.long))
     assert_close(load(str(folder)).embed(clips()), expected.detach(), rtol=1e-5, atol=1e-5)

@@ -7,7 +7,7 @@ import torch
 from skyreid.checkpoint import load_strictly, read_checkpoint
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, UnsafeFileError
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained import FORMATS
 from skyreid.pretrained.importing import import_weights
@@ -26,7 +26,7 @@ def test_a_pretrained_pair_becomes_a_checkpoint(known, clip_file, tmp_path):
     report = import_weights("openai", clip_file, tmp_path / "out", image_size=(32, 32))
     checkpoint = read_checkpoint(tmp_path / "out")
     assert (checkpoint.config["kind"], checkpoint.config["vocabulary"]) == ("clip-pair", 49408)
-    pair = ClipPair(from_json(VslaClipConfig, checkpoint.config["model"]), vocabulary=49408)
+    pair = TowerPair(from_json(VslaClipConfig, checkpoint.config["model"]), vocabulary=49408)
     load_strictly(pair, checkpoint.weights, origin="out")
     known.assert_computed_by(pair)
     source = {"name": "clip.pt", "sha256": hashlib.sha256(clip_file.read_bytes()).hexdigest()}

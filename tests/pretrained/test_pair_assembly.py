@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
-from skyreid.models.clip_pair import start_from_pair
+from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.pair_assembly import assemble_pair

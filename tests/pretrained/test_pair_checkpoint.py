@@ -7,7 +7,7 @@ import torch
 
 from skyreid.baselines.tf_clip import TfClip, TfClipConfig
 from skyreid.errors import SettingError
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.pair_checkpoint import load_clip_tower
 from skyreid.pretrained.position_table import resize_position_table
 from tests.tiny_model import NO_ADAPTERS, drawn, randomized, tiny_config
@@ -18,7 +18,7 @@ JOINT = 64
 @pytest.fixture(scope="module")
 def pair():
     config = replace(tiny_config(adapters=NO_ADAPTERS, prompt_depth=0), embed_dim=JOINT)
-    return randomized(ClipPair(config, vocabulary=10, words=None))
+    return randomized(TowerPair(config, vocabulary=10, words=None))
 
 
 def method(pair, **image):

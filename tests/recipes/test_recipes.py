@@ -9,7 +9,7 @@ from skyreid.baselines import BASELINES
 from skyreid.config_json import to_json
 from skyreid.datasets import BENCHMARKS
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig
 from skyreid.training.two_stage import TwoStageConfig, build_model
@@ -271,7 +271,7 @@ def test_a_small_recipe_starts_from_the_towers_in_the_package(recipe):
     config = CONFIGS[recipe]
     model = build_model(config, num_identities=20)
     adapters = any(model.encoder.tower.adapters())
-    assert (config.pretrained, adapters) == (TINY_CLIP, recipe.startswith("vsla"))
+    assert (config.pretrained, adapters) == (TINY_TOWERS, recipe.startswith("vsla"))
     assert sum(parameter.numel() for parameter in model.parameters()) < 3e6
 
 

@@ -15,7 +15,7 @@ from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.errors import ChangedFrameError, CheckpointError, DatasetError
 from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.run_evaluation import evaluate_checkpoint
@@ -77,7 +77,7 @@ def test_the_card_says_what_the_run_knows(evaluation, run, world):
 
 def test_a_run_can_be_traced_to_the_weights_it_began_with(run):
     provenance = json.loads((run / "checkpoint" / "provenance.json").read_text())
-    assert provenance["pretrained_sha256"] == weights_sha256(TINY_CLIP)
+    assert provenance["pretrained_sha256"] == weights_sha256(TINY_TOWERS)
 
 
 def test_queries_are_sliced_by_what_the_simulation_knows_of_them(evaluation, run):

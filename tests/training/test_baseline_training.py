@@ -23,7 +23,7 @@ from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.datasets import read_benchmark
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes.comparison import ap3d_native
 from skyreid.tracklet import Platform
 from skyreid.training import train
@@ -173,7 +173,7 @@ def test_clips_of_two_lengths_are_refused(tmp_path):
 
 def test_tf_clip_starts_from_a_clip_pair_and_the_others_from_a_file(data, tmp_path):
     """The small CLIP is a pair, of another size than TF-CLIP's tower."""
-    config = replace(small(data, tmp_path / "run"), pretrained=TINY_CLIP)
+    config = replace(small(data, tmp_path / "run"), pretrained=TINY_TOWERS)
     with pytest.raises(SettingError, match=r"^image tower width differs from the pretrained one: 768 and 128$"):
         train(replace(config, method="tf-clip"))
     with pytest.raises(CheckpointError, match=r"must be a file of weights .*; it is a checkpoint folder"):

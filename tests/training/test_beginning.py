@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes.comparison import common
 from skyreid.recipes.simulated import vsla_clip_small
 from skyreid.training import train
@@ -117,7 +117,7 @@ def test_a_run_is_resumed_by_any_spelling_of_its_places(finished, tiny_g2a, tmp_
     shutil.copytree(finished, run_dir)
     before = load_file(run_dir / "checkpoint" / "model.safetensors")
     monkeypatch.chdir(run_dir.parent)
-    for folder, root, weights in spellings(data, run_dir, TINY_CLIP):
+    for folder, root, weights in spellings(data, run_dir, TINY_TOWERS):
         shutil.rmtree(run_dir / "checkpoint")  # as if it had been killed at its end
         train(small(root, folder, pretrained=weights), resume=True)
     after = load_file(run_dir / "checkpoint" / "model.safetensors")
@@ -126,7 +126,7 @@ def test_a_run_is_resumed_by_any_spelling_of_its_places(finished, tiny_g2a, tmp_
 
 def test_a_run_that_moved_with_its_data_and_its_weights_goes_on_and_notes_where_it_is(finished, tiny_g2a, tmp_path):
     moved = {name: tmp_path / "elsewhere" / name for name in ("data", "run", "weights")}
-    for source, target in zip((tiny_g2a, finished, TINY_CLIP), moved.values(), strict=True):
+    for source, target in zip((tiny_g2a, finished, TINY_TOWERS), moved.values(), strict=True):
         shutil.copytree(source, target)
     train(small(moved["data"], moved["run"], pretrained=moved["weights"]), resume=True)
     config = json.loads((moved["run"] / "config.json").read_text())
@@ -143,8 +143,8 @@ def test_what_differs_beside_the_places_is_still_refused(finished, tiny_g2a):
 def test_other_weights_at_the_named_place_are_noticed(finished, tiny_g2a, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoint")
-    shutil.copytree(TINY_CLIP, tmp_path / "weights")
-    weights = load_file(TINY_CLIP / "model.safetensors")
+    shutil.copytree(TINY_TOWERS, tmp_path / "weights")
+    weights = load_file(TINY_TOWERS / "model.safetensors")
     save_file({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "weights" / "model.safetensors")
     with pytest.raises(CheckpointError, match="the run started from other weights"):
         train(small(tiny_g2a, tmp_path / "run", pretrained=tmp_path / "weights"), resume=True)

@@ -30,9 +30,9 @@ from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
 from skyreid.errors import SettingError
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.attention import SelfAttention
-from skyreid.models.clip_pair import BARE
 from skyreid.models.image_tower import ImageTower, ImageTowerConfig
 from skyreid.models.mlp import Mlp, QuickGELU
+from skyreid.models.tower_pair import BARE
 
 FEATURES = ("final", "joint", "temporal")
 """Each is classified, compared and a part of the embedding."""

@@ -19,7 +19,7 @@ from skyreid.datasets import read_benchmark
 from skyreid.distributed import Workers
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.loading import TRAINING_ONLY
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.progress import Progress, silent
 from skyreid.strict_json import read_json
 from skyreid.tracklet import training_labels
@@ -150,7 +150,7 @@ def _read_outcome(run_dir: Path, wanted: BaselineConfig | TwoStageConfig) -> Out
 def _start(wanted: BaselineConfig | TwoStageConfig) -> str:
     if wanted.pretrained is None:
         return RANDOM
-    return "small CLIP of drawn people" if wanted.pretrained == TINY_CLIP else wanted.pretrained.name
+    return "small CLIP of drawn people" if wanted.pretrained == TINY_TOWERS else wanted.pretrained.name
 
 
 def _cost(wanted: BaselineConfig | TwoStageConfig) -> Cost:

@@ -14,11 +14,11 @@ from torch import Tensor
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
-from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
-from skyreid.pretrained.clip_names import BLOCKS, Names
+from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
+from skyreid.pretrained.openai_names import BLOCKS, Names
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 from skyreid.strict_json import read_json
@@ -75,7 +75,7 @@ DEFAULT_HEADS = {"vision_config": 12, "text_config": 8}
 HEAD_WIDTH = 64
 
 
-def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+def read(file: Path, options: ImportOptions) -> Imported[TowerPair]:
     """Read the weights file of a `CLIPModel` folder.
 
     Raises:

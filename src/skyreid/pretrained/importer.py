@@ -6,12 +6,12 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
-from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
+from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip
 
 Adapters: TypeAlias = Literal["used", "unused"]
-Module = TypeVar("Module", bound=ClipPair | VslaClip, covariant=True)
+Module = TypeVar("Module", bound=TowerPair | VslaClip, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Imported(Generic[Module]):
 
 
 class Importer(Protocol):
-    def __call__(self, file: Path, options: ImportOptions) -> Imported[ClipPair | VslaClip]:
+    def __call__(self, file: Path, options: ImportOptions) -> Imported[TowerPair | VslaClip]:
         """Read a file of one format.
 
         Raises:

@@ -14,8 +14,8 @@ from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.file_kinds import CHECKPOINT, kind_at
-from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
+from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained import FORMATS, LANDMARKS
 from skyreid.pretrained.importer import Adapters, ImportOptions
@@ -171,7 +171,7 @@ def _other_importer(format: str, file: Path) -> str | None:
     return None
 
 
-def _sizes(module: ClipPair | VslaClip) -> dict[str, int | str]:
+def _sizes(module: TowerPair | VslaClip) -> dict[str, int | str]:
     config = module.config
     image, adapters, prompt = config.image, config.image.adapters, config.platform_prompt
     height, width = image.image_size

@@ -9,7 +9,7 @@ says it, and what is assumed otherwise is reported.
 from dataclasses import replace
 from pathlib import Path
 
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.openai import LANDMARK, pair_from_openai
 from skyreid.pretrained.untrusted_file import read_untrusted_state
@@ -20,7 +20,7 @@ ACTIVATION_ASSUMED = (
 NORMALIZATION_ASSUMED = "frames normalised by OpenAI's mean and standard deviation, as open_clip's default is"
 
 
-def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+def read(file: Path, options: ImportOptions) -> Imported[TowerPair]:
     """Read `open_clip_pytorch_model.bin` or `open_clip_model.safetensors`."""
     options.refuse_all_but("image_size", "activation")
     state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)

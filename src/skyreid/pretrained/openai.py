@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from skyreid.models.clip_pair import ClipPair
 from skyreid.models.mlp import Activation
+from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, assemble_pair
@@ -16,7 +16,7 @@ MASK = "attn_mask"
 LANDMARK = "visual.conv1.weight"
 
 
-def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+def read(file: Path, options: ImportOptions) -> Imported[TowerPair]:
     """Read OpenAI's archive. The code inside it is neither run nor read."""
     options.refuse_all_but("image_size")
     state = read_untrusted_state(file, landmark=LANDMARK, inside=options.inside)
@@ -25,7 +25,7 @@ def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
 
 def pair_from_openai(
     state: ForeignState, *, image_size: tuple[int, int] | None, activation: Activation = "quick-gelu"
-) -> Imported[ClipPair]:
+) -> Imported[TowerPair]:
     """Read a state dict in OpenAI's own names (`visual.*`, `transformer.*`, ...).
 
     Raises:

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from skyreid.models.clip_pair import BARE, ClipPair
 from skyreid.models.image_tower import ImageTowerConfig
 from skyreid.models.mlp import Activation
+from skyreid.models.tower_pair import BARE, TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.assembling import assemble
-from skyreid.pretrained.clip_names import image_tower_names, text_tower_names, unpack
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported
+from skyreid.pretrained.openai_names import image_tower_names, text_tower_names, unpack
 from skyreid.pretrained.position_table import resize_position_table
 from skyreid.pretrained.sizes import image_sizes, square_grid, text_config
 
@@ -39,7 +39,7 @@ def assemble_pair(
     dropped: Mapping[str, str],
     image_size: tuple[int, int] | None,
     activation: Activation = "quick-gelu",
-) -> Imported[ClipPair]:
+) -> Imported[TowerPair]:
     """Account for every key, read the sizes off the shapes, resize the position table.
 
     Args:
@@ -87,5 +87,5 @@ def assemble_pair(
     weights[table] = resize_position_table(
         weights[table].float(), grid=square_grid(state, patches=sizes.patches), target=config.image.grid
     )
-    module = assemble(state, lambda: ClipPair(config, vocabulary=vocabulary), weights)
+    module = assemble(state, lambda: TowerPair(config, vocabulary=vocabulary), weights)
     return Imported(module=module, mapped=len(names), dropped=left_out)

@@ -9,12 +9,12 @@ from skyreid.baselines.tf_clip import TfClip
 from skyreid.checkpoint import build_to_fit, load_strictly, read_checkpoint
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.position_table import resize_position_table
 
 
-def read_pair(folder: Path) -> ClipPair:
+def read_pair(folder: Path) -> TowerPair:
     """Read a pretrained CLIP pair.
 
     Raises:
@@ -31,11 +31,11 @@ def read_pair(folder: Path) -> ClipPair:
     known_words = [str(word) for word in words] if isinstance(words, list) else None
     config = from_json(VslaClipConfig, checkpoint.config.get("model"), where=f"{folder}: model")
     return build_to_fit(
-        lambda: ClipPair(config, vocabulary=vocabulary, words=known_words), checkpoint.weights, origin=str(folder)
+        lambda: TowerPair(config, vocabulary=vocabulary, words=known_words), checkpoint.weights, origin=str(folder)
     )
 
 
-def load_clip_tower(model: TfClip, pair: ClipPair) -> None:
+def load_clip_tower(model: TfClip, pair: TowerPair) -> None:
     """Give TF-CLIP's image tower its pretrained weights, in place; the position table is resized to its frames.
 
     Raises:

@@ -16,7 +16,9 @@ from skyreid.feeding import IMAGENET
 from skyreid.models.identity_prompt import SENTENCES
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.assembling import assemble
-from skyreid.pretrained.clip_names import (
+from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.importer import Adapters, Imported, ImportOptions
+from skyreid.pretrained.openai_names import (
     BLOCK,
     OUR_BLOCKS,
     OUR_IMAGE_TOWER,
@@ -28,8 +30,6 @@ from skyreid.pretrained.clip_names import (
     text_tower_names,
     unpack,
 )
-from skyreid.pretrained.foreign_state import ForeignState
-from skyreid.pretrained.importer import Adapters, Imported, ImportOptions
 from skyreid.pretrained.release_config import IMAGE, SUFFIX, TEXT, config_of_release
 from skyreid.pretrained.untrusted_file import read_untrusted_state
 

@@ -8,14 +8,14 @@ Two things a file does not tell:
   ignores it without adapters (METHOD section 2).
 """
 
-from skyreid.models.clip_pair import BARE
 from skyreid.models.identity_prompt import IdentityPromptConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
+from skyreid.models.tower_pair import BARE
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.pretrained.clip_names import BLOCKS
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Adapters
+from skyreid.pretrained.openai_names import BLOCKS
 from skyreid.pretrained.sizes import image_sizes, standing_grid, text_config
 from skyreid.tracklet import PLATFORMS
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import isqrt
 
 from skyreid.models.text_tower import TextTowerConfig
-from skyreid.pretrained.clip_names import BLOCKS
 from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.openai_names import BLOCKS
 
 OTHER_HEAD_WIDTHS = {1280: "ViT-H (heads of 80)", 1408: "ViT-g (heads of 88)", 1664: "ViT-bigG (heads of 104)"}
 """Image tower widths of the published CLIPs whose heads are not 64 wide."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skyreid.errors import CheckpointError
 from skyreid.feeding import IMAGENET
-from skyreid.models.clip_pair import ClipPair
+from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.huggingface import HF_TOKEN_EMBEDDING
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
@@ -25,7 +25,7 @@ DROPPED = LOGIT_SCALE | {
 }
 
 
-def read(file: Path, options: ImportOptions) -> Imported[ClipPair]:
+def read(file: Path, options: ImportOptions) -> Imported[TowerPair]:
     """Read the checkpoint, and the token embedding from the file that the options name.
 
     Raises:

@@ -21,7 +21,7 @@ from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.pretrained.tiny_clip import TINY_CLIP
+from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes.release import NO_ADAPTERS
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config
@@ -50,7 +50,7 @@ def vsla_clip_simulated(
         benchmark="g2a-vreid",
         data_root=world,
         run_dir=run_dir,
-        pretrained=TINY_CLIP,
+        pretrained=TINY_TOWERS,
         model=VslaClipConfig(
             image=ImageTowerConfig(
                 image_size=(64, 32),

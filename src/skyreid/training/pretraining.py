@@ -27,11 +27,11 @@ from skyreid.config_json import to_json
 from skyreid.distributed import Precision, Workers
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
-from skyreid.models.clip_pair import BARE, ClipPair
 from skyreid.models.identity_prompt import END, START
 from skyreid.models.image_tower import ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
+from skyreid.models.tower_pair import BARE, TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import sentence, vocabulary, words
@@ -117,7 +117,7 @@ def pretrain(
     sentences = _Sentences(config.model.text.context_length)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        pair = ClipPair(config.model, vocabulary=len(sentences.words), words=sentences.words)
+        pair = TowerPair(config.model, vocabulary=len(sentences.words), words=sentences.words)
     held_out = [position for position, photo in enumerate(photos) if photo.person > config.people * 0.95]
     shown = [position for position, photo in enumerate(photos) if photo.person <= config.people * 0.95]
     workers = Workers(precision=config.precision)
@@ -150,7 +150,7 @@ def _frames(photos: list[Photo], image_size: tuple[int, int]) -> UInt8[np.ndarra
 
 
 def _train(
-    pair: ClipPair,
+    pair: TowerPair,
     config: PretrainingConfig,
     workers: Workers,
     photos: list[Photo],
@@ -225,7 +225,7 @@ def _told(photo: Photo, tell: float, rng: random.Random) -> str:
 
 
 def _encode(
-    pair: ClipPair, frames: UInt8[np.ndarray, "photo height width 3"], texts: list[str], sentences: _Sentences
+    pair: TowerPair, frames: UInt8[np.ndarray, "photo height width 3"], texts: list[str], sentences: _Sentences
 ) -> tuple[Float[Tensor, "photo embed"], Float[Tensor, "photo embed"]]:
     """Features of photos and captions."""
     pixels = rearrange(torch.from_numpy(frames), "photo height width channel -> photo 1 channel height width")
@@ -236,7 +236,7 @@ def _encode(
 
 @torch.no_grad()
 def _retrieval(
-    pair: ClipPair,
+    pair: TowerPair,
     photos: list[Photo],
     frames: UInt8[np.ndarray, "photo height width 3"],
     sentences: _Sentences,

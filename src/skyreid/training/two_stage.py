@@ -14,7 +14,7 @@ from skyreid.clips.frame_bank import FrameBank
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.distributed import Workers
-from skyreid.models.clip_pair import start_from_pair
+from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import read_pair
 from skyreid.progress import Progress, silent

@@ -17,7 +17,7 @@ CLIP_VOCABULARY = 49408
 BARE = AdapterConfig(intra_frame=None, cross_frame=None)
 
 
-class ClipPair(nn.Module):
+class TowerPair(nn.Module):
     """What stage 1 and stage 2 start from.
 
     Args:
@@ -41,7 +41,7 @@ class ClipPair(nn.Module):
         self.token_numbers = CLIP_TOKENS if words is None else {word: row for row, word in enumerate(words)}
 
 
-def start_from_pair(model: VslaClip, pair: ClipPair) -> None:
+def start_from_pair(model: VslaClip, pair: TowerPair) -> None:
     """Copy the pretrained towers and the words of the sentence into a fresh model.
 
     What the pair does not have (adapters, prompts, heads) keeps its initialisation.

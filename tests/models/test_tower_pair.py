@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
-from skyreid.models.clip_pair import CLIP_VOCABULARY, ClipPair, start_from_pair
 from skyreid.models.identity_prompt import CLIP_TOKENS, SENTENCES
+from skyreid.models.tower_pair import CLIP_VOCABULARY, TowerPair, start_from_pair
 from tests.tiny_model import ADAPTERS, NO_ADAPTERS, randomized, tiny_config, tiny_model
 
 BARE = tiny_config(adapters=NO_ADAPTERS, prompt_depth=0)
@@ -16,7 +16,7 @@ BARE = tiny_config(adapters=NO_ADAPTERS, prompt_depth=0)
 
 @pytest.fixture(scope="module")
 def pair():
-    return randomized(ClipPair(BARE, vocabulary=CLIP_VOCABULARY), seed=7)
+    return randomized(TowerPair(BARE, vocabulary=CLIP_VOCABULARY), seed=7)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -66,13 +66,13 @@ def test_a_pair_with_another_tokenizer_is_refused():
         "(CLIP's own tokenizer has 49408)"
     )
     with pytest.raises(CheckpointError, match=f"^{re.escape(message)}$"):
-        start_from_pair(tiny_model(), ClipPair(BARE, vocabulary=100))
+        start_from_pair(tiny_model(), TowerPair(BARE, vocabulary=100))
 
 
 def test_a_pair_of_whole_words_gives_the_rows_of_its_own_words():
     words = ["a", "<end>", "person", "<start>", "photo", ".", "of"]
     model = tiny_model(tiny_config(sentence="clip-reid"))
-    pair = randomized(ClipPair(BARE, vocabulary=len(words), words=words), seed=3)
+    pair = randomized(TowerPair(BARE, vocabulary=len(words), words=words), seed=3)
     start_from_pair(model, pair)
     rows = [words.index(word) for word in ("<start>", "a", "photo", "of", "a")]
     assert torch.equal(model.identity_prompt.get_buffer("fixed_before"), pair.token_embedding.weight[rows])
@@ -83,4 +83,4 @@ def test_a_pair_of_whole_words_gives_the_rows_of_its_own_words():
 )
 def test_a_pair_has_neither_adapters_nor_a_platform_prompt(config):
     with pytest.raises(ValueError, match=r"^a pretrained pair has no adapters and no platform prompt$"):
-        ClipPair(config, vocabulary=10)
+        TowerPair(config, vocabulary=10)

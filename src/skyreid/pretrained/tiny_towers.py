@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-TINY_CLIP = Path(__file__).with_name("tiny_clip_weights")
+TINY_TOWERS = Path(__file__).with_name("tiny_towers_weights")
 """A checkpoint folder, made by `skyreid model pretrain`. It knows simulated people only."""

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
-from skyreid.pretrained.clip_names import image_tower_names, pack, text_tower_names, unpack
+from skyreid.pretrained.openai_names import image_tower_names, pack, text_tower_names, unpack
 from tests.pretrained.reference_clip import LAYERS
 
 

@@ -53,12 +53,12 @@ OUR_TEXT_TOWER = "text_tower."
 
 
 def image_tower_names(prefix: str, *, layers: int, block: Names = BLOCK) -> Names:
-    """Names of a whole image tower that the file keeps under `prefix`; ours are those of a ClipPair."""
+    """Names of a whole image tower that the file keeps under `prefix`; ours are those of a TowerPair."""
     return _prefixed(IMAGE_TOWER, prefix, OUR_IMAGE_TOWER) | block_names(block, prefix, OUR_IMAGE_TOWER, layers=layers)
 
 
 def text_tower_names(prefix: str, *, layers: int) -> Names:
-    """Names of a whole text tower that the file keeps under `prefix`; ours are those of a ClipPair."""
+    """Names of a whole text tower that the file keeps under `prefix`; ours are those of a TowerPair."""
     return _prefixed(TEXT_TOWER, prefix, OUR_TEXT_TOWER) | block_names(BLOCK, prefix, OUR_TEXT_TOWER, layers=layers)
 
 
