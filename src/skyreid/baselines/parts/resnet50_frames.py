@@ -115,7 +115,7 @@ class Bottleneck(nn.Module):
         return out if self.after_block is None else self.after_block(out, num_frames)
 
 
-class Stage(nn.ModuleList):
+class ResNetStage(nn.ModuleList):
     """Blocks one after the other."""
 
     def forward(
@@ -133,11 +133,11 @@ def make_stage(
     last_relu: bool = True,
     after_conv2: PartMaker = no_part,
     after_block: PartMaker = no_part,
-) -> Stage:
+) -> ResNetStage:
     """Build stage 1 to 4 with random weights; `last_relu`: the last block ends with ReLU."""
     width, blocks = STAGE_WIDTHS[stage - 1], STAGE_BLOCKS[stage - 1]
     before = STAGE_WIDTHS[0] if stage == 1 else EXPANSION * STAGE_WIDTHS[stage - 2]
-    return Stage(
+    return ResNetStage(
         Bottleneck(
             EXPANSION * width if block else before,
             width,
@@ -174,7 +174,7 @@ class ResNet50Frames(nn.Module):
         self.relu = nn.ReLU() if config.stem_relu else nn.Identity()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=config.stem_pool_padding)
 
-        def stage(number: int) -> Stage:
+        def stage(number: int) -> ResNetStage:
             return make_stage(number, conv_bias=config.conv_bias, after_conv2=after_conv2, after_block=after_block)
 
         self.layer1, self.layer2, self.layer3 = stage(1), stage(2), stage(3)
