@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Workers
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
@@ -69,10 +69,10 @@ def embed(workers: Workers, folder: Path, numbers: range) -> dict[str, Tensor | 
         )
         for number in numbers
     ]
-    bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
+    cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
     encoder = tiny_model().encoder
     feeding = ExtractionConfig(clip_length=2, sampling="all-frames").feeding_of(encoder)
-    table = embed_tracklets(encoder, tracklets, bank, workers, feeding)
+    table = embed_tracklets(encoder, tracklets, cache, workers, feeding)
     return {"embeddings": torch.from_numpy(table.embeddings), "ids": table.tracklet_ids.tolist()}
 
 

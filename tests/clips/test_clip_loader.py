@@ -7,7 +7,7 @@ from PIL import Image
 
 from skyreid.clips.augmentation import RELEASE
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.errors import MissingFrameError
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -28,8 +28,8 @@ def tracklets(tmp_path):
 
 
 def all_batches(tracklets, *, threads, capacity_bytes):
-    bank = FrameBank((16, 8), capacity_bytes=capacity_bytes)
-    reader = ClipReader(bank, clip_length=4, augmentation=RELEASE)
+    cache = FrameCache((16, 8), capacity_bytes=capacity_bytes)
+    reader = ClipReader(cache, clip_length=4, augmentation=RELEASE)
     requests = [
         [ClipRequest(tracklet, label=i, draw=f"{batch}/{i}") for i, tracklet in enumerate(tracklets)]
         for batch in range(5)
@@ -37,11 +37,11 @@ def all_batches(tracklets, *, threads, capacity_bytes):
     return list(load_batches(reader, requests, threads=threads))
 
 
-def test_threads_and_the_bank_change_nothing(tracklets):
+def test_threads_and_the_cache_change_nothing(tracklets):
     plain = all_batches(tracklets, threads=1, capacity_bytes=0)
-    banked = all_batches(tracklets, threads=4, capacity_bytes=10**6)
-    assert len(plain) == len(banked) == 5
-    for one, other in zip(plain, banked, strict=True):
+    cached = all_batches(tracklets, threads=4, capacity_bytes=10**6)
+    assert len(plain) == len(cached) == 5
+    for one, other in zip(plain, cached, strict=True):
         assert torch.equal(one.frames, other.frames)
         assert torch.equal(one.erasures, other.erasures)
     assert plain[0].frames.shape == (4, 4, 3, 16, 8)
@@ -50,18 +50,18 @@ def test_threads_and_the_bank_change_nothing(tracklets):
     assert not torch.equal(plain[0].frames, plain[1].frames)
 
 
-def test_the_bank_stays_within_its_capacity(tracklets):
+def test_the_cache_stays_within_its_capacity(tracklets):
     one_frame = 16 * 8 * 3
-    bank = FrameBank((16, 8), capacity_bytes=3 * one_frame + 1)
+    cache = FrameCache((16, 8), capacity_bytes=3 * one_frame + 1)
     for tracklet in tracklets:
         for frame in tracklet.frames:
-            bank.frame(frame)
-    assert bank.held_bytes == 3 * one_frame
+            cache.frame(frame)
+    assert cache.held_bytes == 3 * one_frame
 
 
 def test_a_missing_frame_is_named_and_the_clip_is_not_shortened(tracklets, tmp_path):
     (tmp_path / "2_3.png").unlink()
-    reader = ClipReader(FrameBank((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
+    reader = ClipReader(FrameCache((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
     requests = [[ClipRequest(tracklets[2], frames=(0, 1, 2, 3))]]
     with pytest.raises(MissingFrameError, match=r"2_3\.png: is missing"):
         list(load_batches(reader, requests, threads=2))
@@ -69,6 +69,6 @@ def test_a_missing_frame_is_named_and_the_clip_is_not_shortened(tracklets, tmp_p
 
 def test_an_unreadable_frame_is_named(tracklets, tmp_path):
     (tmp_path / "0_0.png").write_bytes(b"not an image")
-    reader = ClipReader(FrameBank((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
+    reader = ClipReader(FrameCache((16, 8), capacity_bytes=0), clip_length=4, augmentation=None)
     with pytest.raises(MissingFrameError, match=r"0_0\.png: cannot be read as JPEG"):
         reader.read(ClipRequest(tracklets[0], frames=(0,)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.config_json import to_json
 from skyreid.datasets.data_hash import pictures_sha256, with_hashes
 from skyreid.datasets.manifest import write_manifest
@@ -33,7 +33,7 @@ def test_the_table_on_disk_is_what_was_embedded_and_names_its_manifest(
     returned = embed(footage.relative_to(footage.parent), checkpoint, out)
     table = load_table(out)
     workers = Workers(device="cpu", precision="float32")
-    expected = embed_tracklets(model.encoder, tracklets, FrameBank(IMAGE_SIZE, capacity_bytes=0), workers, FED)
+    expected = embed_tracklets(model.encoder, tracklets, FrameCache(IMAGE_SIZE, capacity_bytes=0), workers, FED)
     np.testing.assert_allclose(table.embeddings, expected.embeddings, rtol=1e-5, atol=1e-5)
     for name in ("pids", "camids", "platforms", "tracklet_ids"):
         assert getattr(table, name).tolist() == getattr(expected, name).tolist()
@@ -84,7 +84,7 @@ def test_a_folder_of_crops_is_embedded_one_subfolder_a_tracklet(save_checkpoint,
     frames = tuple(Frame(str(folder / "12" / name)) for name in ("9.jpg", "10.jpg"))
     tracklet = Tracklet(tracklet_id="12", frames=frames, pid=2, camid=0, platform=Platform.AERIAL)
     workers = Workers(device="cpu", precision="float32")
-    expected = embed_tracklets(model.encoder, [tracklet], FrameBank(IMAGE_SIZE, capacity_bytes=0), workers, FED)
+    expected = embed_tracklets(model.encoder, [tracklet], FrameCache(IMAGE_SIZE, capacity_bytes=0), workers, FED)
     np.testing.assert_allclose(table.embeddings[1], expected.embeddings[0], rtol=1e-5, atol=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.distributed import Workers
 from skyreid.errors import MissingFrameError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
@@ -26,8 +26,8 @@ def embed(model):
         progress = settings.pop("progress", lambda *_: None)
         speed = {name: settings.pop(name) for name in ("batch_size", "threads") if name in settings}
         feeding = ExtractionConfig(**{"clip_length": 4, **settings}).feeding_of(model.encoder)
-        bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
-        return embed_tracklets(model.encoder, tracklets, bank, workers, feeding, **speed, progress=progress)
+        cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
+        return embed_tracklets(model.encoder, tracklets, cache, workers, feeding, **speed, progress=progress)
 
     return run
 

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 import skyreid
 from skyreid.baselines.building import BaselineModel, build_baseline
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
@@ -180,8 +180,8 @@ def test_one_platform_stands_for_all(embedder):
 def test_tracklets_of_any_length_embed_as_the_command_line_embeds_them(model, footage, tracklets, sampling):
     config = ExtractionConfig(clip_length=4, sampling=sampling)
     feeding = config.feeding_of(model.encoder)
-    bank = FrameBank(IMAGE_SIZE, capacity_bytes=0)
-    expected = embed_tracklets(model.encoder, tracklets, bank, Workers(), feeding).embeddings
+    cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
+    expected = embed_tracklets(model.encoder, tracklets, cache, Workers(), feeding).embeddings
     embedder = ClipEmbedder(model.encoder, feeding)
     paths = [[frame.path for frame in tracklet.frames] for tracklet in tracklets]
     found = embedder.embed_tracklets(paths, [tracklet.platform for tracklet in tracklets])

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from skyreid.clips.augmentation import RELEASE, augment
 from skyreid.clips.clip_batch import Clip, ClipBatch
-from skyreid.clips.frame_bank import resize
+from skyreid.clips.frame_cache import resize
 from skyreid.clips.frame_sampling import all_frames, restricted_begin, restricted_random
 from skyreid.clips.identity_sampler import draw_groups
 from skyreid.clips.normalization import normalize

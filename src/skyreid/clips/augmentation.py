@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from skyreid.clips.frame_bank import resize
+from skyreid.clips.frame_cache import resize
 from skyreid.errors import SettingError
 
 

@@ -2,7 +2,7 @@
 
 Every clip draws from a generator of its own, named by the caller, so the numbers do not depend on
 how many threads read, on the rank, or on where a run was resumed. Threads suffice: Pillow decodes
-and resizes outside the interpreter lock, and they share one frame bank.
+and resizes outside the interpreter lock, and they share one frame cache.
 """
 
 import random
@@ -16,7 +16,7 @@ import numpy as np
 from skyreid.clips.augmentation import NO_ERASURE, AugmentationConfig, augment
 from skyreid.clips.clip_batch import Clip, ClipBatch
 from skyreid.clips.clip_choice import TRAINING_CLIPS, TrainingChoice
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.tracklet import Tracklet
 
 BATCHES_AHEAD = 2
@@ -38,7 +38,7 @@ class ClipReader:
     """Makes clips of one length and size.
 
     Args:
-        bank: where frames come from.
+        cache: where frames come from.
         clip_length: frames a clip, for requests that leave them to be drawn.
         augmentation: None = frames as they are.
         choice: how those positions are drawn.
@@ -46,13 +46,13 @@ class ClipReader:
 
     def __init__(
         self,
-        bank: FrameBank,
+        cache: FrameCache,
         *,
         clip_length: int,
         augmentation: AugmentationConfig | None,
         choice: TrainingChoice = "restricted",
     ) -> None:
-        self.bank = bank
+        self.cache = cache
         self.clip_length = clip_length
         self.augmentation = augmentation
         self.choice: TrainingChoice = choice
@@ -70,7 +70,7 @@ class ClipReader:
             if request.frames is not None
             else TRAINING_CLIPS[self.choice](len(tracklet.frames), self.clip_length, rng)
         )
-        frames = np.stack([self.bank.frame(tracklet.frames[position]) for position in positions])
+        frames = np.stack([self.cache.frame(tracklet.frames[position]) for position in positions])
         erasures = np.array([NO_ERASURE] * len(positions), dtype=np.int64)
         if self.augmentation is not None:
             frames, erasures = augment(frames, self.augmentation, rng)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import weights_sha256
 from skyreid.clips.clip_choice import TEST_CLIPS
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes
@@ -88,9 +88,9 @@ def embed(
     # The table speaks for all crops of a tracklet, also for those that are in no clip.
     tracklets = with_hashes(tracklets, progress=progress)
     feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
-    # Each frame is read once, so a bank would only hold memory.
-    bank = FrameBank(feeding.image_size, capacity_bytes=0)
-    table = embed_tracklets(embedder.encoder, tracklets, bank, workers, feeding, progress=progress)
+    # Each frame is read once, so a cache would only hold memory.
+    cache = FrameCache(feeding.image_size, capacity_bytes=0)
+    table = embed_tracklets(embedder.encoder, tracklets, cache, workers, feeding, progress=progress)
     table = replace(
         table, manifest=str(manifest_path.resolve()) if is_build else None, model=weights_sha256(checkpoint)
     )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.normalization import normalize
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.distributed import Workers
@@ -67,7 +67,7 @@ def needs_platform(encoder: Encoder) -> bool:
 def embed_tracklets(
     encoder: Encoder,
     tracklets: Sequence[Tracklet],
-    bank: FrameBank,
+    cache: FrameCache,
     workers: Workers,
     feeding: Feeding,
     *,
@@ -80,7 +80,7 @@ def embed_tracklets(
     Args:
         encoder: in evaluation mode, on `workers.device`.
         tracklets: what to embed; the table has their order.
-        bank: frames at the encoder's size.
+        cache: frames at the encoder's size.
         workers: the processes that share the work.
         feeding: frames per clip, how they are taken and normalised; the table records it.
         batch_size: clips that the model sees at once; changes speed and memory only.
@@ -96,7 +96,7 @@ def embed_tracklets(
         for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
-    reader = ClipReader(bank, clip_length=feeding.clip_length, augmentation=None)
+    reader = ClipReader(cache, clip_length=feeding.clip_length, augmentation=None)
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     embedded = [torch.zeros(0, encoder.embed_dim)]
     for done, batch in enumerate(load_batches(reader, batches, threads=threads), start=1):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.checkpoint import weights_sha256
-from skyreid.clips.frame_bank import resize
+from skyreid.clips.frame_cache import resize
 from skyreid.distributed import Workers
 from skyreid.extraction.loading import load
 from skyreid.feeding import Feeding

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from skyreid.clips.clip_choice import TEST_CLIPS
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.normalization import normalize
 from skyreid.evaluation.pairs.pair_counts import count_pairs
 from skyreid.evaluation.pairs.thresholds import num_let_in, operating_point
@@ -172,7 +172,7 @@ def _attention(tested: TestedCheckpoint, examples: Sequence[RankedExample]) -> l
     encoder = tested.embedder.encoder
     if not isinstance(encoder, VideoEncoder):
         return []
-    bank = FrameBank(encoder.image_size, capacity_bytes=0)
+    cache = FrameCache(encoder.image_size, capacity_bytes=0)
     device = next(encoder.parameters()).device
     feeding = tested.embedder.feeding
     strips = []
@@ -180,7 +180,7 @@ def _attention(tested: TestedCheckpoint, examples: Sequence[RankedExample]) -> l
         length = len(example.query.frames)
         positions = TEST_CLIPS[feeding.sampling](length, feeding.clip_length)[0]
         seen = replace(example.query, frames=tuple(example.query.frames[position] for position in positions))
-        frames = np.stack([bank.frame(frame) for frame in seen.frames]).transpose(0, 3, 1, 2)
+        frames = np.stack([cache.frame(frame) for frame in seen.frames]).transpose(0, 3, 1, 2)
         maps = attention_rollout(
             encoder,
             normalize(torch.from_numpy(np.ascontiguousarray(frames))[None].to(device), feeding.normalization),

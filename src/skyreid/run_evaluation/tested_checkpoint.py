@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.checkpoint import read_checkpoint, weights_sha256
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets import find_format, read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
@@ -159,9 +159,9 @@ class TestedCheckpoint:
         )
 
     def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
-        bank, workers = FrameBank(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
+        frame_cache, workers = FrameCache(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
         for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
-            table = embed_tracklets(self.embedder.encoder, tracklets, bank, workers, feeding, progress=progress)
+            table = embed_tracklets(self.embedder.encoder, tracklets, frame_cache, workers, feeding, progress=progress)
             save_table(path, replace(table, model=self._weights_sha256))
 
     @cached_property

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.checkpoint import provenance_of_this_run, write_checkpoint
-from skyreid.clips.frame_bank import resize
+from skyreid.clips.frame_cache import resize
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.distributed import Precision, Workers

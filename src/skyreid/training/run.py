@@ -17,7 +17,7 @@ from skyreid.atomic_file import sweep_leftovers
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.clip_choice import TrainingChoice
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.config_json import to_json
 from skyreid.content_hash import file_sha256
 from skyreid.datasets import read_benchmark
@@ -105,7 +105,7 @@ class Run:
         self.config = config
         self.progress = progress
         self.workers = Workers(precision=config.precision)
-        self.bank = FrameBank(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+        self.bank = FrameCache(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
         self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
         self._choice: TrainingChoice = choice
         self._resume = resume
@@ -195,7 +195,7 @@ class Run:
 def embed_test_set(
     encoder: Encoder,
     benchmark: Benchmark,
-    bank: FrameBank,
+    bank: FrameCache,
     workers: Workers,
     extraction: ExtractionConfig,
     *,

@@ -6,7 +6,7 @@ from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.clip_choice import TrainingChoice
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import restricted_begin
 from skyreid.clips.identity_sampler import IdentitySamplerConfig, identity_batches
 from skyreid.distributed import Workers
@@ -20,7 +20,7 @@ class TrainingClips:
     def __init__(
         self,
         tracklets: Sequence[Tracklet],
-        bank: FrameBank,
+        bank: FrameCache,
         workers: Workers,
         *,
         clip_length: int,

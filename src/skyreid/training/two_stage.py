@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from skyreid.clips.frame_bank import FrameBank
+from skyreid.clips.frame_cache import FrameCache
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.distributed import Workers
@@ -90,7 +90,7 @@ def embed_untrained(
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
     workers = Workers(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(workers.device).eval()
-    bank = FrameBank(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+    bank = FrameCache(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
     return embed_test_set(model.encoder, benchmark, bank, workers, config.extraction, progress=progress)
 
 

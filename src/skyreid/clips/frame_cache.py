@@ -34,7 +34,7 @@ def read_frame(frame: Frame) -> UInt8[np.ndarray, "height width channel"]:
     return np.asarray(unchanged_picture(frame))
 
 
-class FrameBank:
+class FrameCache:
     """Frames at one size; the first ones asked for stay in memory until `capacity_bytes` is used up."""
 
     def __init__(self, image_size: tuple[int, int], *, capacity_bytes: int) -> None:
@@ -45,7 +45,7 @@ class FrameBank:
         self._lock = threading.Lock()
 
     def frame(self, frame: Frame) -> UInt8[np.ndarray, "height width channel"]:
-        """Return the frame at the bank's size. Safe to call from several threads."""
+        """Return the frame at the cache's size. Safe to call from several threads."""
         held = self._held.get(frame.path)
         if held is not None:
             return held
