@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.normalization import normalize
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
@@ -25,14 +25,14 @@ FRAMES_OF = (3, 1, 5)
 """Frames of each tracklet, FOLDER/<tracklet>_<frame>.png."""
 
 
-def one_step(workers: Workers, *, is_averaged: bool) -> dict[str, dict[str, Tensor]]:
+def one_step(processes: Processes, *, is_averaged: bool) -> dict[str, dict[str, Tensor]]:
     """One training step of stage 2 on this process's part of eight clips: losses, gradients, what is left.
 
     In float64, so that what one process and two compute differs by a real difference only, whatever the
     processor's matrix product rounds.
 
     Args:
-        workers: the processes.
+        processes: those that take the step.
         is_averaged: False plants a fault: this process keeps the gradient of its own part.
     """
     generator = torch.Generator().manual_seed(0)
@@ -41,13 +41,13 @@ def one_step(workers: Workers, *, is_averaged: bool) -> dict[str, dict[str, Tens
     model.train_in_stage2("adapters", ("final", "joint"))
     optimizer = make_adam(model, WeightDecay())
     set_learning_rate(optimizer, 1e-3)
-    step = Stage2Step(model, workers, Stage2LossConfig(), drawn(5, 32).double()).train()
+    step = Stage2Step(model, processes, Stage2LossConfig(), drawn(5, 32).double()).train()
     if is_averaged:
-        step, optimizer = workers.prepare(step, optimizer)
-    part = workers.share(range(8))
+        step, optimizer = processes.prepare(step, optimizer)
+    part = processes.share(range(8))
     platforms = torch.tensor([clip % 2 for clip in part])
     losses = step(frames[part], platforms, LABELS[part])
-    workers.backward(torch.stack([*losses.values()]).sum())
+    processes.backward(torch.stack([*losses.values()]).sum())
     gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
     optimizer.step()
     return {
@@ -57,7 +57,7 @@ def one_step(workers: Workers, *, is_averaged: bool) -> dict[str, dict[str, Tens
     }
 
 
-def embed(workers: Workers, folder: Path, numbers: range) -> dict[str, Tensor | list[str]]:
+def embed(processes: Processes, folder: Path, numbers: range) -> dict[str, Tensor | list[str]]:
     """The table of some of the tracklets in `folder`."""
     tracklets = [
         Tracklet(
@@ -72,43 +72,43 @@ def embed(workers: Workers, folder: Path, numbers: range) -> dict[str, Tensor | 
     cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
     encoder = tiny_model().encoder
     feeding = ExtractionConfig(clip_length=2, sampling="all-frames").feeding_of(encoder)
-    table = embed_tracklets(encoder, tracklets, cache, workers, feeding)
+    table = embed_tracklets(encoder, tracklets, cache, processes, feeding)
     return {"embeddings": torch.from_numpy(table.embeddings), "ids": table.tracklet_ids.tolist()}
 
 
-def sharing(workers: Workers) -> dict[str, object]:
+def sharing(processes: Processes) -> dict[str, object]:
     """What this process gets of lists, and how parts come together again."""
     try:
-        refusal = str(workers.share(range(3)))
+        refusal = str(processes.share(range(3)))
     except ValueError as error:
         refusal = str(error)
-    rows = workers.uneven_share(range(5))
-    part = torch.full((2,), float(workers.rank), requires_grad=True)
-    whole = workers.gather_with_gradient(part)
+    rows = processes.uneven_share(range(5))
+    part = torch.full((2,), float(processes.rank), requires_grad=True)
+    whole = processes.gather_with_gradient(part)
     (whole * torch.arange(1.0, len(whole) + 1)).sum().backward()
     return {
-        "share": workers.share(range(6)),
-        "uneven": [workers.uneven_share(range(length)) for length in range(6)],
-        "gathered": workers.gather_rows(torch.tensor(rows).reshape(-1, 1)),
-        "of_the_first": workers.first_then_others(lambda: f"made by {workers.rank}"),
+        "share": processes.share(range(6)),
+        "uneven": [processes.uneven_share(range(length)) for length in range(6)],
+        "gathered": processes.gather_rows(torch.tensor(rows).reshape(-1, 1)),
+        "of_the_first": processes.first_then_others(lambda: f"made by {processes.rank}"),
         "refusal": refusal,
         "whole": whole.detach(),
         "gradient": part.grad,
     }
 
 
-def everything(workers: Workers, folder: Path) -> dict[str, object]:
+def everything(processes: Processes, folder: Path) -> dict[str, object]:
     return {
-        "world_size": workers.world_size,
-        "step": one_step(workers, is_averaged=True),
-        "unaveraged_step": one_step(workers, is_averaged=False),
-        "all": embed(workers, folder, range(3)),
-        "one": embed(workers, folder, range(1)),
-        "sharing": sharing(workers),
+        "world_size": processes.world_size,
+        "step": one_step(processes, is_averaged=True),
+        "unaveraged_step": one_step(processes, is_averaged=False),
+        "all": embed(processes, folder, range(3)),
+        "one": embed(processes, folder, range(1)),
+        "sharing": sharing(processes),
     }
 
 
 if __name__ == "__main__":
-    workers = Workers(device="cpu", precision="float32")
-    torch.save(everything(workers, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank{workers.rank}.pt")
-    workers.wait_for_all()
+    processes = Processes(device="cpu", precision="float32")
+    torch.save(everything(processes, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank{processes.rank}.pt")
+    processes.wait_for_all()

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import SettingError
 from tests.distributed_step import FRAMES_OF, everything
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one(folder):
-    return everything(Workers(device="cpu", precision="float32"), folder)
+    return everything(Processes(device="cpu", precision="float32"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +133,16 @@ def test_one_process_has_everything(one):
 
 
 def test_the_cpu_can_be_asked_for_and_precision_is_float32_there():
-    workers = Workers(device="cpu")
-    assert (workers.device.type, workers.precision, workers.rank, workers.is_first) == ("cpu", "float32", 0, True)
-    assert workers.gradient_scaler_state() == {}
+    processes = Processes(device="cpu")
+    assert (processes.device.type, processes.precision, processes.rank, processes.is_first) == (
+        "cpu",
+        "float32",
+        0,
+        True,
+    )
+    assert processes.gradient_scaler_state() == {}
 
 
 def test_float16_is_not_silently_replaced_where_it_does_not_exist():
     with pytest.raises(SettingError, match="precision float16 needs a GPU; on a CPU choose float32 or bfloat16"):
-        Workers(device="cpu", precision="float16")
+        Processes(device="cpu", precision="float16")

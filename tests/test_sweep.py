@@ -19,7 +19,7 @@ from skyreid.baselines.building import build_baseline
 from skyreid.checkpoint import write_checkpoint
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig, BaselineStep
@@ -34,7 +34,7 @@ SMALLEST = {"bicnet-tks": (64, 64), "sinet": (64, 64), "mgh": (128, 32), "tclnet
 """Frames of methods that refuse 32 x 32."""
 HEAVY = ("grl", "pit", "tf-clip", "mgh", "stmn")
 """Methods of up to 100 million parameters: some seconds each at any size of the frames."""
-WORKERS = Workers(device="cpu", precision="float32")
+PROCESSES = Processes(device="cpu", precision="float32")
 
 COMPARED = {
     name: replace(config, image_size=SMALLEST.get(config.method, (32, 32)))
@@ -108,7 +108,7 @@ def test_a_two_stage_recipe_gives_losses_and_gradients_and_embeds_the_same_after
         texts.square().sum().backward()
         assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
     model.train_in_stage2(config.stage2.tuned, config.stage2.loss.identity_on)
-    step = Stage2Step(model, WORKERS, config.stage2.loss, texts.detach() if texts is not None else None)
+    step = Stage2Step(model, PROCESSES, config.stage2.loss, texts.detach() if texts is not None else None)
     forward_and_backward(step, clips)
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
     found, expected = saved_and_loaded(

@@ -4,7 +4,7 @@ One process is the default. Several are started by PyTorch's own launcher,
 
     torchrun --nproc-per-node 4 -m skyreid train ...
 
-and each of them then finds itself here as one of `Workers.world_size`.
+and each of them then finds itself here as one of `Processes.world_size`.
 """
 
 import atexit
@@ -50,7 +50,7 @@ def choose_device(name: str) -> None:
         raise SettingError(f"--device {name}: PyTorch sees no such GPU here; --device cpu, or none, runs on the CPU")
 
 
-class Workers:
+class Processes:
     """This process among its equals: its device, its share of the work, what all of them know.
 
     Args:

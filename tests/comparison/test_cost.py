@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.comparison.cost import measure_cost
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DIM = 4, 6, 8, 5, 16
 
@@ -45,7 +45,7 @@ class Countable(Baseline):
 def cost():
     model = Countable()
     return measure_cost(
-        model, model, Workers(device="cpu", precision="float32"), frames=FRAMES, training_only=model.training_only
+        model, model, Processes(device="cpu", precision="float32"), frames=FRAMES, training_only=model.training_only
     )
 
 
@@ -71,6 +71,6 @@ def test_the_speed_is_one_of_this_machine(cost):
 def test_measuring_leaves_the_model_where_and_as_it_was_but_in_evaluation_mode():
     model = Countable().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    measure_cost(model, model, Workers(device="cpu", precision="float32"), frames=2, training_only=())
+    measure_cost(model, model, Processes(device="cpu", precision="float32"), frames=2, training_only=())
     assert not model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

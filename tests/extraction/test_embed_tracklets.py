@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import MissingFrameError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.feeding import IMAGENET
@@ -20,14 +20,14 @@ TABLE_ARRAYS = ("pids", "camids", "platforms", "tracklet_ids")
 
 @pytest.fixture(scope="module")
 def embed(model):
-    workers = Workers(device="cpu", precision="float32")
+    processes = Processes(device="cpu", precision="float32")
 
     def run(tracklets, **settings):
         progress = settings.pop("progress", lambda *_: None)
         speed = {name: settings.pop(name) for name in ("batch_size", "threads") if name in settings}
         feeding = ExtractionConfig(**{"clip_length": 4, **settings}).feeding_of(model.encoder)
         cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
-        return embed_tracklets(model.encoder, tracklets, cache, workers, feeding, **speed, progress=progress)
+        return embed_tracklets(model.encoder, tracklets, cache, processes, feeding, **speed, progress=progress)
 
     return run
 

@@ -17,7 +17,7 @@ from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
@@ -181,7 +181,7 @@ def test_tracklets_of_any_length_embed_as_the_command_line_embeds_them(model, fo
     config = ExtractionConfig(clip_length=4, sampling=sampling)
     feeding = config.feeding_of(model.encoder)
     cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
-    expected = embed_tracklets(model.encoder, tracklets, cache, Workers(), feeding).embeddings
+    expected = embed_tracklets(model.encoder, tracklets, cache, Processes(), feeding).embeddings
     embedder = ClipEmbedder(model.encoder, feeding)
     paths = [[frame.path for frame in tracklet.frames] for tracklet in tracklets]
     found = embedder.embed_tracklets(paths, [tracklet.platform for tracklet in tracklets])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.normalization import normalize
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release, to_release_state
 from skyreid.training.epochs import train_epoch
@@ -200,7 +200,7 @@ def prepare_stage2(model: VslaClip, config: Stage2Config) -> Stage2Step:
     model.train_in_stage2(config.tuned, ("final", "joint"))
     with torch.no_grad():
         texts = model.text_features(torch.arange(model.num_identities))
-    return Stage2Step(model, Workers(device="cpu", precision="float32"), config.loss, texts).train()
+    return Stage2Step(model, Processes(device="cpu", precision="float32"), config.loss, texts).train()
 
 
 def run_stage2(
@@ -209,7 +209,7 @@ def run_stage2(
     """Train on given batches of clips; give the losses of every step and the smallest gradient of each weight."""
     inputs = case.arrays("inputs")
     frames = rearrange(inputs["clips_u8"], "clip c frame h w -> clip frame c h w")
-    workers = Workers(device="cpu", precision="float32")
+    workers = Processes(device="cpu", precision="float32")
     step = prepare_stage2(model, config)
     optimizer = make_adam(model, config.weight_decay)
     seen: list[dict] = []

@@ -5,13 +5,13 @@ import re
 import pytest
 import torch
 
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError
 from skyreid.progress import silent
 from skyreid.training.epochs import Resumable
 from skyreid.training.run_folder import open_run
 
-WORKERS = Workers(device="cpu", precision="float32")
+WORKERS = Processes(device="cpu", precision="float32")
 
 
 def make_model(seed=0):

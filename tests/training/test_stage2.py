@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.normalization import normalize
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import StepSchedule
@@ -19,7 +19,7 @@ PAPER_LOSS = Stage2LossConfig(identity_on=("final",), triplet_on=("final",))
 
 @pytest.fixture(scope="module")
 def workers():
-    return Workers(device="cpu", precision="float32")
+    return Processes(device="cpu", precision="float32")
 
 
 def make_batch(seed=0, *, erased=False):
@@ -130,7 +130,7 @@ def test_more_steps_on_one_batch_lower_its_loss(workers):
 def test_sixteen_bit_towers_give_nearly_the_same_losses_computed_in_32():
     batch, losses = make_batch(), {}
     for name in ("float32", "bfloat16"):
-        workers = Workers(device="cpu", precision=name)
+        workers = Processes(device="cpu", precision=name)
         model = tiny_model()
         train_in_stage2(model, Stage2Config())
         optimizer = make_adam(model, Stage2Config().weight_decay)

@@ -19,13 +19,13 @@ from skyreid.distributed import Precision
 from skyreid.errors import SettingError
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.extraction.colour_stripes import embed_colours
+from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.simulation.miniature import write_miniature
 from skyreid.tracklet import training_labels
 from skyreid.training.parameter_report import count_parameters
 from skyreid.training.two_stage import TwoStageConfig, embed_untrained, train_two_stages
-from skyreid.worker_pool import finish_all
 
 COLOUR, ZERO_SHOT = "colour stripes", "zero-shot"
 """Rows that every table has first: no learning at all, and the small CLIP as it comes."""

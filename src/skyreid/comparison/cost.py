@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from skyreid.baselines.baseline import Baseline
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.training.baseline_parameters import ParameterCounts, count
 
@@ -30,7 +30,7 @@ class Cost:
 def measure_cost(
     encoder: VideoEncoder | Baseline,
     model: nn.Module,
-    workers: Workers,
+    processes: Processes,
     *,
     frames: int,
     training_only: tuple[str, ...],
@@ -38,9 +38,9 @@ def measure_cost(
     """Count and time.
 
     Args:
-        encoder: embeds; in evaluation mode and on the workers' device afterwards.
+        encoder: embeds; in evaluation mode and on the processes' device afterwards.
         model: `encoder`, or the whole that it is a part of.
-        workers: whose device and precision are timed.
+        processes: whose device and precision are timed.
         frames: frames a clip.
         training_only: starts of the names of parameters that no embedding needs.
     """
@@ -48,7 +48,8 @@ def measure_cost(
     return Cost(
         parameters=count(dict(model.named_parameters()), training_only=training_only),
         gflops_per_clip=_flops(encoder, frames) / 1e9,
-        clips_per_s=_TIMED_CLIPS / min(_seconds(encoder.to(workers.device), workers, frames) for _ in range(_ROUNDS)),
+        clips_per_s=_TIMED_CLIPS
+        / min(_seconds(encoder.to(processes.device), processes, frames) for _ in range(_ROUNDS)),
     )
 
 
@@ -61,10 +62,10 @@ def _flops(encoder: VideoEncoder | Baseline, frames: int) -> int:
 
 
 @torch.no_grad()
-def _seconds(encoder: VideoEncoder | Baseline, workers: Workers, frames: int) -> float:
-    clips = _clips(_TIMED_CLIPS, frames, encoder.image_size, workers.device)
+def _seconds(encoder: VideoEncoder | Baseline, processes: Processes, frames: int) -> float:
+    clips = _clips(_TIMED_CLIPS, frames, encoder.image_size, processes.device)
     start = time.perf_counter()
-    with workers.mixed_precision():
+    with processes.mixed_precision():
         encoder.embed(*clips).cpu()  # waits for the device
     return time.perf_counter() - start
 

@@ -16,7 +16,7 @@ from skyreid.comparison.cost import Cost, measure_cost
 from skyreid.comparison.methods import imagenet_file
 from skyreid.config_json import from_json, to_json
 from skyreid.datasets import read_benchmark
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.loading import TRAINING_ONLY
 from skyreid.pretrained.tiny_towers import TINY_TOWERS
@@ -157,7 +157,7 @@ def _cost(wanted: BaselineConfig | TwoStageConfig) -> Cost:
     """Of a model of the same shape as the one that was trained."""
     benchmark = read_benchmark(wanted.benchmark, wanted.data_root)
     identities = len(training_labels(benchmark.train))
-    workers = Workers(precision=wanted.precision)
+    processes = Processes(precision=wanted.precision)
     if isinstance(wanted, BaselineConfig):
         model = build_baseline(wanted.model_of(identities))
         encoder, training_only = model, model.training_only
@@ -165,4 +165,4 @@ def _cost(wanted: BaselineConfig | TwoStageConfig) -> Cost:
         model = build_model(wanted, num_identities=identities)
         model.train_in_stage2(wanted.stage2.tuned, wanted.stage2.loss.identity_on)
         encoder, training_only = model.encoder, TRAINING_ONLY["vsla-clip"]
-    return measure_cost(encoder, model, workers, frames=wanted.clip_length, training_only=training_only)
+    return measure_cost(encoder, model, processes, frames=wanted.clip_length, training_only=training_only)

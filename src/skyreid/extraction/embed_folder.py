@@ -13,7 +13,7 @@ from skyreid.datasets import read_benchmark
 from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
@@ -78,8 +78,8 @@ def embed(
         tracklets = _part(data, folder, split, part)
     else:
         tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
-    workers = Workers()
-    embedder = load(checkpoint, device=workers.device)
+    processes = Processes()
+    embedder = load(checkpoint, device=processes.device)
     if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
         raise SettingError(
             f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
@@ -90,11 +90,11 @@ def embed(
     feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
     # Each frame is read once, so a cache would only hold memory.
     cache = FrameCache(feeding.image_size, capacity_bytes=0)
-    table = embed_tracklets(embedder.encoder, tracklets, cache, workers, feeding, progress=progress)
+    table = embed_tracklets(embedder.encoder, tracklets, cache, processes, feeding, progress=progress)
     table = replace(
         table, manifest=str(manifest_path.resolve()) if is_build else None, model=weights_sha256(checkpoint)
     )
-    if out is not None and workers.is_first:
+    if out is not None and processes.is_first:
         save_table(out, table)
     return table
 

@@ -18,7 +18,7 @@ from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.normalization import normalize
 from skyreid.datasets.data_hash import pictures_sha256
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import SettingError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.encoder import Encoder
@@ -68,7 +68,7 @@ def embed_tracklets(
     encoder: Encoder,
     tracklets: Sequence[Tracklet],
     cache: FrameCache,
-    workers: Workers,
+    processes: Processes,
     feeding: Feeding,
     *,
     batch_size: int = ExtractionConfig.batch_size,
@@ -78,10 +78,10 @@ def embed_tracklets(
     """Embed each tracklet; deterministic, in time order, no augmentation.
 
     Args:
-        encoder: in evaluation mode, on `workers.device`.
+        encoder: in evaluation mode, on `processes.device`.
         tracklets: what to embed; the table has their order.
         cache: frames at the encoder's size.
-        workers: the processes that share the work.
+        processes: those that share the work.
         feeding: frames per clip, how they are taken and normalised; the table records it.
         batch_size: clips that the model sees at once; changes speed and memory only.
         threads: threads that read frames.
@@ -90,7 +90,7 @@ def embed_tracklets(
     Raises:
         MissingFrameError: a frame is missing or unreadable.
     """
-    share = workers.uneven_share(tracklets)
+    share = processes.uneven_share(tracklets)
     rows, requests = [], []
     for row, tracklet in enumerate(share):
         for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
@@ -100,15 +100,15 @@ def embed_tracklets(
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     embedded = [torch.zeros(0, encoder.embed_dim)]
     for done, batch in enumerate(load_batches(reader, batches, threads=threads), start=1):
-        on_device = batch.to(workers.device)
-        with workers.mixed_precision():
+        on_device = batch.to(processes.device)
+        with processes.mixed_precision():
             embeddings = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
         embedded.append(embeddings.float().cpu())
         progress("embedding", done, len(batches))
     means = mean_of_clips(torch.cat(embedded), torch.tensor(rows, dtype=torch.long), num_tracklets=len(share))
     pictures = [pictures_sha256(tracklet) for tracklet in tracklets]
     return EmbeddingTable(
-        embeddings=workers.gather_rows(means).numpy(),
+        embeddings=processes.gather_rows(means).numpy(),
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
         camids=np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64),
         platforms=np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64),

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from skyreid.checkpoint import weights_sha256
 from skyreid.clips.frame_cache import resize
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.extraction.loading import load
 from skyreid.feeding import Feeding
 from skyreid.tracklet import Platform
@@ -22,7 +22,7 @@ class CuttingEmbedder:
     """
 
     def __init__(self, checkpoint: Path) -> None:
-        self._embedder = load(checkpoint, device=Workers().device)
+        self._embedder = load(checkpoint, device=Processes().device)
         self._model = weights_sha256(checkpoint)
 
     @property

@@ -12,7 +12,7 @@ from skyreid.datasets import find_format, read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
 from skyreid.evaluation.results.protocol_card import CheckpointRule, tables_data_sha256
 from skyreid.evaluation.results.scored_tables import KnownFacts
@@ -92,7 +92,7 @@ class TestedCheckpoint:
     @cached_property
     def embedder(self) -> ClipEmbedder:
         """The model."""
-        return load(self.folder, device=Workers(precision="float32").device)
+        return load(self.folder, device=Processes(precision="float32").device)
 
     @property
     def is_simulated(self) -> bool | None:
@@ -159,9 +159,11 @@ class TestedCheckpoint:
         )
 
     def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
-        frame_cache, workers = FrameCache(feeding.image_size, capacity_bytes=0), Workers(precision="float32")
+        frame_cache, processes = FrameCache(feeding.image_size, capacity_bytes=0), Processes(precision="float32")
         for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
-            table = embed_tracklets(self.embedder.encoder, tracklets, frame_cache, workers, feeding, progress=progress)
+            table = embed_tracklets(
+                self.embedder.encoder, tracklets, frame_cache, processes, feeding, progress=progress
+            )
             save_table(path, replace(table, model=self._weights_sha256))
 
     @cached_property

@@ -9,12 +9,12 @@ from pathlib import Path
 from skyreid.atomic_file import scratch_folder, sweep_leftovers
 from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
+from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
 from skyreid.simulation.difficulty import USUAL, Difficulty
 from skyreid.simulation.filming import FRAME_INTERVAL_S, Film, film
 from skyreid.simulation.photos import WORLD
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
-from skyreid.worker_pool import finish_all
 
 _MAX_IDENTITIES = 9999
 """The layout's crop names hold four digits."""

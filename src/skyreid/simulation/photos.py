@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from itertools import product
 
+from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import phrases
 from skyreid.simulation.difficulty import Difficulty
 from skyreid.simulation.filming import film, identity
 from skyreid.tracklet import PLATFORMS, Platform
-from skyreid.worker_pool import finish_all
 
 WORLD = 2**32 - 1
 """The seed of these people; no benchmark may have it, so that nobody is tested on them."""

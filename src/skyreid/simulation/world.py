@@ -36,6 +36,7 @@ from skyreid.datasets.scene_truth import (
 from skyreid.errors import DatasetError, SettingError
 from skyreid.file_lock import folder_lock
 from skyreid.folder_listing import names_in
+from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
@@ -47,7 +48,6 @@ from skyreid.simulation.sessions.shooting import shoot
 from skyreid.simulation.sessions.video_file import encode_video
 from skyreid.strict_json import read_json
 from skyreid.tracklet import PLATFORMS, Platform
-from skyreid.worker_pool import finish_all
 
 WORLD_FILE, SOURCES_FILE = "world.json", "sources.json"
 _VERSION = 2

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from skyreid.checkpoint import load_strictly
 from skyreid.clips.clip_batch import ClipBatch
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError
 from skyreid.progress import Progress
 from skyreid.training.optimizer import set_learning_rate
@@ -35,7 +35,7 @@ class Resumable:
     """
 
     def __init__(
-        self, model: nn.Module, changing: Collection[str], folder: RunFolder, workers: Workers, progress: Progress
+        self, model: nn.Module, changing: Collection[str], folder: RunFolder, workers: Processes, progress: Progress
     ) -> None:
         self._model = model
         self._changing = changing
@@ -166,7 +166,7 @@ def train_epoch(
     *,
     learning_rate: float,
     erase_fill: tuple[float, float, float],
-    workers: Workers,
+    workers: Processes,
     report: Callable[[dict[str, Tensor]], None],
 ) -> None:
     """Train for one epoch over batches of clips.

@@ -24,7 +24,7 @@ from skyreid.checkpoint import provenance_of_this_run, write_checkpoint
 from skyreid.clips.frame_cache import resize
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
-from skyreid.distributed import Precision, Workers
+from skyreid.distributed import Precision, Processes
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.models.identity_prompt import END, START
@@ -120,7 +120,7 @@ def pretrain(
         pair = TowerPair(config.model, vocabulary=len(sentences.words), words=sentences.words)
     held_out = [position for position, photo in enumerate(photos) if photo.person > config.people * 0.95]
     shown = [position for position, photo in enumerate(photos) if photo.person <= config.people * 0.95]
-    workers = Workers(precision=config.precision)
+    workers = Processes(precision=config.precision)
     metrics = _train(pair, config, workers, photos, frames, sentences, shown, progress)
     metrics["retrieval"] = _retrieval(pair, photos, frames, sentences, held_out)
     feeding = Feeding(clip_length=PAPER_CLIP_LENGTH, image_size=config.model.image.image_size, needs_platform=False)
@@ -152,7 +152,7 @@ def _frames(photos: list[Photo], image_size: tuple[int, int]) -> UInt8[np.ndarra
 def _train(
     pair: TowerPair,
     config: PretrainingConfig,
-    workers: Workers,
+    workers: Processes,
     photos: list[Photo],
     frames: UInt8[np.ndarray, "photo height width 3"],
     sentences: _Sentences,

@@ -23,7 +23,7 @@ from skyreid.content_hash import file_sha256
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
-from skyreid.distributed import Precision, Workers
+from skyreid.distributed import Precision, Processes
 from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.models.encoder import Encoder
@@ -104,7 +104,7 @@ class Run:
         refuse_taken(config.run_dir, resume=resume)
         self.config = config
         self.progress = progress
-        self.workers = Workers(precision=config.precision)
+        self.workers = Processes(precision=config.precision)
         self.bank = FrameCache(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
         self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
         self._choice: TrainingChoice = choice
@@ -196,7 +196,7 @@ def embed_test_set(
     encoder: Encoder,
     benchmark: Benchmark,
     bank: FrameCache,
-    workers: Workers,
+    workers: Processes,
     extraction: ExtractionConfig,
     *,
     progress: Progress = silent,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
@@ -105,7 +105,7 @@ def train_stage2(model: VslaClip, config: Stage2Config, run: Run, training: Resu
 
 
 @torch.no_grad()
-def _text_features(model: VslaClip, workers: Workers) -> Tensor:
+def _text_features(model: VslaClip, workers: Processes) -> Tensor:
     """Text feature of every training identity."""
     everyone = torch.arange(model.num_identities, device=workers.device)
     with workers.mixed_precision():
@@ -130,7 +130,7 @@ class Stage2Step(nn.Module):
     def __init__(
         self,
         model: VslaClip,
-        workers: Workers,
+        workers: Processes,
         config: Stage2LossConfig,
         texts: Float[Tensor, "identity embed"] | None,
     ) -> None:

@@ -9,7 +9,7 @@ from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import restricted_begin
 from skyreid.clips.identity_sampler import IdentitySamplerConfig, identity_batches
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.errors import SettingError
 from skyreid.tracklet import Tracklet, training_labels
 
@@ -21,7 +21,7 @@ class TrainingClips:
         self,
         tracklets: Sequence[Tracklet],
         bank: FrameCache,
-        workers: Workers,
+        workers: Processes,
         *,
         clip_length: int,
         augmentation: AugmentationConfig,

@@ -13,7 +13,7 @@ import torch
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.distributed import Workers
+from skyreid.distributed import Processes
 from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import read_pair
@@ -88,7 +88,7 @@ def embed_untrained(
     config: TwoStageConfig, benchmark: Benchmark, *, progress: Progress = silent
 ) -> tuple[EmbeddingTable, EmbeddingTable]:
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
-    workers = Workers(precision=config.precision)
+    workers = Processes(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(workers.device).eval()
     bank = FrameCache(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
     return embed_test_set(model.encoder, benchmark, bank, workers, config.extraction, progress=progress)
