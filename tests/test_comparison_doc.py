@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skyreid.baselines import BASELINES
-from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.baselines import BASELINES, BaselineModel, build_baseline
 from skyreid.models.encoder import Encoder
 from skyreid.recipes.comparison import common
 from skyreid.training.baseline_parameters import count_baseline_parameters

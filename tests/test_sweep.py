@@ -14,8 +14,7 @@ import torch
 from torch.testing import assert_close
 
 import skyreid
-from skyreid.baselines import BASELINES
-from skyreid.baselines.building import build_baseline
+from skyreid.baselines import BASELINES, build_baseline
 from skyreid.checkpoint import write_checkpoint
 from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json

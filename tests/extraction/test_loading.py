@@ -12,7 +12,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 import skyreid
-from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
 from skyreid.clips.normalization import normalize

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
-from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.importer import ImportOptions

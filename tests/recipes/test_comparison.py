@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from skyreid.baselines.building import build_baseline
+from skyreid.baselines import build_baseline
 from skyreid.recipes.comparison import NATIVE, common, native
 
 NATIVES = {method: recipe("g2a-vreid") for method, recipe in NATIVE.items()}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.checkpoint import write_checkpoint
 from skyreid.config_json import to_json
 from skyreid.datasets.data_hash import with_hashes

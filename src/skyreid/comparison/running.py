@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from skyreid.atomic_file import write_atomically
-from skyreid.baselines.building import build_baseline
+from skyreid.baselines import build_baseline
 from skyreid.comparison.configuring import ComparisonConfig, configure
 from skyreid.comparison.cost import Cost, measure_cost
 from skyreid.comparison.methods import imagenet_file

@@ -12,8 +12,8 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from skyreid.arguments import kind_of, path_of
+from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
-from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.checkpoint import build_to_fit, read_checkpoint
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from skyreid.baselines.building import BaselineModel, build_baseline
+from skyreid.baselines import BaselineModel, build_baseline
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
-from skyreid.baselines.building import BaselineModel, build_baseline
 from skyreid.baselines.tf_clip import TfClip
 from skyreid.clips.clip_choice import TrainingChoice
 from skyreid.clips.identity_sampler import IdentitySamplerConfig

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from skyreid.baselines.building import BaselineModel
+from skyreid.baselines import BaselineModel
 from skyreid.errors import SettingError
 
 POSSIBLE = {"num_classes": 2, "frames": 4, "image_size": (64, 32)}
