@@ -171,7 +171,7 @@ def test_the_order_of_a_table_changes_no_score(protocol):
     names = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
     mixed = EmbeddingTable(**{name: getattr(gallery, name)[order] for name in names})
     assert np.array_equal(
-        evaluate(query, gallery, protocol).match_places.places, evaluate(query, mixed, protocol).match_places.places
+        evaluate(query, gallery, protocol).match_ranks.ranks, evaluate(query, mixed, protocol).match_ranks.ranks
     )
 
 

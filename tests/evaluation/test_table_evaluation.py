@@ -33,7 +33,7 @@ def test_tables_by_path_and_a_protocol_by_name_score_as_what_they_name(tables, p
     for found in (skyreid.evaluate(*paths, "cross-camera"), skyreid.evaluate(*tables, CROSS_CAMERA)):
         assert (found.mAP, found.mINP, found.rank(1)) == (expected.mAP, expected.mINP, expected.rank(1))
         assert found.cmc.tolist() == expected.cmc.tolist()
-        assert found.scores.match_places.first.tolist() == expected.match_places.first.tolist()
+        assert found.scores.match_ranks.first.tolist() == expected.match_ranks.first.tolist()
 
 
 @pytest.mark.parametrize("ranker", ["query-expansion", QueryExpansion()])

@@ -11,7 +11,7 @@ of its identity seen by another camera; those of its identity and its own camera
     mAP@K mean of AP@K: good entries among the first K only, divided by the most that K places can hold
 
 Entries of equal similarity are ordered by tracklet id, so that the order of a table changes no score. No
-ranking is ever built: see `place_counting`.
+ranking is ever built: see `rank_counting`.
 
 Source: METHOD section 9; paper section 5.1.
 Deviation: the release leaves the order of ties to chance. A camera is its camid, as there; but where
@@ -28,8 +28,8 @@ from jaxtyping import Float64, Int64
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.ranking.comparisons import comparisons
-from skyreid.evaluation.ranking.match_places import MatchPlaces, join
-from skyreid.evaluation.ranking.place_counting import match_places
+from skyreid.evaluation.ranking.match_ranks import MatchRanks, join
+from skyreid.evaluation.ranking.rank_counting import match_ranks
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
@@ -54,7 +54,7 @@ class Scores:
     """Queries that have no good entry in the gallery: counted here, in no score."""
     average_precisions: Float64[np.ndarray, " query"]
     """One per row of the query table; NaN where the row did not ask or has no match."""
-    match_places: MatchPlaces
+    match_ranks: MatchRanks
     """One query per row of the query table: what everything else can be derived from."""
 
     def __repr__(self) -> str:
@@ -63,12 +63,12 @@ class Scores:
     @property
     def first_places(self) -> Int64[np.ndarray, " query"]:
         """Place of the first good entry, from 0; -1 where the row did not ask or has no match."""
-        return self.match_places.first
+        return self.match_ranks.first
 
     @property
     def inverse_negative_penalties(self) -> Float64[np.ndarray, " query"]:
         """One per row of the query table; NaN where the row did not ask or has no match."""
-        return self.match_places.inverse_negative_penalties()
+        return self.match_ranks.inverse_negative_penalties()
 
     @property
     def mINP(self) -> float:  # noqa: N802 - the field's own spelling
@@ -79,7 +79,7 @@ class Scores:
         """The mAP@K of the first `k` places. Raises ProtocolError below 1."""
         if k < 1:
             raise ProtocolError(f"mAP@K needs a K of at least 1; got {k}")
-        return float(np.nanmean(self.match_places.average_precisions(cut=k)))
+        return float(np.nanmean(self.match_ranks.average_precisions(cut=k)))
 
     def rank(self, k: int) -> float:
         """The CMC at rank `k`. Raises ProtocolError outside 1 to CMC_RANKS."""
@@ -143,7 +143,7 @@ def evaluate(
     groups = comparisons(query, gallery, protocol)
     on = device or _fastest_device()
     found = join(
-        [match_places(group, ranker, block_size=block_size, device=on, progress=progress) for group in groups],
+        [match_ranks(group, ranker, block_size=block_size, device=on, progress=progress) for group in groups],
         [group.query_rows for group in groups],
         len(query),
     )
@@ -163,7 +163,7 @@ def evaluate(
         queries=num_queries,
         queries_without_match=num_queries - num_matched,
         average_precisions=average_precisions,
-        match_places=found,
+        match_ranks=found,
     )
 
 

@@ -20,18 +20,18 @@ _LOOKED_UP_AT_A_TIME = 256
 
 
 @compiled
-def count_places(
+def count_ranks(
     similarities: Float32[np.ndarray, "query gallery"],
     tie_ranks: Int64[np.ndarray, " gallery"],
     good: Int64[np.ndarray, " match"],
     good_offsets: Int64[np.ndarray, " query_and_1"],
     junk: Int64[np.ndarray, " junk"],
     junk_offsets: Int64[np.ndarray, " query_and_1"],
-    places: Int64[np.ndarray, " match"],
+    ranks: Int64[np.ndarray, " match"],
     start: int,
     stop: int,
 ) -> None:
-    """Write the places of the good entries of queries `start` to `stop`, ascending, as if the junk were not there."""
+    """Write the ranks of the good entries of queries `start` to `stop`, ascending, as if the junk were not there."""
     for query in range(start, stop):
         first, last = good_offsets[query], good_offsets[query + 1]
         if first == last:
@@ -53,7 +53,7 @@ def count_places(
             for ignored in junk[junk_offsets[query] : junk_offsets[query + 1]]:
                 is_tied = row[ignored] == wanted[entry]
                 closer[entry] -= row[ignored] > wanted[entry] or (is_tied and tie_ranks[ignored] < own_rank)
-        places[first:last] = np.sort(closer)
+        ranks[first:last] = np.sort(closer)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""The counting of `place_counting` on an accelerator: product and counts never leave it."""
+"""The counting of `rank_counting` on an accelerator: product and counts never leave it."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ _TIES_AT_A_TIME = 2**26
 def device_counter(
     comparison: Comparison, device: torch.device
 ) -> Callable[[int, int, SamePerson], Int64[np.ndarray, " match"]]:
-    """Give a function that finds the places of the good entries of queries `start` to `stop`.
+    """Give a function that finds the ranks of the good entries of queries `start` to `stop`.
 
     The gallery stays on the device meanwhile.
     """
@@ -36,8 +36,8 @@ def device_counter(
             for offsets in (same_person.good_offsets, same_person.junk_offsets)
         )
         similarities[junk_owners, junk] = -torch.inf  # behind everything, so it counts for nobody
-        places = _places(similarities, tie_ranks, owners, good).cpu().numpy()
-        return places[np.lexsort((places, owners.cpu().numpy()))]
+        ranks = _ranks(similarities, tie_ranks, owners, good).cpu().numpy()
+        return ranks[np.lexsort((ranks, owners.cpu().numpy()))]
 
     return count
 
@@ -58,13 +58,13 @@ def _cosine_similarities(
     return similarities
 
 
-def _places(
+def _ranks(
     similarities: Float[Tensor, "query gallery"],
     tie_ranks: Int[Tensor, " gallery"],
     owners: Int[Tensor, " match"],
     good: Int[Tensor, " match"],
 ) -> Int[Tensor, " match"]:
-    """Places of the entries `good` of the queries `owners`, from 0."""
+    """Ranks of the entries `good` of the queries `owners`, from 0."""
     if len(good) == 0:
         return good
     num_queries = len(similarities)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from skyreid.evaluation.ranking.top_places import top_places
+from skyreid.evaluation.ranking.top_ranks import top_ranks
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
@@ -47,7 +47,7 @@ def choose_examples(
     """
     found, failed = np.flatnonzero(scores.first_places == 0), np.flatnonzero(scores.first_places > 0)
     near_misses = np.flatnonzero(np.isin(scores.first_places, _NEAR_MISS_PLACES))
-    tops = top_places(query, gallery, scores.protocol, near_misses.tolist(), top_k=1)
+    tops = top_ranks(query, gallery, scores.protocol, near_misses.tolist(), top_k=1)
     likeness_of_others = np.array([top.similarities[0] for top in tops])
     # Near misses choose first: they are the rarest.
     wanted = {

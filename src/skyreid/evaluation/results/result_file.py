@@ -232,7 +232,7 @@ def _per_query_scores(scores: Scores) -> dict[str, Float64[np.ndarray, " query"]
         **{f"rank-{k}": (scores.first_places < k).astype(np.float64) for k in REPORTED_RANKS},
     }
     cut = scores.protocol.mAP_cut
-    return columns if cut is None else {**columns, f"mAP@{cut}": scores.match_places.average_precisions(cut)}
+    return columns if cut is None else {**columns, f"mAP@{cut}": scores.match_ranks.average_precisions(cut)}
 
 
 def _sha256(content: Mapping[str, Json]) -> str:

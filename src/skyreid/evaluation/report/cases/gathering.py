@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skyreid.errors import TableError
-from skyreid.evaluation.ranking.top_places import TopPlaces, top_places
+from skyreid.evaluation.ranking.top_ranks import TopRanks, top_ranks
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.report.cases.failure_browser import DirectionFailures, FailedQuery
 from skyreid.evaluation.report.cases.ranked_example import RankedExample
@@ -41,7 +41,7 @@ def gather_examples(
     """
     protocol, shown = scores.protocol, []
     for chosen in choose_examples(query, gallery, scores, each=each):
-        [top] = top_places(query, gallery, protocol, [chosen.row], top_k=top_k)
+        [top] = top_ranks(query, gallery, protocol, [chosen.row], top_k=top_k)
         asked = _named(tracklets, query, chosen.row)
         first = int(scores.first_places[chosen.row]) + 1
         shown.append(
@@ -87,14 +87,14 @@ def gather_failures(
         direction=direction,
         worst=tuple(
             _failed(top, query, scores, tracklets, slices)
-            for top in top_places(query, gallery, scores.protocol, rows, top_k=1)
+            for top in top_ranks(query, gallery, scores.protocol, rows, top_k=1)
         ),
         num_failed=len(failed),
         num_queries=scores.queries - scores.queries_without_match,
     )
 
 
-def _first_match_below(top: TopPlaces, rank: int, tracklets: Mapping[str, Tracklet]) -> tuple[RankedTracklet, ...]:
+def _first_match_below(top: TopRanks, rank: int, tracklets: Mapping[str, Tracklet]) -> tuple[RankedTracklet, ...]:
     """Where the right person stood, when the head of the ranking does not show it."""
     if top.first_match_id is None or rank <= len(top.tracklet_ids):
         return ()
@@ -103,7 +103,7 @@ def _first_match_below(top: TopPlaces, rank: int, tracklets: Mapping[str, Trackl
 
 
 def _failed(
-    top: TopPlaces,
+    top: TopRanks,
     query: EmbeddingTable,
     scores: Scores,
     tracklets: Mapping[str, Tracklet],
@@ -124,7 +124,7 @@ def _failed(
     )
 
 
-def _ranked(top: TopPlaces, tracklets: Mapping[str, Tracklet]) -> tuple[RankedTracklet, ...]:
+def _ranked(top: TopRanks, tracklets: Mapping[str, Tracklet]) -> tuple[RankedTracklet, ...]:
     return tuple(
         RankedTracklet(tracklet=_found(tracklets, str(found)), similarity=float(similarity), is_match=bool(is_match))
         for found, similarity, is_match in zip(top.tracklet_ids, top.similarities, top.is_match, strict=True)

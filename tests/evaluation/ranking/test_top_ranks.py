@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyreid.datasets.protocol import CROSS_CAMERA, CROSS_PLATFORM, GROUND_TO_AERIAL, MARS
-from skyreid.evaluation.ranking.top_places import top_places
+from skyreid.evaluation.ranking.top_ranks import top_ranks
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import JUNK_PID
@@ -31,10 +31,10 @@ def test_the_ranking_that_is_shown_is_the_ranking_that_is_scored(seed, protocol)
     except ValueError:  # nobody has a match
         return
     rows = [row for row in range(6) if scores.first_places[row] >= 0]
-    for top in top_places(query, gallery, protocol, rows, top_k=100):
+    for top in top_ranks(query, gallery, protocol, rows, top_k=100):
         places = np.flatnonzero(top.is_match)
         np.testing.assert_array_equal(
-            places, scores.match_places.places[slice(*scores.match_places.offsets[top.query_row : top.query_row + 2])]
+            places, scores.match_ranks.ranks[slice(*scores.match_ranks.offsets[top.query_row : top.query_row + 2])]
         )
         assert np.all(np.diff(top.similarities) <= 0)
         assert top.first_match_id == top.tracklet_ids[places[0]]
@@ -42,7 +42,7 @@ def test_the_ranking_that_is_shown_is_the_ranking_that_is_scored(seed, protocol)
 
 
 def test_the_first_match_is_known_however_far_down_it_stands(world):
-    [top] = top_places(world.ground, world.aerial, GROUND_TO_AERIAL, [2], top_k=2)
+    [top] = top_ranks(world.ground, world.aerial, GROUND_TO_AERIAL, [2], top_k=2)
     assert top.tracklet_ids.tolist() == ["aerial-4", "aerial-2"]
     assert top.is_match.tolist() == [False, False]
     assert top.first_match_id == "aerial-3"
@@ -50,12 +50,12 @@ def test_the_first_match_is_known_however_far_down_it_stands(world):
 
 
 def test_rankings_come_in_the_order_of_the_rows_that_were_asked_for(world):
-    tops = top_places(world.ground, world.aerial, GROUND_TO_AERIAL, [3, 0], top_k=1)
+    tops = top_ranks(world.ground, world.aerial, GROUND_TO_AERIAL, [3, 0], top_k=1)
     assert [top.query_row for top in tops] == [3, 0]
 
 
 def test_a_person_that_is_not_in_the_gallery_has_no_first_match(world):
-    [top] = top_places(world.ground, world.aerial.select(world.aerial.pids != 1), GROUND_TO_AERIAL, [0], top_k=1)
+    [top] = top_ranks(world.ground, world.aerial.select(world.aerial.pids != 1), GROUND_TO_AERIAL, [0], top_k=1)
     assert top.first_match_id is None
     assert np.isnan(top.first_match_similarity)
 
@@ -64,4 +64,4 @@ def test_a_row_that_does_not_ask_is_refused(world):
     with pytest.raises(
         ValueError, match=r"^ground-to-aerial: row 5 of the query table does not ask; it has no ranking$"
     ):
-        top_places(world.everybody, world.aerial, GROUND_TO_AERIAL, [0, 5], top_k=1)
+        top_ranks(world.everybody, world.aerial, GROUND_TO_AERIAL, [0, 5], top_k=1)

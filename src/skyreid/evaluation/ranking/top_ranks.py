@@ -14,7 +14,7 @@ from skyreid.retrieval.search import most_similar
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TopPlaces:
+class TopRanks:
     """The head of one query's ranking, junk left out."""
 
     query_row: int
@@ -28,9 +28,9 @@ class TopPlaces:
     """NaN without one."""
 
 
-def top_places(
+def top_ranks(
     query: EmbeddingTable, gallery: EmbeddingTable, protocol: EvaluationProtocol, rows: Sequence[int], *, top_k: int
-) -> list[TopPlaces]:
+) -> list[TopRanks]:
     """Rank the gallery for some queries as `evaluate` does, and keep what stands first.
 
     Args:
@@ -48,7 +48,7 @@ def top_places(
     searched = [query, gallery] if protocol.gallery_includes_queries else [gallery]
     # A tie rank is the place of an id among the sorted ids, one table behind the other.
     ids_by_tie_rank = np.concatenate([table.tracklet_ids[np.argsort(table.id_ranks)].astype(str) for table in searched])
-    found: dict[int, TopPlaces] = {}
+    found: dict[int, TopRanks] = {}
     for comparison in comparisons(query, gallery, protocol):
         for place in np.flatnonzero(np.isin(comparison.query_rows, rows)):
             top = _top(comparison, int(place), ids_by_tie_rank, top_k)
@@ -58,7 +58,7 @@ def top_places(
     return [found[row] for row in rows]
 
 
-def _top(comparison: Comparison, place: int, ids_by_tie_rank: Shaped[np.ndarray, " id"], top_k: int) -> TopPlaces:
+def _top(comparison: Comparison, place: int, ids_by_tie_rank: Shaped[np.ndarray, " id"], top_k: int) -> TopRanks:
     asking, gallery = comparison.query, comparison.gallery
     similarities = cosine_similarities(asking.unit_embeddings[place : place + 1], gallery.unit_embeddings)[0]
     is_match = gallery.pids == asking.pids[place]
@@ -69,7 +69,7 @@ def _top(comparison: Comparison, place: int, ids_by_tie_rank: Shaped[np.ndarray,
     head = ranked[most_similar(similarities[ranked], gallery.tie_ranks[ranked], top_k)]
     matches = np.flatnonzero(is_match & is_ranked)
     first = matches[most_similar(similarities[matches], gallery.tie_ranks[matches], 1)]
-    return TopPlaces(
+    return TopRanks(
         query_row=int(comparison.query_rows[place]),
         tracklet_ids=ids_by_tie_rank[gallery.tie_ranks[head]],
         similarities=similarities[head],

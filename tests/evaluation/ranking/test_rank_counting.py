@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from skyreid.datasets.protocol import CROSS_CAMERA, CROSS_PLATFORM, MARS
 from skyreid.evaluation.ranking.comparisons import Comparison, comparisons
 from skyreid.evaluation.ranking.device_counting import device_counter
-from skyreid.evaluation.ranking.match_places import MatchPlaces
-from skyreid.evaluation.ranking.place_counting import match_places
+from skyreid.evaluation.ranking.match_ranks import MatchRanks
+from skyreid.evaluation.ranking.rank_counting import match_ranks
 from skyreid.retrieval.cosine import COSINE
 from tests.evaluation.crowds import crowd, table
 
@@ -27,19 +27,19 @@ class Given:
         return lambda start, stop: self.similarities[start:stop]
 
 
-def places_by_sorting(comparison: Comparison, similarities: np.ndarray) -> MatchPlaces:
+def places_by_sorting(comparison: Comparison, similarities: np.ndarray) -> MatchRanks:
     places = []
     for query in range(len(comparison.query_rows)):
         is_same = comparison.gallery.pids == comparison.query.pids[query]
         is_junk = is_same & (comparison.gallery.camids == comparison.query.camids[query]) & comparison.has_junk
         order = np.lexsort((comparison.gallery.tie_ranks, -similarities[query]))
         places.append(np.flatnonzero((is_same & ~is_junk)[order][~is_junk[order]]))
-    return MatchPlaces(np.concatenate(places), np.concatenate([[0], np.cumsum([len(some) for some in places])]))
+    return MatchRanks(np.concatenate(places), np.concatenate([[0], np.cumsum([len(some) for some in places])]))
 
 
-def assert_same(one: MatchPlaces, other: MatchPlaces) -> None:
+def assert_same(one: MatchRanks, other: MatchRanks) -> None:
     assert np.array_equal(one.offsets, other.offsets)
-    assert np.array_equal(one.places, other.places)
+    assert np.array_equal(one.ranks, other.ranks)
 
 
 @given(
@@ -57,7 +57,7 @@ def test_places_are_those_of_a_stable_sort_by_similarity_and_tracklet_id(seed, p
     (comparison,) = comparisons(query, gallery, CROSS_CAMERA)
     values = generator.integers(-num_values, num_values, (4, len(comparison.gallery.pids)), endpoint=True)
     similarities = (values / num_values).astype(np.float32)
-    found = match_places(comparison, Given(similarities), block_size=block_size, device=CPU)
+    found = match_ranks(comparison, Given(similarities), block_size=block_size, device=CPU)
     assert_same(found, places_by_sorting(comparison, similarities))
 
 
@@ -73,18 +73,18 @@ def test_an_accelerator_counts_as_the_processor_does(num_distinct, people):
     places = np.concatenate(
         [count(start, start + 10, comparison.same_person(start, start + 10)) for start in (0, 10, 20)]
     )
-    assert np.array_equal(places, match_places(comparison, block_size=2**27, device=CPU).places)
+    assert np.array_equal(places, match_ranks(comparison, block_size=2**27, device=CPU).ranks)
 
 
 def test_several_threads_find_what_one_finds():
     generator = np.random.default_rng(2)
     (comparison,) = comparisons(crowd(generator, 90), crowd(generator, 400), MARS)
     similarities = COSINE.rows(comparison.query.unit_embeddings, comparison.gallery.unit_embeddings)(0, 90)
-    alone = match_places(comparison, Given(similarities), block_size=2**27, device=CPU)
+    alone = match_ranks(comparison, Given(similarities), block_size=2**27, device=CPU)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert_same(match_places(comparison, Given(similarities), block_size=2**27, device=CPU), alone)
+        assert_same(match_ranks(comparison, Given(similarities), block_size=2**27, device=CPU), alone)
     finally:
         torch.set_num_threads(num_threads)
 
@@ -93,8 +93,8 @@ def test_in_a_gallery_of_nobody_nobody_has_a_match():
     query, gallery = table([[1, 0], [1, 0]], [7, 7], platforms=[0, 1]), table([[1, 0]], [7])
     of_ground, of_aerial = comparisons(query, gallery, CROSS_PLATFORM)
     assert len(of_ground.gallery.pids) == 0
-    assert match_places(of_ground, block_size=2**27, device=CPU).num_matches.tolist() == [0]
-    assert match_places(of_aerial, block_size=2**27, device=CPU).num_matches.tolist() == [1]
+    assert match_ranks(of_ground, block_size=2**27, device=CPU).num_matches.tolist() == [0]
+    assert match_ranks(of_aerial, block_size=2**27, device=CPU).num_matches.tolist() == [1]
 
 
 def test_progress_is_told_after_every_block():
@@ -102,5 +102,5 @@ def test_progress_is_told_after_every_block():
     (comparison,) = comparisons(crowd(generator, 25), crowd(generator, 50), CROSS_CAMERA)
     told = []
     size = len(comparison.gallery.pids)
-    match_places(comparison, block_size=10 * size, device=CPU, progress=lambda *report, **_: told.append(report))
+    match_ranks(comparison, block_size=10 * size, device=CPU, progress=lambda *report, **_: told.append(report))
     assert told == [("evaluate", 10, 25), ("evaluate", 20, 25), ("evaluate", 25, 25)]

@@ -1,6 +1,6 @@
-"""Find the place of every good entry by streaming: a block of queries at a time against the whole gallery.
+"""Find the rank of every good entry by streaming: a block of queries at a time against the whole gallery.
 
-No ranking is ever built. The place of a good entry is the number of entries that are closer, plus those equally
+No ranking is ever built. The rank of a good entry is the number of entries that are closer, plus those equally
 close whose tracklet id comes first, the junk left out of both.
 """
 
@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Int64
 
 from skyreid.evaluation.ranking.comparisons import Comparison, SamePerson
-from skyreid.evaluation.ranking.counting_kernels import count_places
+from skyreid.evaluation.ranking.counting_kernels import count_ranks
 from skyreid.evaluation.ranking.device_counting import device_counter
-from skyreid.evaluation.ranking.match_places import MatchPlaces
+from skyreid.evaluation.ranking.match_ranks import MatchRanks
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.ranker import Ranker
@@ -23,18 +23,18 @@ _MOST_QUERIES = 256
 """More at once make no product faster (measured), only the block larger."""
 
 _Count = Callable[[int, int, SamePerson], Int64[np.ndarray, " match"]]
-"""Gives the places of the good entries of the queries `start` to `stop`, ascending within a query."""
+"""Gives the ranks of the good entries of the queries `start` to `stop`, ascending within a query."""
 
 
-def match_places(
+def match_ranks(
     comparison: Comparison,
     ranker: Ranker = COSINE,
     *,
     block_size: int,
     device: torch.device,
     progress: Progress = silent,
-) -> MatchPlaces:
-    """Find the places of the good entries of every query of a comparison.
+) -> MatchRanks:
+    """Find the ranks of the good entries of every query of a comparison.
 
     Args:
         comparison: queries that see the same gallery.
@@ -45,9 +45,9 @@ def match_places(
     """
     num_queries = len(comparison.query_rows)
     if len(comparison.gallery.pids) == 0:
-        return MatchPlaces(np.zeros(0, dtype=np.int64), np.zeros(num_queries + 1, dtype=np.int64))
+        return MatchRanks(np.zeros(0, dtype=np.int64), np.zeros(num_queries + 1, dtype=np.int64))
     queries_per_block = min(_MOST_QUERIES, max(1, block_size // len(comparison.gallery.pids)))
-    places, num_good = [], []
+    ranks, num_good = [], []
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         if ranker is COSINE and device.type != "cpu":
             count = device_counter(comparison, device)
@@ -56,10 +56,10 @@ def match_places(
         for start in range(0, num_queries, queries_per_block):
             stop = min(start + queries_per_block, num_queries)
             same_person = comparison.same_person(start, stop)
-            places.append(count(start, stop, same_person))
+            ranks.append(count(start, stop, same_person))
             num_good.append(np.diff(same_person.good_offsets))
             progress("evaluate", stop, num_queries)
-    return MatchPlaces(np.concatenate(places), np.concatenate([[0], np.cumsum(np.concatenate(num_good))]))
+    return MatchRanks(np.concatenate(ranks), np.concatenate([[0], np.cumsum(np.concatenate(num_good))]))
 
 
 def _cpu_counter(comparison: Comparison, ranker: Ranker, threads: ThreadPoolExecutor) -> _Count:
@@ -67,17 +67,17 @@ def _cpu_counter(comparison: Comparison, ranker: Ranker, threads: ThreadPoolExec
 
     def count(start: int, stop: int, same_person: SamePerson) -> Int64[np.ndarray, " match"]:
         similarities = rows(start, stop)
-        places = np.empty(same_person.good.size, dtype=np.int64)
+        ranks = np.empty(same_person.good.size, dtype=np.int64)
 
         def count_share(first: int, last: int) -> None:
-            count_places(
+            count_ranks(
                 similarities,
                 comparison.gallery.tie_ranks,
                 same_person.good,
                 same_person.good_offsets,
                 same_person.junk,
                 same_person.junk_offsets,
-                places,
+                ranks,
                 first,
                 last,
             )
@@ -88,6 +88,6 @@ def _cpu_counter(comparison: Comparison, ranker: Ranker, threads: ThreadPoolExec
             count_share(*cuts)
         else:
             list(threads.map(count_share, cuts[:-1], cuts[1:]))
-        return places
+        return ranks
 
     return count

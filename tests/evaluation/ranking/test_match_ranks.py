@@ -3,21 +3,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.evaluation.ranking.match_places import MatchPlaces, join
+from skyreid.evaluation.ranking.match_ranks import MatchRanks, join
 
 RAGGED = st.lists(st.lists(st.integers(0, 99), unique=True, max_size=12).map(sorted), min_size=1, max_size=8)
 
 
-def match_places(ragged: list[list[int]]) -> MatchPlaces:
+def match_ranks(ragged: list[list[int]]) -> MatchRanks:
     offsets = np.concatenate([[0], np.cumsum([len(places) for places in ragged])])
-    return MatchPlaces(
+    return MatchRanks(
         np.array([place for places in ragged for place in places], dtype=np.int64), offsets.astype(np.int64)
     )
 
 
 @given(ragged=RAGGED, cut=st.sampled_from([None, 1, 5, 20]))
 def test_every_score_of_a_query_is_that_of_a_plain_loop(ragged, cut):
-    made = match_places(ragged)
+    made = match_ranks(ragged)
     assert made.num_matches.tolist() == [len(places) for places in ragged]
     assert made.first.tolist() == [places[0] if places else -1 for places in ragged]
     assert made.last.tolist() == [places[-1] if places else -1 for places in ragged]
@@ -34,14 +34,14 @@ def test_every_score_of_a_query_is_that_of_a_plain_loop(ragged, cut):
 
 
 def test_a_cut_counts_a_perfect_ranking_as_one_whatever_the_number_of_matches():
-    assert match_places([list(range(30)), [0]]).average_precisions(cut=20).tolist() == [1, 1]
+    assert match_ranks([list(range(30)), [0]]).average_precisions(cut=20).tolist() == [1, 1]
 
 
 @given(ragged=RAGGED, seed=st.integers(0, 99))
 def test_groups_of_queries_are_put_together_at_their_rows(ragged, seed):
     rows = np.random.default_rng(seed).permutation(len(ragged))
     parts = np.array_split(rows, 2)
-    joined = join([match_places([ragged[row] for row in part]) for part in parts], parts, len(ragged) + 1)
-    expected = match_places([*ragged, []])  # the last row did not ask
-    assert np.array_equal(joined.places, expected.places)
+    joined = join([match_ranks([ragged[row] for row in part]) for part in parts], parts, len(ragged) + 1)
+    expected = match_ranks([*ragged, []])  # the last row did not ask
+    assert np.array_equal(joined.ranks, expected.ranks)
     assert np.array_equal(joined.offsets, expected.offsets)
