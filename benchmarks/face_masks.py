@@ -31,10 +31,10 @@ from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.head_place import pixels_per_metre
 from skyreid.building.sources import parse_source, read_sources
 from skyreid.datasets.manifest import read_manifest
-from skyreid.evaluation.construction.built_sources import BuiltSource, read_built_sources
 from skyreid.evaluation.table_evaluation import evaluate
 from skyreid.feeding import Feeding
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
+from skyreid.simulation.construction.built_sources import BuiltSource, read_built_sources
 
 MIN_FACE_PX = 10
 MIN_SCORE, MIN_DOUBTFUL_SCORE = 0.5, 0.3

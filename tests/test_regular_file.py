@@ -13,12 +13,12 @@ from skyreid.datasets.ls_vid import read as read_ls_vid
 from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.parsing.mat_file import read_matrix
 from skyreid.datasets.parsing.survey import read_lines
-from skyreid.datasets.scene_truth import read_people, read_scene_truth
 from skyreid.evaluation.calibration.calibration import load_calibration
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.picture_file import read_picture
 from skyreid.regular_file import open_in_place, open_regular, read_regular
 from skyreid.retrieval.embedding_table import load_table
+from skyreid.simulation.scene_truth import read_people, read_scene_truth
 from skyreid.strict_json import read_json
 from skyreid.training.run_folder import RunFolder, RunLog
 from tests.datasets.miniature_trees import write_ls_vid

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from skyreid.evaluation.ranking_scores import Scores
     from skyreid.evaluation.results.paired_difference import compare
     from skyreid.evaluation.table_evaluation import TableEvaluation, evaluate
+    from skyreid.experiments.checkpoint_evaluation import CheckpointEvaluation, evaluate_checkpoint
     from skyreid.extraction.embed_folder import embed
     from skyreid.extraction.loading import ClipEmbedder, load
     from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
     from skyreid.retrieval.search import RankedEntry, Ranking, search
-    from skyreid.run_evaluation import CheckpointEvaluation, evaluate_checkpoint
 
 __all__ = [
     "PROTOCOLS",
@@ -65,7 +65,7 @@ _LOADED_ON_USE = {
     "Benchmark": "skyreid.datasets",
     "BuildReport": "skyreid.building.build_report",
     "Calibration": "skyreid.evaluation.calibration.calibration",
-    "CheckpointEvaluation": "skyreid.run_evaluation.evaluation",
+    "CheckpointEvaluation": "skyreid.experiments.checkpoint_evaluation",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
@@ -79,7 +79,7 @@ _LOADED_ON_USE = {
     "compare": "skyreid.evaluation.results.paired_difference",
     "embed": "skyreid.extraction.embed_folder",
     "evaluate": "skyreid.evaluation.table_evaluation",
-    "evaluate_checkpoint": "skyreid.run_evaluation.evaluation",
+    "evaluate_checkpoint": "skyreid.experiments.checkpoint_evaluation",
     "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",
     "load_calibration": "skyreid.evaluation.calibration.calibration",

@@ -54,7 +54,7 @@ def finish_all(work: Callable[[Job], Result], jobs: Sequence[Job], num_workers: 
 def _end_when_told(stop: Connection) -> None:
     """End with the parent, or when it closes its end of `stop`; not only after the job in hand.
 
-    A terminal sends its interruption to everybody: only the parent answers it. Workers that died of it would look
+    A terminal sends its interruption to everybody: only the parent answers it. Processes that died of it would look
     to the parent like workers that were killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)

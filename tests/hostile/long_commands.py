@@ -2,7 +2,7 @@
 
 import shutil
 
-from skyreid.simulation.miniature import write_miniature
+from skyreid.simulation.crop_benchmark import write_crop_benchmark
 from tests.hostile.children import command, reading
 from tests.hostile.conftest import train_command
 
@@ -48,4 +48,4 @@ def is_done(ended):
 
 def _draw_people(out):
     """Half a minute of `skyreid demo` without the training."""
-    write_miniature(out, identities=4, frames_per_tracklet=2, seed=1)
+    write_crop_benchmark(out, identities=4, frames_per_tracklet=2, seed=1)

@@ -209,7 +209,7 @@ def run_stage2(
     """Train on given batches of clips; give the losses of every step and the smallest gradient of each weight."""
     inputs = case.arrays("inputs")
     frames = rearrange(inputs["clips_u8"], "clip c frame h w -> clip frame c h w")
-    workers = Processes(device="cpu", precision="float32")
+    processes = Processes(device="cpu", precision="float32")
     step = prepare_stage2(model, config)
     optimizer = make_adam(model, config.weight_decay)
     seen: list[dict] = []
@@ -238,7 +238,7 @@ def run_stage2(
             ],
             learning_rate=config.schedule.learning_rate(epoch),
             erase_fill=NOTHING_ERASED,
-            workers=workers,
+            processes=processes,
             report=record,
         )
     return seen, to_release_state(smallest)

@@ -20,6 +20,7 @@ from skyreid.clips.identity_sampler import draw_groups
 from skyreid.clips.normalization import normalize
 from skyreid.datasets.protocol import CROSS_CAMERA, MARS
 from skyreid.evaluation.ranking_scores import evaluate
+from skyreid.experiments.parameter_report import count_parameters
 from skyreid.losses.similarity import image_text_logits
 from skyreid.losses.supervised_contrastive import supervised_contrastive
 from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
@@ -29,7 +30,6 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.position_table import resize_position_table
 from skyreid.recipes import RECIPES
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.training.parameter_report import count_parameters
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 from tests.reference.comparison import EXACT, Comparison, compare
 from tests.reference.stored_cases import IN_REPOSITORY

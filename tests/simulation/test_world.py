@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from skyreid.building.sources import read_sources
-from skyreid.datasets.scene_truth import read_people, read_scene_truth
 from skyreid.errors import DatasetError, SettingError
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
+from skyreid.simulation.scene_truth import read_people, read_scene_truth
 from skyreid.simulation.scenes import SCENES
-from skyreid.simulation.sessions.rehearsal import LEAST_FRAMES, LEAST_SHOWN
+from skyreid.simulation.sessions.walk_planning import LEAST_FRAMES, LEAST_SHOWN
 from skyreid.simulation.world import WorldArguments, write_world
 
 TINY = WorldArguments(identities=1, seed=8, frame_rate=2)

@@ -30,8 +30,8 @@ def ablate(
         workers: trainings at once, one processor each.
         json: print JSON.
     """
-    from skyreid.ablation.running import AblationConfig
-    from skyreid.ablation.table import ablate as run_table
+    from skyreid.experiments.ablation import AblationConfig
+    from skyreid.experiments.ablation import ablate as run_table
 
     config = AblationConfig(identities=identities, epochs=epochs, seeds=seeds)
     with Bars() as bars:

@@ -44,9 +44,8 @@ def benchmark(
             and TF-CLIP random weights.
         json: print JSON.
     """
-    from skyreid.comparison.configuring import ComparisonConfig, Reduction
-    from skyreid.comparison.methods import METHODS
-    from skyreid.comparison.table import compare_methods
+    from skyreid.experiments.method_comparison import compare_methods
+    from skyreid.experiments.method_settings import METHODS, ComparisonConfig, Reduction
 
     config = ComparisonConfig(
         benchmark=data,

@@ -193,8 +193,9 @@ def search(
     """
     from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
     from skyreid.evaluation.calibration.calibration import load_calibration
+    from skyreid.pages.search_page import write_search_page
     from skyreid.retrieval.cosine import COSINE
-    from skyreid.retrieval.search_page import search_tracklet, write_search_page
+    from skyreid.retrieval.tracklet_search import search_tracklet
 
     platform = None if to == "any" else Platform(to)
     found = search_tracklet(table, query, platform=platform, top_k=k, videos=videos)

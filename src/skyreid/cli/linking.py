@@ -152,7 +152,7 @@ def _ask_all(
 ) -> None:
     """Ask about one pair after the other; every answer is on the disk before the next question."""
     from skyreid.building.linking.events import Decision, make_pair
-    from skyreid.building.linking.pair_page import SIMILARITY_NOTICE, write_pair_page
+    from skyreid.pages.pair_page import SIMILARITY_NOTICE, write_pair_page
 
     answers = {"y": Decision.SAME, "n": Decision.DIFFERENT, "u": Decision.UNSURE}
     by_id = {tracklet.tracklet_id: tracklet for tracklet in links.tracklets}

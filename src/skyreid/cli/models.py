@@ -18,8 +18,8 @@ def model_info(recipe: Name, *, json: bool = False) -> None:
         json: print JSON.
     """
     from skyreid.datasets import BENCHMARKS
-    from skyreid.training.baseline_parameters import count_baseline_parameters
-    from skyreid.training.parameter_report import count_parameters
+    from skyreid.experiments.cost import count_baseline_parameters
+    from skyreid.experiments.parameter_report import count_parameters
     from skyreid.training.two_stage import TwoStageConfig
 
     config = find_recipe(recipe)()
@@ -104,7 +104,7 @@ def model_pretrain(
         workers: processes that draw the photos.
         json: print JSON.
     """
-    from skyreid.training.pretraining import PretrainingConfig, pretrain
+    from skyreid.simulation.pretraining import PretrainingConfig, pretrain
 
     with Bars() as bars:
         config = PretrainingConfig(people=people, epochs=epochs, seed=seed)

@@ -33,7 +33,7 @@ def evaluate_checkpoint(
         rerank: add k-reciprocal re-ranking, as a column of its own; --no-rerank is quicker.
         json: print JSON.
     """
-    from skyreid.run_evaluation import evaluate_checkpoint as evaluate
+    from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint as evaluate
 
     with Bars() as bars:
         evaluation = evaluate(
@@ -105,7 +105,7 @@ def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> N
         truth: what `skyreid simulate` wrote, with truth/ and videos/ in it.
         json: print JSON.
     """
-    from skyreid.evaluation.construction.construction_scores import evaluate_construction as measure
+    from skyreid.simulation.construction.construction_scores import evaluate_construction as measure
 
     with Bars() as bars:
         scores = measure(folder, truth, progress=bars)

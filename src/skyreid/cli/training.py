@@ -22,7 +22,7 @@ def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0, json
     """
     import torch
 
-    from skyreid.demo import run_demo
+    from skyreid.experiments.demo import run_demo
 
     # The model is too small to share among cores: on a busy machine two threads wait for each other.
     torch.set_num_threads(1)

@@ -3,7 +3,7 @@
     skyreid train ap3d-common --data-root DATA --run-dir RUN --pretrained resnet50-19c8e357.pth
     skyreid benchmark table2 --data g2a-vreid --root DATA --out OUT
 
-Expect    paper, Table 2, column G2A-VReID, in `skyreid.comparison.methods`. Not run by us: the data cannot be
+Expect    paper, Table 2, column G2A-VReID, in `skyreid.experiments.paper_tables`. Not run by us: the data cannot be
           shipped. The paper does not say whether its figures come from native or common settings.
 Source    native: BASELINES section 3, from each method's release. common: paper section 5.2.
 Differs   native: frames are resized before they are augmented; the last clip of a tracklet is filled up, not short

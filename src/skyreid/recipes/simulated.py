@@ -40,7 +40,7 @@ def vsla_clip_simulated(
     """Adapters of both kinds and the platform prompt on the frozen small CLIP.
 
     Args:
-        world: folder that `skyreid.simulation.miniature` wrote.
+        world: folder that `skyreid.simulation.crop_benchmark` wrote.
         run_dir: folder that the run writes.
         seed: of the training.
         epochs: of stage 2; the rate falls at a half and at three quarters of them.

@@ -5,7 +5,7 @@ It holds
     world.json              the arguments that made it
     videos/NAME.mp4         NAME = scene, number of the session, platform: campus-01-ground
     truth/NAME.txt          boxes in MOTChallenge format
-    truth/NAME.jsonl        all of the truth: `skyreid.datasets.scene_truth`
+    truth/NAME.jsonl        all of the truth: `skyreid.simulation.scene_truth`
     truth/people.json       who there is, in words
     sources.json            written last: what `skyreid build --sources` takes
 
@@ -24,7 +24,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.atomic_file import sweep_leftovers, write_atomically
-from skyreid.datasets.scene_truth import (
+from skyreid.errors import DatasetError, SettingError
+from skyreid.file_lock import folder_lock
+from skyreid.folder_listing import names_in
+from skyreid.process_pool import finish_all
+from skyreid.progress import Progress, silent
+from skyreid.simulation.caption_crops import WORLD
+from skyreid.simulation.captions import caption
+from skyreid.simulation.filming import identity
+from skyreid.simulation.scene_truth import (
     PEOPLE_FILE,
     TRUTH_DIR,
     VIDEOS_DIR,
@@ -33,17 +41,9 @@ from skyreid.datasets.scene_truth import (
     write_people,
     write_scene_truth,
 )
-from skyreid.errors import DatasetError, SettingError
-from skyreid.file_lock import folder_lock
-from skyreid.folder_listing import names_in
-from skyreid.process_pool import finish_all
-from skyreid.progress import Progress, silent
-from skyreid.simulation.captions import caption
-from skyreid.simulation.filming import identity
-from skyreid.simulation.photos import WORLD
 from skyreid.simulation.scenes import SCENES
 from skyreid.simulation.sessions.mot_truth import mot_lines
-from skyreid.simulation.sessions.session import CallSheet, call_sheets, plan_session
+from skyreid.simulation.sessions.session import SessionPlan, plan_session, session_plans
 from skyreid.simulation.sessions.shooting import shoot
 from skyreid.simulation.sessions.video_file import encode_video
 from skyreid.strict_json import read_json
@@ -99,21 +99,21 @@ class WorldFacts:
 class _Video:
     """One video to film."""
 
-    sheet: CallSheet
+    plan: SessionPlan
     platform: Platform
 
     @property
     def name(self) -> str:
-        return f"{self.sheet.name}-{self.platform}"
+        return f"{self.plan.name}-{self.platform}"
 
     @property
     def camera(self) -> str:
-        return f"{self.sheet.scene}-{self.platform}"
+        return f"{self.plan.scene}-{self.platform}"
 
     @property
     def start_time(self) -> datetime:
-        scene = list(SCENES).index(self.sheet.scene)
-        return _DAY + scene * _SCENE_BEGINS_AFTER + (self.sheet.number - 1) * _SESSION_BEGINS_AFTER
+        scene = list(SCENES).index(self.plan.scene)
+        return _DAY + scene * _SCENE_BEGINS_AFTER + (self.plan.number - 1) * _SESSION_BEGINS_AFTER
 
     def files(self, out_dir: Path) -> tuple[Path, Path, Path]:
         """The truth in two formats and the video, in the order in which they appear."""
@@ -149,7 +149,7 @@ def write_world(
     if not 1 <= num_workers <= _MAX_WORKERS:
         raise SettingError(f"a world is filmed by 1 to {_MAX_WORKERS} workers; got {num_workers}")
     videos = [
-        _Video(sheet=sheet, platform=platform) for sheet in call_sheets(arguments.identities) for platform in PLATFORMS
+        _Video(plan=plan, platform=platform) for plan in session_plans(arguments.identities) for platform in PLATFORMS
     ]
     with _opened(out_dir, arguments):
         write_people(out_dir / TRUTH_DIR / PEOPLE_FILE, arguments.seed, _people(arguments))
@@ -166,7 +166,7 @@ def write_world(
     return WorldFacts(
         num_videos=len(videos),
         num_people=arguments.identities,
-        duration_s=sum(video.sheet.duration_s for video in videos),
+        duration_s=sum(video.plan.duration_s for video in videos),
     )
 
 
@@ -180,7 +180,7 @@ class _Job:
 def _film(job: _Job) -> None:
     """Write the files of one video, itself last."""
     seed, frame_rate, video = job.arguments.seed, job.arguments.frame_rate, job.video
-    session = plan_session(seed, video.sheet)
+    session = plan_session(seed, video.plan)
     truth: list[SceneFrame] = []
 
     def pictures() -> Iterator[UInt8[np.ndarray, "720 1280 3"]]:
@@ -242,7 +242,7 @@ def _sweep(out_dir: Path) -> None:
 
 
 def _people(arguments: WorldArguments) -> list[DescribedPerson]:
-    scene_of = {pid: sheet.scene for sheet in call_sheets(arguments.identities) for pid in sheet.pids}
+    scene_of = {pid: plan.scene for plan in session_plans(arguments.identities) for pid in plan.pids}
     return [
         DescribedPerson(pid=pid, caption=caption(identity(arguments.seed, pid)), scene=scene_of[pid])
         for pid in range(1, arguments.identities + 1)

@@ -75,10 +75,10 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
         SettingError: more than one process, or sizes that the method cannot have; the run folder is not begun.
     """
     run = Run(config, image_size=config.image_size, choice=config.choice, resume=resume, progress=progress)
-    if run.workers.world_size > 1:
+    if run.processes.world_size > 1:
         raise SettingError(
             f"the methods of the comparison are trained by one process, since their batch normalisation must see "
-            f"the whole batch; got {run.workers.world_size}"
+            f"the whole batch; got {run.processes.world_size}"
         )
     # What cannot work is refused before a minute is spent on it, and leaves no folder behind.
     run.clips.check_batches(config.sampler)
@@ -86,8 +86,8 @@ def train_baseline(config: BaselineConfig, *, resume: bool = False, progress: Pr
     with run.opened() as folder:
         if (finished := run.read_finished()) is not None:
             return finished
-        training = Resumable(model, model.state_dict().keys(), folder, run.workers, progress)
-        model.to(run.workers.device)
+        training = Resumable(model, model.state_dict().keys(), folder, run.processes, progress)
+        model.to(run.processes.device)
         if not training.is_done(1, config.epochs):
             _train(model, config, run, training)
         description = {"kind": BASELINE, "model": to_json(config.model_of(run.clips.num_identities))}
@@ -114,7 +114,7 @@ def _train(model: Baseline, config: BaselineConfig, run: Run, training: Resumabl
     optimizer = make_optimizer(model, config.optimizer)
     steps = run.clips.num_batches(config.sampler, epoch=1)
     epochs = training.epochs(1, config.epochs, optimizer, steps_per_epoch=steps)
-    prepared_step, prepared_optimizer = run.workers.prepare(BaselineStep(model), optimizer)
+    prepared_step, prepared_optimizer = run.processes.prepare(BaselineStep(model), optimizer)
     for epoch in epochs:
         with torch.random.fork_rng():
             # Dropout draws from torch's own generator.
@@ -125,7 +125,7 @@ def _train(model: Baseline, config: BaselineConfig, run: Run, training: Resumabl
                 run.clips.epoch(config.sampler, epoch),
                 learning_rate=config.learning_rate(epoch),
                 erase_fill=config.augmentation.erase_fill,
-                workers=run.workers,
+                processes=run.processes,
                 report=epochs.report,
             )
 
@@ -134,7 +134,7 @@ def _plain_clips(
     run: Run,
 ) -> Iterator[tuple[Float[Tensor, "clip frame channel height width"], Int[Tensor, " clip"], Int[Tensor, " clip"]]]:
     for batch in run.clips.once_plain(run.config.extraction.batch_size):
-        on_device = batch.to(run.workers.device)
+        on_device = batch.to(run.processes.device)
         yield normalize(on_device.frames), on_device.platforms, on_device.labels
 
 

@@ -27,7 +27,7 @@ class Resumable:
         model: as the run starts it, on the CPU; the state of an earlier process is loaded into it.
         changing: names of the tensors that training changes.
         folder: of the run.
-        workers: the processes.
+        processes: the processes.
         progress: told after every step.
 
     Raises:
@@ -35,12 +35,12 @@ class Resumable:
     """
 
     def __init__(
-        self, model: nn.Module, changing: Collection[str], folder: RunFolder, workers: Processes, progress: Progress
+        self, model: nn.Module, changing: Collection[str], folder: RunFolder, processes: Processes, progress: Progress
     ) -> None:
         self._model = model
         self._changing = changing
         self._folder = folder
-        self._workers = workers
+        self._processes = processes
         self._progress = progress
         self.initial_sha256 = _tensors_sha256(model)
         """Of the weights that the run starts from."""
@@ -61,14 +61,14 @@ class Resumable:
         if state is not None:
             try:
                 optimizer.load_state_dict(state.optimizer)
-                self._workers.restore_gradient_scaler(state.gradient_scaler)
+                self._processes.restore_gradient_scaler(state.gradient_scaler)
             except (LookupError, TypeError, ValueError, RuntimeError) as error:
                 raise CheckpointError(
                     f"{self._folder.path / 'state.pt'}: its optimizer is of another training: {error}; start a new run"
                 ) from error
 
         def keep(epoch: int, step: int) -> None:
-            if self._workers.is_first:
+            if self._processes.is_first:
                 weights = {name: tensor for name, tensor in self._model.state_dict().items() if name in self._changing}
                 self._folder.save_state(
                     TrainingState(
@@ -77,7 +77,7 @@ class Resumable:
                         step=step,
                         weights=weights,
                         optimizer=optimizer.state_dict(),
-                        gradient_scaler=self._workers.gradient_scaler_state(),
+                        gradient_scaler=self._processes.gradient_scaler_state(),
                         initial_sha256=self.initial_sha256,
                     )
                 )
@@ -88,7 +88,7 @@ class Resumable:
             finished=state.epoch if state else 0,
             steps=state.step if state else 0,
             steps_per_epoch=steps_per_epoch,
-            log_dir=self._folder.path if self._workers.is_first else None,
+            log_dir=self._folder.path if self._processes.is_first else None,
             keep=keep,
             progress=self._progress,
         )
@@ -166,27 +166,27 @@ def train_epoch(
     *,
     learning_rate: float,
     erase_fill: tuple[float, float, float],
-    workers: Processes,
+    processes: Processes,
     report: Callable[[dict[str, Tensor]], None],
 ) -> None:
     """Train for one epoch over batches of clips.
 
     Args:
-        step: normalised frames, platforms and labels to named losses, as `workers.prepare` gave it back.
-        optimizer: as `workers.prepare` gave it back.
+        step: normalised frames, platforms and labels to named losses, as `processes.prepare` gave it back.
+        optimizer: as `processes.prepare` gave it back.
         batches: this process's part of every batch.
         learning_rate: of this epoch.
         erase_fill: what erased rectangles are filled with.
-        workers: the processes.
+        processes: the processes.
         report: is given the losses of every step.
     """
     set_learning_rate(optimizer, learning_rate)
     step.train()
     for batch in batches:
-        on_device = batch.to(workers.device)
+        on_device = batch.to(processes.device)
         losses = step(on_device.pixels(erase_fill), on_device.platforms, on_device.labels)
         optimizer.zero_grad(set_to_none=True)
-        workers.backward(torch.stack([*losses.values()]).sum())
+        processes.backward(torch.stack([*losses.values()]).sum())
         optimizer.step()
         report(losses)
 

@@ -104,8 +104,8 @@ class Run:
         refuse_taken(config.run_dir, resume=resume)
         self.config = config
         self.progress = progress
-        self.workers = Processes(precision=config.precision)
-        self.bank = FrameCache(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+        self.processes = Processes(precision=config.precision)
+        self.frame_cache = FrameCache(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
         self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
         self._choice: TrainingChoice = choice
         self._resume = resume
@@ -118,10 +118,12 @@ class Run:
         Raises:
             CheckpointError: another training is at work there, or it holds a run of other settings or pictures.
         """
-        self.benchmark = self.workers.first_then_others(lambda: hash_benchmark(self.benchmark, progress=self.progress))
+        self.benchmark = self.processes.first_then_others(
+            lambda: hash_benchmark(self.benchmark, progress=self.progress)
+        )
         self.clips = self._training_clips()
-        with locked_run(self.config.run_dir, is_first=self.workers.is_first):
-            yield self.workers.first_then_others(
+        with locked_run(self.config.run_dir, is_first=self.processes.is_first):
+            yield self.processes.first_then_others(
                 lambda: open_run(
                     self.config.run_dir,
                     to_json(self.config),
@@ -136,13 +138,13 @@ class Run:
         Raises:
             TableError: a table is damaged.
         """
-        return self.workers.first_then_others(lambda: _read_finished(self.config.run_dir, self.benchmark))
+        return self.processes.first_then_others(lambda: _read_finished(self.config.run_dir, self.benchmark))
 
     def finish(self, encoder: Encoder, model: nn.Module, description: Mapping[str, Json], *, epochs: int) -> RunResult:
         """Embed the test set with the last epoch's weights, score it, write checkpoint, query.npz and gallery.npz.
 
         Args:
-            encoder: what embeds; on `workers.device`.
+            encoder: what embeds; on `processes.device`.
             model: what is written: `encoder`, or the whole that it is a part of.
             description: kind and configuration of `model`: what rebuilds it without the training data.
             epochs: that it was trained for.
@@ -150,11 +152,11 @@ class Run:
         config = self.config
         model.eval()
         query, gallery = embed_test_set(
-            encoder, self.benchmark, self.bank, self.workers, config.extraction, progress=self.progress
+            encoder, self.benchmark, self.frame_cache, self.processes, config.extraction, progress=self.progress
         )
         scores = evaluate(query, gallery, self.benchmark.protocol)
         folder = config.run_dir / "checkpoint"
-        if self.workers.is_first:
+        if self.processes.is_first:
             write_checkpoint(
                 folder,
                 weights=model.state_dict(),
@@ -166,7 +168,7 @@ class Run:
                 provenance={
                     **provenance_of_this_run(
                         seed=config.seed,
-                        world_size=self.workers.world_size,
+                        world_size=self.processes.world_size,
                         data_sha256=data_sha256(self.benchmark.tracklets),
                     ),
                     "pretrained_sha256": None if config.pretrained is None else _sha256(config.pretrained),
@@ -176,14 +178,14 @@ class Run:
             sha256 = weights_sha256(folder)
             save_table(config.run_dir / "query.npz", replace(query, model=sha256))
             save_table(config.run_dir / "gallery.npz", replace(gallery, model=sha256))
-        self.workers.wait_for_all()
+        self.processes.wait_for_all()
         return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder)
 
     def _training_clips(self) -> TrainingClips:
         return TrainingClips(
             self.benchmark.train,
-            self.bank,
-            self.workers,
+            self.frame_cache,
+            self.processes,
             clip_length=self.config.clip_length,
             augmentation=self.config.augmentation,
             seed=self.config.seed,
@@ -195,19 +197,19 @@ class Run:
 def embed_test_set(
     encoder: Encoder,
     benchmark: Benchmark,
-    bank: FrameCache,
-    workers: Processes,
+    frame_cache: FrameCache,
+    processes: Processes,
     extraction: ExtractionConfig,
     *,
     progress: Progress = silent,
 ) -> tuple[EmbeddingTable, EmbeddingTable]:
-    """Embed query and gallery with an encoder in evaluation mode, on `workers.device`."""
+    """Embed query and gallery with an encoder in evaluation mode, on `processes.device`."""
     query, gallery = (
         embed_tracklets(
             encoder,
             tracklets,
-            bank,
-            workers,
+            frame_cache,
+            processes,
             extraction.feeding_of(encoder),
             batch_size=extraction.batch_size,
             threads=extraction.threads,

@@ -79,7 +79,7 @@ def train_stage1(
         sampler: of stage 2, whose clips the features may come from.
     """
     features, labels = (
-        part.to(run.workers.device)
+        part.to(run.processes.device)
         for part in _bare_features(model, config, run, folder, sampler, initial_sha256=training.initial_sha256)
     )
     model.train_in_stage1()
@@ -89,7 +89,7 @@ def train_stage1(
     for epoch in epochs:
         drawing = torch.Generator().manual_seed(run.config.epoch_seed(epoch))
         order = torch.randperm(len(features), generator=drawing)
-        with run.workers.mixed_precision():
+        with run.processes.mixed_precision():
             stage1_epoch(
                 model,
                 optimizer,
@@ -122,13 +122,13 @@ def _bare_features(
         clips = run.clips.once_plain(batch_size)
     features, labels = [], []
     for batch in clips:
-        pixels = batch.to(run.workers.device).pixels(run.config.augmentation.erase_fill)
-        with run.workers.mixed_precision():
+        pixels = batch.to(run.processes.device).pixels(run.config.augmentation.erase_fill)
+        with run.processes.mixed_precision():
             features.append(model.encoder.bare_features(pixels).float())
         labels.append(batch.labels)
         run.progress("features for stage 1", len(features), len(features))
-    whole = run.workers.gather_rows(torch.cat(features)), run.workers.gather_rows(torch.cat(labels))
-    if run.workers.is_first:
+    whole = run.processes.gather_rows(torch.cat(features)), run.processes.gather_rows(torch.cat(labels))
+    if run.processes.is_first:
         folder.save_features(*whole, initial_sha256=initial_sha256)
     return whole
 

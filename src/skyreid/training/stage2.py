@@ -85,13 +85,13 @@ def train_stage2(model: VslaClip, config: Stage2Config, run: Run, training: Resu
         run: for clips and processes.
         training: counts and keeps the epochs.
     """
-    texts = _text_features(model, run.workers) if config.loss.needs_text else None
+    texts = _text_features(model, run.processes) if config.loss.needs_text else None
     model.train_in_stage2(config.tuned, config.loss.identity_on)
     optimizer = make_adam(model, config.weight_decay)
     steps = run.clips.num_batches(config.sampler, epoch=1)
     epochs = training.epochs(2, config.epochs, optimizer, steps_per_epoch=steps)
-    step = Stage2Step(model, run.workers, config.loss, texts)
-    prepared_step, prepared_optimizer = run.workers.prepare(step, optimizer)
+    step = Stage2Step(model, run.processes, config.loss, texts)
+    prepared_step, prepared_optimizer = run.processes.prepare(step, optimizer)
     for epoch in epochs:
         train_epoch(
             prepared_step,
@@ -99,16 +99,16 @@ def train_stage2(model: VslaClip, config: Stage2Config, run: Run, training: Resu
             run.clips.epoch(config.sampler, epoch),
             learning_rate=config.schedule.learning_rate(epoch),
             erase_fill=run.config.augmentation.erase_fill,
-            workers=run.workers,
+            processes=run.processes,
             report=epochs.report,
         )
 
 
 @torch.no_grad()
-def _text_features(model: VslaClip, workers: Processes) -> Tensor:
+def _text_features(model: VslaClip, processes: Processes) -> Tensor:
     """Text feature of every training identity."""
-    everyone = torch.arange(model.num_identities, device=workers.device)
-    with workers.mixed_precision():
+    everyone = torch.arange(model.num_identities, device=processes.device)
+    with processes.mixed_precision():
         parts = [model.text_features(part).float() for part in everyone.split(IDENTITIES_AT_ONCE)]
     return torch.cat(parts)
 
@@ -118,11 +118,11 @@ class Stage2Step(nn.Module):
 
     Every process encodes its part of the batch; features are gathered, so that every process computes
     the losses of the whole batch, batch normalisation included. Towers run in the precision of
-    `workers`, losses in float32; those of a float64 model stay float64.
+    `processes`, losses in float32; those of a float64 model stay float64.
 
     Args:
         model: after `train_in_stage2`.
-        workers: the processes.
+        processes: the processes.
         config: of the loss.
         texts: text feature of every training identity; None when the loss needs none.
     """
@@ -130,7 +130,7 @@ class Stage2Step(nn.Module):
     def __init__(
         self,
         model: VslaClip,
-        workers: Processes,
+        processes: Processes,
         config: Stage2LossConfig,
         texts: Float[Tensor, "identity embed"] | None,
     ) -> None:
@@ -138,7 +138,7 @@ class Stage2Step(nn.Module):
         self.encoder = model.encoder
         self.heads = nn.ModuleDict({name: model.heads[name] for name in config.identity_on})
         self.config = config
-        self._workers = workers
+        self._processes = processes
         # No argument of `forward`: the launch library would round it to the towers' precision.
         self.register_buffer("texts", texts, persistent=False)
 
@@ -149,7 +149,7 @@ class Stage2Step(nn.Module):
         labels: Int[Tensor, " clip"],
     ) -> dict[str, Float[Tensor, ""]]:
         """Encode normalised frames of this process's part; give the losses of the whole batch."""
-        gather = self._workers.gather_with_gradient
+        gather = self._processes.gather_with_gradient
         encoded = self.encoder(frames, platforms)
         at_least_float32 = torch.promote_types(encoded.joint.dtype, torch.float32)
         features = ClipFeatures(*(gather(feature.to(at_least_float32)) for feature in encoded))

@@ -20,8 +20,8 @@ class TrainingClips:
     def __init__(
         self,
         tracklets: Sequence[Tracklet],
-        bank: FrameCache,
-        workers: Processes,
+        frame_cache: FrameCache,
+        processes: Processes,
         *,
         clip_length: int,
         augmentation: AugmentationConfig,
@@ -33,8 +33,8 @@ class TrainingClips:
         self.num_identities = len(label_of)
         self._tracklets = tracklets
         self._labels = [label_of[tracklet.pid] for tracklet in tracklets]
-        self._bank = bank
-        self._workers = workers
+        self._frame_cache = frame_cache
+        self._processes = processes
         self._clip_length = clip_length
         self._augmentation = augmentation
         self._seed = seed
@@ -59,7 +59,7 @@ class TrainingClips:
                 "incomplete batches (its drop_last)"
             )
         for batch in batches:
-            self._workers.share(batch)
+            self._processes.share(batch)
 
     def num_features(self, sampler: IdentitySamplerConfig, *, is_augmented: bool) -> int:
         """Count the clips of `once_augmented`, or of `once_plain`."""
@@ -69,7 +69,7 @@ class TrainingClips:
 
     def epoch(self, sampler: IdentitySamplerConfig, epoch: int) -> Iterator[ClipBatch]:
         """Yield this process's part of every batch of one epoch, under augmentation."""
-        batches = [self._workers.share(batch) for batch in self._augmented_requests(sampler, epoch)]
+        batches = [self._processes.share(batch) for batch in self._augmented_requests(sampler, epoch)]
         return self._load(batches, self._augmentation)
 
     def once_augmented(self, sampler: IdentitySamplerConfig, batch_size: int) -> Iterator[ClipBatch]:
@@ -99,11 +99,13 @@ class TrainingClips:
         ]
 
     def _consecutive_part(self, requests: list[ClipRequest], batch_size: int) -> list[list[ClipRequest]]:
-        part = self._workers.uneven_share(requests)
+        part = self._processes.uneven_share(requests)
         return [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
 
     def _load(
         self, batches: Sequence[Sequence[ClipRequest]], augmentation: AugmentationConfig | None
     ) -> Iterator[ClipBatch]:
-        reader = ClipReader(self._bank, clip_length=self._clip_length, augmentation=augmentation, choice=self._choice)
+        reader = ClipReader(
+            self._frame_cache, clip_length=self._clip_length, augmentation=augmentation, choice=self._choice
+        )
         return load_batches(reader, batches, threads=self._threads)

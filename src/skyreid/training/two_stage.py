@@ -55,8 +55,8 @@ def train_two_stages(config: TwoStageConfig, *, resume: bool = False, progress: 
     with run.opened() as folder:
         if (finished := run.read_finished()) is not None:
             return finished
-        training = Resumable(model, names_that_change(model, config), folder, run.workers, progress)
-        model.to(run.workers.device)
+        training = Resumable(model, names_that_change(model, config), folder, run.processes, progress)
+        model.to(run.processes.device)
         stage1, stage2 = config.stage1, config.stage2
         if stage2.loss.needs_text and not training.is_done(1, stage1.epochs):
             train_stage1(model, stage1, run, training, folder, sampler=stage2.sampler)
@@ -88,10 +88,10 @@ def embed_untrained(
     config: TwoStageConfig, benchmark: Benchmark, *, progress: Progress = silent
 ) -> tuple[EmbeddingTable, EmbeddingTable]:
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
-    workers = Processes(precision=config.precision)
-    model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(workers.device).eval()
-    bank = FrameCache(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
-    return embed_test_set(model.encoder, benchmark, bank, workers, config.extraction, progress=progress)
+    processes = Processes(precision=config.precision)
+    model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(processes.device).eval()
+    frame_cache = FrameCache(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+    return embed_test_set(model.encoder, benchmark, frame_cache, processes, config.extraction, progress=progress)
 
 
 def _check(config: TwoStageConfig, clips: TrainingClips) -> None:

@@ -1,6 +1,6 @@
 """The truth in MOTChallenge format."""
 
-from skyreid.datasets.scene_truth import SceneCamera, SceneFrame, ScenePerson
+from skyreid.simulation.scene_truth import SceneCamera, SceneFrame, ScenePerson
 from skyreid.simulation.sessions.mot_truth import mot_lines
 
 CAMERA = SceneCamera(

@@ -16,8 +16,8 @@ from skyreid.simulation.scenes import SCENES
 from skyreid.simulation.sessions.choreography import Walk
 from skyreid.simulation.sessions.drone import draw_flight
 from skyreid.simulation.sessions.session import Session
+from skyreid.simulation.sessions.setting import FRAME, Setting
 from skyreid.simulation.sessions.shooting import SAMPLES, shoot
-from skyreid.simulation.sessions.stage import FRAME, Stage
 from skyreid.tracklet import Platform
 
 FRAME_RATE = 4
@@ -31,7 +31,7 @@ def session():
     camera = look_at(np.array([x, y, 2.0]), np.array([*scene.ground_target, 1.0]), focal_px=1109.0)
     flight = draw_flight(np.random.default_rng(3), scene.ground_target, 12.0, USUAL)
     light = Light(sun_azimuth_rad=2.0, sun_elevation_rad=0.42, sun=(0.9, 0.8, 0.7), sky=(0.3, 0.35, 0.4))
-    stage = Stage(scene=scene, duration_s=12.0, light=light, ground_camera=camera, flight=flight)
+    setting = Setting(scene=scene, duration_s=12.0, light=light, ground_camera=camera, flight=flight)
     ahead, right = camera.axes[2, :2] / np.hypot(*camera.axes[2, :2]), camera.axes[0, :2]
     steps = np.arange(260)
     cast = []
@@ -45,7 +45,7 @@ def session():
             swing=np.ones(260),
         )
         cast.append((pid, identity(0, pid), walk))
-    return Session(seeds=(5, 1_000_003, 1), stage=stage, cast=tuple(cast))
+    return Session(seeds=(5, 1_000_003, 1), setting=setting, cast=tuple(cast))
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def shots(session):
 def test_frames_equal_those_drawn_as_a_whole(session, shots, platform):
     """Also where the fixed camera's picture is drawn only in part."""
     rng = np.random.default_rng([*session.seeds, 3 + platform.number])
-    sensor, stage = draw_sensor(rng, platform), session.stage
+    sensor, setting = draw_sensor(rng, platform), session.setting
     for index, shot in enumerate(shots[platform]):
         time_s = index / FRAME_RATE
         bodies = [actor.capsules for actor in session.actors_at(time_s)]
-        camera = stage.camera_at(platform, time_s)
-        picture = draw(camera, FRAME, bodies, stage.scene.surroundings, stage.light, samples=SAMPLES)
+        camera = setting.camera_at(platform, time_s)
+        picture = draw(camera, FRAME, bodies, setting.scene.surroundings, setting.light, samples=SAMPLES)
         plain = develop(np.pad(picture.radiance, ((2, 2), (2, 2), (0, 0)), mode="edge"), sensor, rng)
         assert (plain == shot.pixels).all()
 
@@ -71,7 +71,7 @@ def test_times_and_cameras_are_those_of_the_session(session, shots):
     for platform, frames in shots.items():
         assert [shot.truth.index for shot in frames] == [0, 1]
         assert [shot.truth.time_s for shot in frames] == [0.0, 0.25]
-        camera, told = session.stage.camera_at(platform, 0.25), frames[1].truth.camera
+        camera, told = session.setting.camera_at(platform, 0.25), frames[1].truth.camera
         assert told.position == pytest.approx(camera.position, abs=1e-3)
         assert np.array(told.axes) == pytest.approx(camera.axes, abs=1e-5)
         assert told.focal_px == pytest.approx(camera.focal_px, abs=1e-2)
@@ -82,13 +82,13 @@ def test_the_share_of_a_person_at_the_edge_is_that_of_the_whole_person(session, 
     (person,) = [person for person in shots[Platform.GROUND][0].truth.people if person.pid == actor.pid]
     left, _, right, _ = person.box
     assert left < FRAME.width < right
-    stage, beyond = session.stage, math.ceil(right - FRAME.width)
+    setting, beyond = session.setting, math.ceil(right - FRAME.width)
     wide = draw(
-        stage.ground_camera,
+        setting.ground_camera,
         FRAME.padded(beyond),
         [actor.capsules],
-        stage.scene.surroundings,
-        stage.light,
+        setting.scene.surroundings,
+        setting.light,
         samples=1,
     )
     inside = (wide.body[:, :-beyond] == 0).sum()

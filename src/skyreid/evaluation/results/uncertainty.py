@@ -79,11 +79,12 @@ class Spread:
     """A score over several runs."""
 
     mean: float
-    sd: float
+    sd: float | None
+    """None = of a single run, which has no deviation."""
     runs: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.1%} ± {100 * self.sd:.1f}"
+        return f"{self.mean:.1%}" if self.sd is None else f"{self.mean:.1%} ± {100 * self.sd:.1f}"
 
 
 def mean_interval(
@@ -153,14 +154,8 @@ def paired_test(
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up several runs.
-
-    Raises:
-        SettingError: one run has no deviation.
-    """
-    if len(values) < 2:
-        raise SettingError(f"a mean ± sd needs at least two runs; got {len(values)}")
-    return Spread(mean=fmean(values), sd=stdev(values), runs=len(values))
+    """Sum up one run or several."""
+    return Spread(mean=fmean(values), sd=stdev(values) if len(values) > 1 else None, runs=len(values))
 
 
 def _by_group(

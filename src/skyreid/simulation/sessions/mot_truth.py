@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from skyreid.datasets.scene_truth import SceneFrame
+from skyreid.simulation.scene_truth import SceneFrame
 from skyreid.simulation.sessions.video_file import HEIGHT, WIDTH
 
 LEAST_VISIBLE = 0.02

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from skyreid.datasets.scene_truth import SceneBox, SceneFace, ScenePerson
 from skyreid.simulation.people.bag import bag
 from skyreid.simulation.people.head import head
 from skyreid.simulation.people.person import Person
@@ -15,6 +14,7 @@ from skyreid.simulation.people.skeleton import stand
 from skyreid.simulation.rendering.camera import Camera, Vector, Window
 from skyreid.simulation.rendering.capsules import Capsules, image_boxes
 from skyreid.simulation.rendering.ray_caster import Picture
+from skyreid.simulation.scene_truth import SceneBox, SceneFace, ScenePerson
 
 _FACE_ROWS = ((0.0, 15.0), (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, -30.0), (1.0, -50.0))
 """Rows of points on a face, from the brow to the chin: place along the skull's axis, and degrees upwards from there."""

@@ -11,9 +11,9 @@ from skyreid.simulation.filming import FRAME_INTERVAL_S, identity
 from skyreid.simulation.people.person import Person
 from skyreid.simulation.scenes import SCENES
 from skyreid.simulation.sessions.choreography import Walk
-from skyreid.simulation.sessions.rehearsal import rehearse
 from skyreid.simulation.sessions.seen_people import Actor
-from skyreid.simulation.sessions.stage import Stage, draw_stage
+from skyreid.simulation.sessions.setting import Setting, draw_setting
+from skyreid.simulation.sessions.walk_planning import plan_walks
 
 MAX_PEOPLE = 10
 """In one session."""
@@ -26,7 +26,7 @@ _PLACE_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallSheet:
+class SessionPlan:
     """Who comes together where."""
 
     scene: str
@@ -46,15 +46,15 @@ class CallSheet:
         return FRAME_INTERVAL_S * round((_SHORTEST_S + share * (_LONGEST_S - _SHORTEST_S)) / FRAME_INTERVAL_S)
 
 
-def call_sheets(identities: int) -> tuple[CallSheet, ...]:
+def session_plans(identities: int) -> tuple[SessionPlan, ...]:
     """Everybody dealt to scenes in turn, all nine from 45 people on, and at each to sessions of nearly equal size."""
-    sheets = []
+    plans = []
     scenes = list(SCENES)[: math.ceil(identities / _USUAL_PEOPLE)]
     for place, scene in enumerate(scenes):
         pids = range(place + 1, identities + 1, len(scenes))
         for number, group in enumerate(np.array_split(pids, math.ceil(len(pids) / MAX_PEOPLE))):
-            sheets.append(CallSheet(scene=scene, number=number + 1, pids=tuple(group.tolist())))
-    return tuple(sheets)
+            plans.append(SessionPlan(scene=scene, number=number + 1, pids=tuple(group.tolist())))
+    return tuple(plans)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,7 +63,7 @@ class Session:
 
     seeds: tuple[int, int, int]
     """World, place, session: what its random numbers come from; numbers that follow are 2 here, 3 and 4 in filming."""
-    stage: Stage
+    setting: Setting
     cast: tuple[tuple[int, Person, Walk], ...]
     """Pid, look and way of everybody."""
 
@@ -75,25 +75,25 @@ class Session:
         ]
 
 
-def plan_session(seed: int, sheet: CallSheet) -> Session:
+def plan_session(seed: int, plan: SessionPlan) -> Session:
     """Place, hour, flight and ways of a session; the same arguments give the same one.
 
     Raises:
         SettingError: no ways were found on which everybody is seen from both platforms.
     """
-    place = _PLACE_SEEDS + list(SCENES).index(sheet.scene)
+    place = _PLACE_SEEDS + list(SCENES).index(plan.scene)
     # The place stays the same in all its sessions.
-    scene = SCENES[sheet.scene](np.random.default_rng([seed, place, 1]))
-    seeds = seed, place, sheet.number
+    scene = SCENES[plan.scene](np.random.default_rng([seed, place, 1]))
+    seeds = seed, place, plan.number
     rng = np.random.default_rng([*seeds, 2])
-    stage = draw_stage(rng, scene, sheet.duration_s, USUAL)
-    people = [identity(seed, pid) for pid in sheet.pids]
+    setting = draw_setting(rng, scene, plan.duration_s, USUAL)
+    people = [identity(seed, pid) for pid in plan.pids]
     together = 2 if len(people) > 1 and rng.random() < _PAIR_CHANCE else 1
-    walks = rehearse(rng, stage, _parties(people, together))
+    walks = plan_walks(rng, setting, _parties(people, together))
     return Session(
         seeds=seeds,
-        stage=stage,
-        cast=tuple(zip(sheet.pids, people, (walk for party in walks for walk in party), strict=True)),
+        setting=setting,
+        cast=tuple(zip(plan.pids, people, (walk for party in walks for walk in party), strict=True)),
     )
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from skyreid.datasets.scene_truth import SceneCamera, SceneFrame
 from skyreid.simulation.rendering.camera import Camera, Vector, Window
 from skyreid.simulation.rendering.capsules import Capsules
 from skyreid.simulation.rendering.kernels.shading import CONTACT_REACH_M
 from skyreid.simulation.rendering.light import Light
 from skyreid.simulation.rendering.ray_caster import Picture, draw
 from skyreid.simulation.rendering.sensor import BLUR_REACH_PX, develop, draw_sensor
+from skyreid.simulation.scene_truth import SceneCamera, SceneFrame
 from skyreid.simulation.sessions.seen_people import Actor, outline, reaches_into, see
 from skyreid.simulation.sessions.session import Session
-from skyreid.simulation.sessions.stage import FRAME, Stage
+from skyreid.simulation.sessions.setting import FRAME, Setting
 from skyreid.tracklet import Platform
 
 SAMPLES = 2
@@ -34,14 +34,14 @@ class Shot:
 def shoot(session: Session, platform: Platform, frame_rate: int) -> Iterator[Shot]:
     """All frames of the platform's video; frame k shows the moment k / `frame_rate` seconds after the start."""
     rng = np.random.default_rng([*session.seeds, 3 + platform.number])
-    stage, sensor = session.stage, draw_sensor(rng, platform)
-    empty = _draw(stage, stage.ground_camera, FRAME, []) if platform is Platform.GROUND else None
-    for index in range(round(stage.duration_s * frame_rate)):
+    setting, sensor = session.setting, draw_sensor(rng, platform)
+    empty = _draw(setting, setting.ground_camera, FRAME, []) if platform is Platform.GROUND else None
+    for index in range(round(setting.duration_s * frame_rate)):
         time_s = index / frame_rate
-        camera, actors = stage.camera_at(platform, time_s), session.actors_at(time_s)
+        camera, actors = setting.camera_at(platform, time_s), session.actors_at(time_s)
         bodies = [actor.capsules for actor in actors]
-        picture = _draw(stage, camera, FRAME, bodies) if empty is None else _with_bodies(stage, empty, bodies)
-        rays = [_rays(stage, camera, actor, int(inside)) for actor, inside in zip(actors, picture.alone, strict=True)]
+        picture = _draw(setting, camera, FRAME, bodies) if empty is None else _with_bodies(setting, empty, bodies)
+        rays = [_rays(setting, camera, actor, int(inside)) for actor, inside in zip(actors, picture.alone, strict=True)]
         edged = np.pad(picture.radiance, ((BLUR_REACH_PX,) * 2, (BLUR_REACH_PX,) * 2, (0, 0)), mode="edge")
         truth = SceneFrame(
             index=index,
@@ -52,17 +52,17 @@ def shoot(session: Session, platform: Platform, frame_rate: int) -> Iterator[Sho
         yield Shot(develop(edged, sensor, rng), truth)
 
 
-def _draw(stage: Stage, camera: Camera, window: Window, bodies: Sequence[Capsules]) -> Picture:
-    return draw(camera, window, bodies, stage.scene.surroundings, stage.light, samples=SAMPLES)
+def _draw(setting: Setting, camera: Camera, window: Window, bodies: Sequence[Capsules]) -> Picture:
+    return draw(camera, window, bodies, setting.scene.surroundings, setting.light, samples=SAMPLES)
 
 
-def _with_bodies(stage: Stage, empty: Picture, bodies: Sequence[Capsules]) -> Picture:
+def _with_bodies(setting: Setting, empty: Picture, bodies: Sequence[Capsules]) -> Picture:
     """What drawing the whole frame of the fixed camera would give, drawn only where people change it."""
     radiance, body, part = empty.radiance.copy(), empty.body.copy(), empty.part.copy()
     alone = np.zeros(len(bodies), int)
-    touched = [_touched(capsules, stage.ground_camera, stage.light) for capsules in bodies]
+    touched = [_touched(capsules, setting.ground_camera, setting.light) for capsules in bodies]
     for window in _merged([window for window in touched if window is not None]):
-        picture = _draw(stage, stage.ground_camera, window, bodies)
+        picture = _draw(setting, setting.ground_camera, window, bodies)
         rows, columns = _slices(window, 1)
         radiance[rows, columns] = picture.radiance
         rows, columns = _slices(window, SAMPLES)
@@ -130,7 +130,7 @@ def _slices(window: Window, samples: int) -> tuple[slice, slice]:
     return slice(top, top + samples * window.height), slice(left, left + samples * window.width)
 
 
-def _rays(stage: Stage, camera: Camera, actor: Actor, inside: int) -> int:
+def _rays(setting: Setting, camera: Camera, actor: Actor, inside: int) -> int:
     """How many rays would meet the actor if nothing hid them and the picture had no edge."""
     left, top, right, bottom = outline(actor.capsules, camera)
     is_cut = left < FRAME.left or top < FRAME.top or right > -FRAME.left or bottom > -FRAME.top
@@ -142,7 +142,7 @@ def _rays(stage: Stage, camera: Camera, actor: Actor, inside: int) -> int:
         width=math.ceil(right) - math.floor(left),
         height=math.ceil(bottom) - math.floor(top),
     )
-    return int(_draw(stage, camera, whole, [actor.capsules]).alone[0])
+    return int(_draw(setting, camera, whole, [actor.capsules]).alone[0])
 
 
 def _described(camera: Camera) -> SceneCamera:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from PIL import Image, ImageDraw
 
-from skyreid.simulation.sessions.session import call_sheets, plan_session
+from skyreid.simulation.sessions.session import plan_session, session_plans
 from skyreid.simulation.sessions.shooting import Shot, shoot
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -31,12 +31,12 @@ def draw_stills(seed: int, *, people: int) -> tuple[Still, ...]:
 
     They are the people whom benchmarks of that seed call by the same numbers.
     """
-    sheet = call_sheets(people)[0]
-    session = plan_session(seed, sheet)
+    plan = session_plans(people)[0]
+    session = plan_session(seed, plan)
     stills = []
     for platform in PLATFORMS:
         shot = next(islice(shoot(session, platform, frame_rate=1), _MOMENT_S, None))
-        stills.append(Still(platform=platform, scene=sheet.scene, jpeg=_marked(shot)))
+        stills.append(Still(platform=platform, scene=plan.scene, jpeg=_marked(shot)))
     return tuple(stills)
 
 

@@ -1,1 +1,0 @@
-"""The paper's ablation tables, trained on simulated people: `skyreid ablate`."""

@@ -1,1 +1,0 @@
-"""The paper's Table 2: its methods on one benchmark, one data layer and one protocol."""

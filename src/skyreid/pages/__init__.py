@@ -1,0 +1,1 @@
+"""Pages that open anywhere: one HTML file, pictures inside, no network. The only folder that knows HTML."""

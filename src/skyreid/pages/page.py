@@ -1,0 +1,64 @@
+"""One self-contained HTML page: style inside, nothing fetched, no foreign script, legible by day and by night."""
+
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from markupsafe import Markup
+
+from skyreid.atomic_file import write_atomically
+from skyreid.pages.templates import render
+
+# Nothing may run and nothing may be fetched, even if a name slipped through unescaped.
+_CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def write_page(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    notice: str | None,
+    body: Markup,
+    footer: Markup,
+    style: str = "",
+    script: str = "",
+) -> None:
+    """Write a page, whole or not at all.
+
+    Args:
+        path: the .html file; an older one is replaced.
+        title: plain text, in the heading and in the browser's tab.
+        lead: plain text, the one sentence under the heading.
+        notice: plain text in a banner above everything, or None.
+        body: what a template gave.
+        footer: what a template gave.
+        style: CSS of this kind of page, behind what all pages share.
+        script: JavaScript that is ours to the last letter; it alone may run. "" = none.
+    """
+    page = render(
+        "page.html",
+        content_policy=_content_policy(script),
+        title=title,
+        style=Markup(packaged_text("page.css") + style),
+        notice=notice,
+        lead=lead,
+        body=body,
+        footer=footer,
+        script=Markup(script),
+    )
+    write_atomically(path, [f"{page}\n".encode("utf-8", "backslashreplace")])
+
+
+def packaged_text(name: str) -> str:
+    """Read a style or a script of this folder."""
+    return files("skyreid.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def _content_policy(script: str) -> str:
+    """The script is allowed by its hash, so that no other text can become one."""
+    if not script:
+        return _CONTENT_POLICY
+    digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return f"{_CONTENT_POLICY}; script-src 'sha256-{digest}'"

@@ -1,0 +1,56 @@
+"""A search as a page that opens anywhere: the query and the tracklets most similar to it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from skyreid.pages.page import write_page
+from skyreid.pages.ranked_list import RankedTracklet, ranked_list_html
+from skyreid.pages.templates import render
+from skyreid.retrieval.tracklet_search import Found
+
+RANKING_NOTICE = "A ranking is not an identification. It orders tracklets by similarity of appearance only."
+
+
+def write_search_page(
+    out: Path,
+    found: Found,
+    *,
+    probabilities: Sequence[float] | None = None,
+    answer: str | None = None,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Write what was found as one HTML file, pictures inside, that opens without network, server or script.
+
+    Args:
+        out: the .html file; an older one is replaced.
+        found: by `search_tracklet`.
+        probabilities: of being the person, by entry, as a calibration gives them.
+        answer: what the calibration says of the whole gallery, such as "Probably not in this gallery".
+        warnings: in which respects the calibration does not fit.
+
+    Raises:
+        MissingFrameError: a frame that would be shown is missing or is no picture.
+    """
+    likely = [None] * len(found.tracklets) if probabilities is None else probabilities
+    ranked = [
+        RankedTracklet(tracklet=tracklet, similarity=float(similarity), probability=probability, sighting=sighting)
+        for tracklet, similarity, probability, sighting in zip(
+            found.tracklets, found.ranking.similarities, likely, found.sightings, strict=True
+        )
+    ]
+    target = "any platform" if found.target is None else found.target.value
+    write_page(
+        out,
+        title=f"{found.query.tracklet_id} → {target}",
+        lead=f"The {len(ranked)} most similar of {found.ranking.num_searched:,} tracklets, every one compared.",
+        notice=None,
+        body=render(
+            "search.html",
+            answer=answer,
+            warnings=warnings,
+            ranked_list=ranked_list_html(found.query, ranked, found.query_sighting),
+        ),
+        footer=Markup("<p>{}</p>").format(RANKING_NOTICE),
+    )

@@ -1,8 +1,0 @@
-import pytest
-
-from tests.evaluation.report.small_world import SmallWorld, make_world
-
-
-@pytest.fixture
-def world(tmp_path) -> SmallWorld:
-    return make_world(tmp_path / "frames")
