@@ -51,6 +51,7 @@ class TinyWorld:
         """`frames` lists the people of every video frame."""
         for name in ("videos", "truth"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "world.json").write_text("{}")
         (self.folder / f"videos/{camera}-1.mp4").write_bytes(f"the film of {camera}".encode())
         scene = [
             SceneFrame(index=index, time_s=index / FRAME_RATE, camera=CAMERA, people=tuple(people))
