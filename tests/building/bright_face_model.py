@@ -12,7 +12,7 @@ CELL = 8
 
 def write_bright_face_model(path, *, side, without=None):
     """Each face is `side` pixels wide and high in the picture that the network sees; one output may be missing."""
-    nodes = [helper.make_node("Conv", ["input", "mean_of_colours"], ["brightness"])]
+    nodes = [helper.make_node("Conv", ["input", "mean_of_colours"], ["brightness"], kernel_shape=[1, 1])]
     weights = {
         "mean_of_colours": np.full((1, 3, 1, 1), 1 / 3 / 255),
         "column": np.array([1, -1, 1]),

@@ -18,9 +18,10 @@ def write_pictures(folder, pictures, *, name="{}.png", seconds=None):
         exif = Image.Exif()
         if seconds is not None:
             time = seconds[number - 1]
-            told = exif.get_ifd(0x8769)
-            told[0x9003] = f"2026:05:04 09:00:{int(time):02d}"
-            told[0x9291] = f"{round(time % 1 * 100):02d}"
+            exif[0x8769] = {
+                0x9003: f"2026:05:04 09:00:{int(time):02d}",
+                0x9291: f"{round(time % 1 * 100):02d}",
+            }
         Image.fromarray(picture).save(folder / name.format(number), exif=exif)
     return folder
 

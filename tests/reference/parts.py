@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import PIL
 import torch
 from torch.nn import functional
 
@@ -35,6 +36,9 @@ from tests.reference.comparison import EXACT, Comparison, compare
 from tests.reference.stored_cases import IN_REPOSITORY
 
 LOSS, GRADIENT, SCHEDULE, PIXEL, METRIC = 1e-5, 1e-4, 1e-12, 1e-6, 1e-12
+# What is stored was drawn with Pillow 13, which rounds some pixels of a reduction by one level otherwise than before.
+LEVEL = 1 / 255 / 0.26
+REDUCED = PIXEL if int(PIL.__version__.partition(".")[0]) >= 13 else LEVEL
 
 
 def stored(*path: str) -> dict[str, np.ndarray]:
@@ -96,7 +100,7 @@ def spatial_transforms() -> Iterator[Comparison]:
         frames, erasures = augment(small, RELEASE, random.Random(seed))
         batch = ClipBatch.collate([Clip(frames=frames, erasures=erasures, platform=0, label=0)])
         pixels = batch.pixels(RELEASE.erase_fill)[0]
-        yield compare(f"training transform, seed {seed}", pixels, theirs[f"train_seed{seed}"], PIXEL)
+        yield compare(f"training transform, seed {seed}", pixels, theirs[f"train_seed{seed}"], REDUCED)
 
 
 def losses() -> Iterator[Comparison]:
