@@ -53,7 +53,7 @@ def test_every_command_has_help(capsys, name):
 
 
 # `train` reads it itself, `show` prints nothing else; sorted, since all workers must collect in one order.
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"train", "show"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"train", "recipe show"}))
 def test_every_command_takes_json(name):
     assert inspect.signature(COMMANDS[name]).parameters["json"].default is False
 
@@ -88,7 +88,7 @@ def test_the_version_is_told(capsys):
     assert run(capsys, "--version") == (0, f"{version('skyreid')}\n", "")
 
 
-@pytest.mark.parametrize("command", ["train", "show", "model info"])
+@pytest.mark.parametrize("command", ["train", "recipe show", "model info"])
 def test_a_mistyped_recipe_is_answered_with_the_nearest_one(capsys, command):
     status, out, err = run(capsys, *command.split(), "vsla-clip-g2a-relase")
     assert status == 1
@@ -120,7 +120,7 @@ def test_train_without_a_recipe_lists_them(capsys):
 
 @pytest.mark.parametrize("recipe", ["vsla-clip-g2a-release", "ft-clip-mars-paper"])
 def test_show_prints_the_whole_configuration(capsys, recipe):
-    status, out, err = run(capsys, "show", recipe)
+    status, out, err = run(capsys, "recipe", "show", recipe)
     assert (status, err) == (0, "")
     assert json.loads(out) == to_json(RECIPES[recipe]())
 
@@ -207,8 +207,8 @@ def test_footage_is_embedded_and_searched(capsys, tmp_path):
             "model import openai gone.pt --out model",
             NO_WEIGHTS,
         ),
-        ("show [red]recipe", "no recipe is called '[red]recipe' (skyreid train lists them)"),
-        ("show [/]", "no recipe is called '[/]' (skyreid train lists them)"),
+        ("recipe show [red]recipe", "no recipe is called '[red]recipe' (skyreid train lists them)"),
+        ("recipe show [/]", "no recipe is called '[/]' (skyreid train lists them)"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line_on_stderr_and_status_1(capsys, tmp_path, monkeypatch, arguments, message):

@@ -56,7 +56,7 @@ READERS = {
     "search {} --query 0 --out out.html": {kinds.TABLE},
     "link {} --report": {kinds.BUILD},
     "link built --table {} --out out.csv": {kinds.TABLE},
-    "export {} --format mot --out out": {kinds.BUILD},
+    "data export {} --format mot --out out": {kinds.BUILD},
     "evaluate {} --data mars --root data/mars": {kinds.CHECKPOINT, kinds.RUN},
     "embed crops --model {} --out out.npz": {kinds.CHECKPOINT},
     "model export {} --out out.pt2": {kinds.CHECKPOINT},

@@ -68,7 +68,7 @@ BUILD = Kind(
     "a folder that skyreid built",
     (),
     "'skyreid build' makes it",
-    "'skyreid embed', 'skyreid link', 'skyreid export' and 'skyreid data verify' take it",
+    "'skyreid embed', 'skyreid link', 'skyreid data export' and 'skyreid data verify' take it",
 )
 BENCHMARK = Kind(
     "the folder of a benchmark",
@@ -92,7 +92,7 @@ PAIRS = Kind(
 SETTINGS = Kind(
     "the settings of a training",
     ("JSON",),
-    "'skyreid show RECIPE' prints them",
+    "'skyreid recipe show RECIPE' prints them",
     "'skyreid train' takes the name of a recipe, and every setting as an option",
 )
 WEIGHTS = Kind(

@@ -105,7 +105,7 @@ def test_logs_show_what_they_are_told():
         ["search", HOSTILE, "--query", "t", "--out", "page.html"],
         ["search", "t.npz", "--query", "t", "--out", "page.html", "--to", HOSTILE],
         ["search", "t.npz", "--query", "t", "--out", "page.html", HOSTILE],
-        ["show", HOSTILE],
+        ["recipe", "show", HOSTILE],
         ["train", "vsla-clip-g2a-release", "--stage1.epochs", HOSTILE],
         ["build", "--out", "out", "--source", f"{HOSTILE}.mp4,platform=ground,camera=gate"],
         [HOSTILE],
@@ -128,7 +128,7 @@ def test_a_terminal_that_lacks_a_letter_ends_nothing(tmp_path, encoding):
     assert (finished.returncode, finished.stderr) == (0, b"")
     assert rb"[setting \u2026]" in finished.stdout
     finished = subprocess.run(
-        [sys.executable, "-m", "skyreid", "show", "日本"], env=environment, capture_output=True, cwd=tmp_path
+        [sys.executable, "-m", "skyreid", "recipe", "show", "日本"], env=environment, capture_output=True, cwd=tmp_path
     )
     assert finished.returncode == 1
     assert finished.stderr.startswith(rb"error: no recipe is called '")
@@ -159,7 +159,7 @@ def test_an_interrupted_command_says_what_is_kept_and_how_to_go_on(monkeypatch, 
 
     monkeypatch.setitem(COMMANDS, name, stop)
     monkeypatch.setattr("skyreid.cli.train", stop)
-    status, out, err = run(capsys, name, *(["vsla clip"] if name == "train" else []))
+    status, out, err = run(capsys, *name.split(), *(["vsla clip"] if name == "train" else []))
     again = "skyreid train 'vsla clip' --resume" if name == "train" else f"skyreid {name}"
     assert (status, out, err) == (130, "", f"interrupted; {KEPT[name]}. To go on: {again}\n")
 
@@ -193,7 +193,7 @@ def test_quiet_leaves_results_and_errors(tmp_path, capsys):
     status, out, err = run(capsys, "data", "verify", tmp_path, "--quiet")
     assert (status, err) == (0, "")
     assert "pass" in out
-    status, out, err = run(capsys, "--quiet", "show", "nothing")
+    status, out, err = run(capsys, "--quiet", "recipe", "show", "nothing")
     assert (status, out) == (1, "")
     assert err.startswith("error: no recipe is called 'nothing'")
     prepare_streams(quiet=False)
@@ -268,7 +268,9 @@ def test_a_folder_without_tracklets_is_no_success(tmp_path, capsys):
     write_manifest(tmp_path / "manifest.jsonl", [])
     status, _, err = run(capsys, "data", "stats", tmp_path)
     assert status == 3
-    assert err.splitlines()[-1] == f"error: {tmp_path}: holds no tracklets"
+    assert err.splitlines()[-1].startswith(
+        f"error: {tmp_path}: lists no tracklets: nobody was found when it was built; "
+    )
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
@@ -276,7 +278,7 @@ def test_a_folder_without_tracklets_is_no_success(tmp_path, capsys):
     ("words", "completed"),
     [
         (["ev"], {"evaluate"}),
-        (["data", ""], {"list", "verify", "stats", "split"}),
+        (["data", ""], {"export", "list", "verify", "stats", "split"}),
         (["search", "t.npz", "--to", ""], {"aerial", "ground", "any"}),
         (["build", "--mask-s"], {"--mask-style"}),
         (["build", "--out", "x", "--qu"], {"--quiet"}),

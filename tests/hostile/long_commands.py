@@ -22,7 +22,7 @@ def prepare(name, given, place):
         case "train":
             return command(*train_command(given / "g2a", place / "run"))
         case "export":
-            return command("export", given / "built", "--out", place / "out", "--format", "g2a")
+            return command("data", "export", given / "built", "--out", place / "out", "--format", "g2a")
         case "link":
             shutil.copytree(given / "built", place / "built", dirs_exist_ok=True)
             decisions = ("--decisions", given / "pairs.csv", "--annotator", "ann")

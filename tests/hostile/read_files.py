@@ -93,7 +93,7 @@ def _of_build(name, given, place):
     built = place / "built"
     if name == "manifest":
         return ReadFile(
-            built / "manifest.jsonl", lambda out: command("export", built, "--format", "cvat", "--out", out)
+            built / "manifest.jsonl", lambda out: command("data", "export", built, "--format", "cvat", "--out", out)
         )
     if name == "links":
         assert command("link", built, "--decisions", given / "pairs.csv", "--annotator", "a")() == 0

@@ -29,7 +29,7 @@ BASELINES: dict[str, BaselineBuilder] = {
     "grl": build_grl,
     "tf-clip": build_tf_clip,
 }
-"""What `skyreid benchmark table2` compares; each builds with random weights."""
+"""What `skyreid reproduce table2` compares; each builds with random weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The command line: one table, command name → typed function. The only folder that prints.
+"""The command line: one table, what somebody wants → command name → typed function. The only folder that prints.
 
 Every command is a few lines around one call of the library. What it needs is imported inside it, so that
 a wrong option or `--help` answers at once and not after loading PyTorch.
@@ -15,17 +15,16 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 
-from skyreid.cli.ablation import ablate
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
 from skyreid.cli.calibrating import calibrate
-from skyreid.cli.comparing import average, compare
-from skyreid.cli.comparison import benchmark
+from skyreid.cli.compare import average, compare
 from skyreid.cli.completion import completion
 from skyreid.cli.data import data_list, data_split, data_stats, data_verify
-from skyreid.cli.exporting import export
+from skyreid.cli.exporting import data_export
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
+from skyreid.cli.reproduce import reproduce, reproduce_table2
 from skyreid.cli.scoring import evaluate_checkpoint, evaluate_construction, evaluate_tables
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
@@ -37,38 +36,51 @@ from skyreid.cli.terminal import (
     print_lines,
     print_notice,
 )
-from skyreid.cli.training import demo, show, train
+from skyreid.cli.training import demo, recipe_list, recipe_show, train
 from skyreid.cli.world import simulate
 from skyreid.errors import NothingFoundError, SkyreidError
 
-COMMANDS: dict[str, Callable[..., int | None]] = {
-    "demo": demo,
-    "data list": data_list,
-    "data verify": data_verify,
-    "data stats": data_stats,
-    "data split": data_split,
-    "model info": model_info,
-    "model import": model_import,
-    "model pretrain": model_pretrain,
-    "model export": model_export,
-    "train": train,
-    "show": show,
-    "build": build,
-    "embed": embed,
-    "search": search,
-    "link": link,
-    "export": export,
-    "simulate": simulate,
-    "evaluate construction": evaluate_construction,
-    "evaluate tables": evaluate_tables,
-    "evaluate average": average,
-    "evaluate": evaluate_checkpoint,
-    "compare": compare,
-    "calibrate": calibrate,
-    "ablate": ablate,
-    "benchmark": benchmark,
-    "completion": completion,
+GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
+    "find somebody": {
+        "build": build,
+        "embed": embed,
+        "search": search,
+        "calibrate": calibrate,
+    },
+    "build a dataset": {
+        "link": link,
+        "data export": data_export,
+        "data list": data_list,
+        "data verify": data_verify,
+        "data stats": data_stats,
+        "data split": data_split,
+    },
+    "train and compare": {
+        "recipe list": recipe_list,
+        "recipe show": recipe_show,
+        "train": train,
+        "model info": model_info,
+        "model import": model_import,
+        "model export": model_export,
+        "evaluate tables": evaluate_tables,
+        "evaluate average": average,
+        "evaluate construction": evaluate_construction,
+        "evaluate": evaluate_checkpoint,
+        "compare": compare,
+        "reproduce table2": reproduce_table2,
+        "reproduce": reproduce,
+    },
+    "try it on drawn people": {
+        "demo": demo,
+        "simulate": simulate,
+        "model pretrain": model_pretrain,
+    },
+    "in the shell": {"completion": completion},
 }
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+"""All of them; a longer name stands before the shorter one that it begins with."""
+RENAMED = {"ablate": "reproduce", "benchmark": "reproduce", "export": "data export", "show": "recipe show"}
+"""First words of version 0.1, which go on working in this one."""
 KEPT = {
     "demo": "what is finished in --out is kept",
     "train": "the epochs that are finished are kept in --run-dir",
@@ -76,8 +88,8 @@ KEPT = {
     "link": "every decision is kept",
     "simulate": "the videos that are finished are kept in --out",
     "evaluate": "the tables that are finished are kept",
-    "ablate": "the runs that are finished, and the epochs of the others, are kept in --out",
-    "benchmark": "the runs that are finished, and the epochs of the others, are kept in --out",
+    "reproduce": "the runs that are finished, and the epochs of the others, are kept in --out",
+    "reproduce table2": "the runs that are finished, and the epochs of the others, are kept in --out",
 }
 """What an interrupted command leaves to the next one; those that are not here leave nothing."""
 
@@ -98,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, shared = take_shared_options(sys.argv[1:] if arguments is None else arguments)
     prepare_streams(quiet=shared.quiet)
     try:
-        status = _run(given, shared)
+        status = _run(_renamed(given), shared)
         flush_output()
     except OutputError as error:
         abandon_output()
@@ -152,6 +164,15 @@ def _run(given: Sequence[str], shared: SharedOptions) -> int:
         return 70
 
 
+def _renamed(given: Sequence[str]) -> Sequence[str]:
+    """Put today's words for those of an earlier version, and say so."""
+    if not given or given[0] not in RENAMED:
+        return given
+    new = RENAMED[given[0]]
+    print_notice(f"'skyreid {given[0]}' is 'skyreid {new}' now; the old word goes on working in this version")
+    return [*new.split(), *given[1:]]
+
+
 def _again(name: str | None, given: Sequence[str]) -> str:
     """The command that goes on where this one was stopped."""
     resumed = ["--resume"] if name == "train" and "--resume" not in given else []
@@ -168,16 +189,14 @@ def _usage(given: Sequence[str]) -> int:
     if not is_asked:
         close = get_close_matches(" ".join(words), COMMANDS, n=1)
         print_error(f"no command is called {' '.join(words)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-    shown = family or COMMANDS
-    width = max(map(len, shown))
-    print_lines(
-        [
-            "skyreid: find a person seen by a ground camera in drone footage, and the other way round.",
-            "",
-            *(f"  skyreid {name:{width}}  {(shown[name].__doc__ or '').splitlines()[0]}" for name in shown),
-            "",
-            f"  {SHARED_OPTIONS}",
-            "  skyreid COMMAND --help says more.",
-        ]
-    )
+    width = max(map(len, family or COMMANDS))
+    lines = ["skyreid: find a person seen by a ground camera in drone footage, and the other way round."]
+    for purpose, commands in ({"": family} if family else GROUPS).items():
+        lines += ["", f"{purpose}:"] if purpose else [""]
+        lines += [f"  skyreid {name:{width}}  {_purpose(command)}" for name, command in commands.items()]
+    print_lines([*lines, "", f"{SHARED_OPTIONS}", "skyreid COMMAND --help says more."])
     return 0 if is_asked else 2
+
+
+def _purpose(command: Callable[..., int | None]) -> str:
+    return (command.__doc__ or "").splitlines()[0]

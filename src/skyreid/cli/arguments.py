@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial, wraps
+from inspect import getdoc
 from io import StringIO
 from itertools import pairwise
 from typing import TypeVar
@@ -13,6 +14,7 @@ from typing import TypeVar
 import tyro
 
 from skyreid.cli.complaints import in_short
+from skyreid.cli.examples import EXAMPLES
 from skyreid.cli.terminal import print_error
 from skyreid.errors import SettingError
 
@@ -60,6 +62,11 @@ def take_shared_options(arguments: Sequence[str]) -> tuple[list[str], SharedOpti
 def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str]) -> Callable[[], Outcome]:
     """Find out what a command line asks for; nothing is done until the result is called.
 
+    Args:
+        command: of the table.
+        program: `skyreid` and its name.
+        arguments: what follows them.
+
     Raises:
         SystemExit: help was asked for and shown, or the arguments are none and it was said.
     """
@@ -69,7 +76,9 @@ def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str
         return partial(command, *positional, **named)
 
     def parsed(words: Sequence[str]) -> Callable[[], Outcome]:
-        description = f"{(command.__doc__ or '').split('Args:')[0].strip()}\n\n{SHARED_OPTIONS}"
+        said = (getdoc(command) or "").split("Args:")[0].strip()
+        example = f"Example: {EXAMPLES[program.removeprefix('skyreid ')]}"
+        description = f"{said}\n\n{example}\n\n{SHARED_OPTIONS}"
         return tyro.cli(call, prog=program, description=description, args=_gathered(words, "--source"))
 
     return said_in_short(parsed, arguments)

@@ -17,7 +17,9 @@ def calibrate(
     prior: float = 0.01,
     json: bool = False,
 ) -> None:
-    """Fit thresholds for "the same person" and "not in this gallery", and probabilities.
+    """Fit thresholds for "the same person" and "not in this gallery".
+
+    And a map from similarity to probability.
 
     Args:
         query: .npz of tracklets whose people are known, and that the model was not trained on.

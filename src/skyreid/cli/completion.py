@@ -14,7 +14,7 @@ _TRAINING = {"--data-root": (), "--run-dir": (), "--pretrained": (), "--resume":
 
 
 def completion(shell: Annotated[Literal["bash", "zsh"], tyro.conf.Positional], *, json: bool = False) -> None:
-    """Print a script that completes commands, options and choices: eval "$(skyreid completion bash)".
+    """Print a script of completions: eval "$(skyreid completion bash)".
 
     Args:
         shell: bash or zsh.
@@ -32,7 +32,7 @@ def _script() -> Iterator[str]:
     yield "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words= options="
     yield '  case "${COMP_WORDS[*]:1:COMP_CWORD-1} " in'
     for name in sorted(COMMANDS, key=lambda name: -name.count(" ")):
-        settings = _TRAINING if name == "train" else dict(_options(COMMANDS[name]))
+        settings = _TRAINING if name == "train" else dict(options_of(COMMANDS[name]))
         places = [*_following(name, COMMANDS), *([] if name == "train" else _places(COMMANDS[name]))]
         yield f'    "{name} "*)'
         yield f"      options={_quoted([*_SHARED, *settings])}"
@@ -40,7 +40,7 @@ def _script() -> Iterator[str]:
         for option, choices in {**settings, "--device": ("auto", "cpu", "cuda")}.items():
             if choices is not None:
                 yield f"        {option}) words={_quoted(choices)} options= ;;"
-        if name in ("train", "show", "model info"):
+        if name in ("train", "recipe show", "model info"):
             yield f"        {name.split()[-1]}) words={_quoted(RECIPES)} ;;"
         yield f"        *) words={_quoted(places)} ;;"
         yield "      esac ;;"
@@ -58,7 +58,7 @@ def _following(family: str, names: Iterable[str]) -> list[str]:
     return [name.split()[1] for name in names if name.startswith(f"{family} ")]
 
 
-def _options(command: Callable[..., object]) -> Iterator[tuple[str, Iterable[str] | None]]:
+def options_of(command: Callable[..., object]) -> Iterator[tuple[str, Iterable[str] | None]]:
     """Give every option, with the words that may follow it; None = it stands alone, none = files and numbers."""
     for parameter in inspect.signature(command).parameters.values():
         if _is_place(parameter):

@@ -21,10 +21,10 @@ def data_list(*, json: bool = False) -> None:
 def data_verify(
     name: Name, root: Path | None = None, *, split: int = 0, decode_images: bool = True, json: bool = False
 ) -> int:
-    """Check a benchmark on disk against its published counts, and name everything that is wrong.
+    """Check a benchmark against its published counts; name what is wrong.
 
     Args:
-        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote.
+        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid data export` wrote.
         root: folder of the benchmark.
         split: of benchmarks with several splits.
         decode_images: decode every image; --no-decode-images is quicker and finds less.
@@ -42,7 +42,9 @@ def data_verify(
 
 
 def data_split(root: Path, out: Path, *, split: int = 0, json: bool = False) -> None:
-    """Write the split of G2A-VReID.v2 that we declare, with the hash to quote beside a score made with it.
+    """Write the split of G2A-VReID.v2 that we declare, with its hash.
+
+    Quote the hash beside a score made with it.
 
     Args:
         root: folder of G2A-VReID.v2.
@@ -64,10 +66,12 @@ def data_split(root: Path, out: Path, *, split: int = 0, json: bool = False) -> 
 def data_stats(
     name: Name, root: Path | None = None, *, split: int = 0, picture: Path | None = None, json: bool = False
 ) -> None:
-    """Give the row of the paper's Table 1 and the distributions of Fig. 2 and section 3.3.
+    """Give the numbers of the paper's Table 1 and Fig. 2.
+
+    And the distributions of section 3.3.
 
     Args:
-        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid export` wrote.
+        name: of `skyreid data list`; or a folder, without --root, that `skyreid build` or `skyreid data export` wrote.
         root: folder of the benchmark.
         split: of benchmarks with several splits.
         picture: PNG of the distributions to write.

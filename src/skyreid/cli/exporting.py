@@ -1,4 +1,4 @@
-"""`skyreid export`: a built folder in formats of other programs."""
+"""`skyreid data export`: a built folder in formats of other programs."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from skyreid.cli.terminal import Bars, File, Note, show_result
 
 
-def export(
+def data_export(
     folder: File,
     out: Path,
     *,
@@ -14,7 +14,7 @@ def export(
     seed: int | None = None,
     json: bool = False,
 ) -> None:
-    """Write a built folder as annotations of its videos, or as a benchmark in its authors' layout.
+    """Write a build as annotations or in a benchmark's layout.
 
     Args:
         folder: what `skyreid build` made.

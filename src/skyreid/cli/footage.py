@@ -130,7 +130,9 @@ def embed(
     sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
     json: bool = False,
 ) -> None:
-    """Embed the tracklets of a build, of a benchmark, or of a folder with one subfolder of crops for each tracklet.
+    """Embed the tracklets of a build, a benchmark or a folder of crops.
+
+    A folder of crops holds one subfolder for each tracklet.
 
     Args:
         folder: what `skyreid build` made, a benchmark (--data), or a folder of crops.

@@ -47,7 +47,9 @@ def link(
     clock_tolerance_s: float | None = None,
     json: bool = False,
 ) -> None:
-    """Say which tracklets of a built folder are one person: asked here, or by a list with --out and --decisions.
+    """Say which tracklets are one person, asked here or by a list.
+
+    The list is written by --out and read by --decisions.
 
     Args:
         folder: what `skyreid build` made; decisions are kept in its links.jsonl, identities in its manifest.

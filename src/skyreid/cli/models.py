@@ -11,7 +11,9 @@ from skyreid.cli.terminal import Bars, File, Name, Note, show_result
 
 
 def model_info(recipe: Name, *, json: bool = False) -> None:
-    """Count a recipe's parameters: by component beside the paper's Tables 3 and 4, or of a method of the comparison.
+    """Count a recipe's parameters, beside the paper's Tables 3 and 4.
+
+    By component; of a method of the comparison, in all, without heads, and trained.
 
     Args:
         recipe: one of the recipes.
@@ -43,7 +45,7 @@ def model_import(
     adapters: Literal["used", "unused"] = "used",
     json: bool = False,
 ) -> None:
-    """Turn someone's weights into a checkpoint folder; nothing in the file is executed.
+    """Turn someone's weights into a checkpoint; nothing in it is executed.
 
     Args:
         format: who wrote the file; "release" is the authors' VSLA-CLIP program.
@@ -72,7 +74,9 @@ def model_import(
 
 
 def model_export(checkpoint: File, out: Path, *, json: bool = False) -> None:
-    """Write a checkpoint's encoder as one file that runs with PyTorch alone; the file is held against the model first.
+    """Write a checkpoint's encoder as a file that runs with PyTorch alone.
+
+    The file is held against the model first.
 
     Args:
         checkpoint: folder of the model.
@@ -94,7 +98,9 @@ def model_pretrain(
     workers: int = os.cpu_count() or 1,
     json: bool = False,
 ) -> None:
-    """Make the small CLIP that comes with the package again, from photos of simulated people.
+    """Make the small CLIP of the package again.
+
+    From photos of simulated people.
 
     Args:
         out: checkpoint folder to write.

@@ -20,7 +20,9 @@ def evaluate_checkpoint(
     rerank: bool = True,
     json: bool = False,
 ) -> None:
-    """Score a checkpoint on a benchmark, in both directions where it has two, and write a report to look at.
+    """Score a checkpoint on a benchmark and write a report to look at.
+
+    In both directions where the benchmark has two.
 
     Args:
         checkpoint: folder that `skyreid train` or `skyreid model import` wrote.
@@ -63,7 +65,9 @@ def evaluate_tables(
     model: str | None = None,
     json: bool = False,
 ) -> None:
-    """Score two embedding tables, of any model: CMC, mAP and mINP with confidence intervals.
+    """Score two embedding tables, of any model, with intervals.
+
+    CMC, mAP and mINP; bootstrap over people.
 
     Args:
         query: .npz with embeddings [n, d], pids, camids, platforms (0 ground, 1 aerial), tracklet_ids.
@@ -98,7 +102,9 @@ def evaluate_tables(
 
 
 def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> None:
-    """Measure a build against the simulated world that was filmed: boxes, purity, association, masked faces.
+    """Measure a build against the simulated world that was filmed.
+
+    Boxes, purity, association, masked faces.
 
     Args:
         folder: what `skyreid build` wrote.

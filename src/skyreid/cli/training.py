@@ -1,4 +1,4 @@
-"""`skyreid demo`, `train`, `show`: from a recipe to a checkpoint."""
+"""`skyreid demo`, `train`, `recipe`: from a recipe to a checkpoint."""
 
 import os
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from pathlib import Path
 import tyro
 
 from skyreid.cli.arguments import SHARED_OPTIONS, said_in_short
+from skyreid.cli.examples import EXAMPLES
 from skyreid.cli.recipe import find_recipe
 from skyreid.cli.terminal import Bars, Name, Note, print_lines, show_result
 
 
 def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0, json: bool = False) -> None:
-    """Make a small synthetic ground/drone benchmark, train on it, search it, write a report to look at.
+    """Draw a small benchmark, train on it, search it, write a report.
 
     Args:
         out: folder for the benchmark, the run and report.html.
@@ -32,7 +33,18 @@ def demo(out: Path = Path("demo"), *, identities: int = 300, seed: int = 0, json
     show_result(report, json=json)
 
 
-def show(recipe: Name) -> None:
+def recipe_list(*, json: bool = False) -> None:
+    """List the recipes: published and small settings, by name.
+
+    Args:
+        json: print JSON.
+    """
+    from skyreid.recipes import RECIPES
+
+    show_result(Note(list(RECIPES), list(RECIPES)), json=json)
+
+
+def recipe_show(recipe: Name) -> None:
     """Print the complete configuration of a recipe, as JSON.
 
     Args:
@@ -44,7 +56,7 @@ def show(recipe: Name) -> None:
 
 
 def train(arguments: Sequence[str]) -> int:
-    """Train a recipe: skyreid train RECIPE --data-root D --run-dir R [--resume] [--json] [--stage2.epochs 60 …]."""
+    """Train a recipe: RECIPE --data-root D --run-dir R [--resume]."""
     from skyreid.recipes import RECIPES
     from skyreid.training import train as train_config
 
@@ -53,10 +65,12 @@ def train(arguments: Sequence[str]) -> int:
             [
                 "usage: skyreid train RECIPE --data-root DIR --run-dir DIR [--resume] [--json] [setting …]",
                 "",
+                f"Example: {EXAMPLES['train']}",
+                "",
                 "recipes:",
                 *(f"  {recipe}" for recipe in RECIPES),
                 "",
-                "skyreid train RECIPE --help lists the settings; skyreid show RECIPE prints them.",
+                "skyreid train RECIPE --help lists the settings; skyreid recipe show RECIPE prints them.",
             ]
         )
         return 0 if "--help" in arguments or "-h" in arguments else 2
@@ -66,7 +80,8 @@ def train(arguments: Sequence[str]) -> int:
         lambda settings: tyro.cli(
             type(recipe),
             prog=f"skyreid train {arguments[0]}",
-            description=f"Settings of the recipe. --resume goes on with the run in --run-dir. {SHARED_OPTIONS}",
+            description=f"Settings of the recipe. --resume goes on with the run in --run-dir. {SHARED_OPTIONS}\n\n"
+            f"Example: {EXAMPLES['train']}",
             args=settings,
             default=recipe,
             config=(tyro.conf.AvoidSubcommands,),

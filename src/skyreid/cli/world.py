@@ -15,7 +15,7 @@ def simulate(
     workers: int | None = None,
     json: bool = False,
 ) -> None:
-    """Film a simulated world from the ground and from drones, with everything that is true in it.
+    """Film a simulated world from ground and drones, with its truth.
 
     Args:
         out: folder to write; running again goes on where it stopped.

@@ -84,7 +84,7 @@ def read_benchmark(name: str, root: str | PathLike[str], split: int = 0) -> Benc
 
     Args:
         name: one of `skyreid data list`, such as "g2a-vreid" or "mars"; "manifest" is a folder that `skyreid build` or
-            `skyreid export` wrote.
+            `skyreid data export` wrote.
         root: its folder.
         split: of benchmarks with several splits, from 0.
 

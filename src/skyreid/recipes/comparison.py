@@ -1,7 +1,7 @@
 """The settings of the methods that VSLA-CLIP is compared with, each its own ("native") or all alike ("common").
 
     skyreid train ap3d-common --data-root DATA --run-dir RUN --pretrained resnet50-19c8e357.pth
-    skyreid benchmark table2 --data g2a-vreid --root DATA --out OUT
+    skyreid reproduce table2 --data g2a-vreid --root DATA --out OUT
 
 Expect    paper, Table 2, column G2A-VReID, in `skyreid.experiments.paper_tables`. Not run by us: the data cannot be
           shipped. The paper does not say whether its figures come from native or common settings.

@@ -1,6 +1,6 @@
 """VSLA-CLIP and FT-CLIP at a hundredth of the size, for benchmarks of simulated people.
 
-    skyreid demo, skyreid ablate table3
+    skyreid demo, skyreid reproduce table3
     skyreid train vsla-clip-small --data-root DATA --run-dir RUN
 
 Expect    docs/results.md. Scores of simulated people say nothing about real ones.

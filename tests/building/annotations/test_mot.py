@@ -249,7 +249,7 @@ def test_numbers_are_tracks_of_one_video_unless_the_file_beside_says_otherwise(t
         "identities.json beside it says so",
     )
     (tmp_path / "identities.json").write_text("[]")
-    with pytest.raises(SourceError, match=r"identities\.json: must be .*, as skyreid export writes it"):
+    with pytest.raises(SourceError, match=r"identities\.json: must be .*, as skyreid data export writes it"):
         read(tmp_path, ROW)
 
 

@@ -142,7 +142,7 @@ def _is_shared(path: Path) -> bool:
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(content, dict) or content.get("identities") != SHARED or not isinstance(files, list):
         raise SourceError(
-            f'{beside}: must be {{"identities": "{SHARED}", "files": [...]}}, as skyreid export writes it'
+            f'{beside}: must be {{"identities": "{SHARED}", "files": [...]}}, as skyreid data export writes it'
         )
     return path.name in files
 

@@ -9,7 +9,9 @@ from skyreid.cli.terminal import File, show_result
 
 
 def compare(a: File, b: File, *, json: bool = False) -> None:
-    """Compare two results on the same queries: difference, interval, p-value, who got better and who worse.
+    """Compare two results on the same queries.
+
+    Difference, interval, p-value, who got better and who worse.
 
     Args:
         a: result file of one model.
@@ -28,7 +30,9 @@ def average(
     over: Literal["seeds", "splits"],
     json: bool = False,
 ) -> None:
-    """Average results: mean ± sd over the ten splits of iLIDS-VID and PRID-2011, or over the seeds of trainings.
+    """Average results over splits or seeds: mean ± sd.
+
+    Over the ten splits of iLIDS-VID and PRID-2011, or over the seeds of trainings.
 
     Args:
         results: result files, each of one run.

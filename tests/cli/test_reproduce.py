@@ -1,4 +1,4 @@
-"""`skyreid benchmark`."""
+"""`skyreid reproduce`."""
 
 import json
 
@@ -14,7 +14,7 @@ __all__ = ["tiny_g2a"]
 def command(tiny_g2a, tmp_path):
     places = ["--data", "g2a-vreid", "--root", str(tiny_g2a), "--out", str(tmp_path / "out")]
     size = ["--epochs", "1", "--image-size", "64", "32", "--batch", "2", "2"]
-    return ["benchmark", "table2", *places, *size]
+    return ["reproduce", "table2", *places, *size]
 
 
 def test_one_method_is_trained_and_printed_for_a_program_then_for_a_person(command, capsys):

@@ -1,5 +1,6 @@
-"""`skyreid benchmark`: the methods of the paper's Table 2 on one benchmark."""
+"""`skyreid reproduce`: the paper's tables again."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,8 +9,7 @@ import tyro
 from skyreid.cli.terminal import Bars, show_result
 
 
-def benchmark(
-    table: Annotated[Literal["table2"], tyro.conf.Positional],
+def reproduce_table2(
     out: Path = Path("comparison"),
     *,
     data: str,
@@ -24,10 +24,11 @@ def benchmark(
     clip: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Train and score nine methods of others and the paper's own; one table, the paper's figures beside it.
+    """Train and score all methods of the paper's Table 2 on a benchmark.
+
+    Nine methods of others and the paper's own, the paper's figures beside ours.
 
     Args:
-        table: of the paper.
         out: folder for runs and table2.json; running again goes on where it stopped.
         data: a benchmark of `skyreid data list`.
         root: its folder.
@@ -59,4 +60,35 @@ def benchmark(
     )
     with Bars() as bars:
         result = compare_methods(config, out, progress=bars)
+    show_result(result, json=json)
+
+
+def reproduce(
+    table: Annotated[Literal["table3", "table4", "table5", "fig4"], tyro.conf.Positional],
+    out: Path = Path("ablation"),
+    *,
+    seeds: int = 3,
+    identities: int = 450,
+    epochs: int = 60,
+    workers: int = os.cpu_count() or 1,
+    json: bool = False,
+) -> None:
+    """Train every row of Table 3, 4, 5 or Fig. 4 on simulated people.
+
+    Ours beside the paper's.
+
+    Args:
+        table: of the paper.
+        out: folder for worlds, runs and TABLE.json; running again goes on where it stopped.
+        seeds: worlds and trainings.
+        identities: simulated people of each world; a third of them train.
+        epochs: of stage 2.
+        workers: trainings at once, one processor each.
+        json: print JSON.
+    """
+    from skyreid.experiments.ablation import AblationConfig, ablate
+
+    config = AblationConfig(identities=identities, epochs=epochs, seeds=seeds)
+    with Bars() as bars:
+        result = ablate(table, config, out, num_workers=workers, progress=bars)
     show_result(result, json=json)
