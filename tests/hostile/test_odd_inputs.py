@@ -40,7 +40,7 @@ def crops(work, tmp_path):
 def test_a_film_of_8192_by_2_pixels_is_cut_by_annotations_and_not_searched(tmp_path, size, platform):
     """Kind B7."""
     film = write_film(tmp_path / "wide.mov", np.full((6, *size, 3), 90, np.uint8), rate=25)
-    content = b"".join(b"%d,7,1,1,2,2,1,1,1\n" % (n + 1) for n in range(6))
+    content = b"".join(b"%d,7,1,1,1,1,1,1,1\n" % (n + 1) for n in range(6))
     ended = run(build(film, write_rows(tmp_path, content))(tmp_path / "out"), tmp_path / "said", is_limited=True)
     assert ended.is_clean, ended.said
     assert ended.status == 0 or "wide" in ended.said, ended.said

@@ -57,11 +57,11 @@ def train_two_stages(config: TwoStageConfig, *, resume: bool = False, progress: 
             return finished
         training = Resumable(model, names_that_change(model, config), folder, run.processes, progress)
         model.to(run.processes.device)
+        # The last bit of a product hangs on whether its factors are trained (PyTorch folds it or not): whatever is left
+        # to do, features and tables are made as stage 2 makes its own.
+        model.train_in_stage2(config.stage2.tuned, config.stage2.loss.identity_on)
         stage1, stage2 = config.stage1, config.stage2
         if stage2.loss.needs_text and not training.is_done(1, stage1.epochs):
-            # The last bit of a product hangs on whether its factors are trained (PyTorch folds it or not): the features
-            # of stage 1 are made as stage 2 makes its own.
-            model.train_in_stage2(stage2.tuned, stage2.loss.identity_on)
             train_stage1(model, stage1, run, training, folder, sampler=stage2.sampler)
         if not training.is_done(2, stage2.epochs):
             train_stage2(model, stage2, run, training)
