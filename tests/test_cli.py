@@ -95,7 +95,7 @@ def test_a_mistyped_recipe_is_answered_with_the_nearest_one(capsys, command):
     assert out == ""
     assert err == (
         "error: no recipe is called 'vsla-clip-g2a-relase'; did you mean 'vsla-clip-g2a-release'? "
-        "(skyreid train lists them)\n"
+        "(skyreid recipe list)\n"
     )
 
 
@@ -207,8 +207,8 @@ def test_footage_is_embedded_and_searched(capsys, tmp_path):
             "model import openai gone.pt --out model",
             NO_WEIGHTS,
         ),
-        ("recipe show [red]recipe", "no recipe is called '[red]recipe' (skyreid train lists them)"),
-        ("recipe show [/]", "no recipe is called '[/]' (skyreid train lists them)"),
+        ("recipe show [red]recipe", "no recipe is called '[red]recipe' (skyreid recipe list)"),
+        ("recipe show [/]", "no recipe is called '[/]' (skyreid recipe list)"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line_on_stderr_and_status_1(capsys, tmp_path, monkeypatch, arguments, message):
@@ -243,3 +243,10 @@ def test_the_status_of_the_program_is_that_of_the_command(tmp_path):
         text=True,
     )
     assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", f"error: {NO_TABLE}\n")
+
+
+@pytest.mark.parametrize("command", ["train", "recipe show", "model info"])
+def test_a_folder_in_place_of_a_recipe_is_called_one(capsys, tmp_path, command):
+    status, _, err = run(capsys, *command.split(), str(tmp_path))
+    assert status == 1
+    assert err.endswith("; that is a folder, and a recipe is a name (skyreid recipe list)\n")

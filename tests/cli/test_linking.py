@@ -196,7 +196,7 @@ def test_questions_are_answered_in_a_terminal(folder, table, open_terminal):
     terminal.type("y")
     terminal.read_until("q = quit: ")
     terminal.type("q")
-    assert "1 links count (1 annotator required)" in terminal.read_until(None)
+    assert "1 link counts (1 annotator required)" in terminal.read_until(None)
     assert terminal.close() == 0
     assert pids(folder) == [1, 2, 1, 4]
     assert not page.exists()
@@ -217,7 +217,7 @@ def test_answers_given_before_the_plug_was_pulled_are_in_the_manifest_after_the_
     assert pids(folder) == [1, 2, 3, 4]
     link(folder, report=True)
     assert len(set(pids(folder))) == 3
-    assert "1 links count" in capsys.readouterr().out
+    assert "1 link counts" in capsys.readouterr().out
 
 
 def test_answers_may_come_from_a_pipe_and_end_when_it_ends(folder, table):

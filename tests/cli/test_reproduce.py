@@ -35,3 +35,8 @@ def test_a_mistyped_method_is_refused(command, capsys):
 
 def test_another_table_is_refused(command):
     assert main([command[0], "table9", *command[2:]]) == 2
+
+
+def test_a_table_without_a_row_ends_with_the_status_of_an_empty_result(command, capsys):
+    assert main([*command[:-3], "--batch", "400", "2", "--methods", "sinet"]) == 3
+    assert "sinet, seed 0: not run: a batch of 400 identities needs as many" in capsys.readouterr().out

@@ -107,11 +107,17 @@ def test_a_calibration_speaks_on_the_page_too(make_table, tmp_path):
     out = tmp_path / "results.html"
     found = search_tracklet(make_table(), "asked", platform=None, top_k=2)
     write_search_page(
-        out, found, probabilities=[0.625, 0.25], answer="Probably not in this gallery.", warnings=["another model"]
+        out,
+        found,
+        probabilities=[0.625, 0.25],
+        answer="Probably not in this gallery.",
+        condition="Probabilities: if 0.01 of all entries were the same person.",
+        warnings=["another model"],
     )
     page = out.read_text(encoding="utf-8")
     assert re.findall(r'class="probability"[^>]*>([^<]*)<', page) == ["62% likely", "25% likely"]
     assert '<p class="answer">Probably not in this gallery.</p>' in page
+    assert "Probabilities: if 0.01 of all entries were the same person." in page
     assert "Warning: another model" in page
 
 

@@ -220,6 +220,7 @@ def search(
             found,
             probabilities=calibrated.probabilities,
             answer=calibrated.answer,
+            condition=calibrated.condition,
             warnings=calibrated.warnings,
         )
         lines, content = calibrated.lines(), calibrated.to_json()

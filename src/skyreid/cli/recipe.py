@@ -1,6 +1,7 @@
 """A recipe by the name that a user types."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyreid.errors import SettingError
@@ -19,5 +20,7 @@ def find_recipe(name: str) -> "Callable[[], TwoStageConfig] | Callable[[], Basel
     if name not in RECIPES:
         close = get_close_matches(name, RECIPES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise SettingError(f"no recipe is called {name!r}{hint} (skyreid train lists them)")
+        if Path(name).exists():
+            hint = f"; that is a {'folder' if Path(name).is_dir() else 'file'}, and a recipe is a name"
+        raise SettingError(f"no recipe is called {name!r}{hint} (skyreid recipe list)")
     return RECIPES[name]

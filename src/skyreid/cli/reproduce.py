@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from skyreid.cli.terminal import Bars, show_result
+from skyreid.cli.terminal import NOTHING_FOUND, Bars, show_result
 
 
 def reproduce_table2(
@@ -23,7 +23,7 @@ def reproduce_table2(
     imagenet: Path | None = None,
     clip: Path | None = None,
     json: bool = False,
-) -> None:
+) -> int:
     """Train and score all methods of the paper's Table 2 on a benchmark.
 
     Nine methods of others and the paper's own, the paper's figures beside ours.
@@ -61,6 +61,7 @@ def reproduce_table2(
     with Bars() as bars:
         result = compare_methods(config, out, progress=bars)
     show_result(result, json=json)
+    return 0 if result.rows else NOTHING_FOUND
 
 
 def reproduce(

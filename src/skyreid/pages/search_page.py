@@ -19,6 +19,7 @@ def write_search_page(
     *,
     probabilities: Sequence[float] | None = None,
     answer: str | None = None,
+    condition: str | None = None,
     warnings: Sequence[str] = (),
 ) -> None:
     """Write what was found as one HTML file, pictures inside, that opens without network, server or script.
@@ -28,6 +29,7 @@ def write_search_page(
         found: by `search_tracklet`.
         probabilities: of being the person, by entry, as a calibration gives them.
         answer: what the calibration says of the whole gallery, such as "Probably not in this gallery".
+        condition: what the probabilities take for granted.
         warnings: in which respects the calibration does not fit.
 
     Raises:
@@ -49,6 +51,7 @@ def write_search_page(
         body=render(
             "search.html",
             answer=answer,
+            condition=condition,
             warnings=warnings,
             ranked_list=ranked_list_html(found.query, ranked, found.query_sighting),
         ),

@@ -64,7 +64,8 @@ class LinkReport:
         lines = [
             f"{self.tracklets} tracklets, {self.identities} identities, {self.identities_on_both_platforms} of them on "
             "both platforms",
-            f"{self.links} links count ({self.required} annotator{'s' * (self.required > 1)} required), "
+            f"{self.links} link{' counts' if self.links == 1 else 's count'} "
+            f"({self.required} annotator{'s' * (self.required > 1)} required), "
             f"{self.waiting} wait for another annotator, {self.open_pairs} pairs are open",
         ]
         for annotator, counts in self.decisions.items():

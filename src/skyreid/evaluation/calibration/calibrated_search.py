@@ -35,6 +35,11 @@ class CalibratedRanking:
             f"where the person is not there, this is said of {point.false_positive_identification_rate:.2%}."
         )
 
+    @property
+    def condition(self) -> str:
+        """What the probabilities take for granted, in one sentence."""
+        return f"Probabilities: if {self.calibration.probability.prior:g} of all entries were the same person."
+
     def to_json(self) -> dict[str, object]:
         """What a program reads."""
         return {
@@ -58,7 +63,7 @@ class CalibratedRanking:
                 for tracklet_id, similarity, probability in self._entries()
             ),
             self.answer,
-            f"Probabilities: if {self.calibration.probability.prior:g} of all entries were the same person.",
+            self.condition,
         ]
 
     def _entries(self) -> Iterator[tuple[object, float, float]]:
