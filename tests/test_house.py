@@ -1,0 +1,47 @@
+"""Where things are: what somebody asks who has never seen the house, and the place that answers."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skyreid
+
+PACKAGE = Path(skyreid.__file__).parent
+ANSWERS = {
+    "Where is CFAA?": "models/cross_frame_adapter.py: CrossFrameAdapter",
+    "Where is IFA?": "models/intra_frame_adapter.py: IntraFrameAdapter",
+    "Where are the platform-bridge prompts?": "models/platform_prompt.py: PlatformPrompt",
+    "Where is the rule that MARS is scored by?": "datasets/protocol.py: MARS",
+    "Where is a face masked?": "building/face_mask.py: FaceMask",
+    "What does a step of stage 2 compute?": "training/stage2.py: Stage2Step",
+    "What does a step of stage 1 compute?": "training/stage1.py: stage1_losses",
+    "Which learning rate has an epoch?": "training/schedule.py: StepSchedule",
+    "What is kept of a training that is killed?": "training/run_folder.py: TrainingState",
+    "What did the paper print in Table 3?": "experiments/paper_tables.py: TABLE_3",
+    "Where is Table 3 printed?": "experiments/ablation.py: AblationTable",
+    "Where is Table 2 printed?": "experiments/method_comparison.py: ComparisonTable",
+    "How is a checkpoint scored on a benchmark?": "experiments/checkpoint_evaluation.py: evaluate_checkpoint",
+    "How is a new benchmark added?": "datasets/__init__.py: BENCHMARKS",
+    "How is a new encoder added?": "baselines/__init__.py: BASELINES",
+    "How is a new format of weights added?": "pretrained/importing.py: import_weights",
+    "How is a new setting added?": "recipes/__init__.py: RECIPES",
+    "How is a new page added?": "pages/templates.py: render",
+    "How is a new command added?": "cli/__init__.py: GROUPS",
+    "Where is TCLNet?": "baselines/tclnet.py: TclnetConfig",
+    "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
+    "How good is a build, against that truth?": "simulation/construction/construction_scores.py: evaluate_construction",
+}
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+def test_the_answer_stands_where_it_is_looked_for(question):
+    file, _, name = ANSWERS[question].partition(": ")
+    names = set()
+    for node in ast.parse((PACKAGE / file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    assert name in names
