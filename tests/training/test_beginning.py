@@ -18,6 +18,7 @@ from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes.comparison import common
 from skyreid.recipes.simulated import vsla_clip_small
+from skyreid.retrieval.embedding_table import load_table
 from skyreid.training import train
 
 TWO_BY_TWO = IdentitySamplerConfig(identities=2, tracklets=2)
@@ -122,6 +123,15 @@ def test_a_run_is_resumed_by_any_spelling_of_its_places(finished, tiny_g2a, tmp_
         train(small(root, folder, pretrained=weights), resume=True)
     after = load_file(run_dir / "checkpoint" / "model.safetensors")
     assert all(tensor.equal(after[name]) for name, tensor in before.items())
+
+
+def test_a_run_that_was_stopped_after_its_last_epoch_makes_the_tables_of_one_that_was_not(finished, tiny_g2a, tmp_path):
+    """To the bit, though nothing is left to train."""
+    run_dir = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run_dir / "checkpoint")
+    train(small(tiny_g2a, run_dir), resume=True)
+    for name in ("query.npz", "gallery.npz"):
+        assert load_table(run_dir / name).embeddings.tobytes() == load_table(finished / name).embeddings.tobytes()
 
 
 def test_a_run_that_moved_with_its_data_and_its_weights_goes_on_and_notes_where_it_is(finished, tiny_g2a, tmp_path):
