@@ -89,6 +89,7 @@ PAIRS = Kind(
     "'skyreid link --out' writes it",
     "'skyreid link --decisions FILE' takes it",
 )
+ANNOTATIONS = Kind("annotations", ("zip", "JSON", "text", "binary"), "docs/annotations.md lists their formats")
 SETTINGS = Kind(
     "the settings of a training",
     ("JSON",),

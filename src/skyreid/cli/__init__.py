@@ -98,6 +98,7 @@ _REMEDIES = {
     errno.ENOSPC: f"free some space, {_GO_ON}",
     errno.EDQUOT: f"free some space, or ask for more, {_GO_ON}",
     errno.EFBIG: f"allow larger files (ulimit -f), or write to another file system, {_GO_ON}",
+    errno.EEXIST: "a file lies there; name another place",
     errno.EROFS: "name a place that can be written",
     errno.EMFILE: f"allow more open files (ulimit -n), {_GO_ON}",
     errno.EIO: "the disk, or what connects it, may be failing",

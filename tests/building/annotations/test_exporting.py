@@ -2,7 +2,7 @@ import pytest
 
 from skyreid.building.annotations import read_annotations
 from skyreid.building.annotations.exporting import export_annotations
-from skyreid.cli.exporting import export
+from skyreid.cli.exporting import data_export
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, SettingError, SourceError
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -97,14 +97,14 @@ def test_what_is_no_build_is_refused(build_dir, tracklets, info, complaint):
 
 
 def test_the_command_names_what_it_wrote(build_dir, capsys):
-    export(build_dir, build_dir / "out", format="mot")
+    data_export(build_dir, build_dir / "out", format="mot")
     names = ["C1-gate.txt", "C1-gate-0001.txt", "D-empty.txt"]
     assert capsys.readouterr().out.splitlines() == [f"written: {build_dir / 'out' / name}" for name in names]
 
 
 def test_the_command_refuses_a_seed_where_nobody_is_divided(build_dir):
     with pytest.raises(SettingError) as caught:
-        export(build_dir, build_dir / "out", format="cvat", seed=1)
+        data_export(build_dir, build_dir / "out", format="cvat", seed=1)
     assert str(caught.value) == "--seed means nothing to --format cvat, which splits nobody"
 
 

@@ -94,3 +94,17 @@ def test_a_line_that_names_the_columns_is_told_from_rows(tmp_path, header):
     """Kind B3."""
     with pytest.raises(SourceError, match=r"line 1: must hold numbers only; got .* A line that names the columns"):
         detect(tmp_path, f"{header}\n1,1,1,1,5,5,0.5,-1,-1,-1\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"\0\0\0\x20ftypisom", "a video"),
+        (b"\x89PNG\r\n", "a picture"),
+        ('{"format": "skyreid calibration 1", "calibration": {}}', "a calibration"),
+        ("<!DOCTYPE html><html></html>", "a web page"),
+    ],
+)
+def test_what_is_known_to_be_something_else_is_called_by_its_name(tmp_path, content, found):
+    with pytest.raises(SourceError, match=rf"must be annotations \(docs/annotations\.md lists .*\); it is {found}: "):
+        detect(tmp_path, content)

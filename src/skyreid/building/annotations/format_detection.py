@@ -10,6 +10,7 @@ from skyreid.building.annotations.fields import read_bytes, text_of
 from skyreid.building.annotations.mot_dialects import BOX, NINE
 from skyreid.building.annotations.rows import read_rows
 from skyreid.errors import SourceError
+from skyreid.file_kinds import ANNOTATIONS, require_kind
 
 VISDRONE_DET_COLUMNS = 8
 
@@ -21,6 +22,8 @@ def detect_format(path: Path) -> str:
         SourceError: it cannot be any, or could be two. The message says what would settle it.
     """
     content = read_bytes(path)
+    if content:  # of an empty file its reader says more
+        require_kind(path, ANNOTATIONS, error=SourceError)
     if content.startswith(b"PK"):
         raise SourceError(f"{path}: is a ZIP archive; unpack it and name the annotations in it")
     head = content[:1024].decode(json.detect_encoding(content), errors="ignore").lstrip()
