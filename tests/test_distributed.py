@@ -146,3 +146,9 @@ def test_the_cpu_can_be_asked_for_and_precision_is_float32_there():
 def test_float16_is_not_silently_replaced_where_it_does_not_exist():
     with pytest.raises(SettingError, match="precision float16 needs a GPU; on a CPU choose float32 or bfloat16"):
         Processes(device="cpu", precision="float16")
+
+
+def test_a_process_says_nothing_of_the_precision_that_it_was_given():
+    program = "from skyreid.distributed import Processes; Processes(device='cpu', precision='bfloat16')"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")

@@ -8,6 +8,7 @@ and each of them then finds itself here as one of `Processes.world_size`.
 """
 
 import atexit
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -69,6 +70,8 @@ class Processes:
             raise SettingError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
         launched = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
         self.precision: Precision = precision
+        # It tells everybody who uses it, in every process, which precision it was given.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self._fabric = Fabric(
             accelerator="cuda" if is_cuda else "cpu",
             devices=launched,

@@ -1,14 +1,17 @@
 """Every command has an example that the parser takes, and stands in the documentation as it is."""
 
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from skyreid.building.sources import parse_source
 from skyreid.cli import COMMANDS, RENAMED, main
 from skyreid.cli.arguments import parse
 from skyreid.cli.examples import EXAMPLES
 from skyreid.recipes import RECIPES
+from skyreid.tracklet import Platform
 from tests.cli.command_table import command_table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,6 +30,12 @@ def test_the_parser_takes_the_example(name):
         assert words[length] in RECIPES
     else:
         parse(COMMANDS[name], f"skyreid {name}", words[length:])
+
+
+def test_the_sources_of_the_example_are_sources():
+    words = shlex.split(EXAMPLES["build"])
+    sources = [parse_source(value) for option, value in pairwise(words) if option == "--source"]
+    assert [source.platform for source in sources] == [Platform.GROUND, Platform.AERIAL]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,7 +1,10 @@
 """One example of every command, as its help and docs/commands.md show it."""
 
 EXAMPLES = {
-    "build": "skyreid build --source gate.mp4,platform=ground --source roof.mp4,platform=aerial --out built",
+    "build": (
+        "skyreid build --source gate.mp4,platform=ground,camera=gate --source roof.mp4,platform=aerial,camera=roof "
+        "--out built"
+    ),
     "embed": "skyreid embed built --model runs/small/checkpoint --out table.npz",
     "search": "skyreid search table.npz --query gate-gate-0001 --to aerial --out found.html",
     "calibrate": "skyreid calibrate query.npz gallery.npz --protocol ground-to-aerial --out calibration.json",
