@@ -4,7 +4,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from skyreid.cli.calibrating import calibrate
+from skyreid.cli.evaluate import calibrate
 from skyreid.datasets.protocol import PROTOCOLS
 from skyreid.evaluation.calibration.calibration import load_calibration
 from skyreid.retrieval.embedding_table import save_table

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from skyreid.cli import main
-from skyreid.cli.compare import average, compare
+from skyreid.cli.evaluate import average, compare
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.results.result_file import write_result
 from tests.evaluation.results.result_examples import example_result

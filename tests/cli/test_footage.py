@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from skyreid.cli import main
-from skyreid.cli.calibrating import calibrate
+from skyreid.cli.evaluate import calibrate
 from skyreid.cli.footage import search
 from skyreid.datasets.manifest import read_manifest, write_manifest
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table

@@ -16,16 +16,20 @@ from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
-from skyreid.cli.calibrating import calibrate
-from skyreid.cli.compare import average, compare
 from skyreid.cli.completion import completion
-from skyreid.cli.data import data_list, data_split, data_stats, data_verify
-from skyreid.cli.exporting import data_export
+from skyreid.cli.data import data_export, data_list, data_split, data_stats, data_verify
+from skyreid.cli.evaluate import (
+    average,
+    calibrate,
+    compare,
+    evaluate_checkpoint,
+    evaluate_construction,
+    evaluate_tables,
+)
 from skyreid.cli.footage import build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
-from skyreid.cli.scoring import evaluate_checkpoint, evaluate_construction, evaluate_tables
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
     OutputError,

@@ -9,7 +9,8 @@ from functools import partial, wraps
 from inspect import getdoc
 from io import StringIO
 from itertools import pairwise
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import tyro
 
@@ -17,6 +18,10 @@ from skyreid.cli.complaints import in_short
 from skyreid.cli.examples import EXAMPLES
 from skyreid.cli.terminal import print_error
 from skyreid.errors import SettingError
+
+if TYPE_CHECKING:
+    from skyreid.training.baseline_training import BaselineConfig
+    from skyreid.training.two_stage import TwoStageConfig
 
 Outcome = TypeVar("Outcome")
 SHARED_OPTIONS = "Every command takes --quiet (no bars, no warnings) and --device auto|cpu|cuda|cuda:N."
@@ -136,3 +141,18 @@ def _gathered(arguments: Sequence[str], option: str) -> list[str]:
         if argument != option and (position == 0 or arguments[position - 1] != option)
     ]
     return [*kept, option, *values]
+
+
+def find_recipe(name: str) -> "Callable[[], TwoStageConfig] | Callable[[], BaselineConfig]":
+    """Look a recipe up; a typo gets a suggestion."""
+    from difflib import get_close_matches
+
+    from skyreid.recipes import RECIPES
+
+    if name not in RECIPES:
+        close = get_close_matches(name, RECIPES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        if Path(name).exists():
+            hint = f"; that is a {'folder' if Path(name).is_dir() else 'file'}, and a recipe is a name"
+        raise SettingError(f"no recipe is called {name!r}{hint} (skyreid recipe list)")
+    return RECIPES[name]

@@ -1,8 +1,9 @@
-"""`skyreid data`: benchmarks on disk."""
+"""`skyreid data`: benchmarks on disk, and a build written as one."""
 
 from pathlib import Path
+from typing import Literal
 
-from skyreid.cli.terminal import Bars, Name, Note, show_result
+from skyreid.cli.terminal import Bars, File, Name, Note, show_result
 from skyreid.errors import NO_TRACKLETS, NothingFoundError
 
 
@@ -109,3 +110,36 @@ def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
         f"{name}: {'nothing lies there' if kind is None else f'it is {kind.name}'}, no folder with {MANIFEST_FILE} or "
         f"{QUERY_FILE}; name a benchmark and its folder: NAME --root FOLDER (skyreid data list)"
     )
+
+
+def data_export(
+    folder: File,
+    out: Path,
+    *,
+    format: Literal["mot", "cvat", "g2a", "mars"],
+    seed: int | None = None,
+    json: bool = False,
+) -> None:
+    """Write a build as annotations or in a benchmark's layout.
+
+    Args:
+        folder: what `skyreid build` made.
+        out: folder to write.
+        format: mot or cvat, one file of boxes for each video; g2a or mars, crops and split.
+        seed: of the split of g2a and mars; 0 when not given.
+        json: print JSON.
+    """
+    with Bars() as bars:
+        if format == "mot" or format == "cvat":
+            from skyreid.building.annotations.exporting import export_annotations
+            from skyreid.errors import SettingError
+
+            if seed is not None:
+                raise SettingError(f"--seed means nothing to --format {format}, which splits nobody")
+            files = [str(path) for path in export_annotations(folder, out, format, progress=bars)]
+            result = Note([f"written: {file}" for file in files], {"format": format, "files": files})
+        else:
+            from skyreid.building.layout_export import export_layout
+
+            result = export_layout(folder, out, layout=format, seed=seed or 0, progress=bars)
+    show_result(result, json=json)

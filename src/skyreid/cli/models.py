@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from skyreid.cli.recipe import find_recipe
+from skyreid.cli.arguments import find_recipe
 from skyreid.cli.terminal import Bars, File, Name, Note, show_result
 
 

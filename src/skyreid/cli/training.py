@@ -6,9 +6,8 @@ from pathlib import Path
 
 import tyro
 
-from skyreid.cli.arguments import SHARED_OPTIONS, said_in_short
+from skyreid.cli.arguments import SHARED_OPTIONS, find_recipe, said_in_short
 from skyreid.cli.examples import EXAMPLES
-from skyreid.cli.recipe import find_recipe
 from skyreid.cli.terminal import Bars, Name, Note, print_lines, show_result
 
 

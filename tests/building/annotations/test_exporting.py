@@ -2,7 +2,7 @@ import pytest
 
 from skyreid.building.annotations import read_annotations
 from skyreid.building.annotations.exporting import export_annotations
-from skyreid.cli.exporting import data_export
+from skyreid.cli.data import data_export
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, SettingError, SourceError
 from skyreid.tracklet import Frame, Platform, Tracklet

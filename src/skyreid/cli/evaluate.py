@@ -1,12 +1,23 @@
-"""`skyreid evaluate`: scores of a checkpoint, of anyone's embeddings, and of a build whose truth is known."""
+"""`skyreid evaluate`, `compare`, `calibrate`: scores, the differences of two, and what a similarity means."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from skyreid.cli.protocol_name import ProtocolName
 from skyreid.cli.terminal import Bars, File, show_result
+
+ProtocolName = Literal[
+    "cross-camera",
+    "mars",
+    "cross-platform",
+    "ground-to-aerial",
+    "aerial-to-ground",
+    "aerial-to-aerial",
+    "ground-to-ground",
+    "ag-vpreid",
+]
+"""Those of `skyreid.datasets.protocol.PROTOCOLS`, written out so that `--help` needs no import."""
 
 
 def evaluate_checkpoint(
@@ -116,3 +127,83 @@ def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> N
     with Bars() as bars:
         scores = measure(folder, truth, progress=bars)
     show_result(scores, json=json)
+
+
+def compare(a: File, b: File, *, json: bool = False) -> None:
+    """Compare two results on the same queries.
+
+    Difference, interval, p-value, who got better and who worse.
+
+    Args:
+        a: result file of one model.
+        b: result file of the other; unlike protocols are refused.
+        json: print JSON.
+    """
+    from skyreid.evaluation.results.paired_difference import compare as compare_results
+
+    difference = compare_results(a, b)
+    show_result(difference, json=json)
+
+
+def average(
+    results: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    *,
+    over: Literal["seeds", "splits"],
+    json: bool = False,
+) -> None:
+    """Average results over splits or seeds: mean ± sd.
+
+    Over the ten splits of iLIDS-VID and PRID-2011, or over the seeds of trainings.
+
+    Args:
+        results: result files, each of one run.
+        over: what they differ in; whatever else differs is refused.
+        json: print JSON.
+    """
+    from skyreid.evaluation.results.result_average import average_over_splits, mean_over_seeds
+    from skyreid.evaluation.results.result_file import read_result
+
+    read = [read_result(path) for path in results]
+    averaged = mean_over_seeds(read) if over == "seeds" else average_over_splits(read)
+    show_result(averaged, json=json)
+
+
+def calibrate(
+    query: File,
+    gallery: File,
+    *,
+    protocol: ProtocolName,
+    out: Path,
+    false_positive_rate: float = 0.01,
+    false_positive_identification_rate: float = 0.1,
+    prior: float = 0.01,
+    json: bool = False,
+) -> None:
+    """Fit thresholds for "the same person" and "not in this gallery".
+
+    And a map from similarity to probability.
+
+    Args:
+        query: .npz of tracklets whose people are known, and that the model was not trained on.
+        gallery: the same, without the queries.
+        protocol: the direction; fit one calibration for each.
+        out: JSON file to write.
+        false_positive_rate: share of the pairs of different people that may be called the same person.
+        false_positive_identification_rate: share of people who are not in the gallery that may be taken for somebody.
+        prior: share of same-person pairs among those that will be asked about, before anyone looks.
+        json: print JSON.
+    """
+    from skyreid.evaluation.calibration.calibration import calibrate as fit
+
+    with Bars() as bars:
+        calibration = fit(
+            query,
+            gallery,
+            protocol,
+            false_positive_rate=false_positive_rate,
+            false_positive_identification_rate=false_positive_identification_rate,
+            prior=prior,
+            out=out,
+            progress=bars,
+        )
+    show_result(calibration, json=json)

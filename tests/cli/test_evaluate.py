@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skyreid.cli import main
-from skyreid.cli.scoring import evaluate_tables
+from skyreid.cli.evaluate import evaluate_tables
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import CalibrationError
 from skyreid.evaluation.pairs.pair_scores import pair_scores
