@@ -30,7 +30,7 @@ def test_every_public_name_can_be_imported_and_says_what_it_is(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_public_function_says_what_it_raises(name):
-    assert "\n    Raises:\n" in (getattr(skyreid, name).__doc__ or "")
+    assert "\nRaises:\n" in (inspect.getdoc(getattr(skyreid, name)) or "")
 
 
 def test_the_public_names_can_be_completed():
