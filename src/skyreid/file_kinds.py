@@ -196,13 +196,21 @@ def _instead(path: Path, found: Kind | None, wanted: Sequence[Kind]) -> str:
         with suppress(OSError):
             if not is_there and (close := get_close_matches(path.name, names_in(path.parent), n=1)):
                 return f"nothing lies there (did you mean {str(path.with_name(close[0]))!r}?)"
-        return "it cannot be read" if is_there else "nothing lies there"
+        return _why_unreadable(path) if is_there else "nothing lies there"
     # A benchmark holds folders of crops and a checkpoint its weights: those are not meant.
     inside = _entries(path) if found is _UNKNOWN["folder"] or {CROPS, WEIGHTS}.isdisjoint(wanted) else []
     if meant := [str(place) for place in (path.parent, *inside) if kind_at(place) in wanted]:
         more = f" and {len(meant) - _SHOWN} more" if len(meant) > _SHOWN else ""
         return f"it is {found.name}; did you mean {', '.join(meant[:_SHOWN])}{more}?"
     return f"it is {found.name}" + (f": {found.use}" if found.use else "")
+
+
+def _why_unreadable(path: Path) -> str:
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        return f"it is there, and cannot be read: {error.strerror}"
+    return "it cannot be read"
 
 
 def _kind_of_folder(path: Path) -> Kind:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
 
 import tyro
@@ -43,15 +44,17 @@ def recipe_list(*, json: bool = False) -> None:
     show_result(Note(list(RECIPES), list(RECIPES)), json=json)
 
 
-def recipe_show(recipe: Name) -> None:
+def recipe_show(recipe: Name, *, json: bool = False) -> None:
     """Print the complete configuration of a recipe, as JSON.
 
     Args:
         recipe: one of the recipes.
+        json: print JSON, as it does without it: there is no other form.
     """
     from skyreid.config_json import to_json
 
-    show_result(Note([], to_json(find_recipe(recipe)())), json=True)
+    settings = to_json(find_recipe(recipe)())
+    show_result(Note(dumps(settings, indent=2).splitlines(), settings), json=json)
 
 
 def train(arguments: Sequence[str]) -> int:
