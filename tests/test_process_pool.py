@@ -62,7 +62,7 @@ def test_workers_leave_an_interruption_to_their_parent(tmp_path):
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from skyreid.process_pool import finish_all
 
@@ -71,6 +71,7 @@ def linger(path):
     time.sleep(600)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who was started in the background is deaf to it
     list(finish_all(linger, [Path(name) for name in sys.argv[1:]], 2))
 """
 

@@ -30,8 +30,14 @@ def run(capsys, *arguments):
     return status, *capsys.readouterr()
 
 
+def hear_interruptions():
+    """Who was started in the background is deaf to them, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*arguments, **options):
-    return subprocess.Popen([sys.executable, "-m", "skyreid", *map(str, arguments)], **options)
+    command = [sys.executable, "-m", "skyreid", *map(str, arguments)]
+    return subprocess.Popen(command, preexec_fn=hear_interruptions, **options)
 
 
 def write_footage(folder, prefix):
