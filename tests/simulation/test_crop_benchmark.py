@@ -8,7 +8,7 @@ from PIL import Image
 
 from skyreid.datasets import read_benchmark
 from skyreid.errors import DatasetError
-from skyreid.simulation.crop_benchmark import MiniatureFacts, write_crop_benchmark
+from skyreid.simulation.crop_benchmark import CropBenchmarkFacts, write_crop_benchmark
 from skyreid.tracklet import PLATFORMS, Platform
 
 
@@ -21,7 +21,7 @@ def digests(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MiniatureFacts]:
+def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CropBenchmarkFacts]:
     root = tmp_path_factory.mktemp("miniature") / "six"
     return root, write_crop_benchmark(root, identities=6, frames_per_tracklet=2, seed=1)
 

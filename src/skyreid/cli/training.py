@@ -41,7 +41,8 @@ def recipe_list(*, json: bool = False) -> None:
     """
     from skyreid.recipes import RECIPES
 
-    show_result(Note(list(RECIPES), list(RECIPES)), json=json)
+    names = list(RECIPES)
+    show_result(Note(names, names), json=json)
 
 
 def recipe_show(recipe: Name, *, json: bool = False) -> None:

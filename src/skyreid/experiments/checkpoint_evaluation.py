@@ -15,7 +15,7 @@ from skyreid.evaluation.results.result_file import EvaluationResult, write_resul
 from skyreid.evaluation.results.result_tables import to_latex, to_markdown
 from skyreid.evaluation.results.scored_tables import ScoredTables, score_tables
 from skyreid.evaluation.results.slices import columns_of
-from skyreid.experiments.checkpoint_report import write_page
+from skyreid.experiments.checkpoint_report import write_checkpoint_report
 from skyreid.experiments.tested_checkpoint import Direction, TestedCheckpoint, open_checkpoint
 from skyreid.feeding import TestChoice
 from skyreid.progress import Progress, silent
@@ -147,7 +147,7 @@ def evaluate_checkpoint(
     write_atomically(out / "scores.tex", [to_latex(results).encode("utf-8", "backslashreplace")])
     shown = [direction for direction in directions if direction.sampling == samplings[0]]
     beside = [direction for direction in directions if direction.sampling == "all-frames" != samplings[0]]
-    write_page(evaluation.page, tested, shown, all_frames=beside, progress=progress)
+    write_checkpoint_report(evaluation.page, tested, shown, all_frames=beside, progress=progress)
     return evaluation
 
 

@@ -43,7 +43,7 @@ THRESHOLD_RATE = 0.01
 _ATTENTION_STRIPS = 6
 
 
-def write_page(
+def write_checkpoint_report(
     path: Path,
     tested: TestedCheckpoint,
     directions: Sequence[Direction],

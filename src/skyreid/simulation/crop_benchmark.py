@@ -24,7 +24,7 @@ _MAX_WORKERS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniatureFacts:
+class CropBenchmarkFacts:
     """What is true about such a benchmark, to hold a reader or a demonstration against."""
 
     train_pids: tuple[int, ...]
@@ -44,7 +44,7 @@ def write_crop_benchmark(
     difficulty: Difficulty = USUAL,
     num_workers: int = 1,
     progress: Progress = silent,
-) -> MiniatureFacts:
+) -> CropBenchmarkFacts:
     """Write a benchmark of simulated people, each seen once from the ground and once from a drone.
 
     Pids run from 1; every third group of look-alikes trains and the others are tested, ground asking aerial. A person
@@ -95,7 +95,7 @@ def write_crop_benchmark(
             info={"simulated": True},
             progress=progress,
         )
-    return MiniatureFacts(
+    return CropBenchmarkFacts(
         train_pids=tuple(sorted({tracklet.pid for tracklet in train})),
         test_pids=tuple(sorted({tracklet.pid for tracklet in tested})),
         num_tracklets=len(tracklets),
