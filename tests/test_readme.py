@@ -80,6 +80,18 @@ def test_every_relative_link_leads_to_a_file(page, target):
     assert (page.parent / target.partition("#")[0]).exists()
 
 
+def test_the_sections_that_docstrings_name_are_there():
+    """METHOD and BASELINES are docs/method.md and docs/baselines.md; their sections are numbered headings."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py")))
+    for name, page in (("METHOD", "method.md"), ("BASELINES", "baselines.md")):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        named = re.findall(rf"\b{name} (?:sections? )?(\d+(?:\.\d+)?)(?:,? rows? (\d+))?", sources)
+        assert named
+        for number, row in named:
+            assert re.search(rf"^##+ {re.escape(number)}\.? ", text, flags=re.MULTILINE), f"{name} section {number}"
+            assert not row or f"\n| {row} | " in text.partition(f"\n## {number}. ")[2], f"{name} {number} row {row}"
+
+
 def test_the_readme_shows_the_commands_of_its_own_sections():
     shown = {param.values[0].split()[1] for param in commands()}
     assert shown >= {"demo", "build", "embed", "search", "train", "evaluate"}

@@ -3,7 +3,7 @@
     Benchmark.train → clips → a method's epochs → checkpoint → embeddings of the test set → scores
 
 `two_stage.py` and `baseline_training.py` tell the story of their method with these parts. Scores are those of the last
-epoch: the test set never chooses one (METHOD section 0, rule 6).
+epoch: the test set never chooses one (docs/method.md, "Where we differ").
 """
 
 from collections.abc import Iterator, Mapping
