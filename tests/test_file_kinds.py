@@ -14,7 +14,7 @@ from skyreid.building.linking.pair_list import write_pair_list
 from skyreid.checkpoint import write_checkpoint
 from skyreid.cli import main
 from skyreid.config_json import to_json
-from skyreid.datasets import BENCHMARKS
+from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.manifest import write_manifest
 from skyreid.evaluation.results.result_file import write_result
 from skyreid.file_kinds import kind_at

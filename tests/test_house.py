@@ -22,7 +22,7 @@ ANSWERS = {
     "Where is Table 3 printed?": "experiments/ablation.py: AblationTable",
     "Where is Table 2 printed?": "experiments/method_comparison.py: ComparisonTable",
     "How is a checkpoint scored on a benchmark?": "experiments/checkpoint_evaluation.py: evaluate_checkpoint",
-    "How is a new benchmark added?": "datasets/__init__.py: BENCHMARKS",
+    "How is a new benchmark added?": "datasets/benchmarks/__init__.py: BENCHMARKS",
     "How is a new encoder added?": "baselines/__init__.py: BASELINES",
     "How is a new format of weights added?": "pretrained/importing.py: import_weights",
     "How is a new setting added?": "recipes/__init__.py: RECIPES",

@@ -8,11 +8,10 @@ from skyreid.building.linking.event_log import locked_log, read_log
 from skyreid.building.linking.pair_list import read_pair_list
 from skyreid.building.picture_folder import PictureFolder
 from skyreid.building.sources import read_sources
-from skyreid.datasets.identity_split import read_identity_split
-from skyreid.datasets.ls_vid import read as read_ls_vid
+from skyreid.datasets.benchmarks import ls_vid
+from skyreid.datasets.benchmarks.mat_file import read_matrix
 from skyreid.datasets.manifest import read_manifest
-from skyreid.datasets.parsing.mat_file import read_matrix
-from skyreid.datasets.parsing.survey import read_lines
+from skyreid.datasets.survey import read_lines
 from skyreid.evaluation.calibration.calibration import load_calibration
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.picture_file import read_picture
@@ -47,7 +46,6 @@ READERS = {
     "links.jsonl": lambda path: read_log(path.parent),
     "seqinfo.ini": lambda path: PictureFolder.open(path.parent),
     "sources.json": read_sources,
-    "split.json": read_identity_split,
     "manifest.jsonl": read_manifest,
     "tracks.mat": lambda path: read_matrix(path, "tracks"),
     "names.txt": read_lines,
@@ -87,7 +85,7 @@ def test_hdf5_does_not_wait_at_a_pipe(tmp_path):
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(ValueError, match=r"info_test\.mat.*not a regular file"):
-        read_ls_vid(tmp_path)
+        ls_vid.survey(tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from skyreid.building.layout_export import LayoutReport, export_layout
-from skyreid.datasets import g2a_vreid, mars
+from skyreid.datasets.benchmarks import g2a_vreid, mars
 from skyreid.datasets.identity_split import divide_identities
 from skyreid.datasets.manifest import write_manifest
 from skyreid.datasets.verification import verify
@@ -46,7 +46,7 @@ def test_g2a_reads_back_who_asks_and_who_is_searched(built, tmp_path):
     report = export_layout(built, tmp_path / "out", layout="g2a", seed=1)
     split = divide_identities(BOTH, seed=1)
     assert (len(split.train), len(split.test)) == (2, 4)
-    read = g2a_vreid.read(tmp_path / "out")
+    read = g2a_vreid.survey(tmp_path / "out").benchmark()
     assert {t.pid for t in read.train} == set(split.train)
     for part, platform in ((read.query, Platform.GROUND), (read.gallery, Platform.AERIAL)):
         assert {t.pid for t in part} == set(split.test)
@@ -64,7 +64,7 @@ def test_g2a_reads_back_who_asks_and_who_is_searched(built, tmp_path):
 
 def test_mars_keeps_who_is_seen_from_the_air_only_as_a_distractor(built, tmp_path):
     report = export_layout(built, tmp_path / "out", layout="mars")
-    read = mars.read(tmp_path / "out")
+    read = mars.survey(tmp_path / "out").benchmark()
     assert [t.pid for t in read.gallery].count(0) == report.distractors == 1
     assert (
         {t.pid for t in read.gallery} - {0} == {t.pid for t in read.query} == set(divide_identities(BOTH, seed=0).test)

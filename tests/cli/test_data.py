@@ -3,8 +3,8 @@ import json
 import pytest
 
 from skyreid.cli import main
+from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
 from skyreid.datasets.manifest import write_manifest
-from skyreid.datasets.mars_layout import OWN_FILE
 from tests.datasets.miniature_trees import MINIATURES
 
 

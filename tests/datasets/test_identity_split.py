@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.datasets.identity_split import (
-    IdentitySplit,
+    check_no_leak,
     divide_identities,
-    read_identity_split,
     write_identity_split,
 )
 from skyreid.errors import DatasetError
+from skyreid.tracklet import Frame, Platform, Tracklet
 
 
 @given(pids=st.lists(st.integers(1, 10_000)), seed=st.integers(0, 9), rng=st.randoms())
@@ -37,42 +37,50 @@ def test_the_split_is_what_its_description_says_on_every_machine():
     assert divide_identities(range(1, 10), seed=3).train == tuple(expected) == (4, 5, 8)
 
 
-def test_a_split_survives_its_file(tmp_path):
+def test_a_split_stands_in_its_file_with_its_hash(tmp_path):
     split = divide_identities(range(50), seed=1)
     assert write_identity_split(tmp_path / "split.json", split) == split.sha256
-    assert read_identity_split(tmp_path / "split.json") == split
+    written = json.loads((tmp_path / "split.json").read_text())
+    assert (tuple(written["train"]), tuple(written["test"]), written["seed"]) == (split.train, split.test, 1)
+    assert written["sha256"] == split.sha256 != divide_identities(range(50), seed=2).sha256
     assert [path.name for path in tmp_path.iterdir()] == ["split.json"]
 
 
-def test_an_edited_split_file_is_refused(tmp_path):
-    path = tmp_path / "split.json"
-    write_identity_split(path, divide_identities(range(9), seed=1))
-    content = json.loads(path.read_text())
-    content["train"], content["test"] = content["test"], content["train"]
-    path.write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match=r"split\.json was edited: its pids have the hash"):
-        read_identity_split(path)
+def tracklet(name, pid, *, indices=(0, 5), left=0.0, folder=None):
+    frames = tuple(
+        Frame(f"{folder or name}/{index}.jpg", index=index, box=(left, 0.0, left + 9.0, 20.0)) for index in indices
+    )
+    return Tracklet(tracklet_id=name, frames=frames, pid=pid, camid=0, platform=Platform.GROUND)
+
+
+def check(train, test):
+    return check_no_leak(train, test, video_of=lambda one: one.tracklet_id.partition("-")[0])
+
+
+def test_other_people_of_the_same_video_may_be_tested_and_the_video_is_told():
+    train = [tracklet("square-1", 1), tracklet("gate-1", 1)]
+    test = [tracklet("square-2", 2, left=30.0), tracklet("roof-1", 2), tracklet("roof-2", 0)]
+    assert check(train, test) == ("square",)
+    assert check(train, test[1:]) == ()
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("train", "test", "complaint"),
     [
-        ("{", "must be a split file; it cannot be read"),
-        ("[]", "must be a split file of format 'skyreid identity split', version 1"),
+        ([tracklet("a-1", 1), tracklet("a-2", 2)], [tracklet("b-1", 2)], r"share people; both have the pids \[2\]"),
         (
-            '{"format": "skyreid identity split", "version": 1, "seed": 0, "train": ["1"], "test": []}',
-            "a split has an integer seed and two lists of pids, train and test",
+            [tracklet("a-1", 1)],
+            [tracklet("b-1", 2, left=50.0, folder="a-1", indices=(5, 9))],
+            r"share crops; both have \['a-1/5\.jpg'\]",
+        ),
+        (
+            [tracklet("a-1", 1)],
+            [tracklet("a-2", 2, indices=(5, 9))],
+            r"share what a video shows; 'a-1' trains and 'a-2' is tested, both with the box "
+            r"\(0\.0, 0\.0, 9\.0, 20\.0\) in frame 5 of a",
         ),
     ],
 )
-def test_other_files_are_refused(tmp_path, text, message):
-    (tmp_path / "split.json").write_text(text)
-    with pytest.raises(DatasetError, match=message):
-        read_identity_split(tmp_path / "split.json")
-
-
-def test_a_split_with_a_person_on_both_sides_is_refused():
-    with pytest.raises(DatasetError, match=r"train and test must be disjoint; both have \[2\]"):
-        IdentitySplit(seed=0, train=(1, 2), test=(2, 3))
-    with pytest.raises(DatasetError, match="the test pids must be sorted and distinct"):
-        IdentitySplit(seed=0, train=(1,), test=(3, 2))
+def test_what_both_sides_have_is_refused_by_name(train, test, complaint):
+    with pytest.raises(DatasetError, match=f"^train and test must not {complaint}$"):
+        check(train, test)

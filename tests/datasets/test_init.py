@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from skyreid.datasets import BENCHMARKS, Benchmark, find_format, read_benchmark
+from skyreid.datasets import Benchmark, read_benchmark
+from skyreid.datasets.benchmarks import BENCHMARKS, find_format
 from skyreid.errors import DatasetError
 from tests.datasets.miniature_trees import MINIATURES
 

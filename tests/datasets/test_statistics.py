@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.datasets import BENCHMARKS, read_benchmark
+from skyreid.datasets import read_benchmark
+from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, _distributions, _in_paper_range, benchmark_statistics
 from skyreid.datasets.verification import verify
 from skyreid.errors import MissingFrameError

@@ -7,7 +7,7 @@ import torch
 
 from skyreid.baselines import BASELINES
 from skyreid.config_json import to_json
-from skyreid.datasets import BENCHMARKS
+from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.tiny_towers import TINY_TOWERS
 from skyreid.recipes import RECIPES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skyreid.datasets.mars_layout import write_mars_layout
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 TINY = (

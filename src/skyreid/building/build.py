@@ -68,9 +68,9 @@ from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
+from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
-from skyreid.datasets.manifest_benchmark import as_benchmark
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SettingError, SourceError

@@ -7,7 +7,7 @@ from skyreid.building.build_folder import MASKING_FILE, STATISTICS_FILE, TABLE_F
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.built_manifest import NOT_STATED, BuildInfo
 from skyreid.building.finder import finder_in_words
-from skyreid.datasets import g2a_vreid
+from skyreid.datasets.benchmarks import g2a_vreid
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
 

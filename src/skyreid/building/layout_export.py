@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from skyreid.building.build_report import PER_TRACKLET
-from skyreid.datasets.identity_split import divide_identities
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
+from skyreid.datasets.identity_split import check_no_leak, divide_identities
 from skyreid.datasets.manifest import read_built_folder
-from skyreid.datasets.mars_layout import write_mars_layout
-from skyreid.datasets.split_leakage import check_no_leak
 from skyreid.errors import DatasetError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import DISTRACTOR_PID, PLATFORMS, Platform, Tracklet

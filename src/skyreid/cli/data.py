@@ -13,7 +13,7 @@ def data_list(*, json: bool = False) -> None:
     Args:
         json: print JSON.
     """
-    from skyreid.datasets import BENCHMARKS
+    from skyreid.datasets.benchmarks import BENCHMARKS
 
     lines = [f"{name:14} {entry.terms}" for name, entry in BENCHMARKS.items()]
     show_result(Note(lines, {name: {"terms": entry.terms} for name, entry in BENCHMARKS.items()}), json=json)
@@ -53,7 +53,7 @@ def data_split(root: Path, out: Path, *, split: int = 0, json: bool = False) -> 
         split: number of the split, which is its seed.
         json: print JSON.
     """
-    from skyreid.datasets.g2a_vreid_v2 import declared_split
+    from skyreid.datasets.benchmarks.g2a_vreid_v2 import declared_split
     from skyreid.datasets.identity_split import write_identity_split
 
     declared = declared_split(root, split)
@@ -94,8 +94,8 @@ def data_stats(
 
 def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
     """The benchmark that is meant: by its name and folder, or by a folder that tells what it is."""
+    from skyreid.datasets.benchmarks.mars_layout import QUERY_FILE
     from skyreid.datasets.manifest import MANIFEST_FILE
-    from skyreid.datasets.mars_layout import QUERY_FILE
     from skyreid.errors import DatasetError
     from skyreid.file_kinds import kind_at
 

@@ -19,7 +19,7 @@ def model_info(recipe: Name, *, json: bool = False) -> None:
         recipe: one of the recipes.
         json: print JSON.
     """
-    from skyreid.datasets import BENCHMARKS
+    from skyreid.datasets.benchmarks import BENCHMARKS
     from skyreid.experiments.cost import count_baseline_parameters
     from skyreid.experiments.parameter_report import count_parameters
     from skyreid.training.two_stage import TwoStageConfig

@@ -1,10 +1,11 @@
 """What every reader returns: three lists of tracklets and the protocol that compares them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import DatasetError
-from skyreid.tracklet import Tracklet
+from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Tracklet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +44,13 @@ class Benchmark:
             if tracklet.tracklet_id in seen:
                 raise DatasetError(f"{self.name}: tracklet ids must be unique; {tracklet.tracklet_id!r} stands twice")
             seen.add(tracklet.tracklet_id)
+
+
+def identities_of_train(tracklets: Iterable[Tracklet]) -> set[int]:
+    """Distinct people of a training set: all but junk (LS-VID numbers its people from 0)."""
+    return {tracklet.pid for tracklet in tracklets} - {JUNK_PID}
+
+
+def identities_of_test(tracklets: Iterable[Tracklet]) -> set[int]:
+    """Distinct people of a test set: neither junk nor distractors."""
+    return {tracklet.pid for tracklet in tracklets} - {JUNK_PID, DISTRACTOR_PID}

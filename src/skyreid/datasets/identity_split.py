@@ -1,15 +1,15 @@
-"""Dividing identities into train and test where nobody has published how, so that others can repeat it."""
+"""Dividing people into train and test so that others can repeat it, and seeing that nothing stands on both sides."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import TypeAlias
 
 from skyreid.atomic_file import write_atomically
 from skyreid.errors import DatasetError
-from skyreid.strict_json import read_json
+from skyreid.tracklet import Tracklet
 
 _FORMAT = "skyreid identity split"
 _VERSION = 1
@@ -17,25 +17,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class IdentitySplit:
-    """Which pids train and which test.
-
-    Raises:
-        DatasetError: a pid stands on both sides or twice on one.
-    """
+    """Which pids train and which test."""
 
     seed: int
     train: tuple[int, ...]
     """Sorted."""
     test: tuple[int, ...]
     """Sorted."""
-
-    def __post_init__(self) -> None:
-        for side, pids in (("train", self.train), ("test", self.test)):
-            if list(pids) != sorted(set(pids)):
-                raise DatasetError(f"identity split: the {side} pids must be sorted and distinct")
-        shared = sorted(set(self.train) & set(self.test))
-        if shared:
-            raise DatasetError(f"identity split: train and test must be disjoint; both have {shared[:5]}")
 
     @property
     def sha256(self) -> str:
@@ -71,26 +59,53 @@ def write_identity_split(path: Path, split: IdentitySplit) -> str:
     return split.sha256
 
 
-def read_identity_split(path: Path) -> IdentitySplit:
-    """Read a split that `write_identity_split` wrote.
+_Place: TypeAlias = tuple[str, int, tuple[float, float, float, float]]
+"""Video, frame, box."""
+
+
+def check_no_leak(
+    train: Sequence[Tracklet], test: Sequence[Tracklet], *, video_of: Callable[[Tracklet], str]
+) -> tuple[str, ...]:
+    """See that no person and no segment of a video trains and is tested; returns the videos that both sides share.
+
+    A segment is one person in one video over the frames of one tracklet: the same file, or the same box in the
+    same frame of the same video, must not stand on both sides, under whatever pid. Other people in the same
+    video may: who crosses a square trains, who crosses beside him is tested, as in G2A-VReID.
+
+    Args:
+        train: tracklets to train on.
+        test: tracklets to test on.
+        video_of: name of the video that a tracklet was cut from.
 
     Raises:
-        DatasetError: not such a file, or its pids do not have the hash that it names.
+        DatasetError: naming the first people or crops.
     """
-    try:
-        content = read_json(path)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} must be a split file; it cannot be read: {error}") from error
-    if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (_FORMAT, _VERSION):
-        raise DatasetError(f"{path} must be a split file of format {_FORMAT!r}, version {_VERSION}")
-    seed, train, test = content.get("seed"), content.get("train"), content.get("test")
-    if not (isinstance(seed, int) and _is_pids(train) and _is_pids(test)):
-        raise DatasetError(f"{path}: a split has an integer seed and two lists of pids, train and test")
-    split = IdentitySplit(seed=seed, train=tuple(train), test=tuple(test))
-    if split.sha256 != content.get("sha256"):
-        raise DatasetError(f"{path} was edited: its pids have the hash {split.sha256}, it names another")
-    return split
+    pids = sorted({t.pid for t in train if t.pid > 0} & {t.pid for t in test})
+    if pids:
+        raise DatasetError(f"train and test must not share people; both have the pids {pids[:5]}")
+    files = sorted(_files(train) & _files(test))
+    if files:
+        raise DatasetError(f"train and test must not share crops; both have {files[:5]}")
+    trained = {place: t.tracklet_id for t in train for place in _places(t, video_of)}
+    for tracklet in test:
+        for place in _places(tracklet, video_of):
+            if place in trained:
+                video, index, box = place
+                raise DatasetError(
+                    f"train and test must not share what a video shows; {trained[place]!r} trains and "
+                    f"{tracklet.tracklet_id!r} is tested, both with the box {box} in frame {index} of {video}"
+                )
+    return tuple(sorted({video_of(t) for t in train} & {video_of(t) for t in test}))
 
 
-def _is_pids(value: object) -> TypeGuard[list[int]]:
-    return isinstance(value, list) and all(type(pid) is int for pid in value)
+def _files(tracklets: Sequence[Tracklet]) -> set[str]:
+    return {frame.path for tracklet in tracklets for frame in tracklet.frames}
+
+
+def _places(tracklet: Tracklet, video_of: Callable[[Tracklet], str]) -> list[_Place]:
+    video = video_of(tracklet)
+    return [
+        (video, frame.index, frame.box)
+        for frame in tracklet.frames
+        if frame.index is not None and frame.box is not None
+    ]

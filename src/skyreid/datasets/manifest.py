@@ -8,6 +8,7 @@ Version 1 had `info` in the header, outside the hash, and knew no hashes of fram
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from pathlib import Path, PureWindowsPath
 from skyreid.atomic_file import write_atomically
 from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import data_sha256
-from skyreid.datasets.parsing.folder_guard import FolderGuard
 from skyreid.errors import ManifestError
 from skyreid.file_kinds import BUILD, MANIFEST, require_kind
 from skyreid.regular_file import read_regular
@@ -65,7 +65,7 @@ def write_manifest(path: Path, tracklets: Sequence[Tracklet], info: Mapping[str,
         ManifestError: a frame lies outside the manifest's folder, an id stands twice, or `info` or a number
             cannot be written as JSON.
     """
-    guard = FolderGuard(path.parent)
+    guard = _FolderGuard(path.parent)
     lines = [_line(info or {})]
     seen: set[str] = set()
     for tracklet in tracklets:
@@ -120,7 +120,7 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(
             f"{path} was counted wrong: it holds {len(lines)} tracklets, its header says {header['num_tracklets']}"
         )
-    guard = FolderGuard(path.parent)
+    guard = _FolderGuard(path.parent)
     tracklets = tuple(
         _tracklet(_parse(line, f"{path}: line {number}"), guard, f"{path}: line {number}")
         for number, line in enumerate(lines, start=version + 1)  # info has a line of its own since version 2
@@ -185,7 +185,7 @@ def _parse(line: bytes, where: str) -> dict[str, object]:
     return record
 
 
-def _tracklet(record: Mapping[str, object], guard: FolderGuard, where: str) -> Tracklet:
+def _tracklet(record: Mapping[str, object], guard: "_FolderGuard", where: str) -> Tracklet:
     if set(record) - _OPTIONAL_KEYS != _TRACKLET_KEYS:
         raise ManifestError(
             f"{where}: a tracklet has the keys {sorted(_TRACKLET_KEYS)} and may have {sorted(_OPTIONAL_KEYS)}; "
@@ -219,7 +219,7 @@ def _attributes(record: object, where: str) -> dict[str, str | float]:
     return record
 
 
-def _frame(record: object, guard: FolderGuard, where: str) -> Frame:
+def _frame(record: object, guard: "_FolderGuard", where: str) -> Frame:
     if not isinstance(record, dict) or "path" not in record or not set(record) <= _FRAME_KEYS:
         raise ManifestError(f"{where}: a frame has a path and may have index, time_s, box and sha256; got {record!r}")
     path, index, time_s, box, sha256 = (record.get(key) for key in ("path", "index", "time_s", "box", "sha256"))
@@ -257,3 +257,71 @@ def _is_clean(path: str) -> bool:
         and not PureWindowsPath(path).drive
         and all(part not in ("", ".", "..") for part in path.split("/"))
     )
+
+
+class _FolderGuard:
+    """Turns paths into paths relative to a folder and back, and refuses those that leave it.
+
+    Looks into each folder once, so that a million frames do not cost a million system calls.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._real_root = root.resolve()
+        self._folders: dict[str, "_Folder"] = {}
+
+    def relative(self, path: str) -> str:
+        """Give a frame's path from the root, in POSIX form.
+
+        Raises:
+            ManifestError: the frame lies elsewhere.
+        """
+        folder, name = os.path.split(path)
+        seen = self._look(folder)
+        if seen.below is None or name in seen.links_out:
+            raise ManifestError(f"frames must lie in the manifest's folder {self._root}; got {path!r}")
+        return name if seen.below == "." else f"{seen.below}/{name}"
+
+    def inside(self, relative: str, where: str) -> str:
+        """Give the path of a frame that is named from the root.
+
+        Raises:
+            ManifestError: a link leads out of the root; the message starts with `where`.
+        """
+        folder, _, name = f"{self._root}/{relative}".rpartition("/")
+        seen = self._look(folder)
+        if seen.below is None or name in seen.links_out:
+            raise ManifestError(f"{where}: {relative!r} leads out of the manifest's folder through a link")
+        return f"{folder}/{name}"
+
+    def _look(self, folder: str) -> "_Folder":
+        seen = self._folders.get(folder)
+        if seen is None:
+            real = Path(folder).resolve()
+            is_inside = real.is_relative_to(self._real_root)
+            seen = self._folders[folder] = _Folder(
+                below=real.relative_to(self._real_root).as_posix() if is_inside else None,
+                links_out=self._links_out(real) if is_inside else frozenset(),
+            )
+        return seen
+
+    def _links_out(self, folder: Path) -> frozenset[str]:
+        try:
+            with os.scandir(folder) as entries:
+                return frozenset(
+                    entry.name
+                    for entry in entries
+                    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._real_root)
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """What was seen of a folder."""
+
+    below: str | None
+    """Its real path from the root, in POSIX form; None outside."""
+    links_out: frozenset[str]
+    """Links in it that lead out of the root."""

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from skyreid.datasets import BENCHMARKS
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import PaperRow
-from skyreid.datasets.identities import identities_of_test, identities_of_train
+from skyreid.datasets.benchmark import Benchmark, identities_of_test, identities_of_train
+from skyreid.datasets.benchmarks import BENCHMARKS
+from skyreid.datasets.benchmarks.benchmark_format import PaperRow
 from skyreid.datasets.image_sweep import sweep_images
 from skyreid.picture_file import picture_size
 from skyreid.progress import Progress, silent

@@ -1,23 +1,25 @@
 """Is this copy of a benchmark the published one, and whole? Every finding, not the first."""
 
 import os
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from skyreid.datasets import find_format, require_layout
-from skyreid.datasets.benchmark_format import Counts, check_split
+from skyreid.datasets.benchmark import identities_of_test, identities_of_train
+from skyreid.datasets.benchmarks import find_format, require_layout
+from skyreid.datasets.benchmarks.benchmark_format import Counts, check_split
+from skyreid.datasets.benchmarks.manifest_benchmark import listed_hashes
+from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
 from skyreid.datasets.data_hash import unchanged_picture
-from skyreid.datasets.frame_names import foreign_names, gaps
-from skyreid.datasets.identities import identities_of_test, identities_of_train
 from skyreid.datasets.image_sweep import sweep_images
-from skyreid.datasets.manifest_benchmark import listed_hashes
-from skyreid.datasets.mars_layout import OWN_FILE
-from skyreid.datasets.parsing.survey import Finding, FindingKind, Survey
+from skyreid.datasets.survey import Finding, FindingKind, Survey
 from skyreid.errors import ChangedFrameError, DatasetError, ManifestError, MissingFrameError
 from skyreid.folder_listing import is_left_by_system, names_in
 from skyreid.progress import Progress, silent
-from skyreid.tracklet import Frame
+from skyreid.tracklet import Frame, Tracklet
 
 _LINES_PER_KIND = 10
 
@@ -131,9 +133,9 @@ def verify(
         found = _count(survey)
         findings += [*survey.findings, *_shared_identities(survey), *_extra_files(survey), *_unused_frames(survey)]
         if not form.lists_frames:
-            findings += gaps(survey)
+            findings += _gaps(survey)
         if form.pid_of_name is not None:
-            findings += foreign_names(survey, form.pid_of_name)
+            findings += _foreign_names(survey, form.pid_of_name)
         if decode_images:
             findings += _wrong_images(survey, progress)
     counts = (
@@ -216,3 +218,69 @@ def _problem(frame: Frame) -> tuple[FindingKind, str] | None:
     except MissingFrameError as error:
         return FindingKind.UNREADABLE_IMAGE, str(error).removeprefix(f"{frame.path}: ")
     return None
+
+
+# What the names of frames betray where no list says which frames a tracklet has. LS-VID, iLIDS-VID and PRID-2011 keep
+# a tracklet as whatever files are there, so one that went missing shortens it without a trace, but for its number.
+# Reading does not refuse what is found here, since a distribution may have gaps of its own.
+_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+_USUAL_SHARE = 0.9
+"""Of all steps from frame to frame that must be one and the same before another step is a gap."""
+
+
+def _gaps(survey: Survey) -> list[Finding]:
+    """Name the first frame of each gap, where nearly all frames are numbered in one step."""
+    steps = {tracklet.tracklet_id: list(_steps(tracklet)) for tracklet in _everybody(survey)}
+    counted = Counter(step for taken in steps.values() for _, step in taken)
+    if not counted:
+        return []
+    usual, times = counted.most_common(1)[0]
+    if usual < 1 or times < _USUAL_SHARE * counted.total():
+        return []
+    return [
+        Finding(
+            kind=FindingKind.MISSING_FILE,
+            subject=survey.relative(_following(path, usual)),
+            detail=f"frames are numbered in steps of {usual}; here {step // usual - 1} are not there",
+        )
+        for taken in steps.values()
+        for path, step in taken
+        if step > usual
+    ]
+
+
+def _foreign_names(survey: Survey, pid_of_name: Callable[[str], int | None]) -> list[Finding]:
+    """Name the frames whose name tells another identity than their tracklet's, where most names tell the right one."""
+    told = [
+        (tracklet, frame.path, pid)
+        for tracklet in _everybody(survey)
+        for frame in tracklet.frames
+        if (pid := pid_of_name(frame.path.rpartition("/")[2])) is not None
+    ]
+    wrong = [(tracklet, path, pid) for tracklet, path, pid in told if pid != tracklet.pid]
+    if 2 * len(wrong) > len(told):
+        return []
+    return [
+        Finding(
+            kind=FindingKind.INCONSISTENT,
+            subject=survey.relative(path),
+            detail=f"the name says pid {pid}, its tracklet is of pid {tracklet.pid}",
+        )
+        for tracklet, path, pid in wrong
+    ]
+
+
+def _everybody(survey: Survey) -> list[Tracklet]:
+    return [*survey.train, *survey.query, *survey.gallery, *survey.left_out]
+
+
+def _steps(tracklet: Tracklet) -> Iterator[tuple[str, int]]:
+    numbered = [
+        (frame.path, int(number[0])) for frame in tracklet.frames if (number := _LAST_NUMBER.search(frame.path))
+    ]
+    for (path, number), (_, following) in pairwise(numbered):
+        yield path, following - number
+
+
+def _following(path: str, step: int) -> str:
+    return _LAST_NUMBER.sub(lambda match: f"{int(match[0]) + step:0{len(match[0])}d}", path)

@@ -17,7 +17,7 @@ from skyreid.baselines import build_baseline
 from skyreid.checkpoint import provenance_of_this_run
 from skyreid.config_json import from_json, to_json
 from skyreid.datasets import read_benchmark
-from skyreid.datasets.mars_layout import OWN_FILE
+from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
 from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.evaluation.results.uncertainty import Spread, spread

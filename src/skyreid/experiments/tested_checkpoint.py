@@ -8,8 +8,9 @@ from pathlib import Path
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.checkpoint import read_checkpoint, weights_sha256
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.datasets import find_format, read_benchmark
+from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
+from skyreid.datasets.benchmarks import find_format
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.datasets.protocol import EvaluationProtocol

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from skyreid.atomic_file import scratch_folder, sweep_leftovers
-from skyreid.datasets.mars_layout import write_mars_layout
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent

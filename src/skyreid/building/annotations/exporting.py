@@ -1,7 +1,7 @@
 """The boxes of a finished build as annotations again, one file for each video, for other people's tools."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from skyreid.building.annotations.cvat import write_cvat
@@ -9,7 +9,6 @@ from skyreid.building.annotations.mot import write_identities, write_mot
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
-from skyreid.datasets.parsing.folder_guard import check_plain_name
 from skyreid.errors import ManifestError, SourceError
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Tracklet
@@ -62,7 +61,7 @@ def _source_names(manifest: Manifest, path: Path) -> list[str]:
         raise ManifestError(f"{path}: must list the sources of a build, as `skyreid build` writes them")
     names = [str(source["name"]) for source in sources]
     for name in names:  # they become names of files
-        check_plain_name(name, f"{path}: the name of a source")
+        _check_plain_name(name, f"{path}: the name of a source")
     return names
 
 
@@ -81,3 +80,14 @@ def _frames(tracklets: list[Tracklet], path: Path) -> dict[int, dict[int, Box]]:
                 )
             frames.setdefault(frame.index, {})[tracklet.pid] = frame.box
     return frames
+
+
+def _check_plain_name(name: str, where: str) -> None:
+    """See that a text which came from a file can name a file of ours: no folder, no drive, nothing hidden.
+
+    Raises:
+        ManifestError: it cannot; the message starts with `where`.
+    """
+    is_one_name = name == PureWindowsPath(name).name == PurePosixPath(name).name
+    if not name or name.startswith(".") or not is_one_name or "\0" in name:
+        raise ManifestError(f"{where} must be a plain file name; got {name!r}")

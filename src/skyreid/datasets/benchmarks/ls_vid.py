@@ -11,10 +11,9 @@ import h5py
 import numpy as np
 from jaxtyping import Shaped
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.survey import FindingKind, Survey, read_lines, require_files
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
 from skyreid.datasets.protocol import CROSS_CAMERA
+from skyreid.datasets.survey import FindingKind, Survey, read_lines, require_files
 from skyreid.errors import DatasetError
 from skyreid.regular_file import open_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -33,8 +32,8 @@ _MOST_CHUNK = 2**20
 _LINE = re.compile(r"(?P<prefix>\S.*?)\s+(?P<pid>\d+)\s*")
 
 
-def read(root: Path, split: int = 0, *, training_piece_frames: int | None = None) -> Benchmark:
-    """Read LS-VID. The validation people are not used.
+def survey(root: Path, split: int = 0, *, training_piece_frames: int | None = None) -> Survey:
+    """Parse LS-VID. The validation people are not used.
 
     Args:
         root: the folder that holds list_sequence/.
@@ -42,16 +41,8 @@ def read(root: Path, split: int = 0, *, training_piece_frames: int | None = None
         training_piece_frames: cut every training tracklet in pieces of so many frames, the last of which
             takes the remainder; None = whole tracklets. Pieces have ids like train-00007#2.
 
-    Raises:
-        DatasetError: the folder is not what the format says (MissingFrameError: frames are missing).
-
     Source: METHOD section 8. Deviation: pids are integers; nothing is cached in the root.
     """
-    return survey(root, split, training_piece_frames=training_piece_frames).benchmark()
-
-
-def survey(root: Path, split: int = 0, *, training_piece_frames: int | None = None) -> Survey:
-    """Parse LS-VID with all findings; see `read`."""
     if training_piece_frames is not None and training_piece_frames < 1:
         raise ValueError(f"training_piece_frames must be at least 1; got {training_piece_frames}")
     name = "ls-vid" if training_piece_frames is None else f"ls-vid-{training_piece_frames}"
@@ -193,7 +184,6 @@ def _one_row(file: h5py.File, path: Path, *, most: int) -> Shaped[np.ndarray, "1
 
 def _format(training_piece_frames: int | None, training_note: str) -> BenchmarkFormat:
     return BenchmarkFormat(
-        read=partial(read, training_piece_frames=training_piece_frames),
         survey=partial(survey, training_piece_frames=training_piece_frames),
         # Table 1 counts the 200 people of the validation set too, which this reader does not use.
         lists_frames=False,

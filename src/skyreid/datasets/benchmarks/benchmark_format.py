@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.parsing.survey import Survey
+from skyreid.datasets.survey import Survey
 from skyreid.errors import DatasetError
 
 
@@ -43,10 +42,9 @@ class PaperRow:
 class BenchmarkFormat:
     """One readable benchmark."""
 
-    read: Callable[[Path, int], Benchmark]
-    """From the root folder and the number of the split; raises DatasetError."""
     survey: Callable[[Path, int], Survey]
-    """The same parsing, with all findings instead of the first."""
+    """Parses the root folder by the number of the split, with all findings; raises DatasetError where a file of the
+    layout is missing or is not what it should be."""
     published: Counts
     """What an intact copy must hold; only numbers that somebody has published."""
     paper_row: PaperRow | None = None

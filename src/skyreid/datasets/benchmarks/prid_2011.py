@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.survey import FindingKind, Survey, require_files
-from skyreid.datasets.parsing.two_camera_folders import add_person, number_at_end
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
+from skyreid.datasets.benchmarks.two_camera_folders import add_person, number_at_end
 from skyreid.datasets.protocol import CROSS_CAMERA
+from skyreid.datasets.survey import FindingKind, Survey, require_files
 from skyreid.errors import DatasetError
 from skyreid.strict_json import read_json
 
@@ -19,20 +18,12 @@ CAMERA_DIRS = ("multi_shot/cam_a", "multi_shot/cam_b")
 FILES = (SPLIT_FILE, *CAMERA_DIRS)
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read one of the ten splits of PRID 2011: camera A of the test people asks, camera B is searched.
-
-    Raises:
-        DatasetError: the folder is not what the format says (MissingFrameError: frames are missing).
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse one of the ten splits of PRID 2011: camera A of the test people asks, camera B is searched.
 
     Source: METHOD section 8; the dataset's page (people above 200). Deviations: frames are sorted, and a pid
     is the number in the folder's name.
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse one split of PRID 2011 with all findings; see `read`."""
     check_split(NAME, split, NUM_SPLITS)
     require_files(NAME, root, FILES)
     found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA)
@@ -83,7 +74,6 @@ def _is_shared(person: str) -> bool:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     lists_frames=False,
     published=Counts(identities=200, tracklets=400, images=40_033, train_identities=89, test_identities=89),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from skyreid.datasets.parsing.survey import FindingKind, Survey, read_lines
+from skyreid.datasets.survey import FindingKind, Survey, read_lines
 from skyreid.errors import DatasetError
 from skyreid.tracklet import JUNK_PID, Frame, Platform, Tracklet
 

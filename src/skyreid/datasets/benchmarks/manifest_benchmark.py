@@ -5,28 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, check_split
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest
-from skyreid.datasets.parsing.survey import Survey, require_files
 from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL
+from skyreid.datasets.survey import Survey, require_files
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read the manifest of a folder as a test set; nothing of it trains.
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse the manifest of a folder as a test set; nothing of it trains.
 
     With both platforms the ground asks and the drone's tracklets are searched. With one, all tracklets are
     searched and none asks.
 
     Raises:
         ManifestError: the manifest is damaged.
-        DatasetError: there is none (MissingFrameError: frames are missing).
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse the manifest of a folder with all findings; see `read`."""
     check_split("manifest", split, num_splits=1)
     require_files("manifest", root, (MANIFEST_FILE,))
     tracklets = read_manifest(root / MANIFEST_FILE).tracklets
@@ -83,7 +77,6 @@ def listed_hashes(root: Path) -> dict[str, str]:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     published=Counts(),
     num_splits=1,

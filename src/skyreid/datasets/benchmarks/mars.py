@@ -2,29 +2,20 @@
 
 from pathlib import Path
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.mars_reader import MARS_FILES, survey_mars_layout
-from skyreid.datasets.parsing.survey import Survey
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
+from skyreid.datasets.benchmarks.mars_layout import MARS_FILES, survey_mars_layout
 from skyreid.datasets.protocol import MARS
+from skyreid.datasets.survey import Survey
 from skyreid.tracklet import Platform
 
 NUM_CAMERAS = 6
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read MARS; its protocol puts the queries into the gallery, or 140 of them have no match.
-
-    Raises:
-        DatasetError: the folder is not what the format says (MissingFrameError: frames are missing).
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse MARS; its protocol puts the queries into the gallery, or 140 of them have no match.
 
     Source: METHOD sections 8 and 9.
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse MARS with all findings; see `read`."""
     check_split("mars", split, num_splits=1)
     return survey_mars_layout("mars", root, platform_of_camid=_platform, protocol=MARS)
 
@@ -34,7 +25,6 @@ def _platform(camid: int) -> Platform | None:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     # What the download holds, which is not what Table 1 says (20,715 tracklets, 1,067,516 images). The 12,180
     # test tracklets are 1,980 queries, 9,330 of the gallery and 870 of junk.

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.datasets import ls_vid
+from skyreid.datasets.benchmarks import ls_vid
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.datasets.miniature_trees import write_image, write_ls_vid
 
 
 def test_prefixes_become_tracklets_with_integer_pids(miniature):
-    benchmark = ls_vid.read(miniature("ls-vid"))
+    benchmark = ls_vid.survey(miniature("ls-vid")).benchmark()
     assert [(t.pid, t.camid, len(t.frames)) for t in benchmark.train] == [(0, 0, 5), (0, 14, 100)]
     assert [(t.tracklet_id, t.pid, t.camid) for t in benchmark.query] == [
         ("test-00000", 842, 2),
@@ -24,14 +24,14 @@ def test_prefixes_become_tracklets_with_integer_pids(miniature):
 
 def test_training_pieces_are_cut_and_test_tracklets_are_not(tmp_path):
     write_ls_vid(tmp_path, train_frames=(47, 145))
-    benchmark = ls_vid.read(tmp_path, training_piece_frames=48)
+    benchmark = ls_vid.survey(tmp_path, training_piece_frames=48).benchmark()
     assert [(t.tracklet_id, len(t.frames)) for t in benchmark.train] == [
         ("train-00000#0", 47),
         ("train-00001#0", 48),
         ("train-00001#1", 48),
         ("train-00001#2", 49),
     ]
-    whole = ls_vid.read(tmp_path)
+    whole = ls_vid.survey(tmp_path).benchmark()
     assert sum((t.frames for t in benchmark.train), ()) == sum((t.frames for t in whole.train), ())
     assert (benchmark.query, benchmark.gallery) == (whole.query, whole.gallery)
     assert (benchmark.name, whole.name) == ("ls-vid-48", "ls-vid")
@@ -49,7 +49,7 @@ def test_pieces_keep_every_frame_once_and_in_order(num_frames, piece_frames):
 
 def test_pieces_of_no_frames_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^training_piece_frames must be at least 1; got 0$"):
-        ls_vid.read(tmp_path, training_piece_frames=0)
+        ls_vid.survey(tmp_path, training_piece_frames=0).benchmark()
 
 
 def test_a_prefix_without_frames_is_missing(miniature):
@@ -57,7 +57,7 @@ def test_a_prefix_without_frames_is_missing(miniature):
     for path in (root / "tracklet_test/0842").glob("0842_000_*"):
         path.unlink()
     with pytest.raises(MissingFrameError, match="the first is tracklet_test/0842/0842_000_03_0303morning"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 def test_frames_of_two_prefixes_are_refused(miniature):
@@ -65,7 +65,7 @@ def test_frames_of_two_prefixes_are_refused(miniature):
     with (root / "list_sequence/list_seq_test.txt").open("a") as file:
         file.write("tracklet_test/0842/0842_000_03 842\n")
     with pytest.raises(DatasetError, match=r"test row 4: 0842_000_03_.* belongs to test row 0 as well"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 def test_a_tracklet_of_two_cameras_is_refused(miniature):
@@ -83,7 +83,7 @@ def test_a_sixteenth_camera_is_refused(miniature):
     with (root / "list_sequence/list_seq_test.txt").open("a") as file:
         file.write("tracklet_test/0842/0842_009 842\n")
     with pytest.raises(DatasetError, match=r"the third '_' field of 0842_009_16_x\.jpg must be a camera from 1 to 15"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 @pytest.mark.parametrize("query", [[0.0], [5.0], [2.0, 2.0]])
@@ -92,14 +92,14 @@ def test_impossible_queries_are_refused(miniature, query):
     with h5py.File(root / "test/data/info_test.mat", "w") as file:
         file["query"] = np.array([query])
     with pytest.raises(DatasetError, match=r"ls-vid: query row (-1|4|1): (the test list has 4 rows|stands twice)"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 def test_a_query_file_that_is_not_hdf5_is_refused(miniature):
     root = miniature("ls-vid")
     (root / "test/data/info_test.mat").write_text("MATLAB 5.0")
     with pytest.raises(DatasetError, match="must be an HDF5 file with the dataset query"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 @pytest.mark.parametrize("line", ["tracklet_test/0842/x", "../outside/x 7"])
@@ -107,7 +107,7 @@ def test_a_line_that_is_not_a_prefix_and_a_pid_is_refused(miniature, line):
     root = miniature("ls-vid")
     (root / "list_sequence/list_seq_test.txt").write_text(f"{line}\n")
     with pytest.raises(DatasetError, match=r"list_seq_test\.txt: line 1 (must be|leaves the root)"):
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
 
 
 def query_file(root, fill):
@@ -121,7 +121,7 @@ def query_file(root, fill):
 
 def refusal_of(root):
     with pytest.raises(DatasetError) as caught:
-        ls_vid.read(root)
+        ls_vid.survey(root).benchmark()
     return str(caught.value)
 
 
@@ -165,4 +165,4 @@ def test_a_damaged_table_of_links_is_one_line(tmp_path):
     assert b"SNOD" in content
     path.write_bytes(content.replace(b"SNOD", b"ONDS"))
     with pytest.raises(DatasetError, match="must be an HDF5 file with the dataset"):
-        ls_vid.read(tmp_path)
+        ls_vid.survey(tmp_path).benchmark()

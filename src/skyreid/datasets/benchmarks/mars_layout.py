@@ -1,4 +1,4 @@
-"""The folder layout that MARS introduced and G2A-VReID took over: its names, and a writer.
+"""The folder layout that MARS introduced and G2A-VReID took over: its names, a reader and a writer.
 
     info/train_name.txt         one crop name per line
     info/test_name.txt
@@ -11,13 +11,13 @@
     manifest.jsonl              the same, with what the layout has no place for: times, boxes, attributes
 
 In a crop name `C` is the camera, `T` the tracklet counted per identity, `F` the frame counted per
-tracklet; all from 1. The reader is `parsing/mars_reader.py`.
+tracklet; all from 1.
 
 Source: METHOD section 8; the MARS distribution's own description.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,12 +25,15 @@ import numpy as np
 
 from skyreid.atomic_file import new_folder, sweep_leftovers
 from skyreid.content_hash import bytes_sha256
+from skyreid.datasets.benchmarks.mat_file import read_matrix, write_matrix
+from skyreid.datasets.benchmarks.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
-from skyreid.datasets.parsing.mat_file import write_matrix
+from skyreid.datasets.protocol import EvaluationProtocol
+from skyreid.datasets.survey import Survey, require_files
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.progress import Progress, silent
-from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Frame, Tracklet
+from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Frame, Platform, Tracklet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,71 @@ TEST = MarsHalf(
 )
 QUERY_FILE = "info/query_IDX.mat"
 QUERY_KEY = "query_IDX"
+MARS_FILES = (
+    TRAIN.name_file,
+    TEST.name_file,
+    TRAIN.table_file,
+    TEST.table_file,
+    QUERY_FILE,
+    TRAIN.image_dir,
+    TEST.image_dir,
+)
+JUNK_FOLDER = "00-1"
+"""MARS writes the junk identity -1 as these four characters."""
+
+
+def survey_mars_layout(
+    name: str,
+    root: Path,
+    *,
+    platform_of_camid: Callable[[int], Platform | None],
+    protocol: EvaluationProtocol,
+) -> Survey:
+    """Parse a MARS layout: rows of pid -1 are left out, pid 0 stays in the gallery, camids count from 0.
+
+    Raises:
+        DatasetError: a file of the layout is missing or is not what it should be.
+
+    Source: METHOD section 8.
+    """
+    require_files(name, root, MARS_FILES)
+    survey = Survey(
+        name=name, root=root, protocol=protocol, image_trees=[root / TRAIN.image_dir, root / TEST.image_dir]
+    )
+    train, test = (
+        tracklets_of_table(
+            survey,
+            _read_half(root, label, half),
+            pid_and_camid_of_name=_pid_and_camid,
+            platform_of_camid=platform_of_camid,
+        )
+        for label, half in (("train", TRAIN), ("test", TEST))
+    )
+    add_train(survey, train)
+    query_rows = read_matrix(root / QUERY_FILE, QUERY_KEY).reshape(-1) - 1
+    add_test(survey, test, query_rows.tolist())
+    return survey
+
+
+def _read_half(root: Path, label: str, half: MarsHalf) -> NameTable:
+    rows = read_matrix(root / half.table_file, half.table_key)
+    if rows.shape[1] != 4:
+        raise DatasetError(f"{root / half.table_file}: rows are (start, end, pid, camera); got {rows.shape[1]} columns")
+    return NameTable(
+        half=label,
+        image_dir=half.image_dir,
+        names=read_names(root / half.name_file),
+        rows=rows - np.array([1, 1, 0, 1], dtype=np.int64),
+    )
+
+
+def _pid_and_camid(name: str) -> tuple[int, int] | None:
+    """Characters 0-3 are the pid and character 5 the camera, whatever follows."""
+    pid, camera = name[:4], name[5:6]
+    if not camera.isdecimal() or not (pid == JUNK_FOLDER or pid.isdecimal()):
+        return None
+    return (JUNK_PID if pid == JUNK_FOLDER else int(pid)), int(camera) - 1
+
 
 OWN_FILE = "written-by-skyreid.txt"
 """Lies in every folder that we write, so that nobody takes it for the published benchmark."""
@@ -64,10 +132,6 @@ _OWN_TEXT = (
     "Written by skyreid in the layout of MARS and G2A-VReID. This is not the published benchmark: "
     "'skyreid data verify' compares none of its counts with published ones.\n"
 )
-
-JUNK_FOLDER = "00-1"
-"""MARS writes the junk identity -1 as these four characters."""
-
 _MAX_PID = 9999
 _MAX_CAMID = 8
 

@@ -1,7 +1,7 @@
 import pytest
 
-from skyreid.datasets.parsing.survey import FindingKind, Survey
 from skyreid.datasets.protocol import CROSS_CAMERA
+from skyreid.datasets.survey import FindingKind, Survey
 from skyreid.errors import DatasetError, MissingFrameError
 
 

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from skyreid.datasets import prid_2011
+from skyreid.datasets.benchmarks import prid_2011
 from skyreid.errors import DatasetError
 
 
 def test_camera_a_asks_camera_b(miniature):
-    benchmark = prid_2011.read(miniature("prid-2011"))
+    benchmark = prid_2011.survey(miniature("prid-2011")).benchmark()
     assert [(t.tracklet_id, t.pid, t.camid) for t in benchmark.query] == [("cam_a/person_0001", 1, 0)]
     assert [(t.tracklet_id, t.pid, t.camid) for t in benchmark.gallery] == [("cam_b/person_0001", 1, 1)]
     assert [(t.pid, t.camid, len(t.frames)) for t in benchmark.train] == [(2, 0, 3), (2, 1, 3)]
@@ -33,4 +33,4 @@ def test_an_impossible_split_is_refused(miniature, split, message):
     root = miniature("prid-2011")
     (root / "splits_prid2011.json").write_text(json.dumps([split]))
     with pytest.raises(DatasetError, match=message):
-        prid_2011.read(root)
+        prid_2011.survey(root).benchmark()

@@ -1,4 +1,4 @@
-from skyreid.datasets.identities import identities_of_test, identities_of_train
+from skyreid.datasets.benchmark import identities_of_test, identities_of_train
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 

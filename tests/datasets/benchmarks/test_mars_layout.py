@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from skyreid.datasets import g2a_vreid, mars
+from skyreid.datasets.benchmarks import g2a_vreid, mars
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.datasets.manifest import read_manifest
-from skyreid.datasets.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.datasets.miniature_trees import write_image
@@ -42,7 +42,7 @@ def test_what_is_written_is_read_back_as_g2a_vreid(tracklet, tmp_path):
     train = [tracklet(7, 0), tracklet(7, 1, 3)]
     query, gallery = [tracklet(2, 0), tracklet(9999, 0)], [tracklet(2, 1), tracklet(9999, 1, 1)]
     write_mars_layout(tmp_path / "out", train=train, query=query, gallery=gallery)
-    benchmark = g2a_vreid.read(tmp_path / "out")
+    benchmark = g2a_vreid.survey(tmp_path / "out").benchmark()
     assert content(benchmark.train) == content(train)
     assert content(benchmark.query) == content(query)
     assert content(benchmark.gallery) == content(gallery)
@@ -137,7 +137,7 @@ def test_a_killed_writer_leaves_no_folder_of_that_name(tmp_path):
 import os, signal, sys
 from pathlib import Path
 from PIL import Image
-from skyreid.datasets.mars_layout import write_mars_layout
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.tracklet import Frame, Platform, Tracklet
 root = Path(sys.argv[1])
 Image.new("RGB", (8, 16)).save(root / "a.jpg")
@@ -176,7 +176,7 @@ def test_the_manifest_beside_it_keeps_what_the_layout_cannot_hold(tracklet, tmp_
     found = tracklet(1, 1)
     write_mars_layout(tmp_path / "out", train=[], query=[asking], gallery=[found])
     kept = read_manifest(tmp_path / "out" / "manifest.jsonl").tracklets
-    benchmark = g2a_vreid.read(tmp_path / "out")
+    benchmark = g2a_vreid.survey(tmp_path / "out").benchmark()
     assert [t.attributes for t in kept] == [{"scene": "campus"}, {}]
     assert [[f.path for f in t.frames] for t in kept] == [
         [f.path for f in t.frames] for t in (*benchmark.query, *benchmark.gallery)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.io import savemat
 
-from skyreid.datasets.parsing.mat_file import read_matrix, write_matrix
+from skyreid.datasets.benchmarks.mat_file import read_matrix, write_matrix
 from skyreid.errors import DatasetError
 
 

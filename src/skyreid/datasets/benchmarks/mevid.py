@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, check_split
-from skyreid.datasets.parsing.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
-from skyreid.datasets.parsing.survey import Survey, read_lines, require_files
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, check_split
+from skyreid.datasets.benchmarks.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
 from skyreid.datasets.protocol import CROSS_CAMERA
+from skyreid.datasets.survey import Survey, read_lines, require_files
 from skyreid.errors import DatasetError
 from skyreid.tracklet import Platform
 
@@ -24,22 +23,14 @@ _NUM_COLUMNS = 5
 """Start, end, person, outfit, camera."""
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read MEVID. A camid is the camera's number in the MEVA collection (330, 424, ...), not a position.
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse MEVID. A camid is the camera's number in the MEVA collection (330, 424, ...), not a position.
 
     Outfits are part of the crop names and are not kept: skyreid has no clothes-changing protocol.
-
-    Raises:
-        DatasetError: the folder is not what the format says (MissingFrameError: frames are missing).
 
     Source: the dataset's README. It counts rows and names from 0, and its own example (`0 9` = from line 0 to
     image 9) makes the ranges inclusive, as the single-frame tracklets in it demand.
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse MEVID with all findings; see `read`."""
     check_split(NAME, split, num_splits=1)
     require_files(NAME, root, FILES)
     found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA, image_trees=[root / f"bbox_{half}" for half in HALVES])
@@ -86,7 +77,6 @@ def _platform(camid: int) -> Platform | None:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     published=Counts(
         identities=158,

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.mars_reader import MARS_FILES, survey_mars_layout
-from skyreid.datasets.parsing.survey import FindingKind, Survey
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
+from skyreid.datasets.benchmarks.mars_layout import MARS_FILES, survey_mars_layout
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
+from skyreid.datasets.survey import FindingKind, Survey
 from skyreid.tracklet import PLATFORMS, Platform
 
 SECONDS_PER_FRAME = 0.5
@@ -22,20 +21,13 @@ def platform_of_camid(camid: int) -> Platform | None:
     return PLATFORMS[camid] if 0 <= camid < len(PLATFORMS) else None
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read G2A-VReID (v1); the ground asks, the drone's tracklets are searched.
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse G2A-VReID (v1); the ground asks, the drone's tracklets are searched.
 
-    Raises:
-        DatasetError: the folder is not what the format says, or a query is not of camid 0
-            (MissingFrameError: frames are missing).
+    A query that is not of camid 0 is a finding.
 
     Source: paper sections 3 and 5.1; METHOD section 8.
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse G2A-VReID with all findings; see `read`."""
     check_split("g2a-vreid", split, num_splits=1)
     found = survey_mars_layout("g2a-vreid", root, platform_of_camid=platform_of_camid, protocol=GROUND_TO_AERIAL)
     for tracklet in found.query:
@@ -49,7 +41,6 @@ def survey(root: Path, split: int = 0) -> Survey:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     published=Counts(
         identities=2_788,

@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
-from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
-from skyreid.datasets.parsing.mat_file import read_matrix
-from skyreid.datasets.parsing.survey import FindingKind, Survey, require_files
-from skyreid.datasets.parsing.two_camera_folders import add_person
+from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts, PaperRow, check_split
+from skyreid.datasets.benchmarks.mat_file import read_matrix
+from skyreid.datasets.benchmarks.two_camera_folders import add_person
 from skyreid.datasets.protocol import CROSS_CAMERA
+from skyreid.datasets.survey import FindingKind, Survey, require_files
 
 NAME = "ilids-vid"
 NUM_SPLITS = 10
@@ -18,21 +17,13 @@ FILES = (*CAMERA_DIRS, SPLIT_FILE)
 SPLIT_KEY = "ls_set"
 
 
-def read(root: Path, split: int = 0) -> Benchmark:
-    """Read one of the ten splits of iLIDS-VID: camera 1 of the test people asks, camera 2 is searched.
-
-    Raises:
-        DatasetError: the folder is not what the format says (MissingFrameError: frames are missing).
+def survey(root: Path, split: int = 0) -> Survey:
+    """Parse one of the ten splits of iLIDS-VID: camera 1 of the test people asks, camera 2 is searched.
 
     Source: METHOD section 8. Deviations: the split's numbers count in the SORTED list of people (the released
     program takes the file system's order, so its splits differ from machine to machine), frames are sorted,
     and a pid is the number in the folder's name.
     """
-    return survey(root, split).benchmark()
-
-
-def survey(root: Path, split: int = 0) -> Survey:
-    """Parse one split of iLIDS-VID with all findings; see `read`."""
     check_split(NAME, split, NUM_SPLITS)
     require_files(NAME, root, FILES)
     found = Survey(name=NAME, root=root, protocol=CROSS_CAMERA, image_trees=[root / folder for folder in CAMERA_DIRS])
@@ -82,7 +73,6 @@ def _pid(name: str) -> int | None:
 
 
 FORMAT = BenchmarkFormat(
-    read=read,
     survey=survey,
     lists_frames=False,
     pid_of_name=_pid,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from skyreid.datasets.parsing.survey import FindingKind, Survey
+from skyreid.datasets.survey import FindingKind, Survey
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 _NUMBER_AT_END = re.compile(r"(\d+)$")
