@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from skyreid.simulation.rendering.kernels.block_rays import BLOCK
+from skyreid.simulation.rendering.kernels.solids import BLOCK
 from skyreid.simulation.rendering.surface import Surface
 
 

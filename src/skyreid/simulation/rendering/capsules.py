@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from skyreid.simulation.rendering.camera import Camera, Vector
-from skyreid.simulation.rendering.kernels.capsule_rays import PART
+from skyreid.simulation.rendering.kernels.solids import PART
 from skyreid.simulation.rendering.paint import Paint
 
 Point = tuple[float, float, float]

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from skyreid.simulation.rendering.kernels.bins import Bins, sort_into_bins
-from skyreid.simulation.rendering.kernels.ground_colour import REGION, WIDEST_EDGE_M
+from skyreid.simulation.rendering.kernels.shading import REGION, WIDEST_EDGE_M
 from skyreid.simulation.rendering.surface import Surface
 
 

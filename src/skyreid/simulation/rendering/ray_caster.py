@@ -15,10 +15,10 @@ from skyreid.simulation.rendering.blocks import parallel_block_boxes
 from skyreid.simulation.rendering.camera import Camera, Window
 from skyreid.simulation.rendering.capsules import Capsules, image_boxes, join, parallel_boxes, stack
 from skyreid.simulation.rendering.kernels.bins import sort_into_bins
-from skyreid.simulation.rendering.kernels.ground_colour import ground_colours
 from skyreid.simulation.rendering.kernels.hits import nearest_hits, see_sun, seen_bodies
 from skyreid.simulation.rendering.kernels.shading import (
     CONTACT_REACH_M,
+    ground_colours,
     ground_shares,
     shade_blocks,
     shade_ground,

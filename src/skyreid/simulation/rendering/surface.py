@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from skyreid.simulation.rendering.kernels.surface_colour import SURFACE
+from skyreid.simulation.rendering.kernels.textures import SURFACE
 from skyreid.simulation.rendering.paint import Colour
 
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
-from skyreid.simulation.rendering.kernels.block_rays import enter_block
-from skyreid.simulation.rendering.kernels.capsule_rays import enter, enter_in_frame, into_frame, is_hole
+from skyreid.simulation.rendering.kernels.solids import enter, enter_block, enter_in_frame, into_frame, is_hole
 
 SKY, GROUND = -2, -1
 """What a ray meets; from 0 the parts count, and after them the blocks."""

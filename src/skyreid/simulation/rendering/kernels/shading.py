@@ -1,4 +1,7 @@
-"""The light that comes from what rays meet: people and trees, blocks, ground, sky."""
+"""The light that comes from what rays meet: people and trees, blocks, ground, sky.
+
+The ground is coloured here too: its regions lie on each other, the last one on top.
+"""
 
 import math
 
@@ -6,22 +9,13 @@ import numpy as np
 
 from skyreid.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
-from skyreid.simulation.rendering.kernels.block_rays import face_at
-from skyreid.simulation.rendering.kernels.capsule_rays import normal_at, place_in_pattern
-from skyreid.simulation.rendering.kernels.ground_colour import ground_place
 from skyreid.simulation.rendering.kernels.hits import GROUND, SKY, direction_at
-from skyreid.simulation.rendering.kernels.noise import noise
-from skyreid.simulation.rendering.kernels.patterns import fold_tilt, reflectance
-from skyreid.simulation.rendering.kernels.surface_colour import colour_at, extent, footprint
+from skyreid.simulation.rendering.kernels.solids import face_at, normal_at, place_in_pattern
+from skyreid.simulation.rendering.kernels.textures import colour_at, extent, fold_tilt, footprint, noise, reflectance
 
-TOP = 4
-CONTACT_REACH_M = 2.5
-"""How far from a body or block the ground may see less sky."""
-
+_TOP = 4
 _FROM_GROUND = 0.25
 """Light from below, off the ground, as a share of the light from the whole sky."""
-_CONTACT_STRENGTH = 0.9
-_UNDER_A_BLOCK = 0.85
 _WALL_FOOT = 0.35
 """How much of the sky the foot of a wall misses."""
 _HAZE_M = 420.0
@@ -87,12 +81,12 @@ def shade_blocks(radiance, pinhole, columns, rows, depth, met, sunlit, first_blo
                     its_face = face_at(block, point)
                     if found != coloured or its_face != face:
                         coloured, face = found, its_face
-                        surface = surfaces[block.top_surface if face >= TOP else block.side_surface]
+                        surface = surfaces[block.top_surface if face >= _TOP else block.side_surface]
                         colour = _face_colour(block, face, surface, point, direction, away * pixel)
                     x, y, z = block.normals[face, 0], block.normals[face, 1], block.normals[face, 2]
                     facing = x * light[0, 0] + y * light[0, 1] + z * light[0, 2]
                     sun = sunlit[sub_row, sub_column] * max(facing, 0.0)
-                    sky = sky_seen(z) * (1 - _WALL_FOOT * math.exp(-2 * point[2]) if face < TOP else 1.0)
+                    sky = sky_seen(z) * (1 - _WALL_FOOT * math.exp(-2 * point[2]) if face < _TOP else 1.0)
                     for channel in range(3):
                         radiance[row, column, channel] += (
                             share * colour[channel] * (sun * light[1, channel] + sky * light[2, channel])
@@ -107,7 +101,7 @@ def _face_colour(block, face, surface, point, direction, size):
     normal = (block.normals[face, 0], block.normals[face, 1], block.normals[face, 2])
     wide, along_x, along_y, along_z = footprint(normal, direction, size)
     along_x, along_y = cos * along_x + sin * along_y, cos * along_y - sin * along_x
-    if face >= TOP:
+    if face >= _TOP:
         first, second, cosine, sine = x, y, along_x, along_y
     elif face < 2:
         first, second, cosine, sine = y + block.half[1], z, along_y, along_z
@@ -133,39 +127,109 @@ def ground_shares(met, sunlit, samples):
     return ground, sunny, sky
 
 
-@compiled
-def shade_ground(radiance, ground, sunny, colours, depth, open_sky, light):
-    """Add the light of the ground; far away it is lost in haze."""
-    for row in range(radiance.shape[0]):
-        for column in range(radiance.shape[1]):
-            clear = math.exp(-((depth[row, column] / _HAZE_M) ** 3))
-            sun = clear * sunny[row, column] * light[0, 2]
-            shine = clear * ground[row, column] * open_sky[row, column]
-            haze = (1 - clear) * ground[row, column]
-            for channel in range(3):
-                radiance[row, column, channel] += (
-                    colours[row, column, channel] * (sun * light[1, channel] + shine * light[2, channel])
-                    + haze * light[2, channel]
-                )
+REGION = np.dtype(
+    [
+        ("middle", np.float64, 2),
+        ("turn", np.float64, 2),  # cosine and sine
+        ("half", np.float64, 2),
+        ("corner", np.float64),
+        ("rough", np.float64),
+        ("seed", np.int64),
+        ("surface", np.int64),
+    ]
+)
+"""One region, from `skyreid.simulation.rendering.surroundings.Region`."""
+
+_FARTHEST_M = 600.0
+WIDEST_EDGE_M = 1.0
+"""Edges are softened over a pixel's footprint, but over no more than this."""
+_ROUGHNESS_M = 0.3
+"""Between the tufts of a rough edge."""
 
 
 @compiled
-def shade_sky(radiance, pinhole, columns, rows, sky, light):
-    """Add the light of the sky: pale at the horizon, bluer above, with soft clouds."""
-    samples = columns.size // radiance.shape[1]
-    for row in range(radiance.shape[0]):
-        for column in range(radiance.shape[1]):
-            if sky[row, column] == 0:
+def ground_colours(pinhole, columns, rows, wanted, regions, grid, first, entries, surfaces):
+    """The colour of the ground in every pixel that is `wanted` (not 0), as its middle meets it, and the depth there.
+
+    A texture changes little within a pixel once it is averaged over its footprint, so that one place is enough.
+    """
+    colours, depth = np.zeros((*wanted.shape, 3), np.float32), np.zeros(wanted.shape, np.float32)
+    samples = columns.size // wanted.shape[1]
+    pixel = math.sqrt(pinhole[1, 0] ** 2 + pinhole[1, 1] ** 2 + pinhole[1, 2] ** 2)
+    for row in range(wanted.shape[0]):
+        for column in range(wanted.shape[1]):
+            if wanted[row, column] == 0:
                 continue
-            x, y, z = direction_at(pinhole, columns[column * samples], rows[row * samples])
-            rise = max(z, 0.0) / math.sqrt(x * x + y * y + z * z)
-            x, y = 2 * x / (max(z, 0.0) + 0.15), 2 * y / (max(z, 0.0) + 0.15)
-            clouds = 0.6 * noise(x, y, 11) + 0.3 * noise(2.1 * x, 2.1 * y, 12) + 0.1 * noise(4.3 * x, 4.3 * y, 13)
-            blue = min(3 * rise, 1.0) * (1 - min(max(2.5 * clouds - 0.8, 0.0), 1.0))
-            for channel in range(3):
-                radiance[row, column, channel] += (
-                    sky[row, column] * light[2, channel] * (1 - blue * (0.34 - 0.11 * channel))
-                )
+            x, y, away, direction = _ground_place(pinhole, columns, rows, row, column, samples)
+            narrow = away * pixel
+            wide, along_x, along_y, _ = footprint((0.0, 0.0, 1.0), direction, narrow)
+            wide_x, wide_y = extent(narrow, wide, along_x), extent(narrow, wide, along_y)
+            red = green = blue = 0.0
+            left = 1.0
+            begin, end = cell_of(grid, first, x, y)
+            for entry in range(end - 1, begin - 1, -1):
+                region = regions[entries[entry]]
+                share = left * _coverage(region, x, y, narrow, wide, along_x, along_y)
+                if share > 0:
+                    r, g, b = colour_at(surfaces[region.surface], x, y, wide_x, wide_y)
+                    red, green, blue, left = red + share * r, green + share * g, blue + share * b, left - share
+                    if left <= 0:
+                        break
+            if left > 0:
+                r, g, b = colour_at(surfaces[0], x, y, wide_x, wide_y)
+                red, green, blue = red + left * r, green + left * g, blue + left * b
+            colours[row, column, 0], colours[row, column, 1], colours[row, column, 2] = red, green, blue
+            depth[row, column] = away
+    return colours, depth
+
+
+@compiled
+def _ground_place(pinhole, columns, rows, row, column, samples):
+    """Where the ray through a pixel's middle meets the ground: x, y, depth and the ray's direction."""
+    first_row, first_column = row * samples, column * samples
+    u = 0.5 * (columns[first_column] + columns[first_column + samples - 1])
+    v = 0.5 * (rows[first_row] + rows[first_row + samples - 1])
+    direction = direction_at(pinhole, u, v)
+    # The middle of a pixel on the horizon may miss the ground.
+    away = min(-pinhole[0, 2] / min(direction[2], -1e-9), _FARTHEST_M)
+    return pinhole[0, 0] + away * direction[0], pinhole[0, 1] + away * direction[1], away, direction
+
+
+@compiled
+def _coverage(region, x, y, narrow, wide, along_x, along_y):
+    """The share of a pixel that a region covers."""
+    x, y = x - region.middle[0], y - region.middle[1]
+    rough = region.rough
+    if rough > 0:
+        seed = region.seed
+        x += rough * (2 * noise(x / _ROUGHNESS_M, y / _ROUGHNESS_M, seed) - 1)
+        y += rough * (2 * noise(x / _ROUGHNESS_M, y / _ROUGHNESS_M, seed + 1) - 1)
+    cos, sin = region.turn[0], region.turn[1]
+    x, y = cos * x + sin * y, cos * y - sin * x
+    cosine, sine = cos * along_x + sin * along_y, cos * along_y - sin * along_x
+    length, width = region.half[0], region.half[1]
+    corner = region.corner
+    from_x, from_y = abs(x) - length + corner, abs(y) - width + corner
+    if corner > 0 and from_x > 0 and from_y > 0:
+        apart = math.sqrt(from_x * from_x + from_y * from_y)
+        towards = (math.copysign(from_x, x) * cosine + math.copysign(from_y, y) * sine) / apart
+        edge = min(extent(narrow, wide, towards), WIDEST_EDGE_M)
+        return min(max(0.5 - (apart - corner) / edge, 0.0), 1.0)
+    return _overlap(x, min(extent(narrow, wide, cosine), WIDEST_EDGE_M), length) * _overlap(
+        y, min(extent(narrow, wide, sine), WIDEST_EDGE_M), width
+    )
+
+
+@compiled
+def _overlap(place, wide, half):
+    """The share of an interval about `place` that lies within `half` of 0."""
+    return max(min(place + 0.5 * wide, half) - max(place - 0.5 * wide, -half), 0.0) / wide
+
+
+CONTACT_REACH_M = 2.5
+"""How far from a body or block the ground may see less sky."""
+_CONTACT_STRENGTH = 0.9
+_UNDER_A_BLOCK = 0.85
 
 
 @compiled
@@ -181,7 +245,7 @@ def sky_shares(pinhole, columns, rows, wanted, parts, first_part, blocks, grid, 
         for column in range(wanted.shape[1]):
             if wanted[row, column] == 0:
                 continue
-            x, y, _, _ = ground_place(pinhole, columns, rows, row, column, samples)
+            x, y, _, _ = _ground_place(pinhole, columns, rows, row, column, samples)
             hidden, share = 0.0, 1.0
             begin, end = cell_of(grid, first, x, y)
             for entry in range(begin, end):
@@ -224,3 +288,38 @@ def _hidden_by_block(block, x, y):
     size = 2 * min(length, width) + top
     fading = (1 - (apart / CONTACT_REACH_M) ** 2) * size / (size + apart)
     return 0.5 * fading * (1 - apart / math.sqrt(apart * apart + top * top))
+
+
+@compiled
+def shade_ground(radiance, ground, sunny, colours, depth, open_sky, light):
+    """Add the light of the ground; far away it is lost in haze."""
+    for row in range(radiance.shape[0]):
+        for column in range(radiance.shape[1]):
+            clear = math.exp(-((depth[row, column] / _HAZE_M) ** 3))
+            sun = clear * sunny[row, column] * light[0, 2]
+            shine = clear * ground[row, column] * open_sky[row, column]
+            haze = (1 - clear) * ground[row, column]
+            for channel in range(3):
+                radiance[row, column, channel] += (
+                    colours[row, column, channel] * (sun * light[1, channel] + shine * light[2, channel])
+                    + haze * light[2, channel]
+                )
+
+
+@compiled
+def shade_sky(radiance, pinhole, columns, rows, sky, light):
+    """Add the light of the sky: pale at the horizon, bluer above, with soft clouds."""
+    samples = columns.size // radiance.shape[1]
+    for row in range(radiance.shape[0]):
+        for column in range(radiance.shape[1]):
+            if sky[row, column] == 0:
+                continue
+            x, y, z = direction_at(pinhole, columns[column * samples], rows[row * samples])
+            rise = max(z, 0.0) / math.sqrt(x * x + y * y + z * z)
+            x, y = 2 * x / (max(z, 0.0) + 0.15), 2 * y / (max(z, 0.0) + 0.15)
+            clouds = 0.6 * noise(x, y, 11) + 0.3 * noise(2.1 * x, 2.1 * y, 12) + 0.1 * noise(4.3 * x, 4.3 * y, 13)
+            blue = min(3 * rise, 1.0) * (1 - min(max(2.5 * clouds - 0.8, 0.0), 1.0))
+            for channel in range(3):
+                radiance[row, column, channel] += (
+                    sky[row, column] * light[2, channel] * (1 - blue * (0.34 - 0.11 * channel))
+                )

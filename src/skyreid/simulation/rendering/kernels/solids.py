@@ -1,16 +1,15 @@
-"""Where a ray enters a tapered capsule, and the surface there."""
+"""Where a ray enters a solid, and the surface there: tapered capsules, of which bodies are made, and blocks."""
 
 import math
 
 import numpy as np
 
 from skyreid.compiled import compiled
-from skyreid.simulation.rendering.kernels.noise import solid_noise
+from skyreid.simulation.rendering.kernels.textures import solid_noise
 
 _CUT_TOLERANCE_M = 1e-5
 _LEAVES_M = 0.2
 """Size of a tuft of leaves and of the holes between."""
-
 
 PART = np.dtype(
     [
@@ -153,3 +152,60 @@ def place_in_pattern(part, point):
     front = frame[0, 0] * x + frame[0, 1] * y + frame[0, 2] * z
     left = frame[1, 0] * x + frame[1, 1] * y + frame[1, 2] * z
     return math.atan2(left, front), frame[2, 0] * x + frame[2, 1] * y + frame[2, 2] * z
+
+
+BLOCK = np.dtype(
+    [
+        ("normals", np.float64, (6, 3)),  # of the faces, outwards: front, back, left, right, top, bottom
+        ("offsets", np.float64, 6),  # of the faces from the world's origin along their normals
+        ("foot", np.float64, 3),  # middle of the bottom
+        ("turn", np.float64, 2),  # cosine and sine
+        ("half", np.float64, 2),  # half length and half width of the bottom
+        ("height", np.float64),
+        ("side_surface", np.int64),
+        ("top_surface", np.int64),
+    ]
+)
+"""One block, from `skyreid.simulation.rendering.blocks.Block`."""
+
+
+@compiled
+def enter_block(block, origin, direction):
+    """How far along a ray a block's surface is; inf for a miss, -inf for a ray that starts inside."""
+    entry, leave = -math.inf, math.inf
+    for face in range(6):
+        rate = _rate_of(block, face, direction)
+        gap = _gap_of(block, face, origin)
+        if rate < 0:
+            entry = max(entry, gap / rate)
+        elif rate > 0:
+            leave = min(leave, gap / rate)
+        elif gap < 0:
+            return math.inf
+        if entry >= leave:
+            return math.inf
+    return entry
+
+
+@compiled
+def _rate_of(block, face, direction):
+    """How fast a ray comes out of a face."""
+    normals = block.normals
+    return normals[face, 0] * direction[0] + normals[face, 1] * direction[1] + normals[face, 2] * direction[2]
+
+
+@compiled
+def _gap_of(block, face, point):
+    """How far a point is on the inner side of a face."""
+    return block.offsets[face] - _rate_of(block, face, point)
+
+
+@compiled
+def face_at(block, point):
+    """The face on which a point of a block's surface lies."""
+    best, nearest = 0, math.inf
+    for face in range(6):
+        gap = abs(_gap_of(block, face, point))
+        if gap < nearest:
+            best, nearest = face, gap
+    return best
