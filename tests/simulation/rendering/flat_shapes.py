@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from skyreid.simulation.rendering.blocks import Block
-from skyreid.simulation.rendering.surface import Surface
+from skyreid.simulation.rendering.materials import Surface
+from skyreid.simulation.rendering.surroundings import Block
 
 
 def plain(red: float, green: float, blue: float) -> Surface:

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skyreid.simulation.rendering.blocks import Block
 from skyreid.simulation.rendering.camera import Window, look_at
 from skyreid.simulation.rendering.capsules import Capsule, place
 from skyreid.simulation.rendering.light import Light, draw_light
 from skyreid.simulation.rendering.paint import Paint
 from skyreid.simulation.rendering.ray_caster import draw
-from skyreid.simulation.rendering.surroundings import Surroundings
+from skyreid.simulation.rendering.surroundings import Block, Surroundings
 from skyreid.simulation.scenes import SCENES
 from tests.simulation.rendering.flat_shapes import is_in_block, plain
 from tests.simulation.rendering.slow_shapes import depth_inside, first_inside

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyreid.simulation.rendering.blocks import Block
 from skyreid.simulation.rendering.capsules import Capsule, place
+from skyreid.simulation.rendering.materials import Surface
 from skyreid.simulation.rendering.paint import Paint
-from skyreid.simulation.rendering.surface import Surface
-from skyreid.simulation.rendering.surroundings import Surroundings
+from skyreid.simulation.rendering.surroundings import Block, Surroundings
 from skyreid.simulation.sessions.obstacles import obstacles_in
 
 PLAIN = Surface(colour=(0.3, 0.3, 0.3), patch=(0.3, 0.3, 0.3), patch_m=1.0, grain=0.0, seed=1)

@@ -12,8 +12,8 @@ from skyreid.simulation.people.person import Hair, Hat
 from skyreid.simulation.rendering.camera import Window, look_at
 from skyreid.simulation.rendering.capsules import place
 from skyreid.simulation.rendering.light import Light
+from skyreid.simulation.rendering.materials import Surface
 from skyreid.simulation.rendering.ray_caster import draw
-from skyreid.simulation.rendering.surface import Surface
 from skyreid.simulation.rendering.surroundings import Surroundings
 from skyreid.simulation.sessions.seen_people import Actor, see
 

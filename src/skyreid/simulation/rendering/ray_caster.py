@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from skyreid.simulation.rendering.blocks import parallel_block_boxes
 from skyreid.simulation.rendering.camera import Camera, Window
 from skyreid.simulation.rendering.capsules import Capsules, image_boxes, join, parallel_boxes, stack
 from skyreid.simulation.rendering.kernels.bins import sort_into_bins
@@ -27,7 +26,7 @@ from skyreid.simulation.rendering.kernels.shading import (
     sky_shares,
 )
 from skyreid.simulation.rendering.light import Light
-from skyreid.simulation.rendering.surroundings import Surroundings
+from skyreid.simulation.rendering.surroundings import Surroundings, parallel_block_boxes
 
 _STANDS_BELOW_M = 0.45
 """Blocks whose foot is higher than that hang in the air."""

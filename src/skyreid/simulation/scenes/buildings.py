@@ -10,9 +10,9 @@ from skyreid.simulation.rendering.materials import (
     STEEL,
     WOOD,
     Material,
+    Panes,
 )
 from skyreid.simulation.rendering.paint import from_srgb
-from skyreid.simulation.rendering.surface import Panes
 from skyreid.simulation.scenes.site import Site
 
 _STOREY_M = 3.1

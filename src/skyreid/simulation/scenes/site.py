@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skyreid.simulation.rendering.blocks import Block
 from skyreid.simulation.rendering.capsules import Capsule, Capsules, place
-from skyreid.simulation.rendering.ground import Region
-from skyreid.simulation.rendering.materials import Material
-from skyreid.simulation.rendering.surface import Surface
-from skyreid.simulation.rendering.surroundings import Surroundings
+from skyreid.simulation.rendering.materials import Material, Surface
+from skyreid.simulation.rendering.surroundings import Block, Region, Surroundings
 
 Size = tuple[float, float, float]
 """Length, width, height."""

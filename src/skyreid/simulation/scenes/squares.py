@@ -22,9 +22,9 @@ from skyreid.simulation.rendering.materials import (
     WATER,
     WOOD,
     Material,
+    Panes,
 )
 from skyreid.simulation.rendering.paint import Paint, from_srgb
-from skyreid.simulation.rendering.surface import Panes
 from skyreid.simulation.scenes.buildings import house
 from skyreid.simulation.scenes.furniture import (
     bench,

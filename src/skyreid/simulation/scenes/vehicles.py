@@ -3,9 +3,8 @@
 import numpy as np
 
 from skyreid.simulation.rendering.capsules import Capsule
-from skyreid.simulation.rendering.materials import CAR_GLASS, RUBBER, Material
+from skyreid.simulation.rendering.materials import CAR_GLASS, RUBBER, Material, Panes
 from skyreid.simulation.rendering.paint import Paint, from_srgb
-from skyreid.simulation.rendering.surface import Panes
 from skyreid.simulation.scenes.site import Site, Spot
 
 _BODIES = (0x9A9DA0, 0xB9BABA, 0x2B2E33, 0x4A5057, 0x5E3230, 0x33435A, 0xD0D0CC, 0x6D7A72, 0x3A3F3C)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyreid.simulation.rendering.blocks import Block, parallel_block_boxes, stack_blocks
 from skyreid.simulation.rendering.camera import Camera, Window, look_at
 from skyreid.simulation.rendering.capsules import Capsule, join, parallel_boxes, place, stack
 from skyreid.simulation.rendering.kernels.bins import sort_into_bins
 from skyreid.simulation.rendering.kernels.hits import GROUND, SKY, nearest_hits, see_sun, seen_bodies
 from skyreid.simulation.rendering.light import Light
 from skyreid.simulation.rendering.paint import Paint
+from skyreid.simulation.rendering.surroundings import Block, parallel_block_boxes, stack_blocks
 from tests.simulation.rendering.flat_shapes import GREY
 
 PAINT = Paint((0.5, 0.5, 0.5))

@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from skyreid.simulation.rendering.blocks import Block, stack_blocks
 from skyreid.simulation.rendering.camera import Window, look_at
 from skyreid.simulation.rendering.capsules import Capsule, join, place, stack
-from skyreid.simulation.rendering.ground import Region, stack_regions
 from skyreid.simulation.rendering.kernels.bins import sort_into_bins
 from skyreid.simulation.rendering.kernels.shading import CONTACT_REACH_M, ground_colours, sky_seen, sky_shares
+from skyreid.simulation.rendering.materials import stack_surfaces
 from skyreid.simulation.rendering.paint import Paint
-from skyreid.simulation.rendering.surface import stack_surfaces
+from skyreid.simulation.rendering.surroundings import Block, Region, stack_blocks, stack_regions
 from tests.simulation.rendering.flat_shapes import GREY, plain
 
 PAINT = Paint((0.5, 0.5, 0.5))

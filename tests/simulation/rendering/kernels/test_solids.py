@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skyreid.simulation.rendering.blocks import Block, stack_blocks
 from skyreid.simulation.rendering.capsules import Capsule, place, stack
 from skyreid.simulation.rendering.kernels.solids import enter, enter_block, face_at, normal_at, place_in_pattern
 from skyreid.simulation.rendering.paint import Paint
+from skyreid.simulation.rendering.surroundings import Block, stack_blocks
 from tests.simulation.rendering.capsule_shapes import GREY_PAINT, SHAPES
 from tests.simulation.rendering.flat_shapes import GREY, is_in_block
 from tests.simulation.rendering.slow_shapes import depth_inside, first_inside

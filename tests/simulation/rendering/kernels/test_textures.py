@@ -15,8 +15,8 @@ from skyreid.simulation.rendering.kernels.textures import (
     footprint,
     reflectance,
 )
+from skyreid.simulation.rendering.materials import Panes, Surface, stack_surfaces
 from skyreid.simulation.rendering.paint import Paint, Pattern
-from skyreid.simulation.rendering.surface import Panes, Surface, stack_surfaces
 from tests.simulation.rendering.flat_shapes import plain
 
 SLABS = Surface(colour=(0.4, 0.4, 0.4), patch=(0.4, 0.4, 0.4), patch_m=1.0, grain=0.0, slab_m=(0.5, 0.5), seed=1)

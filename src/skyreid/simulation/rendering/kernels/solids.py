@@ -166,7 +166,7 @@ BLOCK = np.dtype(
         ("top_surface", np.int64),
     ]
 )
-"""One block, from `skyreid.simulation.rendering.blocks.Block`."""
+"""One block, from `skyreid.simulation.rendering.surroundings.Block`."""
 
 
 @compiled

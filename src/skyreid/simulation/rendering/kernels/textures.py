@@ -54,7 +54,7 @@ SURFACE = np.dtype(
         ("pane_colour", np.float64, 3),
     ]
 )
-"""One material, field by field as in `skyreid.simulation.rendering.surface.Surface`."""
+"""One material, field by field as in `skyreid.simulation.rendering.materials.Surface`."""
 
 _GRAIN_M = 0.06
 _JOINT_M = 0.024
