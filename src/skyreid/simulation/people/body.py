@@ -1,11 +1,11 @@
-"""The tapered capsules of one person at one moment of the walk: trunk, limbs and the clothes on them.
+"""The tapered capsules of one person at one moment of the walk: trunk, limbs, head, and what they wear and carry.
 
 Lengths are metres of a person of `BUILT_FOR_M`; `size` tells by how much a person differs.
 """
 
-from skyreid.simulation.people.bag import bag
-from skyreid.simulation.people.head import head
-from skyreid.simulation.people.person import Lower, Person, Upper
+from itertools import pairwise
+
+from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper
 from skyreid.simulation.people.skeleton import (
     BUILT_FOR_M,
     LEFT,
@@ -193,3 +193,180 @@ def _arms(person: Person, joints: Skeleton) -> list[Capsule]:
                 )
             )
     return parts
+
+
+_SIDEWAYS: Point = (0.0, 1.0, 0.0)
+_UP: Point = (0.0, 0.0, 1.0)
+_SKULL_UP_M = 0.712
+"""Height of the skull's centre over the hips."""
+
+
+def head(person: Person, joints: Skeleton) -> list[Capsule]:
+    """Neck, skull, nose, and what grows and sits on it."""
+    at, up, skin = joints.trunk, _SKULL_UP_M, Paint(person.skin)
+    return [
+        Capsule(start=at(-0.005, 0.0, 0.46), end=at(0.01, 0.0, 0.62), start_radius=0.056, end_radius=0.052, paint=skin),
+        Capsule(
+            start=at(0.008, 0.0, up),
+            end=at(0.034, 0.0, up - 0.077),
+            start_radius=0.096,
+            end_radius=0.060,
+            flat_axis=_SIDEWAYS,
+            flatness=0.84,
+            paint=skin,
+        ),
+        Capsule(
+            start=at(0.105, 0.0, up - 0.01),
+            end=at(0.115, 0.0, up - 0.04),
+            start_radius=0.010,
+            end_radius=0.016,
+            paint=skin,
+        ),
+        *_hair(person, joints),
+        *_hat(person, joints),
+    ]
+
+
+def _hair(person: Person, joints: Skeleton) -> list[Capsule]:
+    """Hair sits behind and above the skull, so that the face stands out of it."""
+    at, up = joints.trunk, _SKULL_UP_M
+    paint = Paint(person.hair_colour, fold=0.12)
+    crown = at(-0.014, 0.0, up + 0.016)
+
+    def strand(start: Point, end: Point, start_radius: float, end_radius: float, flatness: float) -> Capsule:
+        return Capsule(
+            start=start,
+            end=end,
+            start_radius=start_radius,
+            end_radius=end_radius,
+            flat_axis=_SIDEWAYS,
+            flatness=flatness,
+            paint=paint,
+        )
+
+    short = strand(crown, at(-0.030, 0.0, up - 0.045), 0.100, 0.072, 0.88)
+    match person.hair:
+        case Hair.BALD:
+            return []
+        case Hair.SHORT:
+            return [short]
+        case Hair.BOB:
+            return [strand(crown, at(-0.030, 0.0, up - 0.12), 0.105, 0.098, 0.96)]
+        case Hair.LONG:
+            nape = strand(crown, at(-0.040, 0.0, up - 0.12), 0.104, 0.095, 0.95)
+            return [nape, strand(at(-0.05, 0.0, up - 0.08), at(-0.088, 0.0, up - 0.34), 0.090, 0.062, 1.25)]
+        case Hair.PONYTAIL:
+            bend = at(-0.145, 0.0, up - 0.06)
+            return [
+                short,
+                strand(at(-0.10, 0.0, up + 0.03), bend, 0.032, 0.036, 1.0),
+                strand(bend, at(-0.125, 0.0, up - 0.24), 0.036, 0.018, 1.0),
+            ]
+        case Hair.BUN:
+            return [short, strand(at(-0.085, 0.0, up + 0.085), at(-0.09, 0.0, up + 0.09), 0.05, 0.05, 1.0)]
+
+
+def _hat(person: Person, joints: Skeleton) -> list[Capsule]:
+    at, up = joints.trunk, _SKULL_UP_M
+    paint = Paint(person.hat_colour, fold=0.05)
+
+    def crown(height: float, radius: float, rim: float) -> Capsule:
+        return Capsule(
+            start=at(-0.008, 0.0, up + 0.016),
+            end=at(-0.012, 0.0, up + height),
+            start_radius=0.112,
+            end_radius=radius,
+            flat_axis=_SIDEWAYS,
+            flatness=0.9,
+            cut_height=at(0.0, 0.0, up + rim)[2],
+            paint=paint,
+        )
+
+    def flat(start: Point, end: Point, start_radius: float, end_radius: float, flatness: float) -> Capsule:
+        return Capsule(
+            start=start,
+            end=end,
+            start_radius=start_radius,
+            end_radius=end_radius,
+            flat_axis=_UP,
+            flatness=flatness,
+            paint=paint,
+        )
+
+    match person.hat:
+        case Hat.NONE:
+            return []
+        case Hat.BEANIE:
+            return [crown(0.045, 0.095, 0.01)]
+        case Hat.CAP:
+            peak = flat(at(0.06, 0.0, up + 0.042), at(0.14, 0.0, up + 0.034), 0.075, 0.060, 0.13)
+            return [crown(0.03, 0.104, 0.035), peak]
+        case Hat.SUNHAT:
+            middle = at(-0.005, 0.0, up + 0.045)
+            return [crown(0.03, 0.104, 0.03), flat(middle, middle, 0.205, 0.205, 0.07)]
+
+
+_FORWARD: Point = (1.0, 0.0, 0.0)
+_STRAP_M = 0.016
+
+
+def bag(person: Person, joints: Skeleton) -> list[Capsule]:
+    """A person's bag and its straps; nothing for who has none."""
+    at = joints.trunk
+    paint = Paint(person.bag_colour, fold=0.06)
+    sign = SIDES[person.bag_side][1]
+
+    def strap(*places: Point) -> list[Capsule]:
+        return [
+            Capsule(start=one, end=other, start_radius=_STRAP_M, end_radius=_STRAP_M, paint=paint)
+            for one, other in pairwise(places)
+        ]
+
+    def pouch(
+        start: Point, end: Point, start_radius: float, end_radius: float, flat_axis: Point, flatness: float
+    ) -> Capsule:
+        return Capsule(
+            start=start,
+            end=end,
+            start_radius=start_radius,
+            end_radius=end_radius,
+            flat_axis=flat_axis,
+            flatness=flatness,
+            paint=paint,
+        )
+
+    match person.bag:
+        case Bag.NONE:
+            return []
+        case Bag.BACKPACK:
+            back = -0.09 - 0.075 * person.girth
+            straps = [
+                part
+                for _, side in SIDES
+                for part in strap(
+                    at(back + 0.05, side * 0.09, 0.49),
+                    at(0.0, side * 0.092, 0.525),
+                    at(0.095, side * 0.092, 0.43),
+                    at(0.125, side * 0.095, 0.27),
+                )
+            ]
+            return [
+                pouch(at(back - 0.01, 0.0, 0.16), at(back, 0.0, 0.37), 0.150, 0.125, _FORWARD, 0.58),
+                pouch(at(back - 0.07, 0.0, 0.13), at(back - 0.07, 0.0, 0.20), 0.09, 0.09, _FORWARD, 0.5),
+                *straps,
+            ]
+        case Bag.SHOULDER:
+            side = sign * (0.15 * person.hips + 0.065)
+            other_shoulder = at(0.02, -sign * 0.10, 0.525)
+            return [
+                pouch(at(-0.09, side, -0.01), at(0.09, side, -0.01), 0.10, 0.10, _SIDEWAYS, 0.5),
+                *strap(at(0.07, side * 0.9, 0.06), at(0.125, side * 0.25, 0.28), other_shoulder),
+                *strap(at(-0.07, side * 0.9, 0.06), at(-0.125, side * 0.25, 0.28), other_shoulder),
+            ]
+        case Bag.TOTE:
+            x, y, z = joints.fingers[person.bag_side]
+            return [
+                pouch((x, y, z - 0.16), (x, y, z - 0.27), 0.135, 0.150, _SIDEWAYS, 0.36),
+                *strap((x, y, z), (x + 0.09, y, z - 0.12)),
+                *strap((x, y, z), (x - 0.09, y, z - 0.12)),
+            ]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from skyreid.simulation.people.bag import bag
-from skyreid.simulation.people.head import head
+from skyreid.simulation.people.body import bag, head
 from skyreid.simulation.people.person import Person
 from skyreid.simulation.people.skeleton import stand
 from skyreid.simulation.rendering.camera import Camera, Vector, Window
