@@ -28,17 +28,21 @@ from skyreid.simulation.rendering.materials import (
 )
 from skyreid.simulation.rendering.paint import Paint, from_srgb
 from skyreid.simulation.scenes.buildings import flat_building
-from skyreid.simulation.scenes.furniture import (
+from skyreid.simulation.scenes.props import (
     bench,
     bicycles,
     bollards,
+    bush,
+    conifer,
+    grove,
+    hedge,
     lamp_post,
     lantern,
     litter_bin,
     planter,
     sign,
+    tree,
 )
-from skyreid.simulation.scenes.plants import bush, conifer, grove, hedge, tree
 from skyreid.simulation.scenes.site import Scene, Site
 
 _ALONG_Y = math.pi / 2

@@ -26,7 +26,7 @@ from skyreid.simulation.rendering.materials import (
 )
 from skyreid.simulation.rendering.paint import Paint, from_srgb
 from skyreid.simulation.scenes.buildings import house
-from skyreid.simulation.scenes.furniture import (
+from skyreid.simulation.scenes.props import (
     bench,
     bollards,
     kiosk,
@@ -35,10 +35,10 @@ from skyreid.simulation.scenes.furniture import (
     planter,
     sign,
     stall,
+    tree,
+    van,
 )
-from skyreid.simulation.scenes.plants import tree
 from skyreid.simulation.scenes.site import Scene, Site
-from skyreid.simulation.scenes.vehicles import van
 
 _ALONG_Y = math.pi / 2
 _BRONZE = Paint(from_srgb(0x4A5548), fold=0.2)

@@ -28,21 +28,25 @@ from skyreid.simulation.rendering.materials import (
     Material,
 )
 from skyreid.simulation.scenes.buildings import flat_building, house, shop_row
-from skyreid.simulation.scenes.furniture import (
+from skyreid.simulation.scenes.props import (
     bench,
     bicycles,
     bollards,
+    bus,
     bus_shelter,
+    car,
+    grove,
+    hedge,
     kiosk,
     lamp_post,
     litter_bin,
     planter,
     sign,
     traffic_light,
+    tree,
+    van,
 )
-from skyreid.simulation.scenes.plants import grove, hedge, tree
 from skyreid.simulation.scenes.site import Scene, Site
-from skyreid.simulation.scenes.vehicles import bus, car, van
 
 _ALONG_Y = math.pi / 2
 
