@@ -13,11 +13,10 @@ from skyreid.simulation.rendering.light import Light
 from skyreid.simulation.rendering.ray_caster import draw
 from skyreid.simulation.rendering.sensor import develop, draw_sensor
 from skyreid.simulation.scenes import SCENES
-from skyreid.simulation.sessions.choreography import Walk
-from skyreid.simulation.sessions.drone import draw_flight
 from skyreid.simulation.sessions.session import Session
-from skyreid.simulation.sessions.setting import FRAME, Setting
+from skyreid.simulation.sessions.setting import FRAME, Setting, draw_flight
 from skyreid.simulation.sessions.shooting import SAMPLES, shoot
+from skyreid.simulation.sessions.walk_planning import Walk
 from skyreid.tracklet import Platform
 
 FRAME_RATE = 4

@@ -8,12 +8,13 @@ import numpy as np
 
 from skyreid.simulation.difficulty import USUAL
 from skyreid.simulation.filming import FRAME_INTERVAL_S, identity
+from skyreid.simulation.people.body import bag, head
 from skyreid.simulation.people.person import Person
+from skyreid.simulation.people.skeleton import stand
+from skyreid.simulation.rendering.capsules import Capsules
 from skyreid.simulation.scenes import SCENES
-from skyreid.simulation.sessions.choreography import Walk
-from skyreid.simulation.sessions.seen_people import Actor
 from skyreid.simulation.sessions.setting import Setting, draw_setting
-from skyreid.simulation.sessions.walk_planning import plan_walks
+from skyreid.simulation.sessions.walk_planning import Walk, plan_walks
 
 MAX_PEOPLE = 10
 """In one session."""
@@ -55,6 +56,23 @@ def session_plans(identities: int) -> tuple[SessionPlan, ...]:
         for number, group in enumerate(np.array_split(pids, math.ceil(len(pids) / MAX_PEOPLE))):
             plans.append(SessionPlan(scene=scene, number=number + 1, pids=tuple(group.tolist())))
     return tuple(plans)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Actor:
+    """A person at one moment."""
+
+    pid: int
+    person: Person
+    capsules: Capsules
+    heading_rad: float
+
+    def on_head(self) -> range:
+        """Places of skull, nose, hair and hat in the capsules, in this order."""
+        joints = stand(self.person.shoulders, self.person.stride, 0.0)
+        # A body ends with neck and head, and what is carried.
+        end = len(self.capsules.paints) - len(bag(self.person, joints))
+        return range(end - len(head(self.person, joints)) + 1, end)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

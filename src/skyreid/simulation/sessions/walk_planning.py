@@ -1,6 +1,10 @@
-"""Ways for a session's people, so that both cameras see everybody for long enough."""
+"""Who walks where and when in a session, so that both cameras see everybody for long enough.
+
+The ways are gently curved, alone or in twos, some with a stop, and go round everything that stands there.
+"""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,13 +13,88 @@ from jaxtyping import Float
 
 from skyreid.errors import SettingError
 from skyreid.simulation.filming import FRAME_INTERVAL_S
+from skyreid.simulation.people.body import body, size
 from skyreid.simulation.people.person import Person
+from skyreid.simulation.people.skeleton import LEG_M
 from skyreid.simulation.rendering.camera import Window
+from skyreid.simulation.rendering.capsules import Capsules, place
 from skyreid.simulation.rendering.ray_caster import draw
-from skyreid.simulation.sessions.choreography import Area, Walk, draw_walks, nearest_m
-from skyreid.simulation.sessions.obstacles import Obstacles, obstacles_in
+from skyreid.simulation.rendering.surroundings import Surroundings
 from skyreid.simulation.sessions.setting import FRAME, NEAREST_M, Setting
 from skyreid.tracklet import PLATFORMS, Platform
+
+Area = tuple[float, float, float, float]
+"""Lowest x and y, highest x and y, in metres."""
+Steps = Float[np.ndarray, " step"]
+STEP_S = 0.05
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Walk:
+    """One person's way through a session, `STEP_S` from one value to the next."""
+
+    x: Steps
+    y: Steps
+    heading_rad: Steps
+    phase: Steps
+    """Of the stride; grows with the distance, so that no foot slides."""
+    swing: Steps
+    """What the legs and arms swing, as a share of what they do in this person's own walk; 0 stands."""
+
+    def at(self, time_s: float) -> tuple[float, float]:
+        """Where the person is, in metres."""
+        return _between(self.x, time_s), _between(self.y, time_s)
+
+    def heading_at(self, time_s: float) -> float:
+        """Where the person looks, anticlockwise from the world's x."""
+        return _between(self.heading_rad, time_s)
+
+    def body_at(self, person: Person, time_s: float) -> Capsules:
+        """The person's body at this time."""
+        swing = _between(self.swing, time_s)
+        stride = dataclasses.replace(
+            person.stride,
+            swing_rad=person.stride.swing_rad * swing,
+            arm_swing_rad=person.stride.arm_swing_rad * swing,
+        )
+        x, y = self.at(time_s)
+        return place(
+            body(dataclasses.replace(person, stride=stride), _between(self.phase, time_s)),
+            scale=size(person),
+            x=x,
+            y=y,
+            heading_rad=self.heading_at(time_s),
+        )
+
+
+def _between(values: Steps, time_s: float) -> float:
+    return float(np.interp(time_s / STEP_S, np.arange(values.size), values))
+
+
+@dataclass(frozen=True, eq=False)
+class Obstacles:
+    """Footprints on the ground."""
+
+    rectangles: Float[np.ndarray, "block 6"]
+    """Middle x and y, cosine and sine of the turn, half length, half width."""
+    rods: Float[np.ndarray, "part 5"]
+    """Start x and y, end x and y, radius."""
+
+    def clearance_m(self, x: Steps, y: Steps) -> Steps:
+        """How far places are from the nearest footprint, up to a metre at least; 0 on it."""
+        nearest = np.full(x.shape, math.inf)
+        for middle_x, middle_y, cos, sin, length, width in self.rectangles:
+            along = np.abs(cos * (x - middle_x) + sin * (y - middle_y)) - length
+            aside = np.abs(cos * (y - middle_y) - sin * (x - middle_x)) - width
+            nearest = np.minimum(nearest, np.hypot(np.maximum(along, 0), np.maximum(aside, 0)))
+        for start_x, start_y, end_x, end_y, radius in self.rods:
+            to_x, to_y = end_x - start_x, end_y - start_y
+            share = ((x - start_x) * to_x + (y - start_y) * to_y) / max(to_x**2 + to_y**2, 1e-9)
+            share = np.clip(share, 0, 1)
+            apart = np.hypot(x - start_x - share * to_x, y - start_y - share * to_y)
+            nearest = np.minimum(nearest, np.maximum(apart - radius, 0))
+        return nearest
+
 
 LEAST_SHOWN = 0.5
 """Share of a person that has to show, for a frame to count as one that sees the person."""
@@ -39,7 +118,6 @@ _ROAM_M = 9.0
 _ABSENT_FRAMES = 3
 _MAX_WAYS = 2000
 _MAX_REHEARSALS = 25
-
 Party = Sequence[Person]
 """Who walks together: one or two."""
 
@@ -56,15 +134,15 @@ def plan_walks(rng: np.random.Generator, setting: Setting, parties: Sequence[Par
     views = [_View.of(setting, platform) for platform in PLATFORMS]
     walks: dict[int, tuple[Walk, ...]] = {}
     for _ in range(_MAX_REHEARSALS):
-        for place, party in enumerate(parties):
-            if place not in walks:
+        for number, party in enumerate(parties):
+            if number not in walks:
                 others = [walk for together in walks.values() for walk in together]
-                walks[place] = _find_way(rng, setting, obstacles, party, views, others)
-        hidden = _hidden_parties(setting, parties, [walks[place] for place in range(len(parties))])
+                walks[number] = _find_way(rng, setting, obstacles, party, views, others)
+        hidden = _hidden_parties(setting, parties, [walks[number] for number in range(len(parties))])
         if not hidden:
-            return tuple(walks[place] for place in range(len(parties)))
-        for place in hidden:
-            del walks[place]
+            return tuple(walks[number] for number in range(len(parties)))
+        for number in hidden:
+            del walks[number]
     raise SettingError(
         f"{setting.scene.name}: no ways were found on which both cameras see all {sum(map(len, parties))} people; "
         "choose another seed"
@@ -148,10 +226,10 @@ def _roaming_area(setting: Setting) -> Area:
 
 
 def _hidden_parties(setting: Setting, parties: Sequence[Party], walks: Sequence[tuple[Walk, ...]]) -> set[int]:
-    """Places of the parties with somebody whom one of the cameras sees too little of."""
+    """Numbers of the parties with somebody whom one of the cameras sees too little of."""
     cast = [
-        (place, person, walk)
-        for place, (party, together) in enumerate(zip(parties, walks, strict=True))
+        (number, person, walk)
+        for number, (party, together) in enumerate(zip(parties, walks, strict=True))
         for person, walk in zip(party, together, strict=True)
     ]
     hidden: set[int] = set()
@@ -162,7 +240,7 @@ def _hidden_parties(setting: Setting, parties: Sequence[Party], walks: Sequence[
             frames += shares >= LEAST_SHOWN + _SPARE_SHARE
             if frames.min() >= LEAST_FRAMES:
                 break
-        hidden |= {place for (place, _, _), seen in zip(cast, frames, strict=True) if seen < LEAST_FRAMES}
+        hidden |= {number for (number, _, _), seen in zip(cast, frames, strict=True) if seen < LEAST_FRAMES}
     return hidden
 
 
@@ -187,3 +265,108 @@ def _shown(
     inside = picture.body[_BEYOND_PX:-_BEYOND_PX, _BEYOND_PX:-_BEYOND_PX]
     shown = np.bincount(inside.ravel() + 1, minlength=len(cast) + 1)[1:]
     return shown / np.maximum(picture.alone, 1)
+
+
+_HALF_GAP_M = 0.38
+"""From the middle between two who walk together to each of them."""
+_STOP_CHANCE = 0.3
+_STOP_S = (2.0, 4.5)
+_HALT_S = 0.9
+"""From walking to standing, and back."""
+_MAX_CURVES = 300
+
+
+def draw_walks(rng: np.random.Generator, party: Sequence[Person], area: Area, duration_s: float) -> tuple[Walk, ...]:
+    """A random way over `area` for one person, or for two side by side; it lasts `duration_s`.
+
+    Raises:
+        ValueError: the area has no room for such a way, about 6 m x 6 m.
+    """
+    times = np.arange(0.0, duration_s + STEP_S, STEP_S)
+    pace = rng.uniform(0.85, 1.08) * min(_stride_m(person, 1.0) * person.stride.cadence_hz for person in party)
+    going = _going(rng, times)
+    rhythm = 1 + 0.06 * np.sin(2 * math.pi * (times / rng.uniform(4.0, 9.0) + rng.random()))
+    # Strides get shorter and rarer together.
+    advance = STEP_S * pace * rhythm * going**2
+    x, y, headings = _way(rng, advance, area)
+    sides = [0.0] if len(party) == 1 else [_HALF_GAP_M, -_HALF_GAP_M]
+    return tuple(
+        _walk(person, pace, going, x - side * np.sin(headings), y + side * np.cos(headings), headings, rng.random())
+        for person, side in zip(party, sides, strict=True)
+    )
+
+
+def nearest_m(one: Walk, other: Walk) -> float:
+    """How near two people come to each other, from middle to middle."""
+    return float(np.hypot(one.x - other.x, one.y - other.y).min())
+
+
+def _walk(person: Person, pace: float, going: Steps, x: Steps, y: Steps, headings: Steps, phase: float) -> Walk:
+    own_pace = _stride_m(person, 1.0) * person.stride.cadence_hz
+    swing = math.sqrt(pace / own_pace) * going
+    strides = np.array([_stride_m(person, float(share)) for share in swing])
+    moved = np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0]))
+    turned = np.divide(moved, strides, out=np.zeros_like(moved), where=strides > 0.02)
+    return Walk(x=x, y=y, heading_rad=headings, phase=phase + np.cumsum(turned), swing=swing)
+
+
+def _stride_m(person: Person, swing: float) -> float:
+    """A stride is two steps, and a step twice what one leg swings to the front."""
+    return 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad * swing)
+
+
+def _going(rng: np.random.Generator, times: Steps) -> Steps:
+    """1 while a person walks, 0 while one stands, and what is between."""
+    if rng.random() >= _STOP_CHANCE:
+        return np.ones_like(times)
+    lasts_s = rng.uniform(*_STOP_S)
+    starts_s = rng.uniform(0.0, times[-1] - lasts_s)
+    outside_s = np.maximum(starts_s - times, times - starts_s - lasts_s)
+    share = np.clip(outside_s / _HALT_S, 0.0, 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def _way(rng: np.random.Generator, advance: Steps, area: Area) -> tuple[Steps, Steps, Steps]:
+    """Places and headings of a curve in the area, which bends the more the less room there is."""
+    left, low, right, high = area
+    distance = np.cumsum(advance)
+    for attempt in range(_MAX_CURVES):
+        bend = rng.normal(0.0, 0.5 + 0.03 * attempt)
+        sway = 0.25 * np.sin(2 * math.pi * (distance / rng.uniform(9.0, 16.0) + rng.random()))
+        headings = rng.uniform(0.0, 2 * math.pi) + bend * distance / max(distance[-1], 1.0) + sway
+        x, y = np.cumsum(advance * np.cos(headings)), np.cumsum(advance * np.sin(headings))
+        width, height = np.ptp(x), np.ptp(y)
+        if width <= right - left and height <= high - low:
+            x += left - x.min() + rng.random() * (right - left - width)
+            y += low - y.min() + rng.random() * (high - low - height)
+            return x, y, headings
+    raise ValueError(f"a walk of {distance[-1]:.1f} m has no room in an area of {right - left:g} m x {high - low:g} m")
+
+
+_HEADROOM_M = 2.0
+_MARGIN_M = 1.0
+
+
+def obstacles_in(surroundings: Surroundings, area: Area) -> Obstacles:
+    """The obstacles in an area and at its edge."""
+    rectangles = [
+        (block.x, block.y, math.cos(block.turn_rad), math.sin(block.turn_rad), block.length / 2, block.width / 2)
+        for block in surroundings.blocks
+        if block.base < _HEADROOM_M and _reaches(area, block.x, block.y, math.hypot(block.length, block.width) / 2)
+    ]
+    rods = []
+    for growth in surroundings.growths:
+        for start, end, radius in zip(
+            growth.start, growth.end, np.maximum(growth.start_radius, growth.end_radius), strict=True
+        ):
+            x, y = 0.5 * (start + end)[:2]
+            reach = radius + 0.5 * math.dist(start, end)
+            if min(start[2], end[2]) - radius < _HEADROOM_M and _reaches(area, x, y, reach):
+                rods.append((*start[:2], *end[:2], radius))
+    return Obstacles(np.array(rectangles).reshape(-1, 6), np.array(rods).reshape(-1, 5))
+
+
+def _reaches(area: Area, x: float, y: float, reach: float) -> bool:
+    left, low, right, high = area
+    reach += _MARGIN_M
+    return bool(left - reach < x < right + reach and low - reach < y < high + reach)

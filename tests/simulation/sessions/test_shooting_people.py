@@ -15,7 +15,8 @@ from skyreid.simulation.rendering.light import Light
 from skyreid.simulation.rendering.materials import Surface
 from skyreid.simulation.rendering.ray_caster import draw
 from skyreid.simulation.rendering.surroundings import Surroundings
-from skyreid.simulation.sessions.seen_people import Actor, see
+from skyreid.simulation.sessions.session import Actor
+from skyreid.simulation.sessions.shooting import see
 
 PLAIN = Surface(colour=(0.3, 0.3, 0.3), patch=(0.3, 0.3, 0.3), patch_m=1.0, grain=0.0, seed=1)
 EMPTY = Surroundings(ground=PLAIN)
