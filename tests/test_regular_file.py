@@ -17,7 +17,7 @@ from skyreid.evaluation.results.result_file import read_result
 from skyreid.picture_file import read_picture
 from skyreid.regular_file import open_in_place, open_regular, read_regular
 from skyreid.retrieval.embedding_table import load_table
-from skyreid.simulation.scene_truth import read_people, read_scene_truth
+from skyreid.simulation.scene_truth import read_scene_truth
 from skyreid.strict_json import read_json
 from skyreid.training.run_folder import RunFolder, RunLog
 from tests.datasets.miniature_trees import write_ls_vid
@@ -50,7 +50,6 @@ READERS = {
     "tracks.mat": lambda path: read_matrix(path, "tracks"),
     "names.txt": read_lines,
     "truth.jsonl": read_scene_truth,
-    "people.json": read_people,
     "annotations.txt": read_annotations,
     "calibration.json": load_calibration,
     "result.json": read_result,

@@ -2,23 +2,27 @@
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from skyreid.building.sources import read_sources
 from skyreid.errors import DatasetError, SettingError
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
-from skyreid.simulation.scene_truth import read_people, read_scene_truth
+from skyreid.simulation.scene_truth import HEIGHT, WIDTH, read_scene_truth
 from skyreid.simulation.scenes import SCENES
 from skyreid.simulation.sessions.walk_planning import LEAST_FRAMES, LEAST_SHOWN
-from skyreid.simulation.world import WorldArguments, write_world
+from skyreid.simulation.world import WorldArguments, encode_video, write_world
 
 TINY = WorldArguments(identities=1, seed=8, frame_rate=2)
 EVERYWHERE = WorldArguments(identities=45, seed=8, frame_rate=2)
@@ -109,11 +113,11 @@ def test_the_sources_name_files_platform_camera_and_hour(tmp_path):
 def test_people_are_told_in_words(tmp_path):
     out_dir = fill(tmp_path, EVERYWHERE)
     write_world(out_dir, EVERYWHERE)
-    people = read_people(out_dir / "truth" / "people.json")
-    assert people.seed == 8
-    assert [person.pid for person in people.people] == list(range(1, 46))
-    assert [person.scene for person in people.people] == 5 * [*SCENES]
-    assert people.people[4].caption == caption(identity(8, 5))
+    content = json.loads((out_dir / "truth" / "people.json").read_text())
+    assert content["seed"] == 8
+    assert [person["pid"] for person in content["people"]] == list(range(1, 46))
+    assert [person["scene"] for person in content["people"]] == 5 * [*SCENES]
+    assert content["people"][4]["caption"] == caption(identity(8, 5))
 
 
 def test_half_written_files_of_a_killed_run_are_swept(tmp_path):
@@ -236,3 +240,36 @@ def test_a_killed_simulation_goes_on_to_the_same_files(tiny, tmp_path, wait_for)
     assert not (out_dir / "sources.json").exists()
     subprocess.run([sys.executable, program, out_dir, "2"], check=True)
     assert digests(out_dir) == digests(tiny)
+
+
+def ramps(number):
+    """Smooth pictures, each a little brighter."""
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    ramp = np.stack([columns / 8, rows / 5, np.full_like(rows, 90)], axis=2)
+    return [(ramp + 4 * index).astype(np.uint8) for index in range(number)]
+
+
+@pytest.fixture(scope="module")
+def content():
+    return encode_video(ramps(8), 6)
+
+
+def test_frames_have_exact_times_and_the_colours_that_went_in(content):
+    with av.open(io.BytesIO(content)) as file:
+        frames = list(file.decode(video=0))
+    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(index, 6) for index in range(8)]
+    for frame, picture in zip(frames, ramps(8), strict=True):
+        off = frame.to_ndarray(format="rgb24").astype(int) - picture
+        assert np.abs(off).mean() < 3
+
+
+def test_it_is_one_h264_stream_without_a_date(content):
+    with av.open(io.BytesIO(content)) as file:
+        (stream,) = file.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.width, stream.height, stream.average_rate, stream.frames) == (WIDTH, HEIGHT, 6, 8)
+        assert "creation_time" not in {**file.metadata, **stream.metadata}
+
+
+def test_the_same_pictures_give_the_same_bytes(content):
+    assert encode_video(iter(ramps(8)), 6) == content

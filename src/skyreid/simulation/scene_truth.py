@@ -11,7 +11,7 @@ Boxes are xyxy in pixels from 0, and amodal: as if nothing hid the person and th
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TypeAlias
 from skyreid.atomic_file import write_atomically
 from skyreid.errors import DatasetError
 from skyreid.regular_file import read_regular
-from skyreid.strict_json import parse_json, read_json
+from skyreid.strict_json import parse_json
 
 SceneBox: TypeAlias = tuple[float, float, float, float]
 Vector: TypeAlias = tuple[float, float, float]
@@ -28,6 +28,10 @@ Vector: TypeAlias = tuple[float, float, float]
 VIDEOS_DIR = "videos"
 TRUTH_DIR = "truth"
 PEOPLE_FILE = "people.json"
+WIDTH, HEIGHT = 1280, 720
+"""Of every video's pictures."""
+_LEAST_VISIBLE = 0.02
+"""Who shows less has no box in the MOTChallenge annotation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +105,6 @@ class DescribedPerson:
     """Name of the place where this person is filmed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """Everybody in a world."""
-
-    seed: int
-    people: tuple[DescribedPerson, ...]
-
-
 def write_scene_truth(path: Path, frames: Iterable[SceneFrame]) -> None:
     """Write the truth of one video, atomically: all frames, in order, from index 0. Equal frames give equal bytes.
 
@@ -133,31 +129,24 @@ def read_scene_truth(path: Path) -> tuple[SceneFrame, ...]:
     return tuple(_frame(line, place, path) for place, line in enumerate(content[:-1].split(b"\n")))
 
 
+def mot_lines(frames: Iterable[SceneFrame]) -> Iterator[bytes]:
+    """`frame,id,left,top,width,height,1,1,visibility`: frames and pixels from 1, boxes clipped to the picture.
+
+    Source: the MOT16 benchmark's file format.
+    """
+    for frame in frames:
+        for person in frame.people:
+            left, top = max(person.box[0], 0.0), max(person.box[1], 0.0)
+            width, height = min(person.box[2], WIDTH) - left, min(person.box[3], HEIGHT) - top
+            if person.visible >= _LEAST_VISIBLE:
+                values = f"{frame.index + 1},{person.pid},{left + 1:.2f},{top + 1:.2f},{width:.2f},{height:.2f}"
+                yield f"{values},1,1,{person.visible:.3f}\n".encode()
+
+
 def write_people(path: Path, seed: int, people: Sequence[DescribedPerson]) -> None:
     """Write who there is in the world of this seed, atomically."""
     content = {"seed": seed, "people": [asdict(person) for person in people]}
     write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
-
-
-def read_people(path: Path) -> People:
-    """Read who there is.
-
-    Raises:
-        DatasetError: the file is missing or damaged, or a pid stands twice.
-    """
-    try:
-        record = read_json(path)
-        seed, listed = _values(record, "seed", "people")
-        people = tuple(
-            DescribedPerson(pid=_whole(pid), caption=_text(caption), scene=_text(scene))
-            for pid, caption, scene in (_values(person, "pid", "caption", "scene") for person in _list(listed))
-        )
-        pids = [person.pid for person in people]
-        if len(set(pids)) < len(pids):
-            raise ValueError("a pid stands twice")
-        return People(seed=_whole(seed), people=people)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} must say who there is in a world: {error}") from error
 
 
 def _line(frame: SceneFrame, place: int) -> bytes:
@@ -226,12 +215,6 @@ def _number(value: object) -> float:
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"expected a whole number; got {value!r:.80}")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a text; got {value!r:.80}")
     return value
 
 

@@ -13,13 +13,16 @@ A video is finished when it stands in `videos`; its truth is there by then. Kill
 the simulation does the rest, and the files are the same as if nothing had happened.
 """
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from jaxtyping import UInt8
 
@@ -33,19 +36,20 @@ from skyreid.simulation.caption_crops import WORLD
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import identity
 from skyreid.simulation.scene_truth import (
+    HEIGHT,
     PEOPLE_FILE,
     TRUTH_DIR,
     VIDEOS_DIR,
+    WIDTH,
     DescribedPerson,
     SceneFrame,
+    mot_lines,
     write_people,
     write_scene_truth,
 )
 from skyreid.simulation.scenes import SCENES
-from skyreid.simulation.sessions.mot_truth import mot_lines
 from skyreid.simulation.sessions.session import SessionPlan, plan_session, session_plans
 from skyreid.simulation.sessions.shooting import shoot
-from skyreid.simulation.sessions.video_file import encode_video
 from skyreid.strict_json import read_json
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -193,6 +197,29 @@ def _film(job: _Job) -> None:
     write_scene_truth(scene_truth, truth)
     write_atomically(mot, mot_lines(truth))
     write_atomically(path, [content])
+
+
+_OPTIONS = {"preset": "veryfast", "crf": "20"}
+"""Of the encoder."""
+
+
+def encode_video(pictures: Iterable[UInt8[np.ndarray, "720 1280 3"]], frame_rate: int) -> bytes:
+    """The H.264 video of RGB pictures in an MP4 file; picture k is shown at exactly k / `frame_rate` seconds.
+
+    The same pictures give the same bytes with the same version of PyAV: one thread, no creation time.
+    """
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=frame_rate, options=_OPTIONS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.codec_context.time_base = Fraction(1, frame_rate)
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, frame_rate)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return buffer.getvalue()
 
 
 @contextmanager

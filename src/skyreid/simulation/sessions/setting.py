@@ -14,8 +14,8 @@ from skyreid.simulation.difficulty import Difficulty
 from skyreid.simulation.filming import FOCAL_PX
 from skyreid.simulation.rendering.camera import Camera, Window, look_at
 from skyreid.simulation.rendering.light import Light, draw_light
+from skyreid.simulation.scene_truth import HEIGHT, WIDTH
 from skyreid.simulation.scenes import Scene
-from skyreid.simulation.sessions.video_file import HEIGHT, WIDTH
 from skyreid.tracklet import Platform
 
 FRAME = Window(left=-WIDTH // 2, top=-HEIGHT // 2, width=WIDTH, height=HEIGHT)
