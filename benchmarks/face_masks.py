@@ -34,7 +34,7 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.evaluation.table_evaluation import evaluate
 from skyreid.feeding import Feeding
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
-from skyreid.simulation.construction.built_sources import BuiltSource, read_built_sources
+from skyreid.simulation.built_and_true import BuiltSource, read_built_sources
 
 MIN_FACE_PX = 10
 MIN_SCORE, MIN_DOUBTFUL_SCORE = 0.5, 0.3

@@ -30,7 +30,7 @@ ANSWERS = {
     "How is a new command added?": "cli/__init__.py: GROUPS",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
-    "How good is a build, against that truth?": "simulation/construction/construction_scores.py: evaluate_construction",
+    "How good is a build, against that truth?": "simulation/construction_scores.py: evaluate_construction",
 }
 
 

@@ -122,7 +122,7 @@ def evaluate_construction(folder: File, *, truth: Path, json: bool = False) -> N
         truth: what `skyreid simulate` wrote, with truth/ and videos/ in it.
         json: print JSON.
     """
-    from skyreid.simulation.construction.construction_scores import evaluate_construction as measure
+    from skyreid.simulation.construction_scores import evaluate_construction as measure
 
     with Bars() as bars:
         scores = measure(folder, truth, progress=bars)

@@ -10,7 +10,7 @@ Everything is counted in the sampled frames of the videos that were built, since
                   tracklet's person. Crops of nobody count against the precision of the boxes, not here.
     association   Over all pairs of a ground tracklet and an aerial one. Claimed: both have the same pid in the
                   manifest. True: both have the same person. A tracklet without a person is in no true pair.
-    masking       A face counts when it is at least 5 pixels wide, turned to the camera (within 60 degrees), half
+    masking       A face counts when it is at least 10 pixels wide, turned to the camera (within 60 degrees), half
                   visible, and half within crops. Recall: share of the faces of which masked regions cover three
                   quarters of what the crops show. Precision: share of the masked regions that touch a face turned
                   to the camera and half visible, of any size. A region that shows in two crops counts once.
@@ -20,15 +20,41 @@ A share of nothing is None: there is no precision without claims and no recall w
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import linear_sum_assignment
+
 from skyreid.progress import Progress, silent
-from skyreid.simulation.construction.built_sources import read_built_sources
-from skyreid.simulation.construction.construction_counts import ComparedSource, ConstructionCounts, compare
-from skyreid.simulation.construction.true_people import read_true_people
+from skyreid.simulation.built_and_true import MIN_VISIBLE, BuiltSource, TruePerson, read_built_sources, read_true_people
+from skyreid.simulation.scene_truth import SceneBox
 from skyreid.tracklet import Platform, Tracklet
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstructionCounts:
+    """What precision, recall and purity are made of; the counts of several videos add up."""
+
+    tracklets: int = 0
+    crops: int = 0
+    crops_of_somebody: int = 0
+    """Paired with anybody."""
+    crops_of_their_person: int = 0
+    true_tracklets: int = 0
+    true_boxes: int = 0
+    true_boxes_found: int = 0
+    faces: int = 0
+    faces_covered: int = 0
+    regions: int = 0
+    regions_on_faces: int = 0
+
+    def __add__(self, other: "ConstructionCounts") -> "ConstructionCounts":
+        return ConstructionCounts(
+            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,3 +230,140 @@ def _share(part: int, whole: int) -> float | None:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
+
+
+_MIN_BOXES = 2
+"""Of a person in a video, to be a true tracklet: a build drops what is shorter."""
+_MIN_FACE_PX = 10
+"""Wide, as a face of 0.16 m is at 62 pixels a metre ("observe" of EN 62676-4:2014), below which `build` covers nothing.
+People recognise those whom they know in 12 x 14 (Sinha 2002)."""
+_MIN_FACING = 0.5
+"""60 degrees from the direction to the camera; further round, a face is a profile."""
+_MIN_FACE_VISIBLE = 0.5
+_MIN_IN_CROPS = 0.5
+"""Share of a face; with less in crops, nobody is shown."""
+_MIN_COVERED = 0.75
+"""Share of what crops show of a face. Less could leave the eyes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedSource:
+    """What became of one video's people."""
+
+    counts: ConstructionCounts
+    persons: Mapping[str, int | None]
+    """Tracklet id to the pid of its person; None = its crops show nobody."""
+    true_pids: frozenset[int]
+    """Everybody with a true tracklet."""
+
+
+def compare(source: BuiltSource, people: Mapping[int, Sequence[TruePerson]]) -> ComparedSource:
+    """Count one video, in its sampled frames."""
+    shown: dict[str, Counter[int]] = {tracklet.tracklet_id: Counter() for tracklet in source.tracklets}
+    visible: Counter[int] = Counter()
+    found = 0
+    masking = ConstructionCounts()
+    for index, present in people.items():
+        crops = source.crops.get(index, {})
+        tracklet_ids, boxes = list(crops), list(crops.values())
+        pairs = matched_boxes(boxes, [person.box for person in present])
+        for place, true_place in pairs.items():
+            shown[tracklet_ids[place]][present[true_place].pid] += 1
+        expected = [place for place, person in enumerate(present) if person.visible >= MIN_VISIBLE]
+        visible.update(present[place].pid for place in expected)
+        found += len(set(expected) & set(pairs.values()))
+        masking += _count_masking(boxes, source.masked.get(index, frozenset()), present)
+    persons = {tracklet_id: _majority(pids) for tracklet_id, pids in shown.items()}
+    true_pids = frozenset(pid for pid, boxes in visible.items() if boxes >= _MIN_BOXES)
+    counts = masking + ConstructionCounts(
+        tracklets=len(source.tracklets),
+        crops=sum(map(len, source.crops.values())),
+        crops_of_somebody=sum(pids.total() for pids in shown.values()),
+        crops_of_their_person=sum(max(pids.values(), default=0) for pids in shown.values()),
+        true_tracklets=len(true_pids),
+        true_boxes=visible.total(),
+        true_boxes_found=found,
+    )
+    return ComparedSource(counts=counts, persons=persons, true_pids=true_pids)
+
+
+def _majority(pids: Counter[int]) -> int | None:
+    return min(pids, key=lambda pid: (-pids[pid], pid), default=None)
+
+
+def _count_masking(
+    crops: Sequence[SceneBox], regions: frozenset[SceneBox], people: Sequence[TruePerson]
+) -> ConstructionCounts:
+    turned = [
+        person.face.box
+        for person in people
+        if person.face is not None and person.face.facing >= _MIN_FACING and person.face.visible >= _MIN_FACE_VISIBLE
+    ]
+    shares = [_covered_share(face, crops, regions) for face in turned if face[2] - face[0] >= _MIN_FACE_PX]
+    return ConstructionCounts(
+        faces=sum(share is not None for share in shares),
+        faces_covered=sum(share is not None and share >= _MIN_COVERED for share in shares),
+        regions=len(regions),
+        regions_on_faces=sum(any(touch(region, face) for face in turned) for region in regions),
+    )
+
+
+def _covered_share(face: SceneBox, crops: Sequence[SceneBox], regions: frozenset[SceneBox]) -> float | None:
+    """Of what the crops show of a face; None when they show too little of it."""
+    points = points_in(face)
+    in_crops = are_in_any(points, crops)
+    if in_crops.mean() < _MIN_IN_CROPS:
+        return None
+    return float(are_in_any(points[in_crops], sorted(regions)).mean())
+
+
+MIN_IOU = 0.5
+"""Of two boxes that show the same person."""
+_POINTS = 32
+"""Along each side of a box whose covered share is measured."""
+
+
+def matched_boxes(found: Sequence[SceneBox], true: Sequence[SceneBox]) -> dict[int, int]:
+    """Pair boxes one to one, so that the sum of their intersections over unions is the largest.
+
+    Returns:
+        Place of a found box to place of its true box; who has no partner with at least MIN_IOU is absent.
+    """
+    if not found or not true:
+        return {}
+    overlap = intersections_over_unions(np.array(found), np.array(true))
+    worth = np.where(overlap >= MIN_IOU, overlap, 0.0)
+    pairs = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+    return {int(row): int(column) for row, column in pairs if worth[row, column] > 0}
+
+
+def intersections_over_unions(
+    found: Float[np.ndarray, "found 4"], true: Float[np.ndarray, "true 4"]
+) -> Float[np.ndarray, "found true"]:
+    """Compare every box with every other."""
+    low = np.maximum(found[:, None, :2], true[None, :, :2])
+    high = np.minimum(found[:, None, 2:], true[None, :, 2:])
+    common = np.prod(np.maximum(high - low, 0.0), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (found, true)]
+    return common / (areas[0][:, None] + areas[1][None, :] - common)
+
+
+def points_in(box: SceneBox) -> Float[np.ndarray, "point 2"]:
+    """Spread points evenly over a box; the share of them in some region is the share of its area."""
+    x, y = (
+        start + (end - start) * (np.arange(_POINTS) + 0.5) / _POINTS
+        for start, end in zip(box[:2], box[2:], strict=True)
+    )
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def are_in_any(points: Float[np.ndarray, "point 2"], boxes: Sequence[SceneBox]) -> Bool[np.ndarray, " point"]:
+    """Say of each point whether one of the boxes holds it."""
+    bounds = np.array(boxes, dtype=float).reshape(-1, 1, 4)
+    within = np.all((points >= bounds[..., :2]) & (points < bounds[..., 2:]), axis=2)  # [box, point]
+    return np.any(within, axis=0)
+
+
+def touch(first: SceneBox, second: SceneBox) -> bool:
+    """Say whether two boxes share any area."""
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

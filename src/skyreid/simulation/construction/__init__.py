@@ -1,1 +1,0 @@
-"""A build against the simulated world that was filmed."""
