@@ -1,11 +1,25 @@
 """What is said about simulated people."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from skyreid.simulation.captions import caption, colour_name, phrases, sentence, vocabulary, words
+from skyreid.errors import DatasetError
+from skyreid.simulation.captions import (
+    CAPTION_SEED,
+    EVERYBODY_DIFFERS,
+    caption,
+    colour_name,
+    draw_captioned_crops,
+    phrases,
+    sentence,
+    vocabulary,
+    words,
+)
+from skyreid.simulation.crop_benchmark import write_crop_benchmark
 from skyreid.simulation.filming import identity
 from skyreid.simulation.people.person import Bag, Clothes, Hair, Hat, Lower, Upper
 from skyreid.simulation.rendering.paint import Paint, Pattern, from_srgb
@@ -68,3 +82,28 @@ def test_colours_have_their_everyday_names(code, name):
 def test_a_colour_keeps_its_name_when_a_little_light_is_lost():
     red = np.array(from_srgb(0x9A2A30))
     assert colour_name(tuple(float(value) for value in 0.9 * red)) == "red"
+
+
+def test_everybody_is_photographed_from_the_ground_and_some_from_a_drone_and_described():
+    photos = draw_captioned_crops(people=4, aerial_every=2)
+    assert [(photo.person, photo.platform) for photo in photos] == [
+        (1, Platform.GROUND),
+        (2, Platform.GROUND),
+        (2, Platform.AERIAL),
+        (3, Platform.GROUND),
+        (4, Platform.GROUND),
+        (4, Platform.AERIAL),
+    ]
+    assert len({photo.jpeg for photo in photos}) == 6
+    for photo in photos:
+        assert photo.phrases == phrases(identity(CAPTION_SEED, photo.person, EVERYBODY_DIFFERS))
+        with Image.open(io.BytesIO(photo.jpeg)) as picture:
+            assert 5 <= picture.width <= 70
+
+
+def test_the_world_of_the_photos_is_closed_to_benchmarks(tmp_path):
+    """Nobody whom the small CLIP has seen is ever tested."""
+    with pytest.raises(
+        DatasetError, match=f"^a miniature's seed must be from 0 to {CAPTION_SEED - 1}; got {CAPTION_SEED}$"
+    ):
+        write_crop_benchmark(tmp_path / "world", identities=4, frames_per_tracklet=1, seed=CAPTION_SEED)

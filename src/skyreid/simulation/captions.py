@@ -1,13 +1,20 @@
-"""What somebody would write below a picture of a simulated person.
+"""What somebody would write below a picture of a simulated person, and crops with captions to learn it from.
 
 The words are few on purpose: a caption says what one sees at a glance, not everything that is true.
 """
 
+from dataclasses import dataclass
+from itertools import product
+
 import numpy as np
 
+from skyreid.process_pool import finish_all
+from skyreid.progress import Progress, silent
+from skyreid.simulation.difficulty import Difficulty
+from skyreid.simulation.filming import MAX_SEED, film, identity
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper
 from skyreid.simulation.rendering.paint import Colour, Pattern, from_srgb
-from skyreid.tracklet import Platform
+from skyreid.tracklet import PLATFORMS, Platform
 
 _COLOURS = {
     "black": (0x18191C, 0x2B2D31),
@@ -28,13 +35,16 @@ _COLOURS = {
     "purple": (0x6A4A6E, 0xA99BB8),
 }
 """Names with examples; a colour has the name of the nearest example."""
+
 _UPPERS = {Upper.TSHIRT: "shirt", Upper.JUMPER: "jumper", Upper.JACKET: "jacket", Upper.COAT: "coat"}
+
 _LOWERS = {
     Lower.TROUSERS: "trousers",
     Lower.SHORTS: "shorts",
     Lower.SKIRT: "short skirt",
     Lower.LONG_SKIRT: "long skirt",
 }
+
 _PATTERNS = {
     Pattern.PLAIN: "",
     Pattern.STRIPES: "striped",
@@ -43,8 +53,10 @@ _PATTERNS = {
     Pattern.OPEN_FRONT: "open",
     Pattern.PRINT: "printed",
 }
+
 _HATS = {Hat.CAP: "cap", Hat.BEANIE: "beanie", Hat.SUNHAT: "sunhat"}
 _BAGS = {Bag.BACKPACK: "backpack", Bag.SHOULDER: "handbag", Bag.TOTE: "tote"}
+
 _HAIR = {
     Hair.BALD: "no hair",
     Hair.SHORT: "short {} hair",
@@ -53,6 +65,7 @@ _HAIR = {
     Hair.PONYTAIL: "a {} ponytail",
     Hair.BUN: "a {} bun",
 }
+
 _SEEN_FROM = {Platform.GROUND: "the ground", Platform.AERIAL: "above"}
 
 
@@ -117,3 +130,39 @@ def _perceived(colours: np.ndarray) -> np.ndarray:
 
 _NAMES = tuple(name for name, examples in _COLOURS.items() for _ in examples)
 _EXAMPLES = _perceived(np.array([from_srgb(code) for examples in _COLOURS.values() for code in examples]))
+CAPTION_SEED = MAX_SEED + 1
+"""The seed of the people with captions; no benchmark may have it, so that nobody is tested on them."""
+EVERYBODY_DIFFERS = Difficulty(look_alikes=1, dark=0.15, company=0.25)
+"""For learning words: every colour often enough, and few strangers in the picture."""
+
+
+@dataclass(frozen=True)
+class CaptionedCrop:
+    """One crop with its caption's phrases."""
+
+    jpeg: bytes
+    person: int
+    platform: Platform
+    phrases: tuple[str, ...]
+
+
+def draw_captioned_crops(
+    *, people: int, aerial_every: int, num_workers: int = 1, progress: Progress = silent
+) -> list[CaptionedCrop]:
+    """Photograph everybody from the ground and every `aerial_every`-th person from a drone, always the same."""
+    shots = [
+        (number, platform)
+        for number, platform in product(range(1, people + 1), PLATFORMS)
+        if platform is Platform.GROUND or number % aerial_every == 0
+    ]
+    photos = {}
+    for shot, photo in finish_all(_photo, shots, num_workers):
+        photos[shot] = photo
+        progress("take photos", len(photos), len(shots))
+    return [photos[shot] for shot in shots]
+
+
+def _photo(shot: tuple[int, Platform]) -> CaptionedCrop:
+    number, platform = shot
+    (crop,) = film(CAPTION_SEED, number, platform, 1, difficulty=EVERYBODY_DIFFERS).crops
+    return CaptionedCrop(crop.jpeg, number, platform, phrases(identity(CAPTION_SEED, number, EVERYBODY_DIFFERS)))

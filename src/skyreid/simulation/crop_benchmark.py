@@ -11,15 +11,13 @@ from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
 from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
-from skyreid.simulation.caption_crops import WORLD
 from skyreid.simulation.difficulty import USUAL, Difficulty
-from skyreid.simulation.filming import FRAME_INTERVAL_S, Film, film
+from skyreid.simulation.filming import FRAME_INTERVAL_S, MAX_SEED, Film, film
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
 
 _MAX_IDENTITIES = 9999
 """The layout's crop names hold four digits."""
 _MAX_FRAMES = 999
-_MAX_SEED = WORLD - 1
 _MAX_WORKERS = 256
 
 
@@ -113,7 +111,7 @@ def _refuse_what_cannot_be(
     for name, value, low, high in (
         ("identities", identities, max(3, difficulty.look_alikes + 1), _MAX_IDENTITIES),
         ("frames_per_tracklet", frames_per_tracklet, 1, _MAX_FRAMES),
-        ("seed", seed, 0, _MAX_SEED),
+        ("seed", seed, 0, MAX_SEED),
         ("num_workers", num_workers, 1, _MAX_WORKERS),
     ):
         if not low <= value <= high:

@@ -34,6 +34,8 @@ LEAST_VISIBLE = 0.3
 _NEAREST_M, _FARTHEST_M = 13.0, 42.0
 """Of the ground camera."""
 _SAMPLES = 2
+MAX_SEED = 2**32 - 2
+"""Of a user's worlds and benchmarks; the next seed is that of `skyreid.simulation.captions`."""
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,7 @@ from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.tower_pair import BARE, TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.progress import Progress, silent
-from skyreid.simulation.caption_crops import WORLD, CaptionedCrop, draw_captioned_crops
-from skyreid.simulation.captions import sentence, vocabulary, words
+from skyreid.simulation.captions import CAPTION_SEED, CaptionedCrop, draw_captioned_crops, sentence, vocabulary, words
 from skyreid.tracklet import PLATFORMS, Platform
 
 SMALL = VslaClipConfig(
@@ -137,7 +136,7 @@ def pretrain(
         },
         provenance={
             **provenance_of_this_run(seed=config.seed, world_size=1, data_sha256=None),
-            "photos": f"{len(photos)} simulated, world {WORLD}",
+            "photos": f"{len(photos)} simulated, world {CAPTION_SEED}",
         },
         metrics=metrics,
     )

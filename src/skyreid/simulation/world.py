@@ -32,9 +32,8 @@ from skyreid.file_lock import folder_lock
 from skyreid.folder_listing import names_in
 from skyreid.process_pool import finish_all
 from skyreid.progress import Progress, silent
-from skyreid.simulation.caption_crops import WORLD
 from skyreid.simulation.captions import caption
-from skyreid.simulation.filming import identity
+from skyreid.simulation.filming import MAX_SEED, identity
 from skyreid.simulation.scene_truth import (
     HEIGHT,
     PEOPLE_FILE,
@@ -57,7 +56,6 @@ WORLD_FILE, SOURCES_FILE = "world.json", "sources.json"
 _VERSION = 2
 """Raised whenever the same arguments give other files, so that one folder never holds two worlds."""
 _MAX_IDENTITIES = 9999
-_MAX_SEED = WORLD - 1
 _MAX_WORKERS = 256
 _DAY = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 _SCENE_BEGINS_AFTER, _SESSION_BEGINS_AFTER = timedelta(minutes=65), timedelta(minutes=3)
@@ -75,7 +73,7 @@ class WorldArguments:
     def __post_init__(self) -> None:
         for name, value, low, high in (
             ("identities", self.identities, 1, _MAX_IDENTITIES),
-            ("seed", self.seed, 0, _MAX_SEED),
+            ("seed", self.seed, 0, MAX_SEED),
             ("frame_rate", self.frame_rate, 2, 30),
         ):
             if not low <= value <= high:
