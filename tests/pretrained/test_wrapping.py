@@ -13,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
 from skyreid.errors import CheckpointError
+from skyreid.pretrained.foreign_state import contents, find_weights
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.importer import ImportOptions
 from skyreid.pretrained.open_clip import read
-from skyreid.pretrained.wrapping import contents, find_weights
 from tests.pretrained.reference_clip import SIDE
 from tests.pretrained.test_open_clip import open_clip_state
 

@@ -16,10 +16,9 @@ from safetensors.torch import load_file
 
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.file_kinds import WEIGHTS, require_kind
-from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.foreign_state import ForeignState, Place, find_weights
 from skyreid.pretrained.inert_pickle import ModuleState, TensorClaim
 from skyreid.pretrained.torch_archive import MAX_ELEMENTS, TorchArchive
-from skyreid.pretrained.wrapping import Place, find_weights
 
 MAX_NAMES = 100_000
 """Of everything in a file; a CLIP with its optimizer has some 2000."""
