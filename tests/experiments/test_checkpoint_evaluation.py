@@ -16,7 +16,7 @@ from skyreid.errors import ChangedFrameError, CheckpointError, DatasetError
 from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.simulation.crop_benchmark import write_crop_benchmark

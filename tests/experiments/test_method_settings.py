@@ -11,7 +11,7 @@ from skyreid.config_json import to_json
 from skyreid.errors import SettingError
 from skyreid.experiments.method_settings import METHODS, OWN, ComparisonConfig, Reduction, configure
 from skyreid.models.tower_pair import TowerPair
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config

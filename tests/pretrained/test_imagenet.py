@@ -9,8 +9,8 @@ from torch import nn
 from skyreid.baselines.baseline import Baseline, PositionTable, PublishedNames
 from skyreid.baselines.parts.resnet50_frames import ResNet50Frames, resnet50_names
 from skyreid.errors import CheckpointError
+from skyreid.pretrained.assembling import resize_position_table
 from skyreid.pretrained.imagenet import load_imagenet
-from skyreid.pretrained.position_table import resize_position_table
 
 BLOCKS = {1: (64, 3), 2: (128, 4), 3: (256, 6), 4: (512, 3)}
 

@@ -9,8 +9,7 @@ from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
-from skyreid.pretrained import FORMATS
-from skyreid.pretrained.importing import import_weights
+from skyreid.pretrained.importing import FORMATS, import_weights
 from skyreid.pretrained.release import model_from_release
 from tests.pretrained.archives import Call
 from tests.reference.micro_weights import micro_release_state

@@ -29,7 +29,7 @@ def test_plain_data_reads_as_pickle_reads_it(data, protocol):
 
 def test_a_tensor_is_what_it_says_of_itself():
     tree = {"w": tensor(Storage(10**12, key="7", kind=torch.HalfStorage), 3, (2, 5), (0, 10**9))}
-    claim = TensorClaim(StorageClaim(torch.float16, "7", 10**12), 3, (2, 5), (0, 10**9))
+    claim = TensorClaim(StorageClaim("float16", 2, "7", 10**12), 3, (2, 5), (0, 10**9))
     assert read_inert(pickled(tree)) == {"w": claim}
 
 

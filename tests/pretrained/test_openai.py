@@ -6,7 +6,7 @@ import torch
 
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.importer import ImportOptions
-from skyreid.pretrained.openai import read
+from skyreid.pretrained.openai import read_openai as read
 from tests.pretrained.reference_clip import SIDE
 
 SQUARE = ImportOptions(image_size=(SIDE, SIDE))

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
-from skyreid.pretrained.openai_names import image_tower_names, pack, text_tower_names, unpack
+from skyreid.pretrained.openai_names import image_tower_names, text_tower_names, unpack
 from tests.pretrained.reference_clip import LAYERS
+from tests.reference.release_state import pack
 
 
 def test_the_tables_name_every_tensor_of_openai_s_towers(known):

@@ -8,8 +8,8 @@ import torch
 from skyreid.baselines.tf_clip import TfClip, TfClipConfig
 from skyreid.errors import SettingError
 from skyreid.models.tower_pair import TowerPair
+from skyreid.pretrained.assembling import resize_position_table
 from skyreid.pretrained.pair_checkpoint import load_clip_tower
-from skyreid.pretrained.position_table import resize_position_table
 from tests.tiny_model import NO_ADAPTERS, drawn, randomized, tiny_config
 
 JOINT = 64

@@ -5,8 +5,9 @@ from safetensors.torch import save_file
 from skyreid.errors import CheckpointError
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.importer import ImportOptions
-from skyreid.pretrained.release import SHARED_PROMPTS, model_from_release, read, release_names, to_release_state
+from skyreid.pretrained.release import SHARED_PROMPTS, model_from_release, read, release_names
 from tests.reference.micro_weights import micro_release_state
+from tests.reference.release_state import to_release_state
 from tests.reference.stored_cases import CASES, IN_REPOSITORY, find_case
 
 CLIP_REID_WORDS = {"prompt_learner.token_prefix": 5, "prompt_learner.token_suffix": 77 - 5 - 4}

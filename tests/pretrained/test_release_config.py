@@ -3,7 +3,7 @@ import torch
 
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.foreign_state import ForeignState
-from skyreid.pretrained.release_config import config_of_release
+from skyreid.pretrained.release import config_of_release
 from tests.reference.micro_weights import micro_release_state
 
 

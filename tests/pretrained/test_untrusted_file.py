@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import skyreid.pretrained
 from skyreid.errors import CheckpointError, UnsafeFileError
-from skyreid.pretrained.untrusted_file import read_untrusted_state
+from skyreid.pretrained.foreign_state import read_untrusted_state
 from tests.pretrained.archives import Call, write_archive
 
 DTYPES = [torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool]

@@ -9,7 +9,7 @@ from skyreid.baselines import BASELINES
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig
 from skyreid.training.two_stage import TwoStageConfig, build_model

@@ -16,13 +16,14 @@ from skyreid.clips.clip_batch import ClipBatch
 from skyreid.clips.normalization import normalize
 from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.pretrained.release import model_from_release, to_release_state
+from skyreid.pretrained.release import model_from_release
 from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import make_adam
 from skyreid.training.schedule import CosineSchedule, StepSchedule
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
 from skyreid.training.stage2 import Stage2Config, Stage2Step
 from tests.reference.comparison import Comparison, compare
+from tests.reference.release_state import to_release_state
 from tests.reference.stored_cases import StoredCase
 
 FEATURE = LOSS = 1e-5

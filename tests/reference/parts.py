@@ -28,7 +28,7 @@ from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.pretrained.position_table import resize_position_table
+from skyreid.pretrained.assembling import resize_position_table
 from skyreid.recipes import RECIPES
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.training.schedule import CosineSchedule, StepSchedule

@@ -23,7 +23,7 @@ from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.datasets import read_benchmark
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes.comparison import ap3d_native
 from skyreid.tracklet import Platform
 from skyreid.training import train

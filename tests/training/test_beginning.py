@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes.comparison import common
 from skyreid.recipes.simulated import vsla_clip_small
 from skyreid.retrieval.embedding_table import load_table

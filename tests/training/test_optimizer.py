@@ -5,8 +5,9 @@ from itertools import chain
 import pytest
 import torch
 
-from skyreid.pretrained.release import model_from_release, to_release_state
+from skyreid.pretrained.release import model_from_release
 from skyreid.training.optimizer import OptimizerConfig, WeightDecay, make_adam, make_optimizer, set_learning_rate
+from tests.reference.release_state import to_release_state
 from tests.reference.stored_cases import find_case
 from tests.tiny_model import NO_ADAPTERS, tiny_config, tiny_model
 

@@ -72,7 +72,6 @@ from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
-from skyreid.datasets.statistics_picture import draw_statistics
 from skyreid.errors import SettingError, SourceError
 from skyreid.progress import Progress, silent
 
@@ -335,6 +334,8 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
     identities = str(manifest_info["identities"])
     statistics = benchmark_statistics(as_benchmark(tracklets), progress)
     write_atomically(out_dir / MASKING_FILE, [json.dumps(masking_report(info)).encode() + b"\n"])
+    from skyreid.datasets.statistics_picture import draw_statistics  # brings matplotlib
+
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
     if info.embedder is not None:

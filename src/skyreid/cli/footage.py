@@ -193,10 +193,7 @@ def search(
             manifest are looked through.
         json: print JSON.
     """
-    from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
-    from skyreid.evaluation.calibration.calibration import load_calibration
     from skyreid.pages.search_page import write_search_page
-    from skyreid.retrieval.cosine import COSINE
     from skyreid.retrieval.tracklet_search import search_tracklet
 
     platform = None if to == "any" else Platform(to)
@@ -206,6 +203,10 @@ def search(
         lines = [f"{entry.similarity:7.4f}  {entry.tracklet_id}" for entry in found.ranking]
         content: dict[str, object] = {"entries": found.ranking.to_dicts(), "num_searched": found.ranking.num_searched}
     else:
+        from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
+        from skyreid.evaluation.calibration.calibration import load_calibration
+        from skyreid.retrieval.cosine import COSINE
+
         calibrated = calibrate_ranking(
             found.ranking,
             load_calibration(calibration),

@@ -25,7 +25,7 @@ from skyreid.experiments.cost import Cost, measure_cost
 from skyreid.experiments.method_settings import ComparisonConfig, Reduction, configure, imagenet_file
 from skyreid.experiments.paper_tables import TABLE_2
 from skyreid.extraction.loading import TRAINING_ONLY
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.progress import Progress, silent
 from skyreid.strict_json import read_json
 from skyreid.tracklet import training_labels

@@ -1,20 +1,23 @@
-"""Other people's tensors under other people's names, and the account of every key."""
+"""Other people's tensors under other people's names, read without running anything, and the account of every key."""
 
+import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from pathlib import Path
 
+import numpy as np
+import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from skyreid.errors import CheckpointError
+from skyreid.pretrained.inert_pickle import StorageClaim, TensorClaim
+from skyreid.pretrained.untrusted_file import TorchArchive, blamed_on, contents, read_claims
 
 BESIDE = "beside the weights: the state of somebody's training"
 LISTED = 10
 """Keys that a message lists before it says "and 37 more"."""
-WRAPPER_LEVELS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-"""Levels of a name that stand for a wrapper around a module and for nothing in it."""
-SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,81 +93,46 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the weights stand in a file."""
-
-    names: dict[str, str]
-    """Name in the file to the name without what wraps it."""
-    beside: tuple[str, ...]
-    """What else the file holds, each by the shortest name that is not the weights' own."""
-
-
-def find_weights(names: Collection[str], landmark: str, *, inside: str | None = None) -> Place | None:
-    """Find the weights among the names of a file, tensors and others.
+def read_untrusted_state(path: Path, *, landmark: str | None = None, inside: str | None = None) -> ForeignState:
+    """Read the tensors of a weights file, named by their place in it with dots between the levels.
 
     Args:
-        names: all names, levels joined by dots.
-        landmark: a name that stands once in a model of the format, and at the end of no other name of it.
-        inside: what stands around the weights that are meant, where a file holds several.
-
-    Returns:
-        None where the landmark is not in the file at all: it is of another format.
+        path: a safetensors file, or a PyTorch zip archive (.pt, .pth, .bin).
+        landmark: a name by which the weights are found, whatever wraps them (`untrusted_file.find_weights`). What
+            stands beside them is listed in `beside` and not read. None = everything, as it stands.
+        inside: what stands around the weights that are meant, where the file holds several.
 
     Raises:
-        CheckpointError: it stands at several places and `inside` names none of them, or not one alone.
+        UnsafeFileError: the file would run code, or claims what it does not hold.
+        CheckpointError: no such file, or one that is cut or of another kind, or that holds several models.
     """
-    places = sorted({place for name in names if (place := _place(name, landmark)) is not None})
-    if not places and inside is None:
-        return None
-    meant = places if inside is None else [place for place in places if f"{place}.".startswith(f"{inside}.")]
-    if len(meant) != 1:
-        held = " and ".join(f"under {place.removesuffix('.')!r}" if place else "at its top" for place in places)
-        asked = "" if inside is None else f" under {inside!r}"
-        raise CheckpointError(
-            f"the weights of one model are wanted{asked}; it holds "
-            + (f"{landmark} {held}" if places else f"no {landmark}, but {contents(names)}")
-            + " (say which by --inside NAME of 'skyreid model import', or save those weights alone)"
-        )
-    (prefix,) = meant
-    others = tuple(place for place in places if place != prefix and place.startswith(prefix))
-    own = {name: name.removeprefix(prefix) for name in names if name.startswith(prefix) and not name.startswith(others)}
-    short = {name: _without_wrappers(inner) for name, inner in own.items()}
-    return Place(
-        names=short if len(set(short.values())) == len(short) else own,
-        beside=tuple(sorted({_outermost(name, prefix) for name in names if name not in own})),
+    weights = read_claims(path, landmark=landmark, inside=inside)
+    with blamed_on(path):
+        tensors = load_file(path) if weights.claims is None else _read_archive(path, weights.claims)
+    return ForeignState(
+        tensors={short: tensors[name] for name, short in weights.names.items()},
+        origin=str(path),
+        others=weights.others,
+        beside=weights.beside,
     )
 
 
-def contents(names: Iterable[str]) -> str:
-    """Say what a file holds: the first levels of its names, and how many names each has."""
-    counts: dict[str, int] = {}
-    for name in names:
-        first = name.split(".", 1)[0]
-        counts[first] = counts.get(first, 0) + 1
-    shown = [first if count == 1 else f"{first} ({count} names)" for first, count in counts.items()]
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more or "nothing"
+def _read_archive(path: Path, claims: Mapping[str, TensorClaim]) -> dict[str, Tensor]:
+    """Read tensors whose claims were checked; those that share a storage share memory."""
+    with zipfile.ZipFile(path) as zip_file:
+        archive = TorchArchive(zip_file, file_bytes=path.stat().st_size)
+        order = archive.byte_order()
+        numbers = {
+            storage: _as_tensor(archive.read_storage(storage), storage, order)
+            for storage in {claim.storage for claim in claims.values()}
+        }
+    return {
+        name: numbers[claim.storage].as_strided(claim.size, claim.stride, claim.offset)
+        for name, claim in claims.items()
+    }
 
 
-def _place(name: str, landmark: str) -> str | None:
-    """Give what stands before the landmark in a name, whatever wraps its parts; None where it does not end in it."""
-    levels, wanted = name.split("."), landmark.split(".")
-    while wanted and levels:
-        level = levels.pop()
-        if level == wanted[-1]:
-            wanted.pop()
-        elif level not in WRAPPER_LEVELS:
-            return None
-    return None if wanted else "".join(f"{level}." for level in levels)
-
-
-def _without_wrappers(name: str) -> str:
-    return ".".join(level for level in name.split(".") if level not in WRAPPER_LEVELS)
-
-
-def _outermost(name: str, prefix: str) -> str:
-    """Cut a name after the first level in which it leaves `prefix`."""
-    levels, own = name.split("."), prefix.split(".")
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(levels, own, strict=False)))
-    return ".".join(levels[: shared + 1])
+def _as_tensor(content: bytes, storage: StorageClaim, order: str) -> Tensor:
+    # Integers of the same width carry any dtype through numpy, which has no bfloat16.
+    native = np.frombuffer(content, dtype=f"{order}i{storage.itemsize}").astype(f"=i{storage.itemsize}")
+    return torch.from_numpy(native).view(getattr(torch, storage.dtype))

@@ -16,11 +16,10 @@ from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
 from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
-from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.assembling import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
+from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.openai_names import BLOCKS, Names
-from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
-from skyreid.pretrained.untrusted_file import read_untrusted_state
 from skyreid.strict_json import read_json
 
 HF_TOKEN_EMBEDDING = "text_model.embeddings.token_embedding.weight"

@@ -11,10 +11,8 @@ from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline, PositionTable
 from skyreid.content_hash import file_sha256
-from skyreid.pretrained.assembling import assemble
-from skyreid.pretrained.foreign_state import ForeignState
-from skyreid.pretrained.position_table import resize_position_table
-from skyreid.pretrained.untrusted_file import read_untrusted_state
+from skyreid.pretrained.assembling import assemble, resize_position_table
+from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,28 @@ from skyreid.file_kinds import CHECKPOINT, kind_at
 from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip
-from skyreid.pretrained import FORMATS, LANDMARKS
-from skyreid.pretrained.importer import Adapters, ImportOptions
-from skyreid.pretrained.untrusted_file import read_untrusted_state
+from skyreid.pretrained import huggingface, openai, release, vifi
+from skyreid.pretrained.foreign_state import read_untrusted_state
+from skyreid.pretrained.importer import Adapters, Importer, ImportOptions
 from skyreid.strict_json import Json
+
+FORMATS: dict[str, Importer] = {
+    "openai": openai.read_openai,
+    "huggingface": huggingface.read,
+    "open_clip": openai.read_open_clip,
+    "vifi": vifi.read,
+    "release": release.read,
+}
+"""What `skyreid model import` reads, by the name it goes by there."""
+_LANDMARKS = {
+    "openai": openai.LANDMARK,
+    "huggingface": huggingface.LANDMARK,
+    "open_clip": openai.LANDMARK,
+    "release": release.LANDMARK,
+    "vifi": vifi.LANDMARK,
+}
+"""A name by which a file of the format is known. The release's, which no other has, comes before ViFi-CLIP's: those
+towers have the same names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +178,7 @@ def _other_importer(format: str, file: Path) -> str | None:
         names = read_untrusted_state(file).tensors
     except CheckpointError:
         return None
-    fitting = [other for other, mark in LANDMARKS.items() if any(name.endswith(mark) for name in names)]
+    fitting = [other for other, mark in _LANDMARKS.items() if any(name.endswith(mark) for name in names)]
     if "release" in fitting:
         fitting.remove("vifi")
     if fitting and format not in fitting:

@@ -15,22 +15,21 @@ import pickletools
 from dataclasses import dataclass
 from typing import Final
 
-import torch
-
 from skyreid.errors import CheckpointError, UnsafeFileError
 
 STORAGES = {
-    "torch.BFloat16Storage": torch.bfloat16,
-    "torch.HalfStorage": torch.float16,
-    "torch.FloatStorage": torch.float32,
-    "torch.DoubleStorage": torch.float64,
-    "torch.BoolStorage": torch.bool,
-    "torch.ByteStorage": torch.uint8,
-    "torch.CharStorage": torch.int8,
-    "torch.ShortStorage": torch.int16,
-    "torch.IntStorage": torch.int32,
-    "torch.LongStorage": torch.int64,
+    "torch.BFloat16Storage": ("bfloat16", 2),
+    "torch.HalfStorage": ("float16", 2),
+    "torch.FloatStorage": ("float32", 4),
+    "torch.DoubleStorage": ("float64", 8),
+    "torch.BoolStorage": ("bool", 1),
+    "torch.ByteStorage": ("uint8", 1),
+    "torch.CharStorage": ("int8", 1),
+    "torch.ShortStorage": ("int16", 2),
+    "torch.IntStorage": ("int32", 4),
+    "torch.LongStorage": ("int64", 8),
 }
+"""What PyTorch calls the numbers of a storage, and the bytes of one."""
 TENSOR = "torch._utils._rebuild_tensor_v2"
 PARAMETER = "torch._utils._rebuild_parameter"
 DICT = "collections.OrderedDict"
@@ -79,9 +78,17 @@ OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes if opcode.name 
 class StorageClaim:
     """A run of numbers that should lie in the archive under `key`."""
 
-    dtype: torch.dtype
+    dtype: str
+    """As PyTorch calls it: "float32"."""
+    itemsize: int
+    """Bytes of a number."""
     key: str
     numel: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the whole storage."""
+        return self.numel * self.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +263,7 @@ def _whole_numbers(numbers: tuple[object, ...]) -> tuple[int, ...]:
 def _storage_claim(persistent_id: object) -> StorageClaim:
     match persistent_id:
         case ("storage", _Name(kind), str(key), str(), int(numel)) if kind in STORAGES and numel >= 0:
-            return StorageClaim(STORAGES[kind], key, numel)
+            return StorageClaim(*STORAGES[kind], key, numel)
     raise UnsafeFileError("refers to something outside the pickle that is no tensor storage")
 
 

@@ -4,13 +4,9 @@ OpenAI's names are the common language of this folder: the release and ViFi-CLIP
 a prefix, open_clip has the same, and the Hugging Face names are translated into them.
 """
 
-from collections.abc import Mapping
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
-
-from skyreid.errors import CheckpointError
 
 Names: TypeAlias = dict[str, tuple[str, ...]]
 """Foreign name to our names. Two of ours are the rows of one foreign tensor: the query's third,
@@ -86,25 +82,3 @@ def unpack(tensor: Tensor, ours: tuple[str, ...], *, name: str) -> dict[str, Ten
     if rows == 0 or rows % 3:
         raise ValueError(f"{name} must hold query, key and value rows, a multiple of 3; got shape {list(tensor.shape)}")
     return dict(zip(ours, tensor.split([rows // 3, rows - rows // 3]), strict=True))
-
-
-def pack(named: Mapping[str, Tensor], names: Names) -> dict[str, Tensor]:
-    """Put our tensors back under the foreign names: the inverse of `unpack`, for any part of a model.
-
-    Raises:
-        CheckpointError: a name that the table does not know, or one half of a packed tensor alone.
-    """
-    packed = {}
-    left = set(named)
-    for theirs, ours in names.items():
-        given = [name for name in ours if name in named]
-        if not given:
-            continue
-        if len(given) < len(ours):
-            absent = ", ".join(sorted(set(ours) - set(given)))
-            raise CheckpointError(f"{theirs} also needs {absent}")
-        packed[theirs] = torch.cat([named[name] for name in ours]) if given[1:] else named[given[0]]
-        left -= set(ours)
-    if left:
-        raise CheckpointError(f"no foreign name for {', '.join(sorted(left))}")
-    return packed

@@ -11,7 +11,10 @@ from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.pretrained.position_table import resize_position_table
+from skyreid.pretrained.assembling import resize_position_table
+
+TINY_TOWERS = Path(__file__).with_name("tiny_towers_weights")
+"""A checkpoint folder, made by `skyreid model pretrain`. It knows simulated people only."""
 
 
 def read_pair(folder: Path) -> TowerPair:

@@ -1,6 +1,10 @@
-"""Checkpoints of the authors' program (FHR-L/VSLA-CLIP), in and out.
+"""Checkpoints of the authors' program (FHR-L/VSLA-CLIP).
 
-Names and layouts: METHOD section 10.
+Names and layouts: METHOD section 10. The configuration is read off the tensors, and two things a file does not tell:
+
+- the grid of patches: taken to be twice as high as wide (256 x 128 pixels are 16 x 8 patches);
+- whether the adapters were used: an FT-CLIP checkpoint carries adapters that never ran, under the same names. The user
+  says so; the platform prompt then goes too, since the authors' program ignores it without adapters (METHOD section 2).
 """
 
 from collections.abc import Mapping
@@ -9,30 +13,31 @@ from pathlib import Path
 import torch
 from einops import EinopsError, rearrange
 from torch import Tensor
-from torch.nn import functional
 
 from skyreid.errors import CheckpointError
 from skyreid.feeding import IMAGENET
-from skyreid.models.identity_prompt import SENTENCES
+from skyreid.models.identity_prompt import SENTENCES, IdentityPromptConfig
+from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
+from skyreid.models.platform_prompt import PlatformPromptConfig
+from skyreid.models.tower_pair import BARE
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
-from skyreid.pretrained.assembling import assemble
-from skyreid.pretrained.foreign_state import ForeignState
+from skyreid.pretrained.assembling import assemble, image_sizes, standing_grid, text_config
+from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 from skyreid.pretrained.importer import Adapters, Imported, ImportOptions
 from skyreid.pretrained.openai_names import (
     BLOCK,
-    OUR_BLOCKS,
-    OUR_IMAGE_TOWER,
-    OUR_TEXT_TOWER,
+    BLOCKS,
     Names,
     block_names,
     image_tower_names,
-    pack,
     text_tower_names,
     unpack,
 )
-from skyreid.pretrained.release_config import IMAGE, SUFFIX, TEXT, config_of_release
-from skyreid.pretrained.untrusted_file import read_untrusted_state
+from skyreid.tracklet import PLATFORMS
 
+IMAGE = "image_encoder."
+TEXT = "text_encoder."
+SUFFIX = "prompt_learner.token_suffix"
 INTRA_FRAME: Names = {
     "dat.down.weight": ("intra_frame.down.weight",),
     "dat.down.bias": ("intra_frame.down.bias",),
@@ -86,21 +91,6 @@ LANDMARK = "prompt_learner.cls_ctx"
 DROPPED = {"logit_scale": "CLIP's temperature; the release never multiplies by it"}
 
 
-def model_from_release(state: Mapping[str, Tensor], *, adapters: Adapters = "used") -> VslaClip:
-    """Rebuild the authors' trained model from its state dict, with or without the `module.` prefix.
-
-    Args:
-        state: the release's names and shapes.
-        adapters: "unused" for FT-CLIP and stage-1 checkpoints: their adapters, and with them the
-            platform prompt, never ran and are left out.
-
-    Raises:
-        CheckpointError: keys or shapes that do not add up; cameras other than one on the ground and
-            one in the air; adapters that are said to be used but stand as they were initialised.
-    """
-    return _read_state(ForeignState(tensors=state, origin="release checkpoint"), adapters=adapters).module
-
-
 def read(file: Path, options: ImportOptions) -> Imported[VslaClip]:
     """Read a checkpoint file of the release: `ViT-B-16_120.pth` and the like.
 
@@ -116,53 +106,19 @@ def read(file: Path, options: ImportOptions) -> Imported[VslaClip]:
     return imported
 
 
-def release_names(config: VslaClipConfig) -> Names:
-    """Release name to our parameter and buffer names, for the whole of a model of this configuration."""
-    adapters = config.image.adapters
-    block = BLOCK | (INTRA_FRAME if adapters.intra_frame else {}) | (CROSS_FRAME if adapters.cross_frame else {})
-    return (
-        image_tower_names(IMAGE, layers=config.image.layers, block=block)
-        | text_tower_names(TEXT, layers=config.text.layers)
-        | HEADS
-        | SENTENCE
-        | (PLATFORM_PROMPT if config.platform_prompt.depth else {})
-        | (SHARED_PROMPTS if config.identity_prompt.sentence == "shared-prompt" else {})
-    )
+def model_from_release(state: Mapping[str, Tensor], *, adapters: Adapters = "used") -> VslaClip:
+    """Rebuild the authors' trained model from its state dict, with or without the `module.` prefix.
 
-
-def to_release_state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Pack tensors under our names (weights, gradients; any part of a model) as the release has them.
-
-    Of the fixed words the release stores all positions up to the end of its position table; those
-    after the end-of-text token, which reach no feature, are zeros here.
+    Args:
+        state: the release's names and shapes.
+        adapters: "unused" for FT-CLIP and stage-1 checkpoints: their adapters, and with them the
+            platform prompt, never ran and are left out.
 
     Raises:
-        CheckpointError: a name that is none of ours; half of a packed tensor without the other;
-            fixed words without the tensors that tell how long the sentence is.
+        CheckpointError: keys or shapes that do not add up; cameras other than one on the ground and
+            one in the air; adapters that are said to be used but stand as they were initialised.
     """
-    # The CLIP-ReID sentence has no shared prompts: ours are empty, the release has none.
-    empty = {ours for (ours,) in SHARED_PROMPTS.values() if ours in named and not named[ours].numel()}
-    given = {name: tensor for name, tensor in named.items() if name not in empty}
-    names = (
-        image_tower_names(
-            IMAGE,
-            layers=_layers_up_to_last(given, OUR_IMAGE_TOWER + OUR_BLOCKS),
-            block=BLOCK | INTRA_FRAME | CROSS_FRAME,
-        )
-        | text_tower_names(TEXT, layers=_layers_up_to_last(given, OUR_TEXT_TOWER + OUR_BLOCKS))
-        | HEADS
-        | PLATFORM_PROMPT
-        | SENTENCE
-        | SHARED_PROMPTS
-    )
-    packed = pack(given, names)
-    for name, (theirs, ours) in LAYOUTS.items():
-        if name in packed:
-            packed[name] = rearrange(packed[name], f"{ours} -> {theirs}")
-    if SUFFIX in packed:
-        padding = _positions_after(packed) - packed[SUFFIX].shape[1]
-        packed[SUFFIX] = functional.pad(packed[SUFFIX], (0, 0, 0, padding))
-    return packed
+    return _read_state(ForeignState(tensors=state, origin="release checkpoint"), adapters=adapters).module
 
 
 def _read_state(state: ForeignState, *, adapters: Adapters) -> Imported[VslaClip]:
@@ -188,6 +144,103 @@ def _read_state(state: ForeignState, *, adapters: Adapters) -> Imported[VslaClip
     return Imported(module=module, mapped=len(names), dropped=dropped, normalization=IMAGENET)
 
 
+def config_of_release(state: ForeignState, *, adapters: Adapters) -> VslaClipConfig:
+    """Read every size off the shapes.
+
+    Raises:
+        CheckpointError: a tensor that tells a size is missing or contradicts another; cameras other
+            than two; adapters that are said to be used but stand as they were initialised.
+    """
+    sizes = image_sizes(state, IMAGE)
+    rows, columns = standing_grid(state, patches=sizes.patches)
+    text = text_config(state, TEXT)
+    if adapters == "used":
+        _refuse_untouched_adapters(state, layers=sizes.layers)
+    with state.blamed():
+        return VslaClipConfig(
+            image=ImageTowerConfig(
+                image_size=(rows * sizes.patch_size, columns * sizes.patch_size),
+                patch_size=sizes.patch_size,
+                stride=sizes.patch_size,
+                width=sizes.width,
+                layers=sizes.layers,
+                adapters=_adapters(state) if adapters == "used" else BARE,
+            ),
+            text=text,
+            embed_dim=sizes.embed_dim,
+            platform_prompt=_platform_prompt(state) if adapters == "used" else PlatformPromptConfig(),
+            identity_prompt=_sentence(state, context_length=text.context_length),
+        )
+
+
+def _adapters(state: ForeignState) -> AdapterConfig:
+    def bottleneck(adapter: str) -> int | None:
+        name = f"{IMAGE}{BLOCKS}0.{adapter}.down.weight"
+        return state.shape(name, axes=2)[0] if name in state.tensors else None
+
+    return AdapterConfig(intra_frame=bottleneck("dat"), cross_frame=bottleneck("dat_cross"))
+
+
+def _refuse_untouched_adapters(state: ForeignState, *, layers: int) -> None:
+    """Attention biases start as exact zeros, and one step of training moves them all."""
+    attention = "dat_cross.temporal_block.temporal_attn."
+    biases = [
+        state.tensors[name]
+        for layer in range(layers)
+        for leaf in ("in_proj_bias", "out_proj.bias")
+        if (name := f"{IMAGE}{BLOCKS}{layer}.{attention}{leaf}") in state.tensors
+    ]
+    if biases and not any(bias.any() for bias in biases):
+        raise state.refusal(
+            "every attention bias of the cross-frame adapters is exactly 0, as it was initialised: the "
+            "adapters were not trained (FT-CLIP or stage 1); import with adapters='unused' (--adapters unused)"
+        )
+
+
+def _platform_prompt(state: ForeignState) -> PlatformPromptConfig:
+    if "cv_embed" not in state.tensors:
+        return PlatformPromptConfig()
+    depth, length, cameras, _ = state.shape("cv_embed", axes=4)
+    if cameras != len(PLATFORMS):
+        raise state.refusal(
+            f"cv_embed must hold prompts of {len(PLATFORMS)} cameras, the first on the ground and the second "
+            f"in the air; got {cameras} cameras"
+        )
+    return PlatformPromptConfig(depth=depth, length=length)
+
+
+def _sentence(state: ForeignState, *, context_length: int) -> IdentityPromptConfig:
+    """Tell which sentence was learned by the words before it: the start mark alone, or "A photo of a"."""
+    words = state.shape("prompt_learner.token_prefix", axes=3)[1]
+    identity = state.shape("prompt_learner.cls_ctx", axes=3)[1]
+    after = state.shape(SUFFIX, axes=3)[1]
+    shared = state.shape("prompt_learner.prefix_prompt", axes=3)[1] if words == 1 else 0
+    if words not in (1, 5):
+        raise state.refusal(f"prompt_learner.token_prefix must hold 1 word or 5; got {words}")
+    if words + 2 * shared + identity + after != context_length:
+        raise state.refusal(
+            f"the learned sentence must fill the {context_length} positions of the text tower; its parts "
+            f"are {words} + {shared} + {identity} + {shared} + {after} long"
+        )
+    if words == 1:
+        return IdentityPromptConfig(sentence="shared-prompt", identity_length=identity, shared_length=shared)
+    return IdentityPromptConfig(sentence="clip-reid", identity_length=identity)
+
+
+def release_names(config: VslaClipConfig) -> Names:
+    """Release name to our parameter and buffer names, for the whole of a model of this configuration."""
+    adapters = config.image.adapters
+    block = BLOCK | (INTRA_FRAME if adapters.intra_frame else {}) | (CROSS_FRAME if adapters.cross_frame else {})
+    return (
+        image_tower_names(IMAGE, layers=config.image.layers, block=block)
+        | text_tower_names(TEXT, layers=config.text.layers)
+        | HEADS
+        | SENTENCE
+        | (PLATFORM_PROMPT if config.platform_prompt.depth else {})
+        | (SHARED_PROMPTS if config.identity_prompt.sentence == "shared-prompt" else {})
+    )
+
+
 def _in_our_layout(state: ForeignState, name: str) -> Tensor:
     tensor = state.tensors[name]
     if name not in LAYOUTS:
@@ -197,18 +250,3 @@ def _in_our_layout(state: ForeignState, name: str) -> Tensor:
         return rearrange(tensor, f"{theirs} -> {ours}")
     except EinopsError as error:
         raise state.refusal(f"{name} must be [{theirs}]; got shape {list(tensor.shape)}") from error
-
-
-def _positions_after(packed: Mapping[str, Tensor]) -> int:
-    """Positions of the text tower that follow the learned part of the sentence."""
-    table = f"{TEXT}positional_embedding"
-    needed = (table, "prompt_learner.token_prefix", "prompt_learner.cls_ctx")
-    if absent := [name for name in needed if name not in packed]:
-        raise CheckpointError(f"{SUFFIX} cannot be laid out without {', '.join(absent)}")
-    before = sum(packed[name].shape[1] for name in (*needed[1:], *SHARED_PROMPTS) if name in packed)
-    return packed[table].shape[0] - before
-
-
-def _layers_up_to_last(named: Mapping[str, Tensor], prefix: str) -> int:
-    numbers = [int(name.removeprefix(prefix).split(".", 1)[0]) for name in named if name.startswith(prefix)]
-    return max(numbers, default=-1) + 1

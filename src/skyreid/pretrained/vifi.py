@@ -12,10 +12,10 @@ from torch import Tensor
 from skyreid.errors import CheckpointError
 from skyreid.feeding import IMAGENET
 from skyreid.models.tower_pair import TowerPair
+from skyreid.pretrained.assembling import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
+from skyreid.pretrained.foreign_state import read_untrusted_state
 from skyreid.pretrained.huggingface import HF_TOKEN_EMBEDDING
 from skyreid.pretrained.importer import Imported, ImportOptions
-from skyreid.pretrained.pair_assembly import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
-from skyreid.pretrained.untrusted_file import read_untrusted_state
 
 IMAGE = "image_encoder."
 LANDMARK = f"{IMAGE}conv1.weight"

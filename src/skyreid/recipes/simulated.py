@@ -21,7 +21,7 @@ from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.pretrained.tiny_towers import TINY_TOWERS
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes.release import NO_ADAPTERS
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32, Int64
 
 from skyreid.retrieval.ranker import Rows
-
-LEAST_NORM = 1e-12
-"""Rows shorter than this have no direction: their squares leave the range of float32."""
 
 _LEAST_QUERY_ROWS = 16
 _LEAST_GALLERY_ROWS = 64
@@ -27,7 +24,7 @@ _ROWS_AT_A_TIME = 8_192
 
 
 def unit_rows(embeddings: Float32[np.ndarray, "row embed"]) -> Float32[np.ndarray, "row embed"]:
-    """Scale every row to length 1; rows for which `has_direction` is false must not come."""
+    """Scale every row to length 1; rows for which `embedding_table.has_direction` is false must not come."""
     units = np.empty(embeddings.shape, dtype=np.float32)
     unit_rows_into(units, embeddings, np.arange(len(embeddings)))
     return units
@@ -43,15 +40,6 @@ def unit_rows_into(
         rows = torch.from_numpy(embeddings[kept[start : start + _ROWS_AT_A_TIME]])
         scaled = torch.from_numpy(units[start : start + _ROWS_AT_A_TIME])
         torch.div(rows, torch.linalg.vector_norm(rows, dim=1, keepdim=True), out=scaled)
-
-
-def has_direction(embeddings: Float32[np.ndarray, "row embed"]) -> Bool[np.ndarray, " row"]:
-    """Tell for each row whether a cosine with it is defined: finite, not zero, its squares in float32."""
-    norms = np.empty(len(embeddings), dtype=np.float32)
-    for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
-        rows = _as_tensor(embeddings[start : start + _ROWS_AT_A_TIME])
-        torch.linalg.vector_norm(rows, dim=1, out=torch.from_numpy(norms[start : start + _ROWS_AT_A_TIME]))
-    return np.isfinite(norms) & (norms >= LEAST_NORM)
 
 
 def cosine_similarities(

@@ -1,4 +1,8 @@
-"""Embeddings with what is needed to rank and score them, in memory and as one .npz file."""
+"""Embeddings with what is needed to rank and score them, in memory and as one .npz file.
+
+A table is read and refused without PyTorch, whose start takes more time and memory than that; the first comparison
+loads it.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,19 +11,22 @@ from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Integer, Shaped
-from torch import Tensor
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import write_atomically
 from skyreid.errors import CheckpointError, SettingError, TableError
 from skyreid.feeding import Feeding, feeding_differences, read_feeding
-from skyreid.retrieval.cosine import LEAST_NORM, has_direction, unit_rows
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
 
+LEAST_NORM = 1e-12
+"""Rows shorter than this have no direction: their squares leave the range of float32."""
+_ROWS_AT_A_TIME = 8_192
+"""Bounds what a pass over a memory-mapped table takes of memory."""
 ARRAYS = ("embeddings", "pids", "camids", "platforms", "tracklet_ids")
 """What every table file holds, one array each. The first in a file is aligned by the length of this name, so that
 it can be mapped, whether numpy wrote it or we."""
@@ -32,6 +39,19 @@ PER_FRAME = (
     "of the same camera count as found. Give each tracklet its value once, outside the loop over its frames"
 )
 """What to say of the mistake that made published scores worthless: camera ids listed by frame, read by tracklet."""
+
+
+@runtime_checkable
+class TorchTensor(Protocol):
+    """A `torch.Tensor`, told by its methods, so that PyTorch need not be loaded to ask."""
+
+    def detach(self) -> "TorchTensor": ...
+
+    def cpu(self) -> "TorchTensor": ...
+
+    def float(self) -> "TorchTensor": ...
+
+    def numpy(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +93,7 @@ class EmbeddingTable:
     def of(
         cls,
         embeddings: Float[np.ndarray, "tracklet embed"]
-        | Float[Tensor, "tracklet embed"]
+        | Float[TorchTensor, "tracklet embed"]
         | Sequence[Sequence[float | int]],
         *,
         tracklet_ids: Sequence[str] | Sequence[int] | Shaped[np.ndarray, " tracklet"],
@@ -105,7 +125,7 @@ class EmbeddingTable:
         if isinstance(platforms, str):
             platforms = [platforms] * len(embeddings)
         numbers = [one if isinstance(one, int | np.integer) else Platform(one).number for one in platforms]
-        rows = embeddings.detach().cpu().float().numpy() if isinstance(embeddings, Tensor) else embeddings
+        rows = in_numpy(embeddings) if isinstance(embeddings, TorchTensor) else embeddings
         return cls(
             embeddings=_as_float32(rows if isinstance(rows, np.ndarray) else _array("embeddings", rows, np.float32)),
             pids=_as_int64("pids", _array("pids", pids)),
@@ -150,6 +170,8 @@ class EmbeddingTable:
     @cached_property
     def unit_embeddings(self) -> Float32[np.ndarray, "tracklet embed"]:
         """The embeddings scaled to length 1; made at the first comparison and kept."""
+        from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
+
         return unit_rows(self.embeddings)
 
     @cached_property
@@ -230,6 +252,21 @@ class EmbeddingTable:
             raise TableError(
                 f"tracklet_ids must be unique; rows {first} and {second} are both {self.tracklet_ids[first]}"
             )
+
+
+def in_numpy(embeddings: Float[TorchTensor, "..."]) -> Float32[np.ndarray, "..."]:
+    """Take a tensor of any float type, on any device, with or without a gradient."""
+    return embeddings.detach().cpu().float().numpy()
+
+
+def has_direction(embeddings: Float32[np.ndarray, "row embed"]) -> Bool[np.ndarray, " row"]:
+    """Tell for each row whether a cosine with it is defined: finite, not zero, its squares in float32."""
+    norms = np.empty(len(embeddings), dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
+            rows = np.asarray(embeddings[start : start + _ROWS_AT_A_TIME])
+            np.sqrt(np.einsum("re,re->r", rows, rows), out=norms[start : start + _ROWS_AT_A_TIME])
+    return np.isfinite(norms) & (norms >= LEAST_NORM)
 
 
 def require_comparable(query: EmbeddingTable, gallery: EmbeddingTable) -> None:

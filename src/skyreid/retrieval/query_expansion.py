@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from skyreid.errors import SettingError
-from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
+from skyreid.retrieval.cosine import cosine_similarities, unit_rows
+from skyreid.retrieval.embedding_table import has_direction
 from skyreid.retrieval.nearest_neighbours import nearest_neighbours
 from skyreid.retrieval.ranker import Rows
 

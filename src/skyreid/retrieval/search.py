@@ -10,13 +10,18 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
-from torch import Tensor
 
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import ManifestError, NothingFoundError, TableError
-from skyreid.retrieval.cosine import cosine_similarities, has_direction, unit_rows
-from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, table_of
+from skyreid.retrieval.embedding_table import (
+    EmbeddingTable,
+    TorchTensor,
+    has_direction,
+    in_numpy,
+    platform_counts,
+    table_of,
+)
 from skyreid.retrieval.sighting import Sighting, find_sighting
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -129,7 +134,7 @@ class Ranking:
 
 def search(
     table: EmbeddingTable | str | PathLike[str],
-    query: str | int | np.integer | Float[np.ndarray, "..."] | Float[Tensor, "..."],
+    query: str | int | np.integer | Float[np.ndarray, "..."] | Float[TorchTensor, "..."],
     *,
     platform: Platform | str | None = None,
     top_k: int = 20,
@@ -173,7 +178,7 @@ def search(
     if isinstance(exclude, str):
         raise TableError(f"exclude is a list of tracklet ids; got {kind_of(exclude)}")
     candidates = _candidates(table, platform, exclude)
-    if isinstance(query, np.ndarray | Tensor):
+    if isinstance(query, np.ndarray | TorchTensor):
         unit_query = _unit_embedding(table, query)
     elif isinstance(query, str | int | np.integer) and not isinstance(query, bool):
         row = table.row_of(query) if isinstance(query, str) else int(query)
@@ -191,6 +196,8 @@ def search(
             f"no {wanted} tracklet is left to search: the table has {platform_counts(table)}, {len(exclude)} excluded; "
             "search the other platform, or a table of more footage"
         )
+    from skyreid.retrieval.cosine import cosine_similarities  # loads PyTorch, when there is something to compare
+
     similarities = np.concatenate(
         [
             cosine_similarities(unit_query, table.unit_embeddings[block])[0]
@@ -218,10 +225,10 @@ def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]
 
 
 def _unit_embedding(
-    table: EmbeddingTable, given: Float[np.ndarray, "..."] | Float[Tensor, "..."]
+    table: EmbeddingTable, given: Float[np.ndarray, "..."] | Float[TorchTensor, "..."]
 ) -> Float32[np.ndarray, "1 embed"]:
-    if isinstance(given, Tensor):
-        given = given.detach().cpu().float().numpy()
+    if isinstance(given, TorchTensor):
+        given = in_numpy(given)
     size = table.embeddings.shape[1]
     if given.shape not in {(size,), (1, size)} or given.dtype.kind != "f":
         raise TableError(
@@ -231,6 +238,8 @@ def _unit_embedding(
         embedding = given.astype(np.float32).reshape(1, size)
     if not has_direction(embedding)[0]:
         raise TableError("a query embedding must be finite and not zero, else its cosine is undefined")
+    from skyreid.retrieval.cosine import unit_rows
+
     return unit_rows(embedding)
 
 

@@ -50,7 +50,6 @@ def search_tracklet(
         ManifestError: the manifest is gone or damaged.
     """
     table = load_table(table_path)
-    ranking = search(table, query_id, platform=platform, top_k=top_k)
     if table.manifest is None:
         raise TableError(
             f"{table_path} does not say where its pictures are, as tables of what 'skyreid build' made do (skyreid "
@@ -59,6 +58,7 @@ def search_tracklet(
     folder = Path(table.manifest).parent
     manifest = read_manifest(Path(table.manifest))
     tracklets = {tracklet.tracklet_id: tracklet for tracklet in manifest.tracklets}
+    ranking = search(table, query_id, platform=platform, top_k=top_k)
     found_ids = [str(tracklet_id) for tracklet_id in ranking.tracklet_ids]
     try:
         check_same_pictures(table, manifest.tracklets)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32, Int64
-from scipy.io import loadmat, savemat
 
 from skyreid.errors import DatasetError
 from skyreid.regular_file import read_regular
@@ -35,6 +34,8 @@ def read_matrix(path: Path, key: str) -> Int64[np.ndarray, "row column"]:
         raise DatasetError(f"{path} must be a .mat v5 file; it cannot be read: {error.strerror}") from error
     try:
         _check_sizes(stored)
+        from scipy.io import loadmat  # takes a tenth of a second to load, which most commands need not spend
+
         content = loadmat(io.BytesIO(stored), variable_names=[key])
     except Exception as error:  # scipy raises whatever its parser meets in a damaged file
         raise DatasetError(f"{path} must be a .mat v5 file; it cannot be parsed: {error}") from error
@@ -67,6 +68,8 @@ def _check_sizes(stored: bytes) -> None:
 
 def write_matrix(path: Path, key: str, matrix: Int32[np.ndarray, "row column"]) -> None:
     """Write one matrix; the same matrix gives the same bytes, since scipy's time of writing is replaced."""
+    from scipy.io import savemat
+
     buffer = io.BytesIO()
     savemat(buffer, {key: matrix})
     buffer.seek(0)

@@ -13,12 +13,12 @@ from torch.optim.swa_utils import AveragedModel
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
 from skyreid.errors import CheckpointError
-from skyreid.pretrained.foreign_state import contents, find_weights
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.importer import ImportOptions
-from skyreid.pretrained.open_clip import read
+from skyreid.pretrained.openai import read_open_clip as read
+from skyreid.pretrained.untrusted_file import contents, find_weights
 from tests.pretrained.reference_clip import SIDE
-from tests.pretrained.test_open_clip import open_clip_state
+from tests.pretrained.test_openai_open_clip import open_clip_state
 
 SQUARE = ImportOptions(image_size=(SIDE, SIDE))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skyreid.pretrained.position_table import resize_position_table
+from skyreid.pretrained.assembling import resize_position_table
 
 STORED = Path(__file__).parent.parent / "reference" / "posembed" / "posembed.npz"
 

@@ -4,9 +4,8 @@ import torch
 from skyreid.errors import CheckpointError
 from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip
+from skyreid.pretrained.assembling import assemble_pair, resize_position_table
 from skyreid.pretrained.foreign_state import ForeignState
-from skyreid.pretrained.pair_assembly import assemble_pair
-from skyreid.pretrained.position_table import resize_position_table
 
 DROPPED = dict.fromkeys(("input_resolution", "context_length", "vocab_size", "logit_scale"), "tested elsewhere")
 

@@ -4,7 +4,7 @@ from safetensors.torch import save_file
 
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.importer import ImportOptions
-from skyreid.pretrained.open_clip import read
+from skyreid.pretrained.openai import read_open_clip as read
 from tests.pretrained.reference_clip import SIDE
 
 SQUARE = ImportOptions(image_size=(SIDE, SIDE))

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from skyreid.errors import CheckpointError
+from skyreid.pretrained.assembling import image_sizes, square_grid, standing_grid, text_config
 from skyreid.pretrained.foreign_state import ForeignState
-from skyreid.pretrained.sizes import image_sizes, square_grid, standing_grid, text_config
 from tests.pretrained.reference_clip import CONTEXT, EMBED, LAYERS, PATCH, WIDTH
 
 NOTHING = ForeignState(tensors={}, origin="some.pt")
