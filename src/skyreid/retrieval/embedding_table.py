@@ -122,10 +122,10 @@ class EmbeddingTable:
         ... )
         EmbeddingTable(2 tracklets of 2 numbers: 1 ground, 1 aerial; 2 pids, 2 cameras, model not stated)
         """
-        if isinstance(platforms, str):
-            platforms = [platforms] * len(embeddings)
-        numbers = [one if isinstance(one, int | np.integer) else Platform(one).number for one in platforms]
         rows = in_numpy(embeddings) if isinstance(embeddings, TorchTensor) else embeddings
+        if isinstance(platforms, str):
+            platforms = [platforms] * len(rows)
+        numbers = [one if isinstance(one, int | np.integer) else Platform(one).number for one in platforms]
         return cls(
             embeddings=_as_float32(rows if isinstance(rows, np.ndarray) else _array("embeddings", rows, np.float32)),
             pids=_as_int64("pids", _array("pids", pids)),
