@@ -110,6 +110,6 @@ def find_tracked(
         return find_people_from_moving_camera(
             source.path, facts, interval_s=interval_s, limits=limits, progress=progress
         )
-    from skyreid.building.motion.find_people import find_people
+    from skyreid.building.motion.static_camera import find_people
 
     return find_people(source.path, facts, interval_s=interval_s, limits=limits, progress=progress)

@@ -1,18 +1,36 @@
-"""Boxes of single frames to tracks of one thing each, by ByteTrack."""
+"""Boxes of single frames to tracks of one thing each: linked by ByteTrack, and cut where people meet."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 import supervision
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from trackers import ByteTrackTracker
 
-from skyreid.building.motion.frame_boxes import FrameBoxes, as_boxes
 from skyreid.building.motion.registration import Homography, carry, local_scale
 from skyreid.building.tracked_boxes import Box
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBoxes:
+    """The boxes of one searched frame, in pixels of the full frame."""
+
+    index: int
+    """Of the frame, from 0."""
+    time_s: float
+    boxes: tuple[Box, ...]
+    doubtful: tuple[Box, ...] = ()
+    """These may go on with a track, but begin none."""
+
+
+def as_boxes(rows: Float64[np.ndarray, "box 4"]) -> tuple[Box, ...]:
+    """The rows of an array, xyxy."""
+    return tuple((left, top, right, bottom) for left, top, right, bottom in rows.tolist())
+
 
 TRACKING_INTERVAL_S = Fraction(1, 10)
 """At most, from one searched frame to the next: people must overlap with themselves. Who walks across the
@@ -116,3 +134,108 @@ def _carry_on(tracker: ByteTrackTracker, motion: Homography | None) -> None:
         stretch = math.sqrt(abs(np.linalg.det(turn)))
         corners = carry(centre, motion) + (corners - centre) * stretch
         track.state = np.concatenate([corners, speeds @ turn.T]).reshape(8, 1).astype(np.float32)
+
+
+# Cutting tracks where people meet, since one moving blob cannot tell who is who. When two people meet, one track ends
+# inside the box of the other; when they part, a track begins inside the box that the blob had before. Between the two
+# the box holds more than one person, and afterwards nobody knows which of them it follows.
+BoxArray: TypeAlias = Float64[np.ndarray, "4"]
+COVERED = 0.5
+"""Share of a box inside another one from which on the two are one blob."""
+SAME_BLOB = 0.7
+"""Area over that of the blob just before a parting: below it, the others had not yet joined."""
+COMPARABLE = 0.5
+"""Height of the one over the other; what is smaller is a bag, a shadow or a fragment."""
+
+
+def apart(tracks: Sequence[Track]) -> tuple[list[Track], int]:
+    """Cut at every meeting and parting, and leave out the boxes of two or more; their number comes second."""
+    meetings, partings, doubts = ([[] for _ in tracks] for _ in range(3))
+    for one, track in enumerate(tracks):
+        for first, last in _runs(track):
+            for other, partner in enumerate(tracks):
+                if other == one:
+                    continue
+                after = _box(partner, last + 1, last + CONFIRMED_AFTER)
+                if _were_one(_box(track, last, last), _box(partner, last, last), after):
+                    meetings[other].append(last + 1)
+                    doubts[one].append(last + 1)
+                before = _box(partner, first - CONFIRMED_AFTER, first - 1)
+                if _were_one(_box(track, first, first), _box(partner, first, first), before):
+                    partings[other].append(first)
+                    doubts[one].append(first)
+    kept: list[Track] = []
+    left_out = 0
+    for track, met, parted, doubted in zip(tracks, meetings, partings, doubts, strict=True):
+        shared = _shared(track, sorted(met), sorted(parted))
+        left_out += int(shared.sum())
+        borders = np.flatnonzero(np.diff(shared)) + 1
+        borders = {*borders.tolist(), *np.searchsorted(track.steps, [*met, *parted, *doubted]).tolist()}
+        for piece in np.split(np.arange(len(track)), sorted(borders)):
+            if len(piece) and not shared[piece[0]]:
+                kept.append(track.at(piece))
+    return kept, left_out
+
+
+def _shared(track: Track, met: list[int], parted: list[int]) -> Bool[np.ndarray, " box"]:
+    """Which boxes hold several people: from each meeting to a parting, and before a parting without one."""
+    shared = np.zeros(len(track), bool)
+    open_meetings: list[int] = []
+    for step in sorted({*met, *parted}):
+        open_meetings += [step] * met.count(step)
+        for _ in range(parted.count(step)):
+            until = int(np.searchsorted(track.steps, step))
+            since = int(np.searchsorted(track.steps, open_meetings.pop())) if open_meetings else _grown(track, until)
+            shared[since:until] = True
+    for step in open_meetings:
+        shared[int(np.searchsorted(track.steps, step)) :] = True
+    return shared
+
+
+def _grown(track: Track, until: int) -> int:
+    """Since when the box has been as large as it was just before `until`."""
+    areas = (track.boxes[:until, 2:] - track.boxes[:until, :2]).prod(axis=1)
+    smaller = np.flatnonzero(areas < SAME_BLOB * areas[-1])
+    return int(smaller[-1]) + 1 if len(smaller) else 0
+
+
+def _runs(track: Track) -> list[tuple[int, int]]:
+    """First and last step of each stretch without a missing step."""
+    pauses = np.flatnonzero(np.diff(track.steps) > 1)
+    firsts = track.steps[[0, *(pauses + 1)]]
+    lasts = track.steps[[*pauses, len(track) - 1]]
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def _box(track: Track, first: int, last: int) -> BoxArray | None:
+    """The box at the earliest of these steps that has one."""
+    place = int(np.searchsorted(track.steps, first))
+    if place == len(track) or track.steps[place] > last:
+        return None
+    return track.boxes[place]
+
+
+def _were_one(one: BoxArray | None, other: BoxArray | None, blob: BoxArray | None) -> bool:
+    """Are these two people, and was the first of them in this box too at another time?"""
+    if one is None or other is None or blob is None:
+        return False
+    heights = one[3] - one[1], other[3] - other[1]
+    shared = np.minimum(one[2:], blob[2:]) - np.maximum(one[:2], blob[:2])
+    is_covered = (shared > 0).all() and shared.prod() >= COVERED * (one[2:] - one[:2]).prod()
+    return bool(is_covered and min(heights) >= COMPARABLE * max(heights))
+
+
+WHOLE = 0.8
+"""Share of the usual width and height that a box at the border of the picture must still have."""
+BORDER = 0.01
+"""Of the picture's sides: nearer than this a box is at the border."""
+
+
+def whole_boxes(track: Track, width: int, height: int) -> Track:
+    """Those away from the border, or as wide and high as this thing usually is."""
+    sizes = track.boxes[:, 2:] - track.boxes[:, :2]
+    at_border = (track.boxes[:, :2] <= (BORDER * width, BORDER * height)) | (
+        track.boxes[:, 2:] >= ((1 - BORDER) * width, (1 - BORDER) * height)
+    )
+    cut = at_border & (sizes < WHOLE * np.median(sizes, axis=0))
+    return track.at(np.flatnonzero(~cut.any(axis=1)))
