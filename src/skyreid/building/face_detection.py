@@ -12,8 +12,16 @@ import cv2.data
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from skyreid.building.graph_child import Answer, Compute, RefusedError, first_line, serve
-from skyreid.building.graph_process import DEFAULT_LIMITS, GraphLimits, GraphProcess
+from skyreid.building.detection.graph_process import (
+    DEFAULT_LIMITS,
+    Answer,
+    Compute,
+    GraphLimits,
+    GraphProcess,
+    RefusedError,
+    first_line,
+    serve,
+)
 from skyreid.building.scaled_picture import scaled
 from skyreid.content_hash import bytes_sha256
 from skyreid.errors import CheckpointError, SettingError

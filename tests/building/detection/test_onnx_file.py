@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from skyreid.building.detection.graph_process import GraphLimits
 from skyreid.building.detection.onnx_file import open_onnx
-from skyreid.building.graph_process import GraphLimits
 from skyreid.errors import CheckpointError, SettingError
 from tests.building.detection import onnx_files
 

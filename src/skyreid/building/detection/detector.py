@@ -1,18 +1,37 @@
 """A user's detector: an ONNX file of a declared family, from frames to boxes of people."""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, Float64, UInt8
 
-from skyreid.building.detection.detector_text import DetectorText, parse_detector
-from skyreid.building.detection.families import FAMILIES
-from skyreid.building.detection.family import Boxes, Declared, Export, Scores
-from skyreid.building.detection.input_picture import fit
+from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Export, Preprocessing, Scores
 from skyreid.building.detection.onnx_file import OnnxFile, Port, open_onnx
-from skyreid.errors import CheckpointError
+from skyreid.errors import CheckpointError, SettingError
+
+EXAMPLE = "detector.onnx,kind=yolox"
+DEFAULT_SCORE = 0.4
+MAX_SIZE = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorText:
+    """A detector as it was asked for."""
+
+    path: Path
+    kind: str
+    size: int | None = None
+    """Side of the square picture that the file takes (torchvision: its longer side); None = what the file says,
+    or the family's usual one."""
+    score: float = DEFAULT_SCORE
+    """From which on a box is a person."""
+    person: int | None = None
+    """Number of the class; None = that of the family's COCO weights."""
 
 
 class Detector:
@@ -100,6 +119,50 @@ def load_detector(text: str) -> Detector:
     return Detector(open_onnx(settings.path), settings)
 
 
+def parse_detector(text: str) -> DetectorText:
+    """Read a detector as the command line takes it.
+
+    Raises:
+        SettingError: a key is unknown, given twice or missing, or a value cannot be.
+    """
+    path, *items = re.split(r",(?=\w+=)", text)
+    given: dict[str, str] = {}
+    for item in items:
+        key, _, value = item.partition("=")
+        if key not in ("kind", "size", "score", "person"):
+            raise SettingError(f"{text!r}: a detector has the keys kind, size, score, person; got {key!r}")
+        if key in given:
+            raise SettingError(f"{text!r}: {key} stands twice")
+        given[key] = value
+    if not path:
+        raise SettingError(f"{text!r}: a detector begins with its file, as in {EXAMPLE}")
+    if given.get("kind") not in FAMILIES:
+        raise SettingError(f"{text!r}: kind is one of {', '.join(FAMILIES)}, as in {EXAMPLE}; got {given.get('kind')}")
+    return DetectorText(
+        path=Path(path),
+        kind=given["kind"],
+        size=_whole(given["size"], "size", text, first=1, last=MAX_SIZE) if "size" in given else None,
+        score=_score(given["score"], text) if "score" in given else DEFAULT_SCORE,
+        person=_whole(given["person"], "person", text, first=0, last=10**6) if "person" in given else None,
+    )
+
+
+def _whole(value: str, key: str, text: str, *, first: int, last: int) -> int:
+    if not (value.isascii() and value.isdigit()) or not first <= int(value) <= last:
+        raise SettingError(f"{text!r}: {key} is a whole number from {first} to {last}; got {value!r}")
+    return int(value)
+
+
+def _score(value: str, text: str) -> float:
+    try:
+        score = float(value)
+    except ValueError:
+        score = 0.0
+    if not 0 < score < 1:
+        raise SettingError(f"{text!r}: score is a number between 0 and 1; got {value!r}")
+    return score
+
+
 def _form_of(file: OnnxFile, kind: str) -> tuple[Export, dict[str, str]]:
     """The family's form that this file has, and the file's names for its inputs and outputs, by role."""
     exports = FAMILIES[kind].exports
@@ -134,3 +197,37 @@ def _strongest(boxes: Boxes, scores: Scores, overlap: float) -> np.ndarray:
     """Places of the boxes that overlap no surer one by more than this IoU."""
     sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     return np.array(cv2.dnn.NMSBoxes(sizes.tolist(), scores.tolist(), 0.0, overlap), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A picture to feed, and how the frame lies in it."""
+
+    tensor: Float32[np.ndarray, "3 height width"]
+    scale: tuple[float, float]
+    """Pixels of this picture in one of the frame, x and y."""
+
+    def in_frame(self, boxes: Float64[np.ndarray, "box 4"]) -> Float64[np.ndarray, "box 4"]:
+        """Boxes of this picture, xyxy, in pixels of the frame."""
+        return boxes / np.tile(self.scale, 2)
+
+
+def fit(
+    pixels: UInt8[np.ndarray, "height width 3"], preprocessing: Preprocessing, *, height: int, width: int
+) -> Fitted:
+    """Bring an RGB frame into a picture of this size."""
+    frame_height, frame_width = pixels.shape[:2]
+    inner = width, height
+    if preprocessing.fit == "letterbox":
+        scale = min(width / frame_width, height / frame_height)
+        inner = max(1, int(frame_width * scale)), max(1, int(frame_height * scale))
+    shrinks = inner[0] < frame_width
+    method = cv2.INTER_AREA if preprocessing.antialias and shrinks else cv2.INTER_LINEAR
+    picture = np.full((height, width, 3), preprocessing.padding, np.uint8)
+    picture[: inner[1], : inner[0]] = cv2.resize(pixels, inner, interpolation=method)
+    if preprocessing.channels == "bgr":
+        picture = picture[..., ::-1]
+    mean, deviation = (np.array(values, np.float32) for values in preprocessing.mean_and_deviation)
+    tensor = (picture.astype(np.float32) / np.float32(preprocessing.divisor) - mean) / deviation
+    tensor = np.ascontiguousarray(np.moveaxis(tensor, 2, 0))
+    return Fitted(tensor, (inner[0] / frame_width, inner[1] / frame_height))
