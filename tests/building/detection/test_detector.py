@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skyreid.building.detection.detector import load_detector
-from skyreid.building.detection.detector_text import DEFAULT_SCORE, DetectorText, parse_detector
+from skyreid.building.detection.detector import DEFAULT_SCORE, DetectorText, load_detector, parse_detector
 from skyreid.errors import CheckpointError, SettingError
 from tests.building.detection import onnx_files
 from tests.building.detection.onnx_files import draw_targets
