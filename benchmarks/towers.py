@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from skyreid.losses.similarity import image_text_logits
-from skyreid.losses.supervised_contrastive import supervised_contrastive
+from skyreid.losses import image_text_logits, supervised_contrastive
 from skyreid.models.image_tower import ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig

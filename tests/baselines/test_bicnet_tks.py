@@ -19,7 +19,7 @@ from skyreid.baselines.bicnet_tks import (
     build_bicnet_tks,
     mask_divergence,
 )
-from skyreid.baselines.parts.resnet50_frames import ResNet50Frames
+from skyreid.baselines.resnet50_frames import ResNet50Frames
 from skyreid.errors import SettingError
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized

@@ -24,7 +24,7 @@ from skyreid.baselines.grl import (
     update_table,
 )
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 from skyreid.models.encoder import Encoder
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn

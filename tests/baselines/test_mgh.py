@@ -6,7 +6,7 @@ from torch.autograd import gradcheck
 from torch.nn import functional
 
 from skyreid.baselines.mgh import FRAMES_AROUND, STRIPS, Mgh, MghConfig, NeighbourLayer, StripGraph, build_mgh
-from skyreid.baselines.parts.resnet50_frames import ResNet50Config, ResNet50Frames
+from skyreid.baselines.resnet50_frames import ResNet50Config, ResNet50Frames
 from skyreid.errors import SettingError
 
 SIZE = (128, 32)

@@ -19,7 +19,7 @@ from skyreid.baselines.pit import (
     vit_names,
 )
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 from skyreid.models.encoder import Encoder
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from tests.tiny_model import drawn, randomized

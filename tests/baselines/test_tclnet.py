@@ -6,7 +6,7 @@ from torch.autograd import gradcheck
 from torch.nn import functional
 from torch.testing import assert_close
 
-from skyreid.baselines.parts.resnet50_frames import ResNet50Frames
+from skyreid.baselines.resnet50_frames import ResNet50Frames
 from skyreid.baselines.tclnet import (
     GROUP,
     TRIPLET,
@@ -17,7 +17,7 @@ from skyreid.baselines.tclnet import (
     build_tclnet,
 )
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import batch_hard_triplet
+from skyreid.losses import batch_hard_triplet
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from skyreid.baselines.baseline import Baseline, PositionTable, PublishedNames
-from skyreid.baselines.parts.resnet50_frames import ResNet50Frames, resnet50_names
+from skyreid.baselines.resnet50_frames import ResNet50Frames, resnet50_names
 from skyreid.errors import CheckpointError
 from skyreid.pretrained.assembling import resize_position_table
 from skyreid.pretrained.imagenet import load_imagenet

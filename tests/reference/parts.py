@@ -22,9 +22,7 @@ from skyreid.clips.normalization import normalize
 from skyreid.datasets.protocol import CROSS_CAMERA, MARS
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.experiments.parameter_report import count_parameters
-from skyreid.losses.similarity import image_text_logits
-from skyreid.losses.supervised_contrastive import supervised_contrastive
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet, image_text_logits, supervised_contrastive
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClipConfig

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skyreid.losses.similarity import image_text_logits
-from skyreid.losses.supervised_contrastive import supervised_contrastive
+from skyreid.losses import image_text_logits, supervised_contrastive
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import CosineSchedule
 from skyreid.training.stage1 import Stage1Config, stage1_epoch, stage1_losses

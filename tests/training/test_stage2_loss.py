@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skyreid.losses.triplet import batch_hard_triplet
+from skyreid.losses import batch_hard_triplet
 from skyreid.models.image_tower import ClipFeatures
 from skyreid.training.stage2 import Stage2LossConfig, stage2_losses
 from tests.tiny_model import drawn

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames
-from skyreid.baselines.parts.resnet50_frames import ResNet50Frames, resnet50_names
+from skyreid.baselines.resnet50_frames import ResNet50Frames, resnet50_names
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 
 VERIFICATION_WEIGHT = 20.0
 FEWEST_TRAINED = 4

@@ -24,11 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames, refuse_other_clips
-from skyreid.baselines.parts.heads import make_classifier, make_neck
-from skyreid.baselines.parts.non_local import NonLocal
-from skyreid.baselines.parts.resnet50_frames import Place, ResNet50Config, ResNet50Frames, map_size, resnet50_names
+from skyreid.baselines.parts import NonLocal, make_classifier, make_neck
+from skyreid.baselines.resnet50_frames import Place, ResNet50Config, ResNet50Frames, map_size, resnet50_names
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 
 FEATURE = 2048
 STRIPS = (2, 4, 8)

@@ -26,10 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, PositionTable, Preset, PublishedNames, refuse_other_clips
-from skyreid.baselines.parts.heads import make_classifier, make_neck
-from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
+from skyreid.baselines.parts import PlatformEmbedding, make_classifier, make_neck
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 from skyreid.models.mlp import Mlp
 
 DIVISIONS = ((1, 1), (3, 1), (1, 2), (3, 2))

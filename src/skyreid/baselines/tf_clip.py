@@ -25,10 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNames, refuse_other_clips
-from skyreid.baselines.parts.heads import make_classifier, make_neck
-from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
+from skyreid.baselines.parts import PlatformEmbedding, make_classifier, make_neck
 from skyreid.errors import SettingError
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 from skyreid.models.attention import SelfAttention
 from skyreid.models.image_tower import ImageTower, ImageTowerConfig
 from skyreid.models.mlp import Mlp, QuickGELU

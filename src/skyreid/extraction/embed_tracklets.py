@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
-from skyreid.baselines.parts.platform_embedding import PlatformEmbedding
+from skyreid.baselines.parts import PlatformEmbedding
 from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_cache import FrameCache

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from skyreid.clips.augmentation import RELEASE
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.losses.triplet import TripletConfig
+from skyreid.losses import TripletConfig
 from skyreid.models.identity_prompt import IdentityPromptConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig

@@ -16,8 +16,7 @@ from torch.optim import Optimizer
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.errors import SettingError
-from skyreid.losses.similarity import image_text_logits
-from skyreid.losses.supervised_contrastive import supervised_contrastive
+from skyreid.losses import image_text_logits, supervised_contrastive
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.training.epochs import Resumable
 from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate

@@ -17,9 +17,7 @@ from torch.nn import functional
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.distributed import Processes
-from skyreid.losses.similarity import image_text_logits
-from skyreid.losses.supervised_contrastive import supervised_contrastive
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet, image_text_logits, supervised_contrastive
 from skyreid.models.image_tower import ClipFeatures
 from skyreid.models.vsla_clip import HeadName, TunedPart, VslaClip
 from skyreid.training.epochs import Resumable, train_epoch

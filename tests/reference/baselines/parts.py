@@ -26,7 +26,7 @@ from skyreid.clips.frame_sampling import (
     restricted_begin,
     restricted_random,
 )
-from skyreid.losses.triplet import TripletConfig, batch_hard_triplet
+from skyreid.losses import TripletConfig, batch_hard_triplet
 from tests.reference.comparison import EXACT, Comparison, compare
 
 FOLDER = Path(__file__).parent

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from skyreid.baselines.parts.resnet50_frames import (
+from skyreid.baselines.resnet50_frames import (
     Place,
     ResNet50Config,
     ResNet50Frames,

@@ -1,13 +1,31 @@
-"""The non-local block against one position at a time."""
+"""Parts that several methods share."""
 
 import math
 
 import pytest
 import torch
 from torch.nn import functional
+from torch.testing import assert_close
 
-from skyreid.baselines.parts.non_local import NonLocal
+from skyreid.baselines.parts import NonLocal, PlatformEmbedding, make_classifier, make_neck
+from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
+from skyreid.tracklet import Platform
 from tests.tiny_model import drawn, randomized
+
+
+def test_a_neck_starts_around_one_and_may_keep_its_bias_at_zero():
+    plain, spread = make_neck(64, trains_bias=False), make_neck(64, trains_bias=True, weight_std=0.02)
+    assert torch.equal(plain.weight, torch.ones(64))
+    assert 0 < spread.weight.std() < 0.05
+    assert (plain.bias.requires_grad, spread.bias.requires_grad) == (False, True)
+
+
+def test_a_classifier_starts_near_zero_with_a_bias_only_where_asked():
+    with_bias, without = make_classifier(64, 5, bias=True), make_classifier(64, 5, bias=False)
+    assert with_bias.weight.std() < 0.002
+    assert not with_bias.bias.any()
+    assert without.bias is None
+
 
 CHANNELS = 4
 
@@ -47,3 +65,25 @@ def test_clips_do_not_leak_into_each_other(over_time):
     block = randomized(NonLocal(CHANNELS, over_time=over_time)).double()
     features = drawn(6, CHANNELS, 4, 4).double()
     torch.testing.assert_close(block(features, 3)[:3], block(features[:3], 3))
+
+
+@pytest.fixture
+def embedding():
+    return PlatformEmbedding(6)
+
+
+def test_every_clip_gets_the_vector_of_its_platform(embedding):
+    numbers = [Platform.AERIAL.number, Platform.GROUND.number]
+    given = embedding(torch.tensor(numbers), clips=2)
+    assert torch.equal(given, embedding.vectors[numbers])
+    assert not torch.equal(given[0], given[1])
+
+
+def test_where_nobody_knows_the_platform_the_mean_is_used(embedding):
+    given = embedding(torch.tensor([UNKNOWN_PLATFORM, Platform.AERIAL.number]), clips=2)
+    assert_close(given[0], (embedding.vectors[0] + embedding.vectors[1]) / 2)
+    assert torch.equal(given[1], embedding.vectors[1])
+
+
+def test_without_platforms_every_clip_gets_the_mean(embedding):
+    assert torch.equal(embedding(None, clips=2), embedding(torch.tensor([UNKNOWN_PLATFORM] * 2), clips=2))
