@@ -9,7 +9,7 @@ import torch
 
 from skyreid.baselines import BASELINES, BaselineModel, build_baseline
 from skyreid.experiments.cost import count_baseline_parameters
-from skyreid.models.encoder import Encoder
+from skyreid.extraction.embed_tracklets import Encoder
 from skyreid.recipes.comparison import common
 from skyreid.training.baseline_training import BaselineStep
 from tests.tiny_model import drawn

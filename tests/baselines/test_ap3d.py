@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from skyreid.baselines.ap3d import AlignedTemporalConvolution, Ap3d, Ap3dConfig, build_ap3d, build_ap3d_nl
 from skyreid.errors import SettingError
-from skyreid.models.encoder import Encoder
+from skyreid.extraction.embed_tracklets import Encoder
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized
 

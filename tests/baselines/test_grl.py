@@ -24,8 +24,8 @@ from skyreid.baselines.grl import (
     update_table,
 )
 from skyreid.errors import SettingError
+from skyreid.extraction.embed_tracklets import Encoder
 from skyreid.losses import TripletConfig, batch_hard_triplet
-from skyreid.models.encoder import Encoder
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn
 

@@ -19,8 +19,8 @@ from skyreid.baselines.pit import (
     vit_names,
 )
 from skyreid.errors import SettingError
+from skyreid.extraction.embed_tracklets import Encoder
 from skyreid.losses import TripletConfig, batch_hard_triplet
-from skyreid.models.encoder import Encoder
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from tests.tiny_model import drawn, randomized
 

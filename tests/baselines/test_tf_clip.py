@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from skyreid.baselines.tf_clip import MemoryDiffusion, SequencePrompt, TfClip, TfClipConfig, build_tf_clip
 from skyreid.errors import SettingError
+from skyreid.extraction.embed_tracklets import Encoder
 from skyreid.losses import TripletConfig, batch_hard_triplet
-from skyreid.models.encoder import Encoder
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, drawn, randomized, tiny_image_config
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.testing import assert_close
 
 from skyreid.models.image_tower import AdapterConfig, ClipFeatures, ImageTower, ImageTowerConfig
-from tests.models.test_attention import pytorchs
+from tests.models.test_transformer import pytorchs
 from tests.tiny_model import ADAPTERS, IMAGE_SIZE, NO_ADAPTERS, drawn, randomized, tiny_image_config
 
 DIM, EMBED = 128, 32

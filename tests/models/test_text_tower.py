@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from skyreid.models.text_tower import TextTower, TextTowerConfig
-from tests.models.test_attention import pytorchs
 from tests.models.test_image_tower import BENDS, layer_norm, slow_mlp
+from tests.models.test_transformer import pytorchs
 from tests.tiny_model import drawn, randomized
 
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from skyreid.errors import CheckpointError
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
-from skyreid.models.identity_head import IdentityHead
+from skyreid.models.vsla_clip import IdentityHead
 from skyreid.pretrained.assembling import assemble
 from skyreid.pretrained.foreign_state import ForeignState
 

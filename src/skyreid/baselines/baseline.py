@@ -17,7 +17,7 @@ PAPER_SIZE = (256, 128)
 
 
 class Baseline(nn.Module, ABC):
-    """A method of video re-identification; satisfies `skyreid.models.encoder.Encoder`.
+    """A method of video re-identification; satisfies `skyreid.extraction.embed_tracklets.Encoder`.
 
     In evaluation mode it gives what leaves the network, in training mode what its losses need; the
     statistics of a batch and dropout make the two differ in any case.

@@ -29,7 +29,7 @@ from skyreid.baselines.baseline import PAPER_SIZE, Baseline, PositionTable, Pres
 from skyreid.baselines.parts import PlatformEmbedding, make_classifier, make_neck
 from skyreid.errors import SettingError
 from skyreid.losses import TripletConfig, batch_hard_triplet
-from skyreid.models.mlp import Mlp
+from skyreid.models.transformer import Mlp
 
 DIVISIONS = ((1, 1), (3, 1), (1, 2), (3, 2))
 """Of each layer of the pyramid: parts down and across."""

@@ -28,10 +28,9 @@ from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset, PublishedNa
 from skyreid.baselines.parts import PlatformEmbedding, make_classifier, make_neck
 from skyreid.errors import SettingError
 from skyreid.losses import TripletConfig, batch_hard_triplet
-from skyreid.models.attention import SelfAttention
 from skyreid.models.image_tower import ImageTower, ImageTowerConfig
-from skyreid.models.mlp import Mlp, QuickGELU
 from skyreid.models.tower_pair import BARE
+from skyreid.models.transformer import Mlp, QuickGELU, SelfAttention
 
 FEATURES = ("final", "joint", "temporal")
 """Each is classified, compared and a part of the embedding."""

@@ -6,10 +6,11 @@ the tracklets: N processes give what one gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor, nn
 
 from skyreid.baselines.parts import PlatformEmbedding
@@ -21,11 +22,31 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.distributed import Processes
 from skyreid.errors import SettingError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
-from skyreid.models.encoder import Encoder
 from skyreid.models.platform_prompt import PlatformPrompt
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A model whose embeddings can be extracted, ranked and scored."""
+
+    @property
+    def embed_dim(self) -> int:
+        """Length of one embedding."""
+        ...
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the frames it eats."""
+        ...
+
+    def embed(
+        self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"]
+    ) -> Float[Tensor, "clip embed"]:
+        """Embed normalised clips; a platform is its index, or UNKNOWN_PLATFORM."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

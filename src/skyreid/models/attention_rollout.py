@@ -12,7 +12,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skyreid.models.attention import SelfAttention
+from skyreid.models.transformer import SelfAttention
 from skyreid.models.vsla_clip import VideoEncoder
 
 

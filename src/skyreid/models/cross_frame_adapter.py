@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skyreid.errors import SettingError
-from skyreid.models.attention import SelfAttention
+from skyreid.models.transformer import SelfAttention
 
 HEAD_WIDTH = 64
 

@@ -18,10 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skyreid.errors import SettingError
-from skyreid.models.attention import SelfAttention
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
 from skyreid.models.intra_frame_adapter import IntraFrameAdapter
-from skyreid.models.mlp import Activation, Mlp
+from skyreid.models.transformer import Activation, Mlp, SelfAttention
 
 HEAD_WIDTH = 64
 

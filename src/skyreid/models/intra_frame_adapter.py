@@ -9,7 +9,7 @@ nn.Linear, as in the release, unless `zero_init`.
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skyreid.models.mlp import Activation, make_activation
+from skyreid.models.transformer import Activation, make_activation
 
 
 class IntraFrameAdapter(nn.Module):

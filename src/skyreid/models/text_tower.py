@@ -12,8 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skyreid.errors import SettingError
-from skyreid.models.attention import SelfAttention
-from skyreid.models.mlp import Activation, Mlp
+from skyreid.models.transformer import Activation, Mlp, SelfAttention
 
 HEAD_WIDTH = 64
 

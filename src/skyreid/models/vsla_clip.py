@@ -17,7 +17,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skyreid.errors import SettingError
-from skyreid.models.identity_head import IdentityHead
 from skyreid.models.identity_prompt import IdentityPrompt, IdentityPromptConfig
 from skyreid.models.image_tower import ClipFeatures, ImageTower, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPrompt, PlatformPromptConfig
@@ -78,6 +77,24 @@ class VideoEncoder(nn.Module):
         """Un-normalised concat(final, joint): 768 + 512 in the paper's model."""
         features = self(frames, platforms)
         return torch.cat([features.final, features.joint], dim=1)
+
+
+class IdentityHead(nn.Module):
+    """Batch normalisation, then a linear classifier over the training identities; used in training only.
+
+    Source: METHOD section 2, "Heads".
+
+    The bias of the normalisation is never trained: `VslaClip.train_in_stage2` keeps it at 0.
+    """
+
+    def __init__(self, dim: int, *, num_identities: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(dim)
+        self.classifier = nn.Linear(dim, num_identities, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, features: Float[Tensor, "clip dim"]) -> Float[Tensor, "clip identity"]:
+        return self.classifier(self.norm(features))
 
 
 class VslaClip(nn.Module):

@@ -12,9 +12,9 @@ from torch import Tensor, cat, nn
 from torch.nn import functional
 
 from skyreid.models.image_tower import ImageTowerConfig
-from skyreid.models.mlp import Activation
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.tower_pair import BARE, TowerPair
+from skyreid.models.transformer import Activation
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.foreign_state import ForeignState
 from skyreid.pretrained.importer import Imported

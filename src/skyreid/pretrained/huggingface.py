@@ -14,8 +14,8 @@ from torch import Tensor
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
-from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
+from skyreid.models.transformer import Activation
 from skyreid.pretrained.assembling import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 from skyreid.pretrained.importer import Imported, ImportOptions

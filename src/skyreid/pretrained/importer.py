@@ -6,8 +6,8 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
-from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
+from skyreid.models.transformer import Activation
 from skyreid.models.vsla_clip import VslaClip
 
 Adapters: TypeAlias = Literal["used", "unused"]

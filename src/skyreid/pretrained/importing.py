@@ -14,8 +14,8 @@ from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.file_kinds import CHECKPOINT, kind_at
-from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
+from skyreid.models.transformer import Activation
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained import huggingface, openai, release, vifi
 from skyreid.pretrained.foreign_state import read_untrusted_state

@@ -10,8 +10,8 @@ otherwise is reported.
 from dataclasses import replace
 from pathlib import Path
 
-from skyreid.models.mlp import Activation
 from skyreid.models.tower_pair import TowerPair
+from skyreid.models.transformer import Activation
 from skyreid.pretrained.assembling import LOGIT_SCALE, assemble_pair
 from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 from skyreid.pretrained.importer import Imported, ImportOptions

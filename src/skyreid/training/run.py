@@ -25,8 +25,7 @@ from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.distributed import Precision, Processes
 from skyreid.evaluation.ranking_scores import Scores, evaluate
-from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
-from skyreid.models.encoder import Encoder
+from skyreid.extraction.embed_tracklets import Encoder, ExtractionConfig, embed_tracklets
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.strict_json import Json

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from skyreid.models.attention import SelfAttention
+from skyreid.models.transformer import SelfAttention
 from tests.tiny_model import drawn, randomized
 
 

@@ -1,4 +1,6 @@
-"""Multi-head self-attention as CLIP has it, with room for extra keys and values."""
+"""What the blocks of both CLIP towers are made of: self-attention and the two-layer perceptron."""
+
+from typing import Literal
 
 import torch
 from einops import rearrange
@@ -8,7 +10,7 @@ from torch.nn import functional
 
 
 class SelfAttention(nn.Module):
-    """Tokens attend to themselves, or to `context` when it is given.
+    """Multi-head self-attention: tokens attend to themselves, or to `context` when it is given.
 
     The platform-bridge prompt and the class-token-only last block are both "fewer queries than
     keys", so queries have a projection of their own; the release packs all three into one.
@@ -65,3 +67,31 @@ class SelfAttention(nn.Module):
             head=self.heads,
         )
         return (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(dim=-1).mean(dim=1)
+
+
+Activation = Literal["quick-gelu", "gelu"]
+
+
+class QuickGELU(nn.Module):
+    """x * sigmoid(1.702 x): the approximation that CLIP was trained with."""
+
+    def forward(self, features: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+        return features * (1.702 * features).sigmoid()
+
+
+def make_activation(name: Activation) -> nn.Module:
+    """OpenAI's towers have "quick-gelu", most of open_clip's have "gelu"."""
+    return QuickGELU() if name == "quick-gelu" else nn.GELU()
+
+
+class Mlp(nn.Module):
+    """Widen four times, bend, narrow again."""
+
+    def __init__(self, dim: int, *, activation: Activation = "quick-gelu") -> None:
+        super().__init__()
+        self.expand = nn.Linear(dim, 4 * dim)
+        self.activation = make_activation(activation)
+        self.contract = nn.Linear(4 * dim, dim)
+
+    def forward(self, tokens: Float[Tensor, "*any dim"]) -> Float[Tensor, "*any dim"]:
+        return self.contract(self.activation(self.expand(tokens)))
