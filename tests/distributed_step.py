@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.clips.normalization import normalize
 from skyreid.distributed import Processes
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 import skyreid
 from skyreid.baselines import BASELINES, build_baseline
 from skyreid.checkpoint import write_checkpoint
-from skyreid.clips.normalization import normalize
+from skyreid.clips.clip_loader import normalize
 from skyreid.config_json import to_json
 from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip

@@ -10,8 +10,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 from skyreid.clips.augmentation import PAPER, AugmentationConfig, augment
-from skyreid.clips.clip_batch import Clip, ClipBatch
-from skyreid.clips.normalization import normalize
+from skyreid.clips.clip_loader import Clip, ClipBatch, normalize
 from skyreid.errors import SettingError
 
 STORED = np.load(Path(__file__).parents[1] / "reference" / "sampling" / "spatial.npz")

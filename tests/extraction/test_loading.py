@@ -13,9 +13,9 @@ from torch.testing import assert_close
 
 import skyreid
 from skyreid.baselines import BaselineModel, build_baseline
+from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
-from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError

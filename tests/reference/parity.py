@@ -12,8 +12,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from skyreid.clips.clip_batch import ClipBatch
-from skyreid.clips.normalization import normalize
+from skyreid.clips.clip_loader import ClipBatch, normalize
 from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release

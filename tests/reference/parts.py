@@ -14,11 +14,10 @@ import torch
 from torch.nn import functional
 
 from skyreid.clips.augmentation import RELEASE, augment
-from skyreid.clips.clip_batch import Clip, ClipBatch
+from skyreid.clips.clip_loader import Clip, ClipBatch, normalize
 from skyreid.clips.frame_cache import resize
 from skyreid.clips.frame_sampling import all_frames, restricted_begin, restricted_random
 from skyreid.clips.identity_sampler import draw_groups
-from skyreid.clips.normalization import normalize
 from skyreid.datasets.protocol import CROSS_CAMERA, MARS
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.experiments.parameter_report import count_parameters

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skyreid.clips.clip_batch import ClipBatch
-from skyreid.clips.normalization import normalize
+from skyreid.clips.clip_loader import ClipBatch, normalize
 from skyreid.distributed import Processes
 from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam

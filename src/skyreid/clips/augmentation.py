@@ -46,7 +46,7 @@ RELEASE = AugmentationConfig()
 PAPER = AugmentationConfig(pad=10, erase_every_frame_anew=False, erase_fill=(0.0, 0.0, 0.0))
 
 NO_ERASURE = (0, 0, 0, 0)
-ERASE_ATTEMPTS = 100
+_ERASE_ATTEMPTS = 100
 """Draws of a size before giving up on a rectangle that fits, as in the release."""
 
 
@@ -55,7 +55,7 @@ def augment(
 ) -> tuple[UInt8[np.ndarray, "frame height width channel"], Int64[np.ndarray, "frame side"]]:
     """Change one clip; give back its frames and the rectangle (top, left, height, width) to erase in each.
 
-    The rectangles are filled in after normalisation (`clips.normalization`). The order of the draws
+    The rectangles are filled in after normalisation (`ClipBatch.pixels`). The order of the draws
     is the release's: flip, erase, two positions, then two per attempt and frame.
     """
     if config.frames_apart and len(frames) > 1:
@@ -87,7 +87,7 @@ def _draw_rectangle(
     down: float, across: float, size: tuple[int, ...], config: AugmentationConfig, rng: random.Random
 ) -> tuple[int, int, int, int]:
     frame_height, frame_width = size
-    for _ in range(ERASE_ATTEMPTS):
+    for _ in range(_ERASE_ATTEMPTS):
         area = rng.uniform(*config.erase_area) * frame_height * frame_width
         aspect = rng.uniform(*config.erase_aspect)
         height, width = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))

@@ -1,5 +1,7 @@
 """Which frames of a tracklet make a clip, for the paper's method and for those it is compared with.
 
+`TRAINING_CLIPS` and `TEST_CLIPS` give the ways by the names that configurations use.
+
 All of them keep time order; only where a tracklet is shorter than a clip some begin it anew.
 
 Source: paper section 5.2 (sparse temporal sampling); METHOD sections 7 and 9. BASELINES section 2: strides
@@ -9,9 +11,14 @@ see their order (paper Eq. 15; a test holds it), so we keep them sorted.
 """
 
 import random
+from collections.abc import Callable
+from functools import partial
 from itertools import cycle, islice
+from typing import Literal
 
-STRIDES = (8, 4, 2, 1)
+from skyreid.feeding import TestChoice
+
+_STRIDES = (8, 4, 2, 1)
 
 
 def restricted_random(length: int, clip_length: int, rng: random.Random) -> list[int]:
@@ -60,7 +67,7 @@ def begin_stride(length: int, clip_length: int) -> list[int]:
 
     A shorter tracklet begins anew.
     """
-    stride = next((stride for stride in STRIDES if (clip_length - 1) * stride < length), 1)
+    stride = next((stride for stride in _STRIDES if (clip_length - 1) * stride < length), 1)
     return [slot * stride % length for slot in range(clip_length)]
 
 
@@ -81,7 +88,7 @@ def random_window(length: int, clip_length: int, rng: random.Random) -> list[int
 
     The windows begin at a drawn frame. A shorter tracklet begins anew.
     """
-    window = next((window for window in STRIDES if clip_length * window <= length), 1)
+    window = next((window for window in _STRIDES if clip_length * window <= length), 1)
     start = rng.randint(0, max(length - clip_length * window, 0))
     return [(start + slot * window + rng.randint(0, window - 1)) % length for slot in range(clip_length)]
 
@@ -95,3 +102,25 @@ def random_consecutive(length: int, clip_length: int, rng: random.Random) -> lis
 def all_consecutive(length: int, clip_length: int) -> list[list[int]]:
     """Cut every frame of a tracklet into clips of frames that follow each other; the last is filled from the start."""
     return [[(start + slot) % length for slot in range(clip_length)] for start in range(0, length, clip_length)]
+
+
+TrainingChoice = Literal["restricted", "chunk", "window", "consecutive", "stride-4", "stride-8"]
+
+TRAINING_CLIPS: dict[TrainingChoice, Callable[[int, int, random.Random], list[int]]] = {
+    "restricted": restricted_random,
+    "chunk": random_chunk,
+    "window": random_window,
+    "consecutive": random_consecutive,
+    "stride-4": partial(random_stride, stride=4),
+    "stride-8": partial(random_stride, stride=8),
+}
+"""From a tracklet's length and the clip's to the drawn positions of one clip."""
+
+TEST_CLIPS: dict[TestChoice, Callable[[int, int], list[list[int]]]] = {
+    "one-clip": lambda length, clip_length: [restricted_begin(length, clip_length)],
+    "begin-stride": lambda length, clip_length: [begin_stride(length, clip_length)],
+    "begin-chunk": lambda length, clip_length: [begin_chunk(length, clip_length)],
+    "all-frames": all_frames,
+    "all-consecutive": all_consecutive,
+}
+"""From a tracklet's length and the clip's to the positions of all its clips."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from skyreid.clips.clip_choice import TEST_CLIPS
+from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.clips.normalization import normalize
+from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.evaluation.embedding_map import EmbeddingMap, map_embeddings
 from skyreid.evaluation.pairs.pair_counts import count_pairs
 from skyreid.evaluation.pairs.thresholds import num_let_in, operating_point

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias, get_args
 
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import weights_sha256
-from skyreid.clips.clip_choice import TEST_CLIPS
 from skyreid.clips.frame_cache import FrameCache
+from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes

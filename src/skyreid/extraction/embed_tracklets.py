@@ -14,10 +14,9 @@ from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor, nn
 
 from skyreid.baselines.parts import PlatformEmbedding
-from skyreid.clips.clip_choice import TEST_CLIPS
-from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
+from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches, normalize
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.clips.normalization import normalize
+from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.distributed import Processes
 from skyreid.errors import SettingError

@@ -20,7 +20,7 @@ from torch.fx import GraphModule
 
 from skyreid.atomic_file import write_atomically
 from skyreid.baselines.baseline import Baseline
-from skyreid.clips.normalization import normalize
+from skyreid.clips.clip_loader import normalize
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, Normalization

@@ -15,9 +15,9 @@ from skyreid.arguments import kind_of, path_of
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
 from skyreid.checkpoint import build_to_fit, read_checkpoint
-from skyreid.clips.clip_choice import TEST_CLIPS
+from skyreid.clips.clip_loader import normalize
+from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
-from skyreid.clips.normalization import normalize
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, mean_of_clips, needs_platform

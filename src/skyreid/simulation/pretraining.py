@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.checkpoint import provenance_of_this_run, write_checkpoint
+from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import resize
-from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.distributed import Precision, Processes
 from skyreid.errors import CheckpointError

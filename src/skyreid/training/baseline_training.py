@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import PAPER_SIZE, Baseline, Preset
 from skyreid.baselines.tf_clip import TfClip
-from skyreid.clips.clip_choice import TrainingChoice
+from skyreid.clips.clip_loader import normalize
+from skyreid.clips.frame_sampling import TrainingChoice
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.clips.normalization import normalize
 from skyreid.config_json import to_json
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import BASELINE

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skyreid.checkpoint import load_strictly
-from skyreid.clips.clip_batch import ClipBatch
+from skyreid.clips.clip_loader import ClipBatch
 from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError
 from skyreid.progress import Progress

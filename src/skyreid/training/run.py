@@ -16,8 +16,8 @@ from torch import nn
 from skyreid.atomic_file import sweep_leftovers
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.augmentation import AugmentationConfig
-from skyreid.clips.clip_choice import TrainingChoice
 from skyreid.clips.frame_cache import FrameCache
+from skyreid.clips.frame_sampling import TrainingChoice
 from skyreid.config_json import to_json
 from skyreid.content_hash import file_sha256
 from skyreid.datasets import read_benchmark

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from skyreid.clips.augmentation import AugmentationConfig
-from skyreid.clips.clip_batch import ClipBatch
-from skyreid.clips.clip_choice import TrainingChoice
-from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches
+from skyreid.clips.clip_loader import ClipBatch, ClipReader, ClipRequest, load_batches
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.clips.frame_sampling import restricted_begin
+from skyreid.clips.frame_sampling import TrainingChoice, restricted_begin
 from skyreid.clips.identity_sampler import IdentitySamplerConfig, identity_batches
 from skyreid.distributed import Processes
 from skyreid.errors import SettingError
