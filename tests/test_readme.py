@@ -120,13 +120,13 @@ def section(page, heading):
     return text.partition("\n## ")[0]
 
 
-def test_a_first_hour_works_from_the_readme_alone(desk, monkeypatch, capsys):
+def test_a_first_hour_works_from_the_tutorial_alone(desk, monkeypatch, capsys):
     """Import weights, score them on a folder of G2A's layout, compare two results, embed a folder of crops."""
     folder = desk / "first hour"
     folder.mkdir()
     lay_out(folder)
     monkeypatch.chdir(folder)
-    text = section(ROOT / "README.md", "A researcher's first hour")
+    text = section(ROOT / "docs/tutorials/train-and-compare.md", "A researcher's first hour")
     commands = [line for line in "\n".join(blocks_of(text, "console")).replace("\\\n", " ").splitlines() if line]
     assert [command.split()[1] for command in commands] == [
         *("model", "model", "evaluate", "evaluate", "compare", "embed", "build", "evaluate")
