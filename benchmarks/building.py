@@ -19,9 +19,9 @@ import cv2
 
 from skyreid.building.annotations import read_annotations
 from skyreid.building.build import build
-from skyreid.building.decode import frames, probe
 from skyreid.building.face_mask import MaskingConfig
 from skyreid.building.sources import Source, read_sources
+from skyreid.building.video.decode import frames, probe
 
 INTERVAL_S = 0.5
 JPEG_QUALITY = 95

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from skyreid.building.decode import DecodeLimits, frames
+from skyreid.building.video.decode import DecodeLimits, frames
 from skyreid.errors import VideoError
 from skyreid.process_limits import OUT_OF_MEMORY, OUT_OF_TIME
 from tests.building.films import noise, write_film

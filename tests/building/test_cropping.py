@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skyreid.building.cropping import Crop, cut
-from skyreid.building.decode import DEFAULT_LIMITS
 from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.video.decode import DEFAULT_LIMITS
 from skyreid.content_hash import file_sha256
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding

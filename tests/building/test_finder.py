@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from skyreid.building.decode import DEFAULT_LIMITS, probe
 from skyreid.building.finder import find_tracked, finder_in_words, finder_of, read_annotated
 from skyreid.building.sources import Source
+from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.errors import SourceError
 from skyreid.progress import silent
 from skyreid.tracklet import Platform

@@ -47,7 +47,7 @@ def test_out_of_focus_by_a_twentieth_of_the_height_is_blurred_by_default(sigma, 
 def test_real_crops_in_focus_are_sharp(footage_dir):
     from skyreid.building.annotations import read_annotations
     from skyreid.building.annotations.annotated_video import AnnotatedVideo
-    from skyreid.building.decode import frames, probe
+    from skyreid.building.video.decode import frames, probe
 
     film, labels = (footage_dir / "cross_view_soccer" / name for name in ("cam_left.mp4", "gt_left.txt"))
     facts = probe(film)

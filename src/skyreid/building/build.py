@@ -45,7 +45,6 @@ from skyreid.building.build_report import BuildReport, SourceReport
 from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
 from skyreid.building.cropping import Cut, cut
 from skyreid.building.dataset_card import dataset_card
-from skyreid.building.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
 from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
@@ -68,6 +67,7 @@ from skyreid.building.quality import QualityConfig, QualityFilter
 from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
+from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
 from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from skyreid.building.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.building.face_mask import FOLLOW_S, FaceMask, Look
 from skyreid.building.quality import QualityFilter
 from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sharpness import sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
+from skyreid.building.video.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
 from skyreid.progress import Progress

@@ -2,10 +2,10 @@
 
 from skyreid.building.annotations import read_annotations
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
-from skyreid.building.decode import DecodeLimits, VideoFacts
 from skyreid.building.detection.detector import Detector
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import SHARED, TrackedBoxes
+from skyreid.building.video.decode import DecodeLimits, VideoFacts
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 from skyreid.tracklet import Platform

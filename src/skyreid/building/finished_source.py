@@ -10,10 +10,10 @@ from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
 from skyreid.building.cropping import Crop
 from skyreid.building.face_mask import MaskingConfig
-from skyreid.building.picture_folder import pictures_sha256
 from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
+from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.content_hash import file_sha256, shortened
 from skyreid.errors import SourceError
 from skyreid.folder_listing import names_in

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from skyreid.building.decode import DEFAULT_LIMITS, probe
 from skyreid.building.detection.detected_people import find_people_with_detector
 from skyreid.building.detection.detector import load_detector
+from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.progress import silent
 from tests.building.detection import onnx_files
 from tests.building.films import write_film

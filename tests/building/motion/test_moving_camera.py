@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skyreid.building.decode import DEFAULT_LIMITS, VideoFrame, probe
 from skyreid.building.motion import moving_camera
 from skyreid.building.motion.moving_camera import (
     REACH_S,
@@ -18,6 +17,7 @@ from skyreid.building.motion.moving_camera import (
 )
 from skyreid.building.motion.registration import carry
 from skyreid.building.motion.tracking import Track
+from skyreid.building.video.decode import DEFAULT_LIMITS, VideoFrame, probe
 from skyreid.progress import silent
 from tests.building.motion import flights
 from tests.building.motion.flights import flight, ground, walking

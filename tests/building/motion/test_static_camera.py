@@ -5,10 +5,10 @@ import pytest
 
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.mot import read_mot
-from skyreid.building.decode import DEFAULT_LIMITS, probe
 from skyreid.building.motion import static_camera
 from skyreid.building.motion.static_camera import PROTECT_S, Background, CameraMotion, clean, find_people
 from skyreid.building.motion.tracking import FrameBoxes, Track
+from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.errors import SourceError
 from skyreid.progress import silent
 from tests.building.motion.scenes import WIDTH, backdrop, scene, seen_through_noise, walk, with_people

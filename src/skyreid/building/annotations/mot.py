@@ -27,8 +27,8 @@ from skyreid.building.annotations.mot_dialects import (
     sequence_beside,
 )
 from skyreid.building.annotations.rows import RowTable, read_rows
-from skyreid.building.sequence_file import read_sequence
 from skyreid.building.tracked_boxes import SHARED, Box, TrackedBoxes
+from skyreid.building.video.picture_folder import read_sequence
 from skyreid.errors import SourceError
 
 NAMED = {"mot": None, "mot-gt": GROUND_TRUTH, "mot-results": RESULTS, "boxmot": None, "cvat-mot": None}

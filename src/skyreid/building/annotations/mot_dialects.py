@@ -14,7 +14,7 @@ import numpy as np
 from skyreid.building.annotations.collecting import is_person
 from skyreid.building.annotations.fields import read_lines
 from skyreid.building.annotations.rows import Rows, RowTable, split_row
-from skyreid.building.sequence_file import SEQUENCE_FILE
+from skyreid.building.video.picture_folder import SEQUENCE_FILE
 from skyreid.errors import SourceError
 
 BOX, NINE, TEN = 6, 9, 10

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from skyreid.building.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
 from skyreid.building.detection.detector import Detector
 from skyreid.building.motion.registration import Registration, moves
 from skyreid.building.motion.tracking import FrameBoxes, as_boxes, by_frame, in_order, link, tracking_interval
 from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
 from skyreid.progress import Progress
 
 DOUBTFUL = 0.5

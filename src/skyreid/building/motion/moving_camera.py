@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 
-from skyreid.building.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, VideoFrame, frames
 from skyreid.building.motion.person_shapes import FROM_A_DRONE, find_person_shapes
 from skyreid.building.motion.registration import Homography, Registration, between, carry
 from skyreid.building.motion.tracking import (
@@ -30,6 +29,7 @@ from skyreid.building.motion.tracking import (
     whole_boxes,
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, VideoFrame, frames
 from skyreid.progress import Progress
 
 MAX_SIDE = 1280

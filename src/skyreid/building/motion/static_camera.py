@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy.ndimage import median_filter
 
-from skyreid.building.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
 from skyreid.building.motion.person_shapes import find_person_shapes
 from skyreid.building.motion.tracking import (
     FrameBoxes,
@@ -28,6 +27,7 @@ from skyreid.building.motion.tracking import (
     whole_boxes,
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
+from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 

@@ -1,6 +1,6 @@
 """The decoding process: the only file that imports the video decoder, and it never runs in the caller.
 
-`decode.py` starts it as `python -P -m skyreid.building.decode_child REQUEST`. It lowers its own rights
+`decode.py` starts it as `python -P -m skyreid.building.video.decode_child REQUEST`. It lowers its own rights
 first, then opens the file, and tells on standard output what it sees: messages of a 4-byte big-endian
 length and JSON; a `frame` message is followed by height x width x 3 bytes of RGB. It imports no
 numpy, so that its address space is the decoder's alone.
@@ -17,7 +17,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
-from skyreid.building.end_mark import missing_mark
 from skyreid.process_limits import lower_rights
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from av.error import FFmpegError
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+import os
 
 CONTAINERS = "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mxf,ogg"
 """Formats that hold their own pictures. Playlists (hls, concat, dash, sdp) would open further files."""
@@ -105,7 +105,7 @@ def _messages(request: Request) -> Iterator[Message]:
                 yield _picture(index, time_s, frame, film.shown, request["max_side"])
             else:
                 yield "beat", {}, b""  # still alive; the caller watches the clock
-        lost = film.missing_end(promised_s) or missing_mark(request["path"], container.format.name)
+        lost = film.missing_end(promised_s) or _missing_mark(request["path"], container.format.name)
     if index < 0:
         raise RefusedError("holds a video stream without a single frame")
     if lost is not None:
@@ -120,7 +120,7 @@ def _messages(request: Request) -> Iterator[Message]:
 
 def _folder_messages(request: Request) -> Iterator[Message]:
     """A folder of pictures, told as a film is."""
-    from skyreid.building.picture_folder import PictureFolder
+    from skyreid.building.video.picture_folder import PictureFolder
     from skyreid.errors import SkyreidError
 
     is_asked_for = _sampler(request["interval"])
@@ -422,6 +422,57 @@ def _picture(
         pixels = b"".join(pixels[start : start + row] for start in range(0, height * plane.line_size, plane.line_size))
     fields = {"index": index, "time_s": float(time_s), "width": width, "height": height, "shown": shown}
     return "frame", fields, pixels
+
+
+def _missing_mark(path: str, container: str) -> str | None:
+    """Which mark of its end a file lacks, where a cut shows in nothing else.
+
+    Ogg and GIF promise no length, and a file that was cut between two frames decodes without an error.
+    """
+    with Path(path).open("rb") as file:
+        if container == "gif" and not _gif_is_whole(file):
+            return "it breaks off before the mark of its end"
+        if container == "ogg" and not _ogg_is_whole(file):
+            return "its last page is not marked as the last"
+    return None
+
+
+def _gif_is_whole(file: BinaryIO) -> bool:
+    """Whether the blocks of a GIF lead to its trailer (GIF89a specification, section 27)."""
+
+    def skip_colours(packed: int) -> None:
+        file.seek(3 << ((packed & 7) + 1) if packed & 128 else 0, os.SEEK_CUR)
+
+    skip_colours(file.read(13)[10])
+    while block := file.read(1):
+        if block == b";":
+            return True
+        if block == b"\x21":
+            file.seek(1, os.SEEK_CUR)  # the label
+        elif block == b",":
+            descriptor = file.read(9)
+            if len(descriptor) < 9:
+                return False
+            skip_colours(descriptor[8])
+            file.seek(1, os.SEEK_CUR)  # the size of a code
+        else:
+            return True  # no block: whatever this is, it is not a file that merely ends early
+        while size := file.read(1):
+            if size == b"\0":
+                break
+            file.seek(size[0], os.SEEK_CUR)
+    return False
+
+
+def _ogg_is_whole(file: BinaryIO) -> bool:
+    """Whether the last page of an Ogg file is the last of its stream (RFC 3533, section 6)."""
+    size = os.fstat(file.fileno()).st_size
+    is_last = False
+    while len(header := file.read(27)) == 27 and header.startswith(b"OggS"):
+        lengths = file.read(header[26])
+        file.seek(sum(lengths), os.SEEK_CUR)
+        is_last = bool(header[5] & 4) and file.tell() <= size
+    return is_last
 
 
 if __name__ == "__main__":

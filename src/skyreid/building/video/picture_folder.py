@@ -1,7 +1,13 @@
-"""A folder of pictures as a film: its frames in natural order, and when each was taken."""
+"""A folder of pictures as a film: its frames in natural order, and when each was taken.
 
+Both may be told by the `seqinfo.ini` of MOTChallenge, which stands beside pictures or annotations.
+"""
+
+import json
 import re
 from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -9,11 +15,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from skyreid.building.sequence_file import SEQUENCE_FILE, read_sequence
 from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import VideoError
 from skyreid.folder_listing import names_in
 from skyreid.picture_file import MAX_BYTES, SUFFIXES, picture_size, read_picture, taken_at
+from skyreid.regular_file import read_regular
 
 _POSITIVE = {
     "frameRate": r"(?=[\d.]*[1-9])(\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8})",
@@ -190,3 +196,34 @@ def _own_times(paths: Sequence[Path]) -> list[Fraction]:
             "with the lines [Sequence] and frameRate=25 into it (frames a second; 0.2 is one in five seconds)"
         )
     return [Fraction(str((time - known[0]).total_seconds())) for time in known]
+
+
+SEQUENCE_FILE = "seqinfo.ini"
+_MOST_BYTES = 2**20
+"""It has ten lines."""
+_REMEDY = "write [Sequence] and lines such as frameRate=25 into it, as MOTChallenge does, or remove it"
+
+
+def read_sequence(path: Path) -> dict[str, str]:
+    """Read the entries of a sequence file, their names in lower case; an entry without a value is none.
+
+    Raises:
+        ValueError: it cannot be read or has no such section, in words that follow the file's name.
+    """
+    try:
+        content = read_regular(path, most_bytes=_MOST_BYTES)
+        text = content.decode(json.detect_encoding(content))  # as editors on Windows write it, too
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"must be text; {error}. Save it as UTF-8") from error
+    if not text.strip():
+        raise ValueError(f"is empty; {_REMEDY}")
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except ConfigError as error:
+        raise ValueError(f"must be lines of NAME=VALUE; {' '.join(str(error).split())}; {_REMEDY}") from error
+    if "Sequence" not in parser:
+        raise ValueError(f"must have a section [Sequence]; got {parser.sections() or 'no section'}; {_REMEDY}")
+    return {name: value.strip() for name, value in parser["Sequence"].items() if value.strip()}

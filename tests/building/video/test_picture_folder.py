@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from skyreid.building.build import build
-from skyreid.building.decode import frames, probe
 from skyreid.building.sources import parse_source
+from skyreid.building.video.decode import frames, probe
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import VideoError
 from tests.building.films import smooth

@@ -10,8 +10,8 @@ from av.stream import Disposition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyreid.building import decode
-from skyreid.building.decode import DecodeLimits, VideoFacts, frames, probe
+from skyreid.building.video import decode
+from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames, probe
 from skyreid.errors import VideoError
 from tests.building.films import (
     ask_to_be_shown,
@@ -389,7 +389,7 @@ def test_the_caller_never_loads_the_decoder(tmp_path):
     film = write_film(tmp_path / "a.mov", noise(1))
     (tmp_path / "av.py").write_text("raise SystemExit('a module from the working folder was taken')")
     program = (
-        "import sys; from pathlib import Path; from skyreid.building.decode import frames;"
+        "import sys; from pathlib import Path; from skyreid.building.video.decode import frames;"
         f"assert len(list(frames(Path({str(film)!r})))) == 1; assert 'av' not in sys.modules"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, cwd=tmp_path)

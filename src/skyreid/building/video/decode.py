@@ -138,7 +138,7 @@ def frames(
     ends the child.
 
     Args:
-        path: a local file, or a folder of pictures (`building.picture_folder`).
+        path: a local file, or a folder of pictures (`building.video.picture_folder`).
         interval_s: hand over the first frame at or after each multiple of this many seconds; None = all.
             Times count from the first frame, so a variable rate is sampled evenly. Exact for decimal
             numbers and fractions: the frames of 0.5 are among those of 0.1.
@@ -187,7 +187,7 @@ def _parts(
     }
     process = subprocess.Popen(
         # -P: no module is taken from the folder that the caller happens to stand in.
-        [sys.executable, "-P", "-m", "skyreid.building.decode_child", json.dumps(request)],
+        [sys.executable, "-P", "-m", "skyreid.building.video.decode_child", json.dumps(request)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""Frames of a film or of a folder of pictures, decoded in a process of its own."""
