@@ -19,7 +19,7 @@ import cv2
 
 from skyreid.building.annotations import read_annotations
 from skyreid.building.build import build
-from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.sources import Source, read_sources
 from skyreid.building.video.decode import frames, probe
 

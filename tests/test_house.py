@@ -13,7 +13,7 @@ ANSWERS = {
     "Where is IFA?": "models/intra_frame_adapter.py: IntraFrameAdapter",
     "Where are the platform-bridge prompts?": "models/platform_prompt.py: PlatformPrompt",
     "Where is the rule that MARS is scored by?": "datasets/protocol.py: MARS",
-    "Where is a face masked?": "building/face_mask.py: FaceMask",
+    "Where is a face masked?": "building/crops/face_mask.py: FaceMask",
     "What does a step of stage 2 compute?": "training/stage2.py: Stage2Step",
     "What does a step of stage 1 compute?": "training/stage1.py: stage1_losses",
     "Which learning rate has an epoch?": "training/schedule.py: StepSchedule",

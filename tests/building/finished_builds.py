@@ -6,10 +6,10 @@ from pathlib import Path
 
 from skyreid.building.build_report import SourceReport
 from skyreid.building.built_manifest import BuildInfo, Declaration
-from skyreid.building.cropping import Crop
-from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.crops.cropping import Crop
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.finished_source import FinishedSource, FinishedTracklet
-from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.tracklet import Platform
 

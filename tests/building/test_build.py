@@ -9,10 +9,10 @@ from PIL import Image
 
 from skyreid.building.build import build
 from skyreid.building.built_manifest import Declaration
-from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.linking.events import Decision
 from skyreid.building.linking.link_folder import LinkFolder
-from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import parse_source
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import SourceError, VideoError

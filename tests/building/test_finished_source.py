@@ -1,8 +1,9 @@
 from pathlib import Path
 
 from skyreid.building.build_report import SourceReport
-from skyreid.building.cropping import Crop
-from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.crops.cropping import Crop
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.finished_source import (
     CROPS,
     RECORDS,
@@ -12,7 +13,6 @@ from skyreid.building.finished_source import (
     read_finished,
     write_finished,
 )
-from skyreid.building.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.content_hash import bytes_sha256
 from skyreid.tracklet import Platform

@@ -14,7 +14,7 @@ from PIL import Image
 from skyreid.building.annotations import FORMATS
 from tests.building.annotations.test_coco_video import annotation
 from tests.building.annotations.test_label_studio import key, region, task
-from tests.building.bright_face_model import write_bright_face_model
+from tests.building.crops.bright_face_model import write_bright_face_model
 from tests.building.detection.onnx_files import draw_targets, yolox
 from tests.building.films import smooth, write_film
 from tests.datasets.miniature_trees import write_ls_vid

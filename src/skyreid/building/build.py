@@ -43,10 +43,11 @@ from skyreid.building.build_folder import (
 )
 from skyreid.building.build_report import BuildReport, SourceReport
 from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
-from skyreid.building.cropping import Cut, cut
+from skyreid.building.crops.cropping import Cut, TrackletEmbedder, cut
+from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+from skyreid.building.crops.quality import QualityConfig, QualityFilter
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.detection.detector import Detector, load_detector
-from skyreid.building.face_mask import FaceMask, MaskingConfig
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
 from skyreid.building.finished_source import (
     CROPS,
@@ -63,8 +64,6 @@ from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
 from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links
-from skyreid.building.quality import QualityConfig, QualityFilter
-from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe

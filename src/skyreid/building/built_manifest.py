@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from skyreid.building.build_report import ANNOTATED, PER_TRACKLET, SourceReport
-from skyreid.building.face_mask import MaskingConfig
+from skyreid.building.crops.cropping import TrackletEmbedder
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.finished_source import CROPS, FinishedSource
-from skyreid.building.quality import QualityConfig
-from skyreid.building.seen_unmasked import TrackletEmbedder
 from skyreid.building.sources import Source
 from skyreid.tracklet import Frame, Tracklet
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from skyreid.atomic_file import write_atomically
 from skyreid.building.build_report import SourceReport
-from skyreid.building.cropping import Crop
-from skyreid.building.face_mask import MaskingConfig
-from skyreid.building.quality import QualityConfig
+from skyreid.building.crops.cropping import Crop
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.picture_folder import pictures_sha256

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from skyreid.building.built_manifest import BuildInfo
-from skyreid.building.seen_unmasked import TrackletEmbedder
+from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Tracklet

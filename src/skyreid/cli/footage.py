@@ -75,7 +75,7 @@ def build(
     """
     from skyreid.building.build import build as build_tracklets
     from skyreid.building.built_manifest import Declaration
-    from skyreid.building.face_mask import MaskingConfig
+    from skyreid.building.crops.face_mask import MaskingConfig
     from skyreid.building.sources import parse_source, read_sources
 
     given = [parse_source(text) for text in source]

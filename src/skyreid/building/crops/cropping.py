@@ -3,22 +3,22 @@
 import io
 import math
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from skyreid.building.face_mask import FOLLOW_S, FaceMask, Look
-from skyreid.building.quality import QualityFilter
-from skyreid.building.seen_unmasked import TrackletEmbedder
-from skyreid.building.sharpness import sharpness
+from skyreid.building.crops.face_mask import FOLLOW_S, FaceMask, Look
+from skyreid.building.crops.quality import QualityFilter, sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
+from skyreid.feeding import Feeding
 from skyreid.progress import Progress
 from skyreid.tracklet import Platform
 
@@ -85,6 +85,29 @@ class Cut:
     """Frames in which the detector should have found a face, since it did in those before and after."""
     faces_missed: int
     """Of them, those in which it did not."""
+
+
+@runtime_checkable
+class TrackletEmbedder(Protocol):
+    """Embeds whole tracklets from pictures in memory; see `extraction.embed_while_cutting`."""
+
+    @property
+    def model(self) -> str:
+        """The sha256 of its weights."""
+        ...
+
+    @property
+    def feeding(self) -> Feeding:
+        """How they are fed."""
+        ...
+
+    def kept(self, crop: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
+        """Give what is kept of a crop until its tracklet ends: the crop at the size that the model sees."""
+        ...
+
+    def embed(self, crops: Sequence[UInt8[np.ndarray, "height width 3"]], platform: Platform) -> list[float]:
+        """Embed all crops of one person, in time order."""
+        ...
 
 
 def cut(

@@ -1,4 +1,4 @@
-"""Which boxes of people show too little of one person to be worth a crop, and why."""
+"""Which boxes and crops show too little of one person to be kept, and why."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
+import cv2
 import numpy as np
+from jaxtyping import Shaped, UInt8
 
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 
@@ -38,7 +40,7 @@ class QualityConfig:
     max_overlap: float = 0.7
     """Intersection over union of two boxes: above it, nobody can say who of the two is in the crop. Both go."""
     min_sharpness: float = 0.02
-    """As `sharpness.sharpness` measures it. Measured: real crops (two stands, 40 to 200 pixels high; one
+    """As `sharpness` measures it. Measured: real crops (two stands, 40 to 200 pixels high; one
     hall, 300 to 430) are above 0.37 and simulated ones above 0.10; out of focus by a twentieth of the person's
     height (sigma), half of each of them is below 0.02, and by a hundredth, next to none."""
     min_crops: int = 2
@@ -129,3 +131,31 @@ def _overlap(first: Box, second: Box) -> float:
     shared = max(0.0, width) * max(0.0, height)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
     return shared / (areas - shared) if shared else 0.0
+
+
+HEIGHT_PX = 64
+"""Larger crops are scaled down to this height: a person of 400 pixels who is out of focus by two of them shows
+more than a sharp one of 40 does. Smaller crops stay: enlarging makes no detail."""
+
+
+def sharpness(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Variance of the Laplacian over the variance of the brightness, so that a dull day is no blur.
+
+    0 = one colour; noise of single pixels has about 20; a person in focus about 0.5.
+    """
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    scale = HEIGHT_PX / gray.shape[0]
+    if scale < 1:
+        gray = scaled(gray, scale, interpolation=cv2.INTER_AREA)
+    # A crop of one colour has neither; the least step of brightness keeps the ratio finite.
+    return float(cv2.Laplacian(gray, cv2.CV_32F).var() / max(float(gray.var()), 1.0))
+
+
+def scaled(
+    pixels: Shaped[np.ndarray, "height width *channel"], scale: float, *, interpolation: int = cv2.INTER_LINEAR
+) -> Shaped[np.ndarray, "..."]:
+    """Resize a picture by a factor; a side that would vanish is one pixel."""
+    height, width = (round(side * scale) for side in pixels.shape[:2])
+    if min(height, width) < 1:
+        return cv2.resize(pixels, (max(1, width), max(1, height)), interpolation=interpolation)
+    return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=interpolation)

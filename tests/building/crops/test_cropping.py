@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from skyreid.building.cropping import Crop, cut
-from skyreid.building.face_mask import FaceMask, MaskingConfig
-from skyreid.building.quality import QualityConfig, QualityFilter
+from skyreid.building.crops.cropping import Crop, cut
+from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+from skyreid.building.crops.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DEFAULT_LIMITS
 from skyreid.content_hash import file_sha256

@@ -12,6 +12,7 @@ import cv2.data
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from skyreid.building.crops.quality import scaled
 from skyreid.building.detection.graph_process import (
     DEFAULT_LIMITS,
     Answer,
@@ -22,7 +23,6 @@ from skyreid.building.detection.graph_process import (
     first_line,
     serve,
 )
-from skyreid.building.scaled_picture import scaled
 from skyreid.content_hash import bytes_sha256
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.regular_file import read_regular
@@ -108,7 +108,7 @@ class YunetDetector:
         if not model.is_file():
             raise SettingError(f"{model}: the FaceDetectorYN model is not there (face_detection_yunet_*.onnx)")
         try:
-            self._graph = GraphProcess("skyreid.building.face_detection", model, limits)
+            self._graph = GraphProcess("skyreid.building.crops.face_detection", model, limits)
         except CheckpointError as error:
             raise SettingError(str(error)) from error
         sha256 = self._graph.told["sha256"]

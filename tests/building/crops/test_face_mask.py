@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.building.face_mask import BLOCKS, FOLLOW_S, GREY, FaceMask, Look, MaskedFaces, MaskingConfig
+from skyreid.building.crops.face_mask import BLOCKS, FOLLOW_S, GREY, FaceMask, Look, MaskedFaces, MaskingConfig
 from skyreid.errors import SettingError
-from tests.building.bright_face_model import write_bright_face_model
+from tests.building.crops.bright_face_model import write_bright_face_model
 from tests.building.films import drawn_face, noise, smooth
 
 PERSON = (40.0, 20.0, 90.0, 190.0)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from skyreid.building.crops.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
 from skyreid.building.detection.graph_process import GraphLimits
-from skyreid.building.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
 from skyreid.errors import CheckpointError, SettingError
-from tests.building.bright_face_model import write_bright_face_model
+from tests.building.crops.bright_face_model import write_bright_face_model
 from tests.building.films import drawn_face, noise
 
 
