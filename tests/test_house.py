@@ -14,6 +14,8 @@ ANSWERS = {
     "Where are the platform-bridge prompts?": "models/platform_prompt.py: PlatformPrompt",
     "Where is the rule that MARS is scored by?": "datasets/protocol.py: MARS",
     "Where is a face masked?": "building/crops/face_mask.py: FaceMask",
+    "How is a new family of detectors added?": "building/detection/families.py: FAMILIES",
+    "Who is found before a camera that stands still?": "building/motion/static_camera.py: find_people",
     "What does a step of stage 2 compute?": "training/stage2.py: Stage2Step",
     "What does a step of stage 1 compute?": "training/stage1.py: stage1_losses",
     "Which learning rate has an epoch?": "training/schedule.py: StepSchedule",

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from skyreid.building.build import build
-from skyreid.building.built_manifest import Declaration
+from skyreid.building.build_report import Declaration
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.linking.events import Decision

@@ -32,33 +32,37 @@ from skyreid.arguments import kind_of, path_of
 from skyreid.atomic_file import flush, write_atomically
 from skyreid.building.build_folder import (
     CARD_FILE,
+    CROPS,
     MASKING_FILE,
     PARTIAL,
+    REPLACED,
     STATISTICS_FILE,
     TABLE_FILE,
+    FinishedSource,
+    FinishedTracklet,
+    SourceReport,
     check_complete,
     check_replacing,
+    fingerprint,
     locked,
+    read_finished,
+    replaced_tracklets,
     sweep,
+    write_finished,
 )
-from skyreid.building.build_report import BuildReport, SourceReport
-from skyreid.building.built_manifest import BuildInfo, Declaration, masking_report
+from skyreid.building.build_report import (
+    BuildInfo,
+    BuildReport,
+    Declaration,
+    dataset_card,
+    masking_report,
+    write_table_of_unmasked,
+)
 from skyreid.building.crops.cropping import Cut, TrackletEmbedder, cut
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.crops.quality import QualityConfig, QualityFilter
-from skyreid.building.dataset_card import dataset_card
 from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
-from skyreid.building.finished_source import (
-    CROPS,
-    REPLACED,
-    FinishedSource,
-    FinishedTracklet,
-    fingerprint,
-    read_finished,
-    replaced_tracklets,
-    write_finished,
-)
 from skyreid.building.linking.carrying_over import carry_over
 from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
@@ -338,8 +342,6 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
     draw_statistics(statistics, out_dir / STATISTICS_FILE)
     write_atomically(out_dir / CARD_FILE, [dataset_card(info, statistics, identities=identities).encode()])
     if info.embedder is not None:
-        from skyreid.building.table_of_unmasked import write_table_of_unmasked  # brings PyTorch
-
         write_table_of_unmasked(
             out_dir / TABLE_FILE, info, tracklets, info.embedder, manifest_path=out_dir / MANIFEST_FILE
         )

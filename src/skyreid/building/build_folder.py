@@ -1,21 +1,39 @@
-"""The folder of a build: who may write in it, and what in it belongs to no finished source."""
+"""The folder of a build: the records of its finished sources, who may write in it, and what in it belongs to no source.
 
+The appearance of a record is the commit of its source.
+"""
+
+import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from skyreid.atomic_file import sweep_leftovers
-from skyreid.building.finished_source import CROPS, RECORDS, REPLACED, FinishedSource, cut_otherwise
+from skyreid.atomic_file import sweep_leftovers, write_atomically
+from skyreid.building.crops.cropping import Crop
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.sources import Source
+from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, Box, IdentityScope
+from skyreid.building.video.picture_folder import pictures_sha256
+from skyreid.content_hash import file_sha256, shortened
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
 from skyreid.file_lock import try_lock
 from skyreid.folder_listing import is_left_by_system, names_in
+from skyreid.picture_file import MAX_BYTES
 from skyreid.regular_file import open_in_place
+from skyreid.strict_json import read_json
+from skyreid.tracklet import Frame, Tracklet
 
+CROPS = "crops"
+RECORDS = "sources"
+REPLACED = "replaced"
+"""Records of sources that are being cut again on purpose, until the decisions on them were carried over."""
 MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
@@ -24,6 +42,90 @@ PARTIAL = "partial"
 LOCK = "build.lock"
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
 _CROP_FILE = re.compile(r"\d{6,}\.jpg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceReport:
+    """What became of one source."""
+
+    name: str
+    """Camera and file."""
+    frames_read: int
+    """Sampled frames."""
+    boxes: int
+    """Of people, in all frames, annotated or found; those left out are not among them."""
+    boxes_interpolated: int
+    """Added where a person was not marked for a moment."""
+    boxes_dropped: Mapping[str, int]
+    """By reason, before anything was cut: by the reader of the annotations, or by the finder."""
+    tracklets: int
+    tracklets_dropped: Mapping[str, int]
+    tracks_dropped: Mapping[str, int]
+    """Annotated people, or tracks that were found, of whom no tracklet is left, by the main reason."""
+    crops: int
+    """Written, in the tracklets that are kept."""
+    crops_dropped: Mapping[str, int]
+    """By reason: boxes of sampled frames that have no crop. With `crops`, these are all of them."""
+    faces_detected: int
+    """And covered, in the sampled frames."""
+    faces_followed: int
+    """Covered, found by their skin, or a moment before or after."""
+    faces_by_fallback: int
+    """Heads covered because they are large and no face was found on them."""
+    faces_expected: int
+    """Frames in which the detector should have found a face, since it did in those before and after."""
+    faces_missed: int
+    """Of them, those in which it did not: its recall on this footage, as far as it can be known without the truth."""
+    identities: IdentityScope = PER_VIDEO
+    """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
+    identities_because: str = ""
+    """Why, as the end of a sentence; empty without annotations."""
+    read_as: str = ""
+    """What the annotations were taken for; empty without any."""
+    notes: Sequence[str] = field(default_factory=list)
+    """What somebody should know of the source, in words."""
+
+    def numbers(self) -> str:
+        """Whose numbers the annotations' are, in words such as `people, the same in every video (...)`."""
+        what = "people, the same in every video" if self.identities == SHARED else "tracks of this video only"
+        return f"numbers are {what} ({self.identities_because})"
+
+    def left_out(self) -> list[str]:
+        """What was dropped, in words such as `3 crops hidden`."""
+        counts = {
+            "boxes": self.boxes_dropped,
+            "crops": self.crops_dropped,
+            "tracklets": self.tracklets_dropped,
+            "whole tracks": self.tracks_dropped,
+        }
+        return [
+            f"{number} {what} {reason}"
+            for what, reasons in counts.items()
+            for reason, number in sorted(reasons.items())
+            if number
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTracklet:
+    """The crops in `crops/TRACKLET_ID`."""
+
+    tracklet_id: str
+    person: int | None
+    """Identity number of the annotations; None without."""
+    crops: tuple[Crop, ...]
+    embedding: tuple[float, ...] | None = None
+    """Of the person before their face was covered; None = no model was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedSource:
+    """Everything that the manifest and the report need of one source."""
+
+    fingerprint: dict[str, str]
+    """Of the input and the settings, as `fingerprint` gives it."""
+    report: SourceReport
+    tracklets: tuple[FinishedTracklet, ...]
 
 
 @contextmanager
@@ -141,3 +243,169 @@ def _set_aside(out_dir: Path, name: str) -> bool:
         kept.parent.mkdir(exist_ok=True)
         record.rename(kept)
     return True
+
+
+# The records.
+BUILDER_VERSION = 6
+"""Raised whenever the same input gives other crops, so that finished sources are built again."""
+_IN_WORDS = {
+    "video_sha256": "the video's sha256",
+    "annotations_sha256": "the annotations' sha256",
+    "finder": "who finds the people",
+    "embedder": "the model that people are embedded with",
+    "builder_version": "the builder's version",
+}
+_REMOVE = "remove this file, and its source is cut again"
+
+
+def fingerprint(
+    source: Source,
+    *,
+    finder: str,
+    interval_s: float,
+    masking: MaskingConfig | None,
+    quality: QualityConfig,
+    embedder: str = "none",
+) -> dict[str, str]:
+    """What decides over a source's crops; reads the whole video once.
+
+    Args:
+        source: the source.
+        finder: who finds the people, as `finder.finder_of` gives it.
+        interval_s: between two crops.
+        masking: None = faces stay.
+        quality: which boxes are dropped.
+        embedder: what people are embedded with while they are cut.
+    """
+    if masking is None:
+        how_masked = "none"
+    else:
+        model = file_sha256(masking.model) if masking.model else None  # wherever the file lies
+        how_masked = json.dumps({**asdict(masking), "model": model})
+    return {
+        "video_sha256": pictures_sha256(source.path) if source.path.is_dir() else file_sha256(source.path),
+        "annotations_sha256": file_sha256(source.annotations) if source.annotations else "none",
+        "finder": finder,
+        "interval_s": str(interval_s),
+        "masking": how_masked,
+        "quality": json.dumps(asdict(quality)),
+        "embedder": embedder,
+        "builder_version": str(BUILDER_VERSION),
+    }
+
+
+def write_finished(out_dir: Path, finished: FinishedSource) -> None:
+    """Commit: once this returns, the source survives a power cut."""
+    path = out_dir / RECORDS / f"{finished.report.name}.json"
+    write_atomically(path, [json.dumps(asdict(finished)).encode()])
+
+
+def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedSource | None:
+    """The record of a source, if it is there, of this fingerprint, and all its crops are there, as they were cut."""
+    record = _read_record(out_dir / RECORDS / f"{name}.json")
+    if record is None or record["fingerprint"] != wanted:  # another version may have written other fields
+        return None
+    try:
+        tracklets = tuple(
+            FinishedTracklet(
+                tracklet["tracklet_id"],
+                tracklet["person"],
+                tuple(
+                    Crop(c["index"], c["time_s"], _box(c["box"]), tuple(map(_box, c["masked"])), c["sha256"])
+                    for c in tracklet["crops"]
+                ),
+                None if tracklet["embedding"] is None else tuple(map(float, tracklet["embedding"])),
+            )
+            for tracklet in record["tracklets"]
+        )
+        report = SourceReport(**record["report"])
+    except (LookupError, TypeError, ValueError) as error:
+        path = out_dir / RECORDS / f"{name}.json"
+        raise SourceError(f"{path} is damaged ({type(error).__name__}: {error}); {_REMOVE}") from error
+    for tracklet in tracklets:
+        folder = out_dir / CROPS / tracklet.tracklet_id
+        if not folder.is_dir() or set(names_in(folder)) != {crop.file_name for crop in tracklet.crops}:
+            return None
+        if any(not _is_as_cut(folder / crop.file_name, crop) for crop in tracklet.crops):
+            return None
+    return FinishedSource(fingerprint=wanted, report=report, tracklets=tracklets)
+
+
+def cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[str]:
+    """Say in which respects the crops of a source were cut in another way than is wanted now; nothing to say is []."""
+    record = _read_record(out_dir / RECORDS / f"{name}.json")
+    if record is None:
+        return []
+    return [
+        difference
+        for key in {**record["fingerprint"], **wanted}
+        for difference in _differences(key, record["fingerprint"].get(key, "none"), wanted.get(key, "none"))
+    ]
+
+
+def replaced_tracklets(out_dir: Path, source: Source, *, video_sha256: str) -> list[Tracklet]:
+    """The tracklets of a source as they were before it was cut again; none where the video is another one now."""
+    record = _read_record(out_dir / REPLACED / f"{source.name}.json")
+    if record is None or record["fingerprint"].get("video_sha256") != video_sha256:
+        return []
+    return [
+        Tracklet(
+            tracklet_id=tracklet["tracklet_id"],
+            frames=tuple(
+                Frame("", index=crop["index"], time_s=crop["time_s"], box=_box(crop["box"]), sha256=crop.get("sha256"))
+                for crop in tracklet["crops"]
+            ),
+            pid=0,
+            camid=0,
+            platform=source.platform,
+        )
+        for tracklet in record["tracklets"]
+    ]
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """What a record file holds, of whatever version; None = there is none.
+
+    Raises:
+        SourceError: it is damaged.
+    """
+    try:
+        record = read_json(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} is damaged ({error}); {_REMOVE}") from error
+    fingerprint = record.get("fingerprint") if isinstance(record, dict) else None
+    if not isinstance(fingerprint, dict) or not all(isinstance(part, str) for part in fingerprint.values()):
+        raise SourceError(f"{path} is damaged: it does not say what its source was cut from; {_REMOVE}")
+    return record
+
+
+def _differences(key: str, kept: str, wanted: str) -> list[str]:
+    """Two entries of a fingerprint that differ, in words; of settings in JSON, each that differs."""
+    if kept == wanted:
+        return []
+    if kept.startswith("{") and wanted.startswith("{"):
+        before, after = json.loads(kept), json.loads(wanted)
+        return [
+            f"{key} {name} was {before.get(name)}, now {after.get(name)}"
+            for name in {**before, **after}
+            if before.get(name) != after.get(name)
+        ]
+    before, after = (
+        shortened(value) if key.endswith("sha256") else "on" if value.startswith("{") else value
+        for value in (kept, wanted)
+    )
+    return [f"{_IN_WORDS.get(key, key)} was {before}, now {after}"]
+
+
+def _is_as_cut(path: Path, crop: Crop) -> bool:
+    try:
+        return file_sha256(path, most_bytes=MAX_BYTES) == crop.sha256
+    except OSError:
+        return False
+
+
+def _box(numbers: list[float]) -> Box:
+    left, top, right, bottom = numbers
+    return left, top, right, bottom

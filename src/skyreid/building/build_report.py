@@ -1,78 +1,28 @@
-"""What a build did, for people and for programs."""
+"""What a build says about itself: to its caller, in the manifest, in the report of masking, on the dataset card."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
+from skyreid.building.build_folder import CROPS, MASKING_FILE, STATISTICS_FILE, TABLE_FILE, FinishedSource, SourceReport
+from skyreid.building.crops.cropping import TrackletEmbedder
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import QualityConfig
+from skyreid.building.finder import finder_in_words
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_lines
-from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope
+from skyreid.building.sources import Source
+from skyreid.datasets.benchmarks import g2a_vreid
+from skyreid.datasets.data_hash import pictures_sha256
+from skyreid.datasets.manifest import MANIFEST_FILE
+from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
+from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
 """Who the pids of a build are."""
 Json: TypeAlias = str | int | list["Json"] | dict[str, "Json"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceReport:
-    """What became of one source."""
-
-    name: str
-    """Camera and file."""
-    frames_read: int
-    """Sampled frames."""
-    boxes: int
-    """Of people, in all frames, annotated or found; those left out are not among them."""
-    boxes_interpolated: int
-    """Added where a person was not marked for a moment."""
-    boxes_dropped: Mapping[str, int]
-    """By reason, before anything was cut: by the reader of the annotations, or by the finder."""
-    tracklets: int
-    tracklets_dropped: Mapping[str, int]
-    tracks_dropped: Mapping[str, int]
-    """Annotated people, or tracks that were found, of whom no tracklet is left, by the main reason."""
-    crops: int
-    """Written, in the tracklets that are kept."""
-    crops_dropped: Mapping[str, int]
-    """By reason: boxes of sampled frames that have no crop. With `crops`, these are all of them."""
-    faces_detected: int
-    """And covered, in the sampled frames."""
-    faces_followed: int
-    """Covered, found by their skin, or a moment before or after."""
-    faces_by_fallback: int
-    """Heads covered because they are large and no face was found on them."""
-    faces_expected: int
-    """Frames in which the detector should have found a face, since it did in those before and after."""
-    faces_missed: int
-    """Of them, those in which it did not: its recall on this footage, as far as it can be known without the truth."""
-    identities: IdentityScope = PER_VIDEO
-    """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
-    identities_because: str = ""
-    """Why, as the end of a sentence; empty without annotations."""
-    read_as: str = ""
-    """What the annotations were taken for; empty without any."""
-    notes: Sequence[str] = field(default_factory=list)
-    """What somebody should know of the source, in words."""
-
-    def numbers(self) -> str:
-        """Whose numbers the annotations' are, in words such as `people, the same in every video (...)`."""
-        what = "people, the same in every video" if self.identities == SHARED else "tracks of this video only"
-        return f"numbers are {what} ({self.identities_because})"
-
-    def left_out(self) -> list[str]:
-        """What was dropped, in words such as `3 crops hidden`."""
-        counts = {
-            "boxes": self.boxes_dropped,
-            "crops": self.crops_dropped,
-            "tracklets": self.tracklets_dropped,
-            "whole tracks": self.tracks_dropped,
-        }
-        return [
-            f"{number} {what} {reason}"
-            for what, reasons in counts.items()
-            for reason, number in sorted(reasons.items())
-            if number
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,3 +87,345 @@ class BuildReport:
             "card_path": str(self.card_path),
             "sources": [asdict(source) for source in self.sources],
         }
+
+
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What only a person can say about footage; it goes into the manifest and onto the dataset card."""
+
+    terms: str = NOT_STATED
+    """Who may use the data, and for what."""
+    consent: str = NOT_STATED
+    """How the filmed people agreed or were told, or on what other ground they were filmed."""
+    contact: str = NOT_STATED
+    """Whom somebody asks who wants to be removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildInfo:
+    """How a build was made."""
+
+    sources: Sequence[Source]
+    finished: Sequence[FinishedSource]
+    """One for each source."""
+    interval_s: float
+    masking: MaskingConfig | None
+    quality: QualityConfig
+    declaration: Declaration
+    face_detector_card: str = "none"
+    """What the detector of faces is and what it misses."""
+    embedder: TrackletEmbedder | None = None
+    """What embedded people while they were cut, before their faces were covered."""
+
+    @property
+    def identities(self) -> str:
+        """Only when annotations identify everybody in every source do equal numbers mean the same person."""
+        is_annotated = all(source.annotations is not None for source in self.sources)
+        people = [tracklet.person for source in self.finished for tracklet in source.tracklets]
+        return ANNOTATED if is_annotated and None not in people else PER_TRACKLET
+
+    @property
+    def cameras(self) -> list[str]:
+        """Their names; a camid is a place in this list."""
+        return list(dict.fromkeys(source.camera for source in self.sources))
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a program drew the videos (all or none of them: `sources.check_together`)."""
+        return self.sources[0].is_simulated
+
+    @property
+    def faces(self) -> dict[str, str | int]:
+        """What masked the faces, and how many; of all sampled frames, `followed` and `fallback` among `faces`."""
+        reports = [source.report for source in self.finished]
+        return {
+            "style": self.masking.style if self.masking else "none",
+            "detector": self.masking.detector if self.masking else "none",
+            "faces": sum(
+                report.faces_detected + report.faces_followed + report.faces_by_fallback for report in reports
+            ),
+            "followed": sum(report.faces_followed for report in reports),
+            "fallback": sum(report.faces_by_fallback for report in reports),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """The `info` of the manifest."""
+        return {
+            "identities": self.identities,
+            "cameras": self.cameras,
+            "simulated": self.is_simulated,
+            "interval_s": self.interval_s,
+            "quality": asdict(self.quality),
+            "faces_masked": self.masking is not None,
+            "faces": self.faces,
+            **({} if self.embedder is None else {"embedded_while_cutting": self.embedder.model}),
+            **asdict(self.declaration),
+            "sources": [
+                {
+                    "name": source.name,
+                    "file": source.path.name,
+                    "camera": source.camera,
+                    "platform": source.platform.value,
+                    "start_time": source.start_time.isoformat() if source.start_time else None,
+                    "video_sha256": done.fingerprint["video_sha256"],
+                    **_annotations(done.report),
+                }
+                for source, done in zip(self.sources, self.finished, strict=True)
+            ],
+        }
+
+    def tracklets(self, out_dir: Path) -> list[Tracklet]:
+        """All tracklets, source after source; without annotations each has a pid of its own, from 1."""
+        tracklets: list[Tracklet] = []
+        for source, done in zip(self.sources, self.finished, strict=True):
+            for tracklet in done.tracklets:
+                folder = out_dir / CROPS / tracklet.tracklet_id
+                frames = tuple(
+                    Frame(
+                        str(folder / crop.file_name),
+                        index=crop.index,
+                        time_s=crop.time_s,
+                        box=crop.box,
+                        sha256=crop.sha256,
+                    )
+                    for crop in tracklet.crops
+                )
+                person = tracklet.person if self.identities == ANNOTATED else None
+                tracklets.append(
+                    Tracklet(
+                        tracklet_id=tracklet.tracklet_id,
+                        frames=frames,
+                        pid=len(tracklets) + 1 if person is None else person,
+                        camid=self.cameras.index(source.camera),
+                        platform=source.platform,
+                    )
+                )
+        return tracklets
+
+
+def _annotations(report: SourceReport) -> dict[str, object]:
+    """What a source's annotations were taken for, and whose numbers theirs are; nothing without annotations."""
+    if not report.read_as:
+        return {}
+    return {
+        "annotations": report.read_as,
+        "identities": report.identities,
+        "identities_because": report.identities_because,
+    }
+
+
+def masking_report(info: BuildInfo) -> dict[str, object]:
+    """What was painted over, to be compared with where the faces are.
+
+    `faces` counts the regions painted in all sampled frames; among them `followed`, found by their skin or in a frame
+    before or after, and `fallback`, heads large enough to be recognised without a found face. `detector_recall`: of the
+    frames before and after which the detector found somebody's face, in how many it missed it. `regions` tells by
+    tracklet and frame those that show in a crop, in pixels of the source frame. A region in two crops stands
+    twice.
+    """
+    return {
+        **info.faces,
+        "detector_card": info.face_detector_card,
+        "detector_recall": {
+            "expected": sum(source.report.faces_expected for source in info.finished),
+            "missed": sum(source.report.faces_missed for source in info.finished),
+        },
+        "crops": sum(source.report.crops for source in info.finished),
+        "regions": {
+            tracklet.tracklet_id: {str(crop.index): crop.masked for crop in tracklet.crops if crop.masked}
+            for source in info.finished
+            for tracklet in source.tracklets
+        },
+    }
+
+
+def write_table_of_unmasked(
+    path: Path, info: BuildInfo, tracklets: Sequence[Tracklet], embedder: TrackletEmbedder, *, manifest_path: Path
+) -> None:
+    """Write what was embedded while cutting; the table names the masked crops and says that more was seen.
+
+    Nothing is written where nobody was found.
+    """
+    # Imported here: tables bring PyTorch to builds without one.
+    from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+
+    by_id = {tracklet.tracklet_id: tracklet.embedding for source in info.finished for tracklet in source.tracklets}
+    if not by_id:
+        return
+    table = EmbeddingTable(
+        embeddings=np.array([by_id[tracklet.tracklet_id] for tracklet in tracklets], np.float32),
+        pids=np.array([tracklet.pid for tracklet in tracklets], np.int64),
+        camids=np.array([tracklet.camid for tracklet in tracklets], np.int64),
+        platforms=np.array([tracklet.platform.number for tracklet in tracklets], np.int64),
+        tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], np.str_),
+        pictures=np.array([pictures_sha256(tracklet) for tracklet in tracklets], "S64"),
+        manifest=str(manifest_path.resolve()),
+        model=embedder.model,
+        feeding=embedder.feeding,
+        seen_unmasked=info.masking is not None,
+    )
+    save_table(path, table)
+
+
+# The dataset card: one page of Markdown that says what a build is, from what, how, and on which terms.
+_SIMULATED = (
+    "**Simulated data: every person here was drawn by a program. Nobody was filmed, and no score on this data says "
+    "how well anything works on real footage.**"
+)
+_FILMED = (
+    "Cut from footage by skyreid. It may show real people: a score or a licence is not their consent, and masked "
+    "faces do not make them anonymous."
+)
+
+
+def dataset_card(info: BuildInfo, statistics: BenchmarkStatistics, *, identities: str) -> str:
+    """Write the card of a build; the same build gives the same text.
+
+    Args:
+        info: how it was made.
+        statistics: of its tracklets.
+        identities: who its pids are, as the manifest says it.
+    """
+    title = "Simulated people, seen from the ground and from the air" if info.is_simulated else "People in footage"
+    parts = [
+        [f"# {title}", "", _SIMULATED if info.is_simulated else _FILMED],
+        ["## Terms and consent", "", *_declaration(info)],
+        [
+            "## Counts",
+            "",
+            *_counts(statistics, identities),
+            "",
+            f"![Sequence lengths and crop widths]({STATISTICS_FILE})",
+        ],
+        ["## Sources", "", *_sources(info)],
+        ["## What was left out", "", *_left_out(info)],
+        ["## Masked faces", "", *_masking(info)],
+        ["## Settings", "", *_settings(info)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _declaration(info: BuildInfo) -> list[str]:
+    lines = [f"- {name}: {_plain(text)}" for name, text in asdict(info.declaration).items()]
+    if NOT_STATED in asdict(info.declaration).values():
+        lines += ["", "What is not stated is not granted. State it with `skyreid build --terms --consent --contact`."]
+    return lines
+
+
+def _counts(statistics: BenchmarkStatistics, identities: str) -> list[str]:
+    paper = g2a_vreid.FORMAT.paper_row
+    assert paper is not None
+    duration = "unknown" if statistics.average_duration_s is None else f"{statistics.average_duration_s:.1f} s"
+    rows = [
+        ("identities", f"{statistics.identities:,}", f"{paper.identities:,}"),
+        ("tracklets", f"{statistics.tracklets:,}", f"{paper.tracklets:,}"),
+        ("images", f"{statistics.images:,}", f"{paper.images:,}"),
+        ("average duration", duration, f"{paper.average_duration_s:.1f} s"),
+        ("camera views", str(statistics.camera_views), str(paper.camera_views)),
+        ("camera mode", statistics.camera_working_mode or "unknown", paper.camera_working_mode),
+    ]
+    lines = _table(("", "here", "G2A-VReID (paper, Table 1)"), rows)
+    if identities == PER_TRACKLET:
+        lines += [
+            "",
+            "When this was built, nobody had said who is who (`skyreid link`): every tracklet is an identity.",
+        ]
+    for platform, share in statistics.crop_widths_in_paper_range.items():
+        low, high = PAPER_CROP_WIDTHS[platform]
+        lines += ["", f"Of the {platform} crops, {share:.0%} are {low} to {high} pixels wide, as in G2A-VReID."]
+    return lines
+
+
+def _sources(info: BuildInfo) -> list[str]:
+    rows = [
+        (
+            source.path.name,
+            source.camera,
+            source.platform.value,
+            source.start_time.isoformat() if source.start_time else NOT_STATED,
+            finder_in_words(done.fingerprint["finder"]),
+            done.fingerprint["video_sha256"],
+        )
+        for source, done in zip(info.sources, info.finished, strict=True)
+    ]
+    reports = [done.report for done in info.finished if done.report.read_as]
+    told = [
+        f"- {_plain(report.name)}: {_plain(sentence)}"
+        for report in reports
+        for sentence in (f"annotations read as {report.read_as}; {report.numbers()}", *report.notes)
+    ]
+    table = _table(("file", "camera", "platform", "start", "people found by", "sha256 of the video"), rows)
+    return [*table, "", *told] if told else table
+
+
+def _left_out(info: BuildInfo) -> list[str]:
+    rows = [
+        (
+            done.report.name,
+            str(done.report.tracklets),
+            str(done.report.crops),
+            ", ".join(done.report.left_out()) or "nothing",
+        )
+        for done in info.finished
+    ]
+    return _table(("source", "tracklets", "crops", "left out, by reason"), rows)
+
+
+def _masking(info: BuildInfo) -> list[str]:
+    if info.masking is None:
+        return ["**Faces are not masked.**"]
+    faces = info.faces
+    seen = f"[{TABLE_FILE}]({TABLE_FILE}) holds embeddings of people as a model saw them before that, in memory only."
+    detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
+    expected = sum(source.report.faces_expected for source in info.finished)
+    missed = sum(source.report.faces_missed for source in info.finished)
+    recall = (
+        f" Where it found a face in the frames before and after, it found it in {expected - missed} of {expected}."
+        if expected
+        else ""
+    )
+    return [
+        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that "
+        f"the detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or "
+        f"after, and {faces['fallback']} heads of people large enough to be recognised on whom none was found. Below "
+        f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from "
+        f"{info.masking.recognise_px_per_m:g} on, every head that is not seen from straight above. "
+        f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces, and people are also known by their "
+        "build and clothes: this makes recognition harder and rules it out for nobody.",
+        "",
+        f"The detector: {info.face_detector_card}.{recall}",
+        *([] if info.embedder is None else ["", seen]),
+    ]
+
+
+def _settings(info: BuildInfo) -> list[str]:
+    quality = (f"- {name}: {value:g}" for name, value in asdict(info.quality).items())
+    return [
+        f"- one crop every {info.interval_s:g} s",
+        *quality,
+        "",
+        f"[{MANIFEST_FILE}]({MANIFEST_FILE}) lists every tracklet and holds their sha256.",
+    ]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_plain, cells))} |"
+
+
+def _plain(text: str) -> str:
+    """A user's words on one line, so that they neither end a table nor make a heading, HTML or a terminal's colours.
+
+    A file's name may hold bytes that are no text; they are shown as escapes too.
+    """
+    escaped = " ".join(text.split()).replace("\\", "\\\\")
+    escaped = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in escaped)
+    for sign in "|<>[]`*":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped

@@ -131,7 +131,7 @@ def data_export(
     """
     with Bars() as bars:
         if format == "mot" or format == "cvat":
-            from skyreid.building.annotations.exporting import export_annotations
+            from skyreid.building.export import export_annotations
             from skyreid.errors import SettingError
 
             if seed is not None:
@@ -139,7 +139,7 @@ def data_export(
             files = [str(path) for path in export_annotations(folder, out, format, progress=bars)]
             result = Note([f"written: {file}" for file in files], {"format": format, "files": files})
         else:
-            from skyreid.building.layout_export import export_layout
+            from skyreid.building.export import export_layout
 
             result = export_layout(folder, out, layout=format, seed=seed or 0, progress=bars)
     show_result(result, json=json)

@@ -74,7 +74,7 @@ def build(
         json: print JSON.
     """
     from skyreid.building.build import build as build_tracklets
-    from skyreid.building.built_manifest import Declaration
+    from skyreid.building.build_report import Declaration
     from skyreid.building.crops.face_mask import MaskingConfig
     from skyreid.building.sources import parse_source, read_sources
 
