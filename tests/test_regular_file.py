@@ -12,7 +12,7 @@ from skyreid.datasets.benchmarks import ls_vid
 from skyreid.datasets.benchmarks.mat_file import read_matrix
 from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.survey import read_lines
-from skyreid.evaluation.calibration.calibration import load_calibration
+from skyreid.evaluation.calibration import load_calibration
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.picture_file import read_picture
 from skyreid.regular_file import open_in_place, open_regular, read_regular

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from skyreid.building.sources import Source
     from skyreid.datasets import Benchmark, read_benchmark
     from skyreid.datasets.protocol import PROTOCOLS, EvaluationProtocol
-    from skyreid.evaluation.calibration.calibration import Calibration, calibrate, load_calibration
+    from skyreid.evaluation.calibration import Calibration, calibrate, load_calibration
     from skyreid.evaluation.ranking_scores import Scores
     from skyreid.evaluation.results.paired_difference import compare
     from skyreid.evaluation.table_evaluation import TableEvaluation, evaluate
@@ -64,7 +64,7 @@ _LOADED_ON_USE = {
     "PROTOCOLS": "skyreid.datasets.protocol",
     "Benchmark": "skyreid.datasets",
     "BuildReport": "skyreid.building.build_report",
-    "Calibration": "skyreid.evaluation.calibration.calibration",
+    "Calibration": "skyreid.evaluation.calibration",
     "CheckpointEvaluation": "skyreid.experiments.checkpoint_evaluation",
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
@@ -75,14 +75,14 @@ _LOADED_ON_USE = {
     "Source": "skyreid.building.sources",
     "TableEvaluation": "skyreid.evaluation.table_evaluation",
     "build": "skyreid.building.build",
-    "calibrate": "skyreid.evaluation.calibration.calibration",
+    "calibrate": "skyreid.evaluation.calibration",
     "compare": "skyreid.evaluation.results.paired_difference",
     "embed": "skyreid.extraction.embed_folder",
     "evaluate": "skyreid.evaluation.table_evaluation",
     "evaluate_checkpoint": "skyreid.experiments.checkpoint_evaluation",
     "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",
-    "load_calibration": "skyreid.evaluation.calibration.calibration",
+    "load_calibration": "skyreid.evaluation.calibration",
     "load_table": "skyreid.retrieval.embedding_table",
     "read_benchmark": "skyreid.datasets",
     "save_table": "skyreid.retrieval.embedding_table",

@@ -6,9 +6,9 @@ import pytest
 
 from skyreid.cli.evaluate import calibrate
 from skyreid.datasets.protocol import PROTOCOLS
-from skyreid.evaluation.calibration.calibration import load_calibration
+from skyreid.evaluation.calibration import load_calibration
 from skyreid.retrieval.embedding_table import save_table
-from tests.evaluation.pairs.pair_loops import crowd
+from tests.evaluation.pair_loops import crowd
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from skyreid.cli import main
 from skyreid.cli.evaluate import evaluate_tables
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.errors import CalibrationError
-from skyreid.evaluation.pairs.pair_scores import pair_scores
+from skyreid.evaluation.pair_scores import pair_scores
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.retrieval.embedding_table import load_table, save_table
-from tests.evaluation.pairs.pair_loops import crowd
+from tests.evaluation.pair_loops import crowd
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from skyreid.evaluation import ranking_scores
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.retrieval.embedding_table import save_table
 from skyreid.retrieval.query_expansion import QueryExpansion
-from tests.evaluation.pairs.pair_loops import crowd
+from tests.evaluation.pair_loops import crowd
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ def calibrate(
         prior: share of same-person pairs among those that will be asked about, before anyone looks.
         json: print JSON.
     """
-    from skyreid.evaluation.calibration.calibration import calibrate as fit
+    from skyreid.evaluation.calibration import calibrate as fit
 
     with Bars() as bars:
         calibration = fit(

@@ -27,9 +27,8 @@ from jaxtyping import Float64, Int64
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.ranking.comparisons import comparisons
-from skyreid.evaluation.ranking.match_ranks import MatchRanks, join
-from skyreid.evaluation.ranking.rank_counting import match_ranks
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.rank_counting import MatchRanks, join, match_ranks
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts

@@ -13,8 +13,8 @@ from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.errors import ResultError
 from skyreid.evaluation.results.result_file import EvaluationResult, write_result
 from skyreid.evaluation.results.result_tables import to_latex, to_markdown
-from skyreid.evaluation.results.scored_tables import ScoredTables, score_tables
 from skyreid.evaluation.results.slices import columns_of
+from skyreid.evaluation.table_evaluation import ScoredTables, score_tables
 from skyreid.experiments.checkpoint_report import write_checkpoint_report
 from skyreid.experiments.tested_checkpoint import Direction, TestedCheckpoint, open_checkpoint
 from skyreid.feeding import TestChoice

@@ -11,10 +11,9 @@ import torch
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
+from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.embedding_map import EmbeddingMap, map_embeddings
-from skyreid.evaluation.pairs.pair_counts import count_pairs
-from skyreid.evaluation.pairs.thresholds import num_let_in, operating_point
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.pair_counts import count_pairs, num_let_in, operating_point
 from skyreid.evaluation.results.protocol_card import SIMULATED_NOTICE
 from skyreid.evaluation.results.slices import SliceScore, columns_of
 from skyreid.experiments.tested_checkpoint import Direction, TestedCheckpoint

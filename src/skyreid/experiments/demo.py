@@ -15,9 +15,9 @@ from skyreid.checkpoint import read_checkpoint
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
+from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.embedding_map import map_embeddings
-from skyreid.evaluation.pairs.pair_counts import count_pairs
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.pair_counts import count_pairs
 from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.pages.report import (

@@ -17,7 +17,7 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
 from skyreid.evaluation.results.protocol_card import CheckpointRule, tables_data_sha256
-from skyreid.evaluation.results.scored_tables import KnownFacts, ScoredTables
+from skyreid.evaluation.table_evaluation import KnownFacts, ScoredTables
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, TestChoice

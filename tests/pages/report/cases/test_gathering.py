@@ -5,7 +5,7 @@ import pytest
 
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.errors import TableError
-from skyreid.evaluation.example_choice import ExampleKind
+from skyreid.evaluation.ranking_examples import ExampleKind
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.pages.report.cases.gathering import gather_examples, gather_failures
 

@@ -1,6 +1,6 @@
 import re
 
-from skyreid.evaluation.example_choice import ExampleKind
+from skyreid.evaluation.ranking_examples import ExampleKind
 from skyreid.pages.report.cases.ranked_example import RankedExample, example_section
 from tests.pages.report.reading import words
 from tests.pages.report.small_world import HOSTILE

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
-from skyreid.evaluation.pairs.pair_counts import count_pairs
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.pair_counts import count_pairs
 from skyreid.pages.report.charts.distance_distribution import DistanceDistribution, distance_section, distance_svg
 from skyreid.retrieval.cosine import COSINE
 from tests.pages.report.reading import drawing, points_of, words

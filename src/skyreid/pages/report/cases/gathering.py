@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skyreid.errors import TableError
-from skyreid.evaluation.example_choice import choose_examples
-from skyreid.evaluation.ranking.top_ranks import TopRanks, top_ranks
+from skyreid.evaluation.ranking_examples import TopRanks, choose_examples, top_ranks
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.pages.ranked_list import RankedTracklet
 from skyreid.pages.report.cases.failure_browser import DirectionFailures, FailedQuery

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skyreid.evaluation.example_choice import ExampleKind
+from skyreid.evaluation.ranking_examples import ExampleKind
 from skyreid.pages.ranked_list import RankedTracklet, ranked_list_html
 from skyreid.pages.report.section import Section
 from skyreid.pages.templates import render

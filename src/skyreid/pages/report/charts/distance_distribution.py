@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from markupsafe import Markup
 
-from skyreid.evaluation.pairs.pair_counts import PairCounts
+from skyreid.evaluation.pair_counts import PairCounts
 from skyreid.pages.report.charts.axes import Axes, chart_svg, round_ticks
 from skyreid.pages.report.section import Chart, Key, Section, charts_html
 

@@ -25,10 +25,9 @@ from scipy.special import expit
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.calibration.calibration import Calibration, check_use
-from skyreid.evaluation.pairs.pair_counts import BLOCK_SIZE, PairCounts, count_pairs
-from skyreid.evaluation.pairs.similarity_cells import numbers_of, orders_of
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.calibration import Calibration, check_use
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.pair_counts import BLOCK_SIZE, PairCounts, count_pairs, numbers_of, orders_of
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable

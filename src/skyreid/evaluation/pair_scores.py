@@ -15,10 +15,19 @@ from jaxtyping import Float64
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.pairs.pair_counts import BLOCK_SIZE, PairCounts, count_pairs
-from skyreid.evaluation.pairs.similarity_cells import cells_of, starts_of
-from skyreid.evaluation.pairs.thresholds import OperatingPoint, num_let_in, operating_point, require_rate, unresolvable
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.pair_counts import (
+    BLOCK_SIZE,
+    OperatingPoint,
+    PairCounts,
+    cells_of,
+    count_pairs,
+    num_let_in,
+    operating_point,
+    require_rate,
+    starts_of,
+    unresolvable,
+)
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable

@@ -6,10 +6,9 @@ import pytest
 
 from skyreid.datasets.protocol import CROSS_CAMERA, CROSS_PLATFORM
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.calibration.calibration import calibrate
-from skyreid.evaluation.calibration.probability_map import ProbabilityMap
-from skyreid.evaluation.calibration.reliability import reliability
-from tests.evaluation.pairs.pair_loops import crowd, loops
+from skyreid.evaluation.calibration import ProbabilityMap, calibrate
+from skyreid.evaluation.reliability import reliability
+from tests.evaluation.pair_loops import crowd, loops
 
 
 def drawn(seed, noise=1.5):

@@ -5,7 +5,7 @@ import pytest
 
 from skyreid.datasets.protocol import AERIAL_TO_AERIAL, CROSS_CAMERA, CROSS_PLATFORM, GROUND_TO_GROUND, MARS, PROTOCOLS
 from skyreid.errors import TableError
-from skyreid.evaluation.ranking.comparisons import comparisons
+from skyreid.evaluation.comparisons import comparisons
 from tests.evaluation.crowds import crowd, table
 
 GENERATOR = np.random.default_rng(0)

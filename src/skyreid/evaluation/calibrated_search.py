@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from skyreid.evaluation.calibration.calibration import Calibration, check_use
+from skyreid.evaluation.calibration import Calibration, check_use
 from skyreid.feeding import Feeding
 from skyreid.retrieval.search import Ranking
 from skyreid.tracklet import Platform

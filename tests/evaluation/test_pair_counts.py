@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.evaluation.pairs.thresholds import just_above, num_let_in, unresolvable
+from skyreid.evaluation.pair_counts import just_above, num_let_in, unresolvable
 
 
 @pytest.mark.parametrize(

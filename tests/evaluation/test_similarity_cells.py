@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.evaluation.pairs.similarity_cells import CELLS, STEPS, cells_of, numbers_of, orders_of, starts_of, steps_of
+from skyreid.evaluation.pair_counts import CELLS, STEPS, cells_of, numbers_of, orders_of, starts_of, steps_of
 
 NUMBERS = st.floats(width=32, allow_nan=False)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
-from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
-from skyreid.evaluation.calibration.calibration import calibrate
+from skyreid.evaluation.calibrated_search import calibrate_ranking
+from skyreid.evaluation.calibration import calibrate
 from skyreid.retrieval.search import search
 from skyreid.tracklet import Platform
-from tests.evaluation.pairs.pair_loops import crowd
+from tests.evaluation.pair_loops import crowd
 
 MODEL = "a" * 64
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL, PROTOCOLS
 from skyreid.errors import ProtocolError, TableError
-from skyreid.evaluation.pairs import pair_counts
-from skyreid.evaluation.pairs.pair_scores import pair_scores
-from tests.evaluation.pairs.pair_loops import crowd, loops, table, tables
+from skyreid.evaluation import pair_counts
+from skyreid.evaluation.pair_scores import pair_scores
+from tests.evaluation.pair_loops import crowd, loops, table, tables
 
 RATES = (0.5, 0.29, 0.1, 0.01)
 

@@ -21,10 +21,13 @@ Source: ISO/IEC 19795-1, identification performance.
 import json
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
+from scipy.optimize import isotonic_regression
+from scipy.special import expit, logit
 
 from skyreid.arguments import path_of
 from skyreid.atomic_file import write_atomically
@@ -32,10 +35,12 @@ from skyreid.config_json import from_json, to_json
 from skyreid.content_hash import shortened
 from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import CalibrationError, ProtocolError, SkyreidError
-from skyreid.evaluation.calibration.probability_map import ProbabilityMap, fit_probability_map
-from skyreid.evaluation.pairs.pair_counts import BLOCK_SIZE, PairCounts, count_pairs
-from skyreid.evaluation.pairs.thresholds import (
+from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.pair_counts import (
+    BLOCK_SIZE,
     OperatingPoint,
+    PairCounts,
+    count_pairs,
     just_above,
     num_let_in,
     operating_point,
@@ -44,7 +49,6 @@ from skyreid.evaluation.pairs.thresholds import (
     require_share,
     unresolvable,
 )
-from skyreid.evaluation.ranking.comparisons import comparisons
 from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding, feeding_differences
 from skyreid.file_kinds import CALIBRATION, require_kind
@@ -57,8 +61,6 @@ from skyreid.strict_json import read_json
 FALSE_POSITIVE_RATE = 0.01
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
 PRIOR = 0.01
-_MUCH_LARGER = 2
-_FORMAT = "skyreid calibration 2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,45 @@ class GalleryPoint:
         require_count("false_positives", self.false_positives, least=0)
         for name in ("queries", "queries_with_match", "gallery_size"):
             require_count(name, getattr(self, name), least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityMap:
+    """From a similarity to the probability that two tracklets show the same person; rises with the similarity.
+
+    What data can tell is how much more often a similarity comes from same-person pairs than from different-person
+    pairs: the likelihood ratio. How many pairs are of the same person to begin with, the prior, is a matter of who
+    asks about which pairs; that of a benchmark is nobody else's. The map therefore keeps the two apart:
+
+        odds of the same person = prior odds × likelihood ratio
+
+    Raises:
+        ProtocolError: a prior that is none, or knots that do not rise.
+    """
+
+    prior: float
+    """Share of same-person pairs among those that are asked about, before anyone looked."""
+    similarities: tuple[float, ...]
+    log_likelihood_ratios: tuple[float, ...]
+    """Natural logarithm, at these similarities."""
+
+    def __post_init__(self) -> None:
+        require_rate("the prior", self.prior)
+        numbers = [*self.similarities, *self.log_likelihood_ratios]
+        if not self.similarities or len(self.similarities) != len(self.log_likelihood_ratios):
+            raise ProtocolError(
+                "a probability map needs as many likelihood ratios as similarities, at least one; "
+                f"got {len(self.log_likelihood_ratios)} and {len(self.similarities)}"
+            )
+        rises = all(a < b for a, b in pairwise(self.similarities)) and all(
+            a <= b for a, b in pairwise(self.log_likelihood_ratios)
+        )
+        if not (rises and np.isfinite(numbers).all()):
+            raise ProtocolError("the similarities and likelihood ratios of a probability map must be finite and rise")
+
+    def probabilities(self, similarities: Float[np.ndarray, " pair"]) -> Float64[np.ndarray, " pair"]:
+        """Of the same person, for pairs of these similarities."""
+        return expit(logit(self.prior) + np.interp(similarities, self.similarities, self.log_likelihood_ratios))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +283,52 @@ def _gallery_point(counts: PairCounts, rate: float) -> GalleryPoint:
     )
 
 
+_MOST_BINS = 40
+_PAIRS_PER_BIN = 10
+"""Of the kind of which there are fewer."""
+
+
+def fit_probability_map(counts: PairCounts, prior: float) -> ProbabilityMap:
+    """Fit the likelihood ratio on counted pairs; the prior plays no part in it.
+
+    The logarithm of the ratio is taken in bins of equal weight (half of it on each kind of pair), made to rise with
+    the similarity (isotonic regression) and joined by straight lines. Outside the first and the last bin it stays
+    as it is there, so that no pair is told surer than the number of pairs in a bin allows.
+
+    Measured on simulated tables of 480 to 8,200 same-person pairs, checked on other people, prior 0.01, by the widest
+    gap of a bin of the reliability curve: a logistic curve (Platt) was up to 0.64 off, as the similarities of the two
+    kinds need not spread alike; isotonic regression without bins up to 0.38, where pairs were few; this map 0.13.
+
+    Raises:
+        ProtocolError: the prior is not between 0 and 1.
+
+    Source: isotonic regression by scipy; 0.5 added to every bin: Haldane 1956, Anscombe 1956.
+    """
+    num_same, num_different = counts.same.size, counts.num_different
+    values, places = np.unique(np.concatenate([counts.same.astype(np.float64), counts.values]), return_inverse=True)
+    same = np.bincount(places[:num_same], minlength=values.size)
+    different = np.bincount(places[num_same:], counts.counts, minlength=values.size)
+    weights = same / num_same + different / num_different
+    num_bins = int(np.clip(min(num_same, num_different) // _PAIRS_PER_BIN, 1, _MOST_BINS))
+    middles = (np.cumsum(weights) - weights / 2) / weights.sum()
+    _, bins = np.unique((middles * num_bins).astype(np.int64), return_inverse=True)  # empty ones leave
+    num_bins = int(bins[-1]) + 1
+    same_in_bin = np.bincount(bins, same) + 0.5
+    different_in_bin = np.bincount(bins, different) + 0.5
+    ratios = np.log(same_in_bin / (num_same + 0.5 * num_bins)) - np.log(
+        different_in_bin / (num_different + 0.5 * num_bins)
+    )
+    precisions = 1 / (1 / same_in_bin + 1 / different_in_bin)
+    return ProbabilityMap(
+        prior=prior,
+        similarities=tuple((np.bincount(bins, weights * values) / np.bincount(bins, weights)).tolist()),
+        log_likelihood_ratios=tuple(isotonic_regression(ratios, weights=precisions).x.tolist()),
+    )
+
+
+_MUCH_LARGER = 2
+
+
 def check_use(
     calibration: Calibration,
     *,
@@ -301,6 +388,9 @@ def check_use(
 
 def _model(sha256: str | None) -> str:
     return "an unknown model" if sha256 is None else f"model {sha256[:12]}"
+
+
+_FORMAT = "skyreid calibration 2"
 
 
 def save_calibration(path: str | PathLike[str], calibration: Calibration) -> None:

@@ -6,26 +6,19 @@ known only after counting; a sample of the queries guesses them, so that one pas
 guess costs another pass, never a digit.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt32
 
+from skyreid.compiled import compiled
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.pairs.similarity_cells import (
-    CELLS,
-    STEPS,
-    cells_of,
-    count_rows,
-    is_counted,
-    middles_of,
-    numbers_of,
-    steps_of,
-)
-from skyreid.evaluation.ranking.comparisons import Comparison, SamePerson
+from skyreid.evaluation.comparisons import Comparison, SamePerson
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.ranker import Ranker, Rows
 from skyreid.tracklet import JUNK_PID
@@ -38,6 +31,11 @@ _GUESSED_CELLS = 16
 """On either side of the cell that the sample names: 4 MB of counts for each threshold and thread."""
 _MOST_THREADS = 8
 """Counting takes a tenth of the time of comparing."""
+_STEP_BITS = 14
+STEPS = 2**_STEP_BITS
+CELLS = 2 ** (32 - _STEP_BITS)
+_NO_ORDER = 0
+"""Below the order of every number, so that it can stand for an entry that is not counted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,3 +233,187 @@ def _count(
         closest_same=np.concatenate(closest_same),
         closest_different=np.concatenate(closest_different),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """A threshold, and what it does to the pairs that it was chosen on.
+
+    Raises:
+        ProtocolError: a rate that is none, or a count below 0.
+    """
+
+    false_positive_rate: float
+    """As it was asked for."""
+    threshold: float
+    """Smallest similarity that is called the same person."""
+    false_positives: int
+    """Different-person pairs that reach the threshold."""
+    true_positive_rate: float
+
+    def __post_init__(self) -> None:
+        require_rate("a false positive rate", self.false_positive_rate)
+        require_share("a true positive rate", self.true_positive_rate)
+        require_count("false_positives", self.false_positives, least=0)
+
+
+def operating_point(counts: PairCounts, false_positive_rate: float) -> OperatingPoint:
+    """The threshold at a rate; its place (`num_let_in`) must have been resolved.
+
+    Raises:
+        ProtocolError: the rate is below 1 in the number of different-person pairs.
+    """
+    num_different = counts.num_different
+    let_in = num_let_in(false_positive_rate, num_different)
+    if let_in == 0:
+        raise ProtocolError(
+            f"a false positive rate of {false_positive_rate:g} {unresolvable(num_different, 'different-person pairs')}"
+        )
+    threshold = just_above(counts.nth_different(let_in))
+    return OperatingPoint(
+        false_positive_rate=false_positive_rate,
+        threshold=threshold,
+        false_positives=counts.num_different_from(threshold),
+        true_positive_rate=float(np.mean(counts.same >= threshold)),
+    )
+
+
+def num_let_in(rate: float, total: int) -> int:
+    """How many of `total` a rate allows at most; 0.29 of 100 are 29, whatever floating point makes of it."""
+    return int(Fraction(repr(rate)) * total)
+
+
+def just_above(similarity: float) -> float:
+    """The next float32."""
+    return float(np.nextafter(np.float32(similarity), np.float32(np.inf)))
+
+
+def require_rate(name: str, rate: float) -> None:
+    """Refuse what is no share of anything.
+
+    Raises:
+        ProtocolError: 0 or below, 1 or above, or not a number.
+    """
+    if not 0 < rate < 1:
+        raise ProtocolError(f"{name} must lie between 0 and 1; got {rate}")
+
+
+def require_share(name: str, share: float) -> None:
+    """Refuse what no count of some among all can give.
+
+    Raises:
+        ProtocolError: below 0, above 1, or not a number.
+    """
+    if not 0 <= share <= 1:
+        raise ProtocolError(f"{name} must be from 0 to 1; got {share}")
+
+
+def require_count(name: str, count: int, *, least: int) -> None:
+    """Refuse a number of things that there cannot be.
+
+    Raises:
+        ProtocolError: below `least`.
+    """
+    if count < least:
+        raise ProtocolError(f"{name} must be at least {least}; got {count}")
+
+
+def unresolvable(total: int, what: str) -> str:
+    """Say why a rate has no threshold, and what would settle it."""
+    remedy = "bring more" if total == 1 else f"ask for at least {_least_rate(total):g}, or bring more"
+    return f"is not resolvable with {total:,} {what}: {remedy}"
+
+
+def _least_rate(total: int) -> float:
+    """The least rate of two digits that lets one in."""
+    rate = float(f"{1 / total:.1e}")
+    step = 10.0 ** (math.floor(math.log10(1 / total)) - 1)
+    return rate if num_let_in(rate, total) else float(f"{rate + step:.1e}")
+
+
+def orders_of(numbers: Float32[np.ndarray, " number"]) -> UInt32[np.ndarray, " number"]:
+    """Rank float32 numbers among all there are; both zeros have one rank."""
+    bits = numbers.view(np.int32)
+    return (np.where(bits >= 0, bits, -(bits & 0x7FFFFFFF)).view(np.uint32)) ^ np.uint32(0x80000000)
+
+
+def numbers_of(orders: UInt32[np.ndarray, " number"]) -> Float32[np.ndarray, " number"]:
+    """Undo `orders_of`."""
+    bits = (orders ^ np.uint32(0x80000000)).view(np.int32)
+    return np.where(bits >= 0, bits, (-bits) | np.int32(-(2**31))).view(np.float32)
+
+
+def is_counted(orders: UInt32[np.ndarray, " number"]) -> Bool[np.ndarray, " number"]:
+    """Tell the orders of numbers from the one that stands for none."""
+    return orders != _NO_ORDER
+
+
+def cells_of(numbers: Float32[np.ndarray, " number"]) -> Int64[np.ndarray, " number"]:
+    """The cell that each number stands in; cells rise with their numbers."""
+    return (orders_of(numbers) >> _STEP_BITS).astype(np.int64)
+
+
+def middles_of(cells: Int64[np.ndarray, " cell"]) -> Float32[np.ndarray, " cell"]:
+    """The number in the middle of each cell."""
+    return numbers_of(((cells << _STEP_BITS) + STEPS // 2).astype(np.uint32))
+
+
+def steps_of(cell: int) -> Float32[np.ndarray, " step"]:
+    """The numbers of one cell, ascending."""
+    return numbers_of(((cell << _STEP_BITS) + np.arange(STEPS)).astype(np.uint32))
+
+
+def starts_of(cells: Int64[np.ndarray, " cell"]) -> Float32[np.ndarray, " cell"]:
+    """The least number of each cell."""
+    return numbers_of((cells << _STEP_BITS).astype(np.uint32))
+
+
+@compiled
+def count_rows(
+    bits: Int32[np.ndarray, "query gallery"],
+    is_known: Bool[np.ndarray, " query"],
+    good: Int64[np.ndarray, " good"],
+    good_offsets: Int64[np.ndarray, " query_and_1"],
+    junk: Int64[np.ndarray, " junk"],
+    junk_offsets: Int64[np.ndarray, " query_and_1"],
+    step_rows: Int32[np.ndarray, " cell"],
+    cells: Int64[np.ndarray, " cell"],
+    steps: Int64[np.ndarray, "resolved step"],
+    greatest: UInt32[np.ndarray, " query"],
+) -> None:
+    """Count the similarities of queries with other people, and note the greatest of each query.
+
+    Args:
+        bits: of the similarities.
+        is_known: whether it is known who the query is; others are passed over.
+        good: entries of the same person, query after query; they are not counted.
+        good_offsets: where in `good` those of a query begin, and the next one's.
+        junk: entries that the query ignores, likewise.
+        junk_offsets: likewise.
+        step_rows: the row of `steps` that counts the numbers of a cell; negative = none does.
+        cells: counts to add to.
+        steps: counts to add to.
+        greatest: order of the greatest similarity of each query, written.
+    """
+    orders = np.empty(bits.shape[1], np.uint32)
+    for query in range(bits.shape[0]):
+        if not is_known[query]:
+            continue
+        for entry in range(orders.size):  # loops of one purpose each: the compiler makes vectors of the simple ones
+            sign = bits[query, entry] >> np.int32(31)
+            magnitude = bits[query, entry] & np.int32(0x7FFFFFFF)
+            orders[entry] = np.uint32((magnitude ^ sign) - sign) ^ np.uint32(0x80000000)
+        for place in range(good_offsets[query], good_offsets[query + 1]):
+            orders[good[place]] = _NO_ORDER
+        for place in range(junk_offsets[query], junk_offsets[query + 1]):
+            orders[junk[place]] = _NO_ORDER
+        closest = np.uint32(_NO_ORDER)
+        for order in orders:
+            closest = max(closest, order)
+        greatest[query] = closest
+        for order in orders:
+            cell = np.uint64(order >> np.uint32(_STEP_BITS))  # unsigned: a signed index costs a comparison
+            cells[cell] += 1
+            if step_rows[cell] >= 0:
+                steps[np.uint64(step_rows[cell]), np.uint64(order & np.uint32(STEPS - 1))] += 1
+    cells[_NO_ORDER] = 0
