@@ -40,7 +40,7 @@ def test_all_pairs_are_scored_when_asked_for(tables, capsys):
     evaluate_tables(*tables, protocol="cross-camera", pairs=True, json=True)
     content = json.loads(capsys.readouterr().out)["pairs"]
     expected = pair_scores(*map(load_table, tables), CROSS_CAMERA)
-    assert content["tpr_at_fpr"]["0.1"]["true_positive_rate"] == expected.tpr_at(0.1)
+    assert content["tpr_at_fpr"]["0.1"]["true_positive_rate"] == expected.points[0].true_positive_rate
     assert content["tpr_at_fpr"]["0.0001"] is None  # too few pairs to tell
 
 

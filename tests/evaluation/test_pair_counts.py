@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.evaluation.pair_counts import just_above, num_let_in, unresolvable
+from skyreid.evaluation.pair_counts import CELL, just_above, num_let_in, unresolvable
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,13 @@ def test_no_more_than_the_share_is_let_in(rate, total):
     assert num_let_in(rate, total) <= Fraction(str(rate)) * total < num_let_in(rate, total) + 1
 
 
-@given(st.floats(-1, 1, width=32))
-def test_nothing_lies_between_a_similarity_and_the_next(similarity):
+@given(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32))
+def test_a_cell_is_narrower_than_a_millionth_and_starts_at_a_float32(similarity, other):
     above = just_above(similarity)
-    assert above > similarity
-    assert np.nextafter(np.float32(above), np.float32(-np.inf)) == similarity
+    start = above - CELL
+    assert start <= similarity < above < start + 1e-6
+    assert (start, above) == (np.float32(start), np.float32(above))
+    assert (other >= above) == (just_above(other) > above)
 
 
 @given(st.integers(2, 10**9))

@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from skyreid.datasets.protocol import CROSS_CAMERA, GROUND_TO_AERIAL, PROTOCOLS
 from skyreid.errors import ProtocolError, TableError
 from skyreid.evaluation import pair_counts
+from skyreid.evaluation.pair_counts import CELL
 from skyreid.evaluation.pair_scores import pair_scores
 from tests.evaluation.pair_loops import crowd, loops, table, tables
 
@@ -21,12 +23,12 @@ def flat(lists) -> list[float]:
 
 
 def slow_point(same, different, rate) -> tuple[float, int, float]:
-    """The least float32 that no more than `rate` of the different-person pairs reach, tried one by one."""
-    for candidate in [-np.inf, *different]:
-        threshold = np.nextafter(np.float32(candidate), np.float32(np.inf))
+    """The least start of a cell that no more than `rate` of the different-person pairs reach, tried one by one."""
+    for candidate in [-1, *different]:
+        threshold = (math.floor(candidate / CELL) + 1) * CELL
         reaching = sum(value >= threshold for value in different)
         if Fraction(reaching, len(different)) <= Fraction(str(rate)):
-            return float(threshold), reaching, sum(value >= threshold for value in same) / len(same)
+            return threshold, reaching, sum(value >= threshold for value in same) / len(same)
     raise AssertionError
 
 
@@ -72,13 +74,17 @@ def all_similarities(query, gallery):
     return similarities[is_same & ~is_junk], similarities[~is_same]
 
 
-def test_a_threshold_among_many_pairs_is_found_to_the_last_bit(two_crowds):
+def test_a_threshold_among_many_pairs_is_found_to_a_millionth_and_what_reaches_it_is_exact(two_crowds):
     scores = pair_scores(*two_crowds, CROSS_CAMERA)
     same, different = all_similarities(*two_crowds)
+    from_above = np.sort(different)[::-1]
     for point in scores.points:
+        let_in = int(point.false_positive_rate * different.size)
+        least = np.nextafter(from_above[let_in], np.float32(1))
+        assert 0 <= point.threshold - least <= 1e-6
         # Another multiplication may round a similarity by one float32 and thus let one pair more or less in.
         assert np.mean(different >= point.threshold) == pytest.approx(point.false_positives / different.size, abs=4e-6)
-        assert point.false_positives == int(point.false_positive_rate * different.size)
+        assert let_in - 3 <= point.false_positives <= let_in
         assert np.mean(same >= point.threshold) == pytest.approx(point.true_positive_rate, abs=1e-3)
     assert len(scores.points) == 4
     assert scores.same.sum() == pytest.approx(1)
@@ -109,34 +115,17 @@ def test_memory_is_bounded_by_the_block_size(two_crowds):
     assert max(sizes) == 20
 
 
-def test_a_wrong_guess_costs_a_pass_and_no_digit(two_crowds):
-    """The queries of the sample are the first 16 of every 256: here they know nothing of the others."""
-    query, gallery = two_crowds
-    is_sampled = np.arange(len(query)) % 256 < 16
-    misleading = table(
-        np.where(is_sampled[:, np.newaxis], -100 * gallery.embeddings.mean(axis=0), query.embeddings),
-        query.pids,
-        query.camids,
-    )
-    passes = []
-    scores = pair_scores(
-        misleading, gallery, CROSS_CAMERA, progress=lambda _task, done, total, note="": passes.append(done == total)
-    )
-    assert sum(passes) == 2
-    different = all_similarities(misleading, gallery)[1]
-    for point in scores.points:
-        assert np.mean(different >= point.threshold) == pytest.approx(point.false_positive_rate, abs=4e-6)
+@pytest.mark.parametrize("scale", [1.01, float("nan")])
+def test_a_ranker_whose_similarities_are_none_from_minus_1_to_1_is_refused(two_crowds, scale):
+    class Stretched:
+        name = "stretched"
 
+        def rows(self, query, gallery):
+            return lambda start, stop: np.full((stop - start, len(gallery)), -scale, dtype=np.float32)
 
-def test_a_good_guess_spares_the_second_pass(two_crowds):
-    passes = []
-    pair_scores(
-        *two_crowds,
-        CROSS_CAMERA,
-        false_positive_rates=(0.1,),
-        progress=lambda _task, done, total, note="": passes.append(done == total),
-    )
-    assert sum(passes) == 1
+    message = rf"pairs are counted by similarities from -1 to 1; stretched gives {-scale:g} to "
+    with pytest.raises(ProtocolError, match=message):
+        pair_scores(*two_crowds, CROSS_CAMERA, ranker=Stretched())
 
 
 def test_threads_change_no_number(two_crowds, monkeypatch):
@@ -149,8 +138,7 @@ def test_where_a_tie_crosses_the_rate_none_of_it_is_let_in():
     query = table([[1, 0]], [7])
     gallery = table([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1], [1, 0]], [1, 2, 3, 4, 5, 7], camids=[1] * 6)
     scores = pair_scores(query, gallery, CROSS_CAMERA, false_positive_rates=(0.2, 0.4, 0.6))
-    above_one, above_zero = np.nextafter(np.float32([1, 0]), np.float32(2)).tolist()
-    assert [point.threshold for point in scores.points] == [above_one, above_zero, above_zero]
+    assert [point.threshold for point in scores.points] == [1 + CELL, CELL, CELL]
     assert [point.false_positives for point in scores.points] == [0, 2, 2]
     assert [point.true_positive_rate for point in scores.points] == [0, 1, 1]
 
@@ -175,7 +163,7 @@ def test_scores_are_written_for_programs():
     assert content["tpr_at_fpr"]["0.01"] is None
     assert content["tpr_at_fpr"]["0.1"] == {
         "false_positive_rate": 0.1,
-        "threshold": SCORES.threshold_at(0.1),
+        "threshold": CELL,
         "false_positives": 0,
         "true_positive_rate": 1.0,
     }
@@ -188,18 +176,6 @@ def test_scores_are_written_for_people():
         "  TPR 100.0% at FPR 0.1: similarity at least 0.0000, reached by 0 different-person pairs",
         "  FPR 0.01 is not resolvable with 10 different-person pairs: ask for at least 0.1, or bring more",
     ]
-
-
-def test_a_rate_that_is_not_there_is_refused():
-    assert SCORES.tpr_at(0.1) == 1
-    message = (
-        "a false positive rate of 0.01 is not resolvable with 10 different-person pairs: "
-        "ask for at least 0.1, or bring more"
-    )
-    with pytest.raises(ProtocolError, match=f"^{re.escape(message)}$"):
-        SCORES.tpr_at(0.01)
-    with pytest.raises(ProtocolError, match=r"^no TPR was asked for at FPR 0\.2; there is one at 0\.1$"):
-        SCORES.threshold_at(0.2)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])

@@ -76,9 +76,9 @@ def test_the_curve_equals_a_loop_over_all_pairs(calibration, protocol, prior):
         error += total * abs(mean - share)
         assert one.same_pairs + one.different_pairs == len(members)
         assert (one.weight, one.share) == pytest.approx((total, share))
-        assert one.probability == pytest.approx(mean, abs=2e-3)  # different-person pairs are known to 0.2 %
+        assert one.probability == pytest.approx(mean, abs=2e-5)  # different-person pairs are known to a millionth
         assert one.low <= one.share <= one.high
-    assert found.expected_calibration_error == pytest.approx(error, abs=2e-3)
+    assert found.expected_calibration_error == pytest.approx(error, abs=2e-5)
     assert found.false_positive_rate == np.mean(np.array(different) >= fitted.pair.threshold)
     assert found.true_positive_rate == np.mean(np.array(same) >= fitted.pair.threshold)
 

@@ -242,7 +242,6 @@ def calibrate(
     counts = count_pairs(
         comparisons(query, gallery, protocol),
         ranker,
-        places=lambda num_different: [num_let_in(false_positive_rate, num_different)],
         block_size=block_size,
         progress=progress,
     )

@@ -1,8 +1,8 @@
 """Verification: are these two tracklets the same person? Asked of every pair that a protocol compares.
 
 A pair is called the same person where its similarity reaches a threshold. The false positive rate (FPR) is the
-share of different-person pairs that reach it, the true positive rate (TPR) that of same-person pairs. How ties
-are treated: `thresholds`.
+share of different-person pairs that reach it, the true positive rate (TPR) that of same-person pairs. How finely, and
+how ties are treated: `pair_counts`.
 
 Junk pairs count in neither. Where the queries join the gallery, two queries make two pairs.
 """
@@ -14,18 +14,16 @@ import numpy as np
 from jaxtyping import Float64
 
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.errors import ProtocolError
 from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.pair_counts import (
     BLOCK_SIZE,
+    CELL,
     OperatingPoint,
     PairCounts,
-    cells_of,
     count_pairs,
     num_let_in,
     operating_point,
     require_rate,
-    starts_of,
     unresolvable,
 )
 from skyreid.progress import Progress, silent
@@ -66,22 +64,6 @@ class PairScores:
             f"different-person pairs{', ' if points else ''}{points})"
         )
 
-    def tpr_at(self, false_positive_rate: float) -> float:
-        """Share of the same-person pairs found where that share of the others is taken for them.
-
-        Raises:
-            ProtocolError: the rate was not asked for, or there are too few pairs to tell.
-        """
-        return self._at(false_positive_rate).true_positive_rate
-
-    def threshold_at(self, false_positive_rate: float) -> float:
-        """Smallest similarity that no more than that share of different-person pairs reaches.
-
-        Raises:
-            ProtocolError: the rate was not asked for, or there are too few pairs to tell.
-        """
-        return self._at(false_positive_rate).threshold
-
     def to_json(self) -> dict[str, object]:
         """What a program reads; a rate that the pairs cannot resolve has null."""
         return {
@@ -111,18 +93,6 @@ class PairScores:
             ),
             *(f"  FPR {rate:g} {unresolvable(self.negatives, 'different-person pairs')}" for rate in self.unresolved),
         ]
-
-    def _at(self, false_positive_rate: float) -> OperatingPoint:
-        if false_positive_rate in self.unresolved:
-            raise ProtocolError(
-                f"a false positive rate of {false_positive_rate:g} "
-                f"{unresolvable(self.negatives, 'different-person pairs')}"
-            )
-        for point in self.points:
-            if point.false_positive_rate == false_positive_rate:
-                return point
-        asked = ", ".join(f"{point.false_positive_rate:g}" for point in self.points)
-        raise ProtocolError(f"no TPR was asked for at FPR {false_positive_rate:g}; there is one at {asked}")
 
 
 def pair_scores(
@@ -155,7 +125,6 @@ def pair_scores(
     counts = count_pairs(
         comparisons(query, gallery, protocol),
         ranker,
-        places=lambda num_different: [num_let_in(rate, num_different) for rate in false_positive_rates],
         block_size=block_size,
         progress=progress,
     )
@@ -175,8 +144,8 @@ def pair_scores(
 
 
 def _histogram_edges(counts: PairCounts) -> Float64[np.ndarray, " edge"]:
-    """Evenly spaced, each moved to the least number of its cell: then every pair is known to lie in one bin."""
-    low, high = min(counts.values[0], counts.same.min()), max(counts.values[-1], counts.same.max())
-    cells = cells_of(np.linspace(low, high, _HISTOGRAM_BINS + 1).astype(np.float32))
-    cells[-1] += 1
-    return starts_of(np.unique(cells)).astype(np.float64)
+    """Evenly spaced, each moved to the start of its cell: then every pair is known to lie in one bin."""
+    similarities = np.concatenate([counts.values[[0, -1]], counts.same])
+    edges = np.floor(np.linspace(similarities.min(), similarities.max(), _HISTOGRAM_BINS + 1) / CELL) * CELL
+    edges[-1] += CELL
+    return np.unique(edges)

@@ -9,7 +9,7 @@ calibration, whatever their share in these data is.
                                   and the expected error is small whatever the others do
 
 The numbers of pairs in a bin and both rates at a threshold are exact; the mean probability of different-person
-pairs takes their similarities to 0.1 %.
+pairs takes their similarities to a millionth.
 
 The interval of a bin comes from its numbers of pairs of the two kinds, as if the pairs were independent. Those of
 one tracklet are not: the true interval is wider.
@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float64
 from scipy.special import expit
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.calibration import Calibration, check_use
 from skyreid.evaluation.comparisons import comparisons
-from skyreid.evaluation.pair_counts import BLOCK_SIZE, PairCounts, count_pairs, numbers_of, orders_of
+from skyreid.evaluation.pair_counts import BLOCK_SIZE, CELL, PairCounts, count_pairs
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
@@ -143,7 +143,6 @@ def reliability(
     counts = count_pairs(
         comparisons(query, gallery, protocol),
         ranker,
-        similarities=np.append(edges, np.float32(calibration.pair.threshold)),
         block_size=block_size,
         progress=progress,
     )
@@ -168,20 +167,15 @@ def reliability(
     )
 
 
-def _bin_edges(calibration: Calibration, bins: int) -> Float32[np.ndarray, " edge"]:
-    """The least similarity whose probability reaches 1, 2, … of `bins`; infinity where none does."""
-    wanted = np.arange(1, bins) / bins
-    ends = orders_of(np.array([-np.inf, np.inf], dtype=np.float32)).astype(np.int64)
-    low, high = np.full(wanted.shape, ends[0]), np.full(wanted.shape, ends[1])
-    while np.any(low < high):
-        middle = (low + high) // 2
-        reaches = calibration.probabilities(numbers_of(middle.astype(np.uint32))) >= wanted
-        low, high = np.where(reaches, low, np.minimum(middle + 1, high)), np.where(reaches, middle, high)
-    return numbers_of(low.astype(np.uint32))
+def _bin_edges(calibration: Calibration, bins: int) -> Float64[np.ndarray, " edge"]:
+    """The first cell whose probability reaches 1, 2, … of `bins`; infinity where none does."""
+    cells = np.arange(-1, 1 + CELL, CELL)
+    reached = np.searchsorted(calibration.probabilities(cells), np.arange(1, bins) / bins)
+    return np.append(cells, np.inf)[reached]
 
 
 def _bins(
-    calibration: Calibration, counts: PairCounts, edges: Float32[np.ndarray, " edge"]
+    calibration: Calibration, counts: PairCounts, edges: Float64[np.ndarray, " edge"]
 ) -> Iterator[ReliabilityBin]:
     prior = calibration.probability.prior
     num_bins = len(edges) + 1

@@ -116,7 +116,6 @@ def _distances(direction: Direction, progress: Progress) -> DistanceDistribution
     pairs = count_pairs(
         comparisons(direction.query, direction.gallery, direction.protocol),
         COSINE,
-        places=lambda num_different: [num_let_in(THRESHOLD_RATE, num_different)],
         progress=progress,
     )
     is_resolved = num_let_in(THRESHOLD_RATE, pairs.num_different) > 0
