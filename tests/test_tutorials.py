@@ -11,7 +11,7 @@ from PIL import Image
 
 import skyreid
 from skyreid.cli import main
-from skyreid.datasets.mars_layout import write_mars_layout
+from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.building.films import smooth, write_film
 

@@ -203,8 +203,8 @@ def search(
         lines = [f"{entry.similarity:7.4f}  {entry.tracklet_id}" for entry in found.ranking]
         content: dict[str, object] = {"entries": found.ranking.to_dicts(), "num_searched": found.ranking.num_searched}
     else:
-        from skyreid.evaluation.calibration.calibrated_search import calibrate_ranking
-        from skyreid.evaluation.calibration.calibration import load_calibration
+        from skyreid.evaluation.calibrated_search import calibrate_ranking
+        from skyreid.evaluation.calibration import load_calibration
         from skyreid.retrieval.cosine import COSINE
 
         calibrated = calibrate_ranking(
