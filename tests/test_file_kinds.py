@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import skyreid
 from skyreid import file_kinds as kinds
-from skyreid.building.linking.pair_list import write_pair_list
+from skyreid.building.linking.candidates import write_pair_list
 from skyreid.checkpoint import write_checkpoint
 from skyreid.cli import main
 from skyreid.config_json import to_json

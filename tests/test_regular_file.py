@@ -4,8 +4,8 @@ import re
 import pytest
 
 from skyreid.building.annotations.fields import read_lines as read_annotations
+from skyreid.building.linking.candidates import read_pair_list
 from skyreid.building.linking.event_log import locked_log, read_log
-from skyreid.building.linking.pair_list import read_pair_list
 from skyreid.building.sources import read_sources
 from skyreid.building.video.picture_folder import PictureFolder
 from skyreid.datasets.benchmarks import ls_vid

@@ -11,7 +11,7 @@ from skyreid.building.build import build
 from skyreid.building.build_report import Declaration
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
-from skyreid.building.linking.events import Decision
+from skyreid.building.linking.event_log import Decision
 from skyreid.building.linking.link_folder import LinkFolder
 from skyreid.building.sources import parse_source
 from skyreid.datasets.manifest import read_manifest

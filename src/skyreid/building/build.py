@@ -63,11 +63,10 @@ from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.crops.quality import QualityConfig, QualityFilter
 from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.finder import find_tracked, finder_of, read_annotated
-from skyreid.building.linking.carrying_over import carry_over
 from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
 from skyreid.building.linking.link_state import fingerprints, replay
-from skyreid.building.linking.linked_manifest import apply_links
+from skyreid.building.linking.linked_manifest import apply_links, carry_over
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe

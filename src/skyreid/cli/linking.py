@@ -77,9 +77,14 @@ def link(
         "json": json or None,
     }
     mode = _mode({name for name, value in given.items() if value is not None})
-    from skyreid.building.linking.candidates import CLOCK_TOLERANCE_S, PER_TRACKLET, CandidateConfig
+    from skyreid.building.linking.candidates import (
+        CLOCK_TOLERANCE_S,
+        PER_TRACKLET,
+        CandidateConfig,
+        read_pair_list,
+        write_pair_list,
+    )
     from skyreid.building.linking.link_folder import LinkFolder
-    from skyreid.building.linking.pair_list import read_pair_list, write_pair_list
     from skyreid.retrieval.embedding_table import load_table
 
     config = CandidateConfig(
@@ -153,7 +158,7 @@ def _ask_all(
     links: "LinkFolder", embeddings: "EmbeddingTable | None", config: "CandidateConfig", annotator: str
 ) -> None:
     """Ask about one pair after the other; every answer is on the disk before the next question."""
-    from skyreid.building.linking.events import Decision, make_pair
+    from skyreid.building.linking.event_log import Decision, make_pair
     from skyreid.pages.pair_page import SIMILARITY_NOTICE, write_pair_page
 
     answers = {"y": Decision.SAME, "n": Decision.DIFFERENT, "u": Decision.UNSURE}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from skyreid.building.linking.events import Decision, DecisionEvent, make_pair, new_event_id, now
+from skyreid.building.linking.event_log import Decision, DecisionEvent, make_pair, new_event_id, now
 from skyreid.building.linking.link_state import fingerprint
 from skyreid.datasets.manifest import write_manifest
 from skyreid.retrieval.embedding_table import EmbeddingTable

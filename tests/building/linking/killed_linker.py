@@ -8,7 +8,7 @@ import sys
 from itertools import combinations
 from pathlib import Path
 
-from skyreid.building.linking.events import Decision, make_pair
+from skyreid.building.linking.event_log import Decision, make_pair
 from skyreid.building.linking.link_folder import LinkFolder
 
 

@@ -4,12 +4,10 @@ from pathlib import Path
 import pytest
 
 from skyreid.building.build_folder import LOCK
-from skyreid.building.linking.candidates import CandidateConfig
-from skyreid.building.linking.event_log import read_log
-from skyreid.building.linking.events import Decision
+from skyreid.building.linking.candidates import CandidateConfig, PairDecision
+from skyreid.building.linking.event_log import Decision, read_log
 from skyreid.building.linking.link_folder import LinkFolder, Stored
 from skyreid.building.linking.linked_manifest import apply_links
-from skyreid.building.linking.pair_list import PairDecision
 from skyreid.datasets.manifest import read_manifest, write_manifest
 from skyreid.errors import ManifestError, SourceError
 from tests.building.linking.folders import INFO, seen, table_of, write_folder

@@ -6,24 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyreid.building.build_folder import LOCK
-from skyreid.building.linking.candidates import Candidate, CandidateConfig, rank_candidates
-from skyreid.building.linking.event_log import locked_log, read_log
-from skyreid.building.linking.events import (
+from skyreid.building.linking.candidates import Candidate, CandidateConfig, PairDecision, rank_candidates
+from skyreid.building.linking.event_log import (
     Decision,
     DecisionEvent,
     Pair,
     RequireEvent,
     UndoEvent,
     check_annotator,
+    locked_log,
     new_event_id,
     now,
+    read_log,
 )
-from skyreid.building.linking.identities import identify
 from skyreid.building.linking.link_report import LinkReport, link_report
-from skyreid.building.linking.link_state import LinkState, fingerprints, replay
+from skyreid.building.linking.link_state import LinkState, OpenPairs, fingerprints, identify, replay
 from skyreid.building.linking.linked_manifest import as_built, is_current, with_links
-from skyreid.building.linking.open_pairs import OpenPairs
-from skyreid.building.linking.pair_list import PairDecision
 from skyreid.building.linking.presence import presences
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder, read_manifest, write_manifest
 from skyreid.errors import SourceError

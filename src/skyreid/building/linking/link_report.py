@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 
-from skyreid.building.linking.agreement import Agreement, agreements
-from skyreid.building.linking.events import Decision, Pair
-from skyreid.building.linking.identities import Contradiction, identify
-from skyreid.building.linking.link_state import LinkState
-from skyreid.building.linking.open_pairs import OpenPairs
+from skyreid.building.linking.event_log import Decision, Pair
+from skyreid.building.linking.link_state import Contradiction, LinkState, OpenPairs, identify
 from skyreid.building.linking.presence import OverlapConflict, Presence, overlap_conflicts
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
@@ -31,6 +29,17 @@ class OutdatedDecision:
     annotator: str
     decision: Decision
     tracklets: Pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Two annotators, on the pairs that both decided."""
+
+    annotators: tuple[str, str]
+    pairs: int
+    agreed: int
+    kappa: float | None
+    """Cohen's: 1 = always, 0 = as chance would; None where both always said one and the same, or no pair is shared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,4 +179,35 @@ def _count_open(tracklets: Sequence[Tracklet], open_pairs: OpenPairs) -> int:
     return sum(
         int(open_pairs.mask(ground[start : start + _ROWS_PER_BLOCK], aerial).sum())
         for start in range(0, len(ground), _ROWS_PER_BLOCK)
+    )
+
+
+def agreements(decisions: Mapping[Pair, Mapping[str, Decision]]) -> list[Agreement]:
+    """Compare each two annotators; the categories are same, different and unsure."""
+    annotators = sorted({annotator for said in decisions.values() for annotator in said})
+    return [
+        _agreement(
+            first,
+            second,
+            [(said[first], said[second]) for said in decisions.values() if {first, second} <= said.keys()],
+        )
+        for first, second in combinations(annotators, 2)
+    ]
+
+
+def _agreement(first: str, second: str, answers: list[tuple[Decision, Decision]]) -> Agreement:
+    """Kappa = (observed - expected) / (1 - expected), both multiplied by n² to stay in whole numbers.
+
+    Source: Cohen 1960, A coefficient of agreement for nominal scales.
+    """
+    count = len(answers)
+    agreed = sum(one is other for one, other in answers)
+    first_says, second_says = (Counter(answer[side] for answer in answers) for side in (0, 1))
+    expected = sum(first_says[decision] * second_says[decision] for decision in Decision)
+    possible = count * count - expected
+    return Agreement(
+        annotators=(first, second),
+        pairs=count,
+        agreed=agreed,
+        kappa=(count * agreed - expected) / possible if possible else None,
     )

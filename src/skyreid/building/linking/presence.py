@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float64
 
-from skyreid.building.linking.events import Pair, make_pair
+from skyreid.building.linking.event_log import Pair, make_pair
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Tracklet
 
