@@ -11,6 +11,7 @@
     ├── CalibrationError     a calibration file is cut or edited
     ├── CheckpointError      keys, shapes or files of weights do not add up
     │   └── UnsafeFileError      a weights file that would run code or exhaust memory
+    ├── WeightsError         published weights that cannot be had, or a file that is not the published one
     ├── VideoError           footage that cannot be decoded within its limits
     ├── SourceError          footage that cannot be turned into tracklets with what was given
     ├── NothingFoundError    the work was done, and its result is empty
@@ -75,6 +76,10 @@ class CheckpointError(SkyreidError):
 
 class UnsafeFileError(CheckpointError):
     """A weights file that would run code or exhaust memory; nothing of it was used."""
+
+
+class WeightsError(SkyreidError):
+    """Published weights that cannot be had, or a file that is not the published one."""
 
 
 class VideoError(SkyreidError):

@@ -111,7 +111,7 @@ def build(
         out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
         interval_s: presentation time from one crop of a person to the next.
         detector: finds the people of sources without annotations: of `load_detector`, or its text, such as
-            "yolox.onnx,kind=yolox"; None = their motion tells.
+            "yolox.onnx,kind=yolox", or "yolox-s", which is fetched (`skyreid weights`); None = their motion tells.
         quality: which boxes are dropped.
         masking: how faces are covered before anything is written; None = they stay.
         declaration: terms and consent, as they go into the manifest and onto the card.
@@ -125,6 +125,7 @@ def build(
     Raises:
         SourceError: the sources do not go together, or people cannot be found with what was given.
         SettingError: faces cannot be masked in this way, or an argument of another kind.
+        WeightsError: published weights that were named cannot be had.
         VideoError: a video cannot be decoded. All videos and annotations are looked at before the first is
             cut; sources that were finished stay so.
 
@@ -135,7 +136,7 @@ def build(
     if not isinstance(detector, Detector | str | None):
         raise SettingError(f"a detector is a text such as 'yolox.onnx,kind=yolox', or None; got {kind_of(detector)}")
     sources, out_dir = sources_of(sources), path_of(out_dir, "the folder of a build")
-    detector = load_detector(detector) if isinstance(detector, str) else detector
+    detector = load_detector(detector, progress=progress) if isinstance(detector, str) else detector
     check_together(sources)
     settings = _Settings(
         interval_s=interval_s,

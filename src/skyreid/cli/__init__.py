@@ -41,6 +41,7 @@ from skyreid.cli.terminal import (
     print_notice,
 )
 from skyreid.cli.training import demo, recipe_list, recipe_show, train
+from skyreid.cli.weights import weights_add, weights_get, weights_list, weights_path
 from skyreid.cli.world import simulate
 from skyreid.errors import NothingFoundError, SkyreidError
 
@@ -50,6 +51,10 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "embed": embed,
         "search": search,
         "calibrate": calibrate,
+        "weights list": weights_list,
+        "weights get": weights_get,
+        "weights path": weights_path,
+        "weights add": weights_add,
     },
     "build a dataset": {
         "link": link,
@@ -90,6 +95,7 @@ KEPT = {
     "train": "the epochs that are finished are kept in --run-dir",
     "build": "the sources that are finished are kept in --out",
     "link": "every decision is kept",
+    "weights get": "what is fetched is kept",
     "simulate": "the videos that are finished are kept in --out",
     "evaluate": "the tables that are finished are kept",
     "reproduce": "the runs that are finished, and the epochs of the others, are kept in --out",

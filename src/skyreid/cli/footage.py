@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 
 _NOBODY = (
-    "nobody was found, neither annotated nor by motion. Try a detector (--detector FILE.onnx,kind=yolox), which finds "
-    "people who stand still, are small or are filmed by a moving camera; or annotations of your own "
+    "nobody was found, neither annotated nor by motion. Try a detector (--detector yolox-s, or FILE.onnx,kind=yolox), "
+    "which finds people who stand still, are small or are filmed by a moving camera; or annotations of your own "
     "(--source FILE,…,annotations=FILE)"
 )
 _NOBODY_DETECTED = (
@@ -56,12 +56,14 @@ def build(
             every=N (if they count one of N frames).
         sources: JSON file of sources, such as `skyreid simulate` writes.
         without_annotations: pass over the annotations that the sources name, and find the people.
-        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision; finds people where there are no annotations.
-            Without one, their motion tells.
+        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights (yolox-nano,
+            yolox-tiny, yolox-s; fetched on first use); finds people where there are no annotations. Without one, their
+            motion tells.
         interval_s: seconds between two crops of a person.
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.
-        face_model: face_detection_yunet_*.onnx of OpenCV, instead of its built-in frontal detector.
+        face_model: face_detection_yunet_*.onnx of OpenCV, or yunet (fetched on first use), instead of its built-in
+            frontal detector.
         observe_px_per_m: pixels a metre of a person from which on found faces are covered, and below which nothing is
             (EN 62676-4, "observe": 1.7 m are 105 pixels).
         recognise_px_per_m: from which on every head is covered (EN 62676-4, "recognise"); inf = only found faces.
@@ -77,20 +79,21 @@ def build(
     from skyreid.building.build_report import Declaration
     from skyreid.building.crops.face_mask import MaskingConfig
     from skyreid.building.sources import parse_source, read_sources
+    from skyreid.weights.weights_cache import with_file
 
     given = [parse_source(text) for text in source]
     if without_annotations:
         given = [dataclasses.replace(one, annotations=None) for one in given]
     if sources is not None:
         given += read_sources(sources, with_annotations=not without_annotations)
-    masking = MaskingConfig(
-        style=mask_style,
-        detector="yunet" if face_model else "cascade",
-        model=face_model,
-        observe_px_per_m=observe_px_per_m,
-        recognise_px_per_m=recognise_px_per_m,
-    )
     with Bars() as bars:
+        masking = MaskingConfig(
+            style=mask_style,
+            detector="yunet" if face_model else "cascade",
+            model=Path(with_file(str(face_model), "face model", progress=bars)) if face_model else None,
+            observe_px_per_m=observe_px_per_m,
+            recognise_px_per_m=recognise_px_per_m,
+        )
         report = build_tracklets(
             given,
             out,

@@ -49,7 +49,7 @@ def model_import(
 
     Args:
         format: who wrote the file; "release" is the authors' VSLA-CLIP program.
-        file: the weights.
+        file: the weights, or their name (clip-vit-b-16, clip-vit-l-14: fetched on first use).
         out: folder to write.
         image_size: height and width that the position table of a CLIP model is resized to; None = 256 x 128.
         inside: what stands around the weights that are meant, where the file holds several: --inside state_dict_ema.
@@ -59,7 +59,10 @@ def model_import(
         json: print JSON.
     """
     from skyreid.pretrained.untrusted_file import read_claims
+    from skyreid.weights.weights_cache import with_file
 
+    with Bars() as bars:
+        file = Path(with_file(str(file), "start of a training", progress=bars))
     read_claims(file)  # a hostile file is refused in a tenth of the time that PyTorch, which comes next, takes to load
     from skyreid.pretrained.importing import import_weights
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skyreid.building.detection.detector import DEFAULT_SCORE, DetectorText, load_detector, parse_detector
-from skyreid.errors import CheckpointError, SettingError
+from skyreid.errors import CheckpointError, SettingError, WeightsError
 from tests.building.detection import onnx_files
 from tests.building.detection.onnx_files import draw_targets
 
@@ -176,6 +176,15 @@ KINDS = "kind is one of yolox, rt-detr, rf-detr, torchvision, as in detector.onn
 def test_a_detector_is_a_file_and_its_kind():
     assert parse_detector("a,b/d.onnx,kind=yolox") == DetectorText(path=Path("a,b/d.onnx"), kind="yolox")
     assert parse_detector("d.onnx,kind=rf-detr").score == DEFAULT_SCORE
+
+
+def test_the_name_of_published_weights_stands_for_a_file_and_its_kind(tmp_path, monkeypatch):
+    monkeypatch.setenv("SKYREID_CACHE", str(tmp_path))
+    monkeypatch.setenv("SKYREID_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"^yolox-s is not in the cache, .*get https://github\.com/"):
+        load_detector("yolox-s,score=0.3")
+    with pytest.raises(SettingError, match=r"^person-reid-0277 is of the kind 'encoder'"):
+        load_detector("person-reid-0277")
 
 
 def test_every_setting_may_be_given():

@@ -13,6 +13,8 @@ from jaxtyping import Float32, Float64, UInt8
 from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Export, Preprocessing, Scores
 from skyreid.building.detection.onnx_file import OnnxFile, Port, open_onnx
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.progress import Progress, silent
+from skyreid.weights.weights_cache import with_file
 
 EXAMPLE = "detector.onnx,kind=yolox"
 DEFAULT_SCORE = 0.4
@@ -108,14 +110,17 @@ class Detector:
         return self._side, self._side
 
 
-def load_detector(text: str) -> Detector:
+def load_detector(text: str, *, progress: Progress = silent) -> Detector:
     """Load `FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision[,size=640][,score=0.4][,person=0]`.
+
+    The name of published weights, such as `yolox-s`, stands for their file and its kind.
 
     Raises:
         SettingError: the text is not of this form, or the extra `detection` is not installed.
+        WeightsError: the published weights cannot be had.
         CheckpointError: the file cannot be loaded, or is not of this kind; the message shows both.
     """
-    settings = parse_detector(text)
+    settings = parse_detector(with_file(text, "detector", progress=progress))
     return Detector(open_onnx(settings.path), settings)
 
 
