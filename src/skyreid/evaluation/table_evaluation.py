@@ -16,7 +16,7 @@ from skyreid.evaluation.calibration import Calibration, calibration_of
 from skyreid.evaluation.pair_scores import PairScores, pair_scores
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.reliability import Reliability, reliability
-from skyreid.evaluation.results.protocol_card import CheckpointRule, ProtocolCard, tables_data_sha256, tables_sha256
+from skyreid.evaluation.results.protocol_card import KnownFacts, ProtocolCard, tables_data_sha256, tables_sha256
 from skyreid.evaluation.results.result_file import EvaluationResult, make_result, write_result
 from skyreid.evaluation.results.slices import Column, columns_of, slice_scores
 from skyreid.progress import Progress, silent
@@ -27,30 +27,11 @@ from skyreid.retrieval.query_expansion import QueryExpansion
 from skyreid.retrieval.ranker import Ranker
 from skyreid.retrieval.reranking import KReciprocal
 
-RANKERS: dict[str, Ranker] = {
-    "cosine": COSINE,
-    "k-reciprocal": KReciprocal(),
-    "query-expansion": QueryExpansion(),
-}
-"""What puts a gallery in order, by the names that users give."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownFacts:
-    """What the tables themselves do not tell; None = not stated."""
-
-    dataset: str | None = None
-    split: str | None = None
-    simulated: bool | None = None
-    flip: bool | None = None
-    checkpoint_rule: CheckpointRule | None = None
-    model: str | None = None
-    seed: int | None = None
-    commit: str | None = None
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredTables:
+    """Scores of two tables, and the result that is made of them: intervals, slices, and the protocol card."""
+
     scores: Scores
     result: EvaluationResult
 
@@ -80,46 +61,6 @@ class ScoredTables:
             "intervals": {name: [score.low, score.high] for name, score in self.result.scores.items()},
             "slices": [vars(part) for part in self.result.slices],
         }
-
-
-def score_tables(
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
-    protocol: EvaluationProtocol,
-    *,
-    ranker: Ranker = COSINE,
-    facts: KnownFacts | None = None,
-    columns: Mapping[str, Column] | None = None,
-    progress: Progress = silent,
-) -> ScoredTables:
-    """Evaluate two tables with their uncertainty, and say how.
-
-    Args:
-        query: the tracklets that ask.
-        gallery: the tracklets that are searched.
-        protocol: who asks whom, and what is ignored.
-        ranker: what puts the gallery in order.
-        facts: for the protocol card.
-        columns: one value per row of the query table each, to slice the scores by.
-        progress: told after every block of queries.
-
-    Raises:
-        TableError: the tables do not fit together.
-        ProtocolError: nobody to ask, nobody to search, or no query with a match.
-    """
-    scores = ranking_scores.evaluate(query, gallery, protocol, ranker=ranker, progress=progress)
-    fed = query.feeding or gallery.feeding
-    card = replace(
-        ProtocolCard.of(protocol, ranker=ranker),
-        data_sha256=tables_data_sha256(query, gallery),
-        tables_sha256=tables_sha256(query, gallery),
-        model_sha256=query.model,
-        sampling=None if fed is None else fed.sampling,
-        clip_length=None if fed is None else fed.clip_length,
-        **vars(facts or KnownFacts()),
-    )
-    slices = slice_scores(scores, query.pids, columns or {}, rng=np.random.default_rng(0))
-    return ScoredTables(scores=scores, result=make_result(query, scores, card, slices=slices))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,6 +123,14 @@ class TableEvaluation:
         pairs = {} if self.pairs is None else {"pairs": self.pairs.to_json()}
         calibration = {} if self.reliability is None else {"calibration": self.reliability.to_json()}
         return {**self.scored.to_json(), **pairs, **calibration}
+
+
+RANKERS: dict[str, Ranker] = {
+    "cosine": COSINE,
+    "k-reciprocal": KReciprocal(),
+    "query-expansion": QueryExpansion(),
+}
+"""What puts a gallery in order, by the names that users give."""
 
 
 def evaluate(
@@ -248,6 +197,46 @@ def evaluate(
     decided = pair_scores(asking, searched, asked, ranker=by, progress=progress) if pairs else None
     tried = None if fitted is None else reliability(fitted, asking, searched, asked, ranker=by, progress=progress)
     return replace(evaluation, pairs=decided, reliability=tried)
+
+
+def score_tables(
+    query: EmbeddingTable,
+    gallery: EmbeddingTable,
+    protocol: EvaluationProtocol,
+    *,
+    ranker: Ranker = COSINE,
+    facts: KnownFacts | None = None,
+    columns: Mapping[str, Column] | None = None,
+    progress: Progress = silent,
+) -> ScoredTables:
+    """Evaluate two tables with their uncertainty, and say how.
+
+    Args:
+        query: the tracklets that ask.
+        gallery: the tracklets that are searched.
+        protocol: who asks whom, and what is ignored.
+        ranker: what puts the gallery in order.
+        facts: for the protocol card.
+        columns: one value per row of the query table each, to slice the scores by.
+        progress: told after every block of queries.
+
+    Raises:
+        TableError: the tables do not fit together.
+        ProtocolError: nobody to ask, nobody to search, or no query with a match.
+    """
+    scores = ranking_scores.evaluate(query, gallery, protocol, ranker=ranker, progress=progress)
+    fed = query.feeding or gallery.feeding
+    card = replace(
+        ProtocolCard.of(protocol, ranker=ranker),
+        data_sha256=tables_data_sha256(query, gallery),
+        tables_sha256=tables_sha256(query, gallery),
+        model_sha256=query.model,
+        sampling=None if fed is None else fed.sampling,
+        clip_length=None if fed is None else fed.clip_length,
+        **vars(facts or KnownFacts()),
+    )
+    slices = slice_scores(scores, query.pids, columns or {}, rng=np.random.default_rng(0))
+    return ScoredTables(scores=scores, result=make_result(query, scores, card, slices=slices))
 
 
 def ranker_of(ranker: Ranker | str) -> Ranker:

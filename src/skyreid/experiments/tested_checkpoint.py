@@ -16,8 +16,8 @@ from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
-from skyreid.evaluation.results.protocol_card import CheckpointRule, tables_data_sha256
-from skyreid.evaluation.table_evaluation import KnownFacts, ScoredTables
+from skyreid.evaluation.results.protocol_card import CheckpointRule, KnownFacts, tables_data_sha256
+from skyreid.evaluation.table_evaluation import ScoredTables
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, TestChoice

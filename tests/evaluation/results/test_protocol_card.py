@@ -49,10 +49,10 @@ def test_differences_are_in_plain_words():
     other = replace(CARD, split=None, flip=True, clip_length=4, checkpoint_rule="fixed epoch", ranker="k-reciprocal")
     assert differences(CARD, other) == [
         "split: release and not stated",
-        "clip length: 8 and 4",
         "flip: no and yes",
-        "ranker: cosine and k-reciprocal",
         "checkpoint rule: last epoch and fixed epoch",
+        "clip length: 8 and 4",
+        "ranker: cosine and k-reciprocal",
     ]
 
 

@@ -36,21 +36,38 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProtocolCard:
+class KnownFacts:
+    """What two tables themselves do not tell; None = not stated."""
+
+    dataset: str | None = None
+    split: str | None = None
+    """Number from 0, name or hash of the division into train and test."""
+    simulated: bool | None = None
+    flip: bool | None = None
+    """Whether embeddings of mirrored clips are averaged in."""
+    checkpoint_rule: CheckpointRule | None = None
+    """How the epoch was chosen."""
+    model: str | None = field(default=None, metadata=_MAY_DIFFER)
+    """What a table calls it."""
+    seed: int | None = field(default=None, metadata=_MAY_DIFFER)
+    """Of the training."""
+    commit: str | None = field(default=None, metadata=_MAY_DIFFER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolCard(KnownFacts):
     """Everything that makes two scores comparable; None = not stated, as of tables from elsewhere.
 
     Two scores can be compared when every field is equal but those marked `_MAY_DIFFER` here, and when
     neither checkpoint was chosen by its score on the test set. What was not trained can be compared with what was.
     """
 
-    dataset: str | None = None
     data_sha256: str | None = None
     """Data hash of the tracklets in the two tables: who they are, and what their crops are."""
     tables_sha256: str | None = None
     """Of who stands in the two tables; see `tables_sha256`."""
-    split: str | None = None
-    """Number from 0, name or hash of the division into train and test."""
-    simulated: bool | None = None
+    model_sha256: str | None = field(default=None, metadata=_MAY_DIFFER)
+    """Of the weights."""
 
     protocol: str
     query_platform: Asking
@@ -64,21 +81,9 @@ class ProtocolCard:
     """Which frames of a tracklet are seen: "one-clip", "all-frames", or another program's word."""
     clip_length: int | None = None
     """Frames a clip."""
-    flip: bool | None = None
-    """Whether embeddings of mirrored clips are averaged in."""
     distance: str
     ranker: str
     """What orders the gallery: the distance itself, or the name of a re-ranking or query expansion."""
-    checkpoint_rule: CheckpointRule | None = None
-    """How the epoch was chosen."""
-
-    model: str | None = field(default=None, metadata=_MAY_DIFFER)
-    """What a table calls it."""
-    model_sha256: str | None = field(default=None, metadata=_MAY_DIFFER)
-    """Of the weights."""
-    seed: int | None = field(default=None, metadata=_MAY_DIFFER)
-    """Of the training."""
-    commit: str | None = field(default=None, metadata=_MAY_DIFFER)
 
     @classmethod
     def of(cls, protocol: EvaluationProtocol, *, ranker: Ranker = COSINE) -> "ProtocolCard":
