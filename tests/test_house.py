@@ -30,7 +30,7 @@ ANSWERS = {
     "Which weights can be asked for by name?": "weights/published_files.py: PUBLISHED",
     "Where do fetched weights lie?": "weights/weights_cache.py: cache_folder",
     "How is a new setting added?": "recipes/__init__.py: RECIPES",
-    "How is a new page added?": "pages/templates.py: render",
+    "How is a new page added?": "pages/page.py: write_page",
     "How is a new command added?": "cli/__init__.py: GROUPS",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",

@@ -76,7 +76,6 @@ def write_checkpoint_report(
         failures=[_failures(direction, tested, people) for direction in directions],
         notice=SIMULATED_NOTICE if card.simulated else None,
         after_label=f"{card.sampling}, cosine",
-        interval_note="95 % bootstrap interval over people",
     )
 
 

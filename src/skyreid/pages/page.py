@@ -1,14 +1,18 @@
-"""One self-contained HTML page: style inside, nothing fetched, no foreign script, legible by day and by night."""
+"""One self-contained HTML page: style inside, nothing fetched, no foreign script, legible by day and by night.
+
+What is filled into a template is escaped, unless it is a drawing or a part that this folder made itself.
+"""
 
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from skyreid.atomic_file import write_atomically
-from skyreid.pages.templates import render
+from skyreid.tracklet import Platform
 
 # Nothing may run and nothing may be fetched, even if a name slipped through unescaped.
 _CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -62,3 +66,37 @@ def _content_policy(script: str) -> str:
         return _CONTENT_POLICY
     digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
     return f"{_CONTENT_POLICY}; script-src 'sha256-{digest}'"
+
+
+def as_percent(share: float) -> str:
+    """A share as the tables print it, without the sign: 0.6125 is 61.2."""
+    return f"{share * 100:.1f}"
+
+
+def as_range(interval: tuple[float, float]) -> str:
+    """An interval as the tables print it."""
+    low, high = interval
+    return f"{as_percent(low)}–{as_percent(high)}"  # noqa: RUF001 - an en dash between numbers
+
+
+# Shapes and words, so that nothing is told by colour alone.
+_PLATFORM_MARKS = {Platform.GROUND: "●", Platform.AERIAL: "▲"}
+_TEMPLATES = Environment(
+    loader=PackageLoader("skyreid.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["platform_marks"] = _PLATFORM_MARKS
+_TEMPLATES.filters |= {"percent": as_percent, "range": as_range, "thousands": "{:,}".format}
+
+
+def render(template: str, **values: object) -> Markup:
+    """Fill in a template.
+
+    Args:
+        template: a file in `templates/`.
+        values: by the names that the template uses; text is escaped, `Markup` is not.
+    """
+    return Markup(_TEMPLATES.get_template(template).render(values))

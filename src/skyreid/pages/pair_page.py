@@ -5,8 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from skyreid.pages.frame_strip import draw_frame_strip
-from skyreid.pages.page import write_page
-from skyreid.pages.templates import render
+from skyreid.pages.page import render, write_page
 from skyreid.tracklet import Tracklet
 
 SIMILARITY_NOTICE = "Similarity of appearance only, not proof of identity."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from skyreid.pages.frame_strip import FrameStrip, draw_frame_strip
-from skyreid.pages.templates import render
+from skyreid.pages.page import render
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Tracklet
 

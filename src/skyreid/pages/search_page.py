@@ -5,9 +5,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from skyreid.pages.page import write_page
+from skyreid.pages.page import render, write_page
 from skyreid.pages.ranked_list import RankedTracklet, ranked_list_html
-from skyreid.pages.templates import render
 from skyreid.retrieval.tracklet_search import Found
 
 RANKING_NOTICE = "A ranking is not an identification. It orders tracklets by similarity of appearance only."

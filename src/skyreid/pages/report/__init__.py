@@ -1,13 +1,11 @@
 """The evaluation as one HTML file: charts of all queries, cases of single ones, put together by `report_page`."""
 
-from skyreid.pages.report.cases.attention_strip import AttentionStrip
-from skyreid.pages.report.cases.failure_browser import DirectionFailures, FailedQuery
-from skyreid.pages.report.cases.gathering import gather_examples, gather_failures
-from skyreid.pages.report.cases.ranked_example import RankedExample
-from skyreid.pages.report.charts.distance_distribution import DistanceDistribution
-from skyreid.pages.report.charts.slice_bars import SliceBar, SliceBars
+from skyreid.pages.report.attention_strip import AttentionStrip
+from skyreid.pages.report.distance_distribution import DistanceDistribution
+from skyreid.pages.report.failure_browser import DirectionFailures, FailedQuery, gather_failures
+from skyreid.pages.report.ranked_example import RankedExample, gather_examples
 from skyreid.pages.report.report_page import ReportPicture, write_report
-from skyreid.pages.report.score_table import ScoredDirection
+from skyreid.pages.report.score_table import ScoredDirection, SliceBar, SliceBars
 
 __all__ = [
     "AttentionStrip",

@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
+from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.evaluation.embedding_map import EmbeddingMap
 from skyreid.pages.frame_strip import jpeg_uri
-from skyreid.pages.page import packaged_text, write_page
-from skyreid.pages.report.cases.attention_strip import AttentionStrip, attention_section
-from skyreid.pages.report.cases.failure_browser import DirectionFailures, failure_section
-from skyreid.pages.report.cases.ranked_example import RankedExample, example_section
-from skyreid.pages.report.charts.cmc_curve import cmc_section
-from skyreid.pages.report.charts.distance_distribution import DistanceDistribution, distance_section
-from skyreid.pages.report.charts.map_drawing import map_section
-from skyreid.pages.report.charts.slice_bars import SliceBars, slice_section
-from skyreid.pages.report.provenance import provenance_html
-from skyreid.pages.report.score_table import ScoredDirection, headline, score_section
-from skyreid.pages.templates import render
+from skyreid.pages.page import packaged_text, render, write_page
+from skyreid.pages.report.attention_strip import AttentionStrip, attention_section
+from skyreid.pages.report.cmc_curve import cmc_section
+from skyreid.pages.report.distance_distribution import DistanceDistribution, distance_section
+from skyreid.pages.report.failure_browser import DirectionFailures, failure_section
+from skyreid.pages.report.map_drawing import map_section
+from skyreid.pages.report.ranked_example import RankedExample, example_section
+from skyreid.pages.report.score_table import ScoredDirection, SliceBars, headline, score_section, slice_section
+from skyreid.pages.search_page import RANKING_NOTICE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,6 @@ def write_report(
     notice: str | None = None,
     before_label: str = "before training",
     after_label: str = "after training",
-    interval_note: str = "95 % bootstrap interval over queries",
 ) -> None:
     """Write one HTML file, pictures inside, that opens without network or server and is whole without scripts.
 
@@ -66,13 +66,12 @@ def write_report(
         notice: banner above everything, such as "Synthetic data: …".
         before_label: what the `before` scores of the directions are.
         after_label: what the `after` scores are.
-        interval_note: what the intervals of scores and slices are.
 
     Raises:
         MissingFrameError: a frame that would be shown is missing or is no picture.
     """
     sections = [
-        score_section(directions, before_label, after_label, interval_note),
+        score_section(directions, before_label, after_label),
         cmc_section(directions, before_label, after_label),
         slice_section(slices),
         distance_section(distances),
@@ -95,5 +94,26 @@ def write_report(
         ),
         footer=provenance_html(directions, provenance),
         style=packaged_text("report/report.css"),
-        script=packaged_text("report/cases/failure_browser.js") if any(of.worst for of in failures) else "",
+        script=packaged_text("report/failure_browser.js") if any(of.worst for of in failures) else "",
     )
+
+
+def provenance_html(directions: Sequence[ScoredDirection], provenance: Mapping[str, str]) -> Markup:
+    """The foot of the page."""
+    protocols = {direction.name: _in_words(direction.after.protocol) for direction in directions}
+    return render("report/provenance.html", protocols=protocols, provenance=provenance, notice=RANKING_NOTICE)
+
+
+def _in_words(protocol: EvaluationProtocol) -> str:
+    asked, searched = protocol.query_platform or "all", protocol.gallery_platform or "whole"
+    words = [f"{protocol.name}: {asked} queries against the {searched} gallery"]
+    if protocol.other_platform_only:
+        words.append("only tracklets of the other platform are ranked")
+    if protocol.gallery_includes_queries:
+        words.append("the queries stand in the gallery too")
+    if protocol.junk_same_camera:
+        words.append("tracklets of the same person and the same camera are ignored")
+    if protocol.mAP_cut is not None:
+        words.append(f"mAP@{protocol.mAP_cut} counts the first {protocol.mAP_cut} places only")
+    words.append("cosine similarity, no re-ranking but where a row says so")
+    return "; ".join(words) + "."

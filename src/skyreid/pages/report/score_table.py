@@ -1,4 +1,4 @@
-"""The scores: large at the head of the page, and all of them in a table."""
+"""The scores: large at the head of the page, all of them in a table, and by slice of the queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
+from skyreid.pages.page import as_percent, render
 from skyreid.pages.report.section import Section
-from skyreid.pages.templates import as_percent, render
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +46,7 @@ def headline(directions: Sequence[ScoredDirection]) -> Markup:
     return render("report/headline.html", directions=directions)
 
 
-def score_section(
-    directions: Sequence[ScoredDirection], before_label: str, after_label: str, interval_note: str
-) -> Section:
+def score_section(directions: Sequence[ScoredDirection], before_label: str, after_label: str) -> Section:
     """Every score of every direction, with what changed."""
     cuts = sorted({cut for direction in directions if (cut := direction.after.protocol.mAP_cut) is not None})
     names = ["mAP", *(f"rank-{k}" for k in REPORTED_RANKS), "mINP", *(f"mAP@{cut}" for cut in cuts)]
@@ -62,7 +60,7 @@ def score_section(
         title="Scores",
         lead="Rank-k: how many queries have the right person among the first k tracklets. mAP: how near the top all "
         "of the person's tracklets stand. mINP: how soon the last of them is reached. Queries without a match in the "
-        "gallery count in none." + (f" Small figures: {interval_note}." if has_interval else ""),
+        "gallery count in none." + (" Small figures: 95 % bootstrap interval over people." if has_interval else ""),
         body=render(
             "report/scores.html",
             columns=[*names, "queries", "without a match"],
@@ -110,3 +108,39 @@ def _difference(label: str, scores: Scores, other: Scores, cuts: Sequence[int]) 
 def _values(scores: Scores, cuts: Sequence[int]) -> list[float]:
     ranks = [scores.rank(k) for k in REPORTED_RANKS]
     return [scores.mAP, *ranks, scores.mINP, *(scores.mAP_at(cut) for cut in cuts)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceBar:
+    """The queries that share one value of a column."""
+
+    label: str
+    queries: int
+    mAP: float  # noqa: N815 - the field's own spelling
+    low: float
+    """Where the mAP may lie; `low` = `high` = mAP where it is not known."""
+    high: float
+    rank_1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceBars:
+    """All slices by one column, in the order in which they are shown."""
+
+    column: str
+    bars: tuple[SliceBar, ...]
+    direction: str = ""
+    """What was scored, such as ground → aerial; "" = the page scores one thing only."""
+
+
+def slice_section(slices: Sequence[SliceBars]) -> Section | None:
+    """One table for each column, whose rows are bars, so that it reads the same on a phone and aloud; None without."""
+    if not slices:
+        return None
+    return Section(
+        anchor="slices",
+        title="Slices",
+        lead="The same queries, sorted by what is known of them. The bar is the mAP, the bracket its interval, "
+        "the diamond rank-1. Few queries make a wide bracket: read it before the bar.",
+        body=render("report/slices.html", tables=slices),
+    )

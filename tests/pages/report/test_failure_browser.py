@@ -1,7 +1,12 @@
 import re
 
+import numpy as np
+import pytest
+
+from skyreid.datasets.protocol import GROUND_TO_AERIAL
+from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.pages.ranked_list import RankedTracklet
-from skyreid.pages.report.cases.failure_browser import DirectionFailures, FailedQuery, failure_section
+from skyreid.pages.report.failure_browser import DirectionFailures, FailedQuery, failure_section, gather_failures
 from tests.pages.report.reading import words
 from tests.pages.report.small_world import HOSTILE, make_world
 
@@ -75,3 +80,32 @@ def test_where_nothing_failed_there_is_nothing_to_browse():
 
 def test_where_nobody_looked_there_is_no_section():
     assert failure_section([]) is None
+
+
+@pytest.fixture
+def scores(world):
+    return evaluate(world.ground, world.aerial, GROUND_TO_AERIAL)
+
+
+def test_failures_are_those_that_found_somebody_else_first(world, scores):
+    failures = gather_failures(
+        world.ground,
+        world.aerial,
+        scores,
+        world.tracklets,
+        direction="up",
+        slices={"scene": ["plaza", "park", None, "park"]},
+    )
+    assert (failures.num_failed, failures.num_queries) == (2, 4)
+    three, two = failures.worst
+    assert (three.query.tracklet_id, three.match_place, three.slices) == ("ground-3", 2, {})
+    assert (two.query.tracklet_id, two.match_place, two.slices) == ("ground-2", 1, {"scene": "park"})
+    assert (three.mistaken.tracklet.tracklet_id, three.match.tracklet.tracklet_id) == ("aerial-4", "aerial-3")
+    assert three.match.similarity == pytest.approx(np.cos(np.deg2rad(30)))
+    assert three.average_precision == pytest.approx(1 / 3)
+
+
+def test_of_too_many_failures_the_worst_are_kept_and_all_are_counted(world, scores):
+    failures = gather_failures(world.ground, world.aerial, scores, world.tracklets, direction="up", slices={}, most=1)
+    assert [failed.query.tracklet_id for failed in failures.worst] == ["ground-3"]
+    assert failures.num_failed == 2

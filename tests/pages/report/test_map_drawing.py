@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 
 from skyreid.evaluation.embedding_map import EmbeddingMap
-from skyreid.pages.report.charts.map_drawing import map_section, map_svg
+from skyreid.pages.report.map_drawing import map_section, map_svg
 from tests.pages.report.reading import drawing, words
 from tests.pages.report.small_world import HOSTILE
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from skyreid.errors import MissingFrameError
-from skyreid.pages.report.cases.attention_strip import AttentionStrip, attention_section, heat_overlay
+from skyreid.pages.report.attention_strip import AttentionStrip, attention_section, heat_overlay
 from skyreid.tracklet import Platform
 from tests.pages.report.small_world import HOSTILE, paint
 

@@ -5,7 +5,7 @@ import pytest
 
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.evaluation.ranking_scores import evaluate
-from skyreid.pages.report.charts.cmc_curve import CmcCurve, cmc_section, cmc_svg
+from skyreid.pages.report.cmc_curve import CmcCurve, cmc_section, cmc_svg
 from skyreid.pages.report.score_table import ScoredDirection
 from tests.pages.report.reading import drawing, points_of, words
 

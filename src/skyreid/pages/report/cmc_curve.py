@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 from markupsafe import Markup
 
-from skyreid.pages.report.charts.axes import Axes, chart_svg
+from skyreid.pages.page import as_percent, as_range
 from skyreid.pages.report.score_table import ScoredDirection
-from skyreid.pages.report.section import Chart, Key, Section, charts_html
-from skyreid.pages.templates import as_percent, as_range
+from skyreid.pages.report.section import Axes, Chart, Key, Section, chart_svg, charts_html
 
 _MAX_RANK = 20
 _MARKED_RANKS = (1, 5, 10, 20)

@@ -9,8 +9,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from skyreid.pages.frame_strip import FrameStrip, as_jpeg, read_frame
+from skyreid.pages.page import render
 from skyreid.pages.report.section import Section
-from skyreid.pages.templates import render
 from skyreid.tracklet import Tracklet
 
 _HEIGHT = 192

@@ -6,7 +6,7 @@ import pytest
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.pair_counts import count_pairs
-from skyreid.pages.report.charts.distance_distribution import DistanceDistribution, distance_section, distance_svg
+from skyreid.pages.report.distance_distribution import DistanceDistribution, distance_section, distance_svg
 from skyreid.retrieval.cosine import COSINE
 from tests.pages.report.reading import drawing, points_of, words
 from tests.pages.report.small_world import HOSTILE

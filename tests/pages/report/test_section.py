@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.pages.report.charts.axes import Axes, chart_svg, round_ticks
+from skyreid.pages.report.section import Axes, chart_svg, round_ticks
 
 
 @given(low=st.floats(-1e3, 1e3), span=st.floats(1e-3, 1e4))

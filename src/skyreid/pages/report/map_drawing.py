@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float64
 from markupsafe import Markup, escape
 
 from skyreid.evaluation.embedding_map import EmbeddingMap
+from skyreid.pages.page import render
 from skyreid.pages.report.section import Section
-from skyreid.pages.templates import render
 from skyreid.tracklet import PLATFORMS, Platform
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 480, 18

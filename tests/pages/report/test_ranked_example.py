@@ -7,7 +7,38 @@ from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.errors import TableError
 from skyreid.evaluation.ranking_examples import ExampleKind
 from skyreid.evaluation.ranking_scores import evaluate
-from skyreid.pages.report.cases.gathering import gather_examples, gather_failures
+from skyreid.pages.report.failure_browser import gather_failures
+from skyreid.pages.report.ranked_example import RankedExample, example_section, gather_examples
+from tests.pages.report.reading import words
+from tests.pages.report.small_world import HOSTILE
+
+
+def test_the_first_list_of_each_kind_is_open_and_says_its_kind(world):
+    query = world.tracklets["ground-1"]
+    kinds = [ExampleKind.BEST, ExampleKind.BEST, ExampleKind.NEAR_MISS, ExampleKind.WORST, None, ExampleKind.WORST]
+    section = example_section(
+        [RankedExample(name=f"list {n}", query=query, ranked=(), kind=k) for n, k in enumerate(kinds)]
+    )
+    assert section is not None
+    summaries = re.findall(r'<details class="example"( open)?>\n<summary>(.*?)</summary>', section.html())
+    assert [(bool(opened), words(summary)) for opened, summary in summaries] == [
+        (True, "✓ best list 0"),
+        (False, "✓ best list 1"),
+        (True, "≈ near miss list 2"),
+        (True, "✕ worst list 3"),
+        (True, "list 4"),
+        (False, "✕ worst list 5"),
+    ]
+
+
+def test_a_name_never_becomes_markup(world):
+    section = example_section([RankedExample(name=HOSTILE, query=world.tracklets["ground-1"], ranked=())])
+    assert section is not None
+    assert HOSTILE in words(section.html())
+
+
+def test_without_examples_there_is_no_section():
+    assert example_section([]) is None
 
 
 @pytest.fixture
@@ -37,30 +68,6 @@ def test_a_list_too_short_for_the_right_person_says_where_it_stood(world, scores
     assert ids(worst.ranked) == ["aerial-4", "aerial-3"]
     assert [(entry.rank, entry.is_match) for entry in worst.ranked] == [(None, False), (3, True)]
     assert worst.ranked[1].similarity == pytest.approx(np.cos(np.deg2rad(30)))
-
-
-def test_failures_are_those_that_found_somebody_else_first(world, scores):
-    failures = gather_failures(
-        world.ground,
-        world.aerial,
-        scores,
-        world.tracklets,
-        direction="up",
-        slices={"scene": ["plaza", "park", None, "park"]},
-    )
-    assert (failures.num_failed, failures.num_queries) == (2, 4)
-    three, two = failures.worst
-    assert (three.query.tracklet_id, three.match_place, three.slices) == ("ground-3", 2, {})
-    assert (two.query.tracklet_id, two.match_place, two.slices) == ("ground-2", 1, {"scene": "park"})
-    assert (ids([three.mistaken]), ids([three.match])) == (["aerial-4"], ["aerial-3"])
-    assert three.match.similarity == pytest.approx(np.cos(np.deg2rad(30)))
-    assert three.average_precision == pytest.approx(1 / 3)
-
-
-def test_of_too_many_failures_the_worst_are_kept_and_all_are_counted(world, scores):
-    failures = gather_failures(world.ground, world.aerial, scores, world.tracklets, direction="up", slices={}, most=1)
-    assert [failed.query.tracklet_id for failed in failures.worst] == ["ground-3"]
-    assert failures.num_failed == 2
 
 
 def test_a_tracklet_that_nobody_gave_is_refused_by_name(world, scores):

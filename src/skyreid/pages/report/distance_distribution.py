@@ -8,8 +8,7 @@ from jaxtyping import Float64, Int64
 from markupsafe import Markup
 
 from skyreid.evaluation.pair_counts import PairCounts
-from skyreid.pages.report.charts.axes import Axes, chart_svg, round_ticks
-from skyreid.pages.report.section import Chart, Key, Section, charts_html
+from skyreid.pages.report.section import Axes, Chart, Key, Section, chart_svg, charts_html, round_ticks
 
 _BINS = (12, 48)
 """Fewest and most: few pairs in many bins are spikes that say nothing."""

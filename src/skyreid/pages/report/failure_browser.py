@@ -4,12 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from markupsafe import Markup
 
+from skyreid.evaluation.ranking_examples import TopRanks, top_ranks
+from skyreid.evaluation.ranking_scores import Scores
 from skyreid.pages.frame_strip import FrameStrip, draw_frame_strip
+from skyreid.pages.page import render
 from skyreid.pages.ranked_list import RankedTracklet
+from skyreid.pages.report.ranked_example import ranked_tracklets, tracklet_named
 from skyreid.pages.report.section import Section
-from skyreid.pages.templates import render
+from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
 
 _STRIP_HEIGHT, _STRIP_WIDTH = 112, 118
@@ -42,6 +47,66 @@ class DirectionFailures:
     """All of them; more than are shown where some were left out."""
     num_queries: int
     """How many could have found their person."""
+
+
+def gather_failures(
+    query: EmbeddingTable,
+    gallery: EmbeddingTable,
+    scores: Scores,
+    tracklets: Mapping[str, Tracklet],
+    *,
+    direction: str,
+    slices: Mapping[str, Sequence[str | None]],
+    most: int = 200,
+) -> DirectionFailures:
+    """The queries that found somebody else first; of more than `most` those whose person stands farthest down.
+
+    Args:
+        query: the tracklets that asked.
+        gallery: the tracklets that were searched.
+        scores: what `evaluate` said of them.
+        tracklets: by tracklet id, at least those that are shown.
+        direction: what the scores are of.
+        slices: by column, one value per row of the query table; None where nobody knows.
+        most: failures with pictures; some 15 kB each.
+
+    Raises:
+        TableError: a tracklet to show is not among the given ones.
+    """
+    failed = np.flatnonzero(scores.first_places > 0)
+    worst = failed[np.argsort(-scores.first_places[failed], kind="stable")][:most]
+    rows = [int(row) for row in worst]
+    return DirectionFailures(
+        direction=direction,
+        worst=tuple(
+            _failed(top, query, scores, tracklets, slices)
+            for top in top_ranks(query, gallery, scores.protocol, rows, top_k=1)
+        ),
+        num_failed=len(failed),
+        num_queries=scores.queries - scores.queries_without_match,
+    )
+
+
+def _failed(
+    top: TopRanks,
+    query: EmbeddingTable,
+    scores: Scores,
+    tracklets: Mapping[str, Tracklet],
+    slices: Mapping[str, Sequence[str | None]],
+) -> FailedQuery:
+    row = top.query_row
+    assert top.first_match_id is not None  # it failed, so it has a match
+    known = {column: values[row] for column, values in slices.items()}
+    return FailedQuery(
+        query=tracklet_named(tracklets, str(query.tracklet_ids[row])),
+        mistaken=ranked_tracklets(top, tracklets)[0],
+        match=RankedTracklet(
+            tracklet=tracklet_named(tracklets, top.first_match_id), similarity=top.first_match_similarity, is_match=True
+        ),
+        match_place=int(scores.first_places[row]),
+        average_precision=float(scores.average_precisions[row]),
+        slices={column: value for column, value in known.items() if value is not None},
+    )
 
 
 def failure_section(failures: Sequence[DirectionFailures]) -> Section | None:
