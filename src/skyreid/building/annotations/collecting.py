@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
+from skyreid.building.annotations.fields import MAX_BAD, NUM_SHOWN
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.errors import SourceError
 
@@ -17,9 +18,6 @@ MIN_VISIBLE = 0.5
 PERSON_LABELS = ("person", "people", "pedestrian", "human")
 """How people are labelled where a format leaves the word to its user; capitals do not matter."""
 LABELLED_PEOPLE = f"labels {', '.join(PERSON_LABELS)}"
-MAX_BAD = 0.1
-"""Share of boxes that cannot be; with more, the file is of another video or another format."""
-NUM_SHOWN = 3
 SAME_PX = 1.0
 """By which the sides of a box may differ that was written twice."""
 MAX_BOXES = 10_000_000

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector, check_size, has_corners
-from skyreid.building.annotations.fields import read_json, share, whole
+from skyreid.building.annotations.fields import RowTable, read_json, read_rows, share, whole
 from skyreid.building.annotations.mot_dialects import (
     BOX,
     GROUND_TRUTH,
@@ -26,7 +26,6 @@ from skyreid.building.annotations.mot_dialects import (
     dialect_of,
     sequence_beside,
 )
-from skyreid.building.annotations.rows import RowTable, read_rows
 from skyreid.building.tracked_boxes import SHARED, Box, TrackedBoxes
 from skyreid.building.video.picture_folder import read_sequence
 from skyreid.errors import SourceError

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from skyreid.building.annotations.collecting import is_person
-from skyreid.building.annotations.fields import read_lines
-from skyreid.building.annotations.rows import Rows, RowTable, split_row
+from skyreid.building.annotations.fields import Rows, RowTable, read_lines, split_row
 from skyreid.building.video.picture_folder import SEQUENCE_FILE
 from skyreid.errors import SourceError
 

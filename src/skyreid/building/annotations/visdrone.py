@@ -5,8 +5,7 @@ from pathlib import Path
 
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector, has_corners
-from skyreid.building.annotations.fields import whole
-from skyreid.building.annotations.rows import read_rows
+from skyreid.building.annotations.fields import read_rows, whole
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 
