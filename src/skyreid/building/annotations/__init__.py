@@ -14,8 +14,7 @@ from skyreid.building.annotations.coco_video import read_coco_video
 from skyreid.building.annotations.cvat import read_cvat
 from skyreid.building.annotations.fields import read_bytes, read_rows, text_of
 from skyreid.building.annotations.label_studio import read_label_studio
-from skyreid.building.annotations.mot import NAMED, read_mot
-from skyreid.building.annotations.mot_dialects import BOX, NINE
+from skyreid.building.annotations.mot import BOX, NAMED, NINE, read_mot
 from skyreid.building.annotations.visdrone import read_visdrone
 from skyreid.building.tracked_boxes import SHARED, IdentityScope, TrackedBoxes
 from skyreid.errors import SourceError
