@@ -179,7 +179,7 @@ def check_replacing(out_dir: Path, wanted: Mapping[str, Mapping[str, str]]) -> N
     Raises:
         SourceError: naming a source and everything that differs.
     """
-    otherwise = {name: found for name, given in wanted.items() if (found := cut_otherwise(out_dir, name, given))}
+    otherwise = {name: found for name, given in wanted.items() if (found := _cut_otherwise(out_dir, name, given))}
     if not otherwise:
         return
     name, differences = next(iter(otherwise.items()))
@@ -331,7 +331,7 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
     return FinishedSource(fingerprint=wanted, report=report, tracklets=tracklets)
 
 
-def cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[str]:
+def _cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[str]:
     """Say in which respects the crops of a source were cut in another way than is wanted now; nothing to say is []."""
     record = _read_record(out_dir / RECORDS / f"{name}.json")
     if record is None:

@@ -99,7 +99,7 @@ BY_THE_BOX = HeadPlace(0.0, 0.14, 0.28, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
-class HeadShape:
+class _HeadShape:
     """A head that was found by the shape of the person."""
 
     box: Box
@@ -128,8 +128,8 @@ class Look:
         """Where the head is, and how much this weighs; None = this frame does not tell."""
         if self.face is not None:
             head = _with_room(self.face, FACE_ROOM)
-            return place_of(head, self.person, self.px_per_m), FACE_WEIGHT
-        return None if self.shape is None else (place_of(self.shape, self.person, self.px_per_m), 1.0)
+            return _place_of(head, self.person, self.px_per_m), FACE_WEIGHT
+        return None if self.shape is None else (_place_of(self.shape, self.person, self.px_per_m), 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,7 @@ class FaceMask:
         if px_per_m < self._config.observe_px_per_m:
             return Look(person=person, px_per_m=px_per_m, is_from_above=is_from_above)
         face, elsewhere = self._faces(pixels, person, px_per_m)
-        shape = head_by_shape(pixels, person, px_per_m)
+        shape = _head_by_shape(pixels, person, px_per_m)
         return Look(
             person=person,
             px_per_m=px_per_m,
@@ -221,7 +221,7 @@ class FaceMask:
         is_recognisable = look.px_per_m >= self._config.recognise_px_per_m and not look.is_from_above
         if not (is_followed or is_recognisable):
             return MaskedFaces(detected=len(others), regions=others)
-        place = followed_place(
+        place = _followed_place(
             [(told[0], gap_s, told[1]) for other, gap_s in near if (told := other.place()) is not None]
         )
         head = _in_whole_pixels(place.in_frame(look.person, look.px_per_m), HEAD_ROOM)
@@ -255,7 +255,7 @@ class FaceMask:
         return face, tuple(one for one in others if is_grey or skin_share(_piece(pixels, one)) >= MIN_SKIN)
 
 
-def _shows_skin(pixels: Pixels, person: Box, px_per_m: float, shape: HeadShape | None) -> bool:
+def _shows_skin(pixels: Pixels, person: Box, px_per_m: float, shape: _HeadShape | None) -> bool:
     """Whether so much of a head has the colour of skin that a face may be seen; in doubt, yes."""
     if not has_colours(pixels):
         return True
@@ -348,13 +348,13 @@ FACE_WEIGHT = 3.0
 """Of a found face; a shape has 1, and the place that the box tells 0.3."""
 
 
-def place_of(head: Box, person: Box, px_per_m: float) -> HeadPlace:
+def _place_of(head: Box, person: Box, px_per_m: float) -> HeadPlace:
     """A head's box in the frame as a place relative to the person's."""
     x, y = (head[0] + head[2]) / 2 - (person[0] + person[2]) / 2, (head[1] + head[3]) / 2 - person[1]
     return HeadPlace(x / px_per_m, y / px_per_m, (head[2] - head[0]) / px_per_m, (head[3] - head[1]) / px_per_m)
 
 
-def followed_place(seen: Sequence[tuple[HeadPlace, float, float]]) -> HeadPlace:
+def _followed_place(seen: Sequence[tuple[HeadPlace, float, float]]) -> HeadPlace:
     """Where the head is, from this moment and those around.
 
     The weighted median of each number is where the head usually is; what this moment tells is taken when it agrees, and
@@ -391,7 +391,7 @@ def pixels_per_metre(box: Box, whole_size: tuple[float, float] | None) -> float:
     return max(height / PERSON_M, width / WIDTH_M)
 
 
-def head_by_shape(pixels: Pixels, person: Box, px_per_m: float) -> HeadShape | None:
+def _head_by_shape(pixels: Pixels, person: Box, px_per_m: float) -> _HeadShape | None:
     """Find the head in the person's shape; None = the shape does not tell."""
     left, top, right, bottom = person
     width, depth = right - left, min(bottom - top, UPPER_M * px_per_m)
@@ -416,7 +416,7 @@ def head_by_shape(pixels: Pixels, person: Box, px_per_m: float) -> HeadShape | N
         return None
     head = np.s_[round(b) : round(d), max(0, round(a)) : round(c)]
     box = (x0 + a / scale, y0 + b / scale, x0 + c / scale, y0 + d / scale)
-    return HeadShape(box, piece[head][shape[head]])
+    return _HeadShape(box, piece[head][shape[head]])
 
 
 def _differs(piece: Pixels, around: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"] | None:

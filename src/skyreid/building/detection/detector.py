@@ -69,7 +69,7 @@ class Detector:
         """
         height, width = pixels.shape[:2]
         size = self._picture_size(height, width)
-        fitted = fit(pixels, self._family.preprocessing, height=size[0], width=size[1])
+        fitted = _fit(pixels, self._family.preprocessing, height=size[0], width=size[1])
         is_batch = len(self._export.picture.shape) == 4
         inputs = {self._names["picture"]: fitted.tensor[None] if is_batch else fitted.tensor}
         if self._export.size is not None:
@@ -205,7 +205,7 @@ def _strongest(boxes: Boxes, scores: Scores, overlap: float) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class _Fitted:
     """A picture to feed, and how the frame lies in it."""
 
     tensor: Float32[np.ndarray, "3 height width"]
@@ -217,9 +217,9 @@ class Fitted:
         return boxes / np.tile(self.scale, 2)
 
 
-def fit(
+def _fit(
     pixels: UInt8[np.ndarray, "height width 3"], preprocessing: Preprocessing, *, height: int, width: int
-) -> Fitted:
+) -> _Fitted:
     """Bring an RGB frame into a picture of this size."""
     frame_height, frame_width = pixels.shape[:2]
     inner = width, height
@@ -235,4 +235,4 @@ def fit(
     mean, deviation = (np.array(values, np.float32) for values in preprocessing.mean_and_deviation)
     tensor = (picture.astype(np.float32) / np.float32(preprocessing.divisor) - mean) / deviation
     tensor = np.ascontiguousarray(np.moveaxis(tensor, 2, 0))
-    return Fitted(tensor, (inner[0] / frame_width, inner[1] / frame_height))
+    return _Fitted(tensor, (inner[0] / frame_width, inner[1] / frame_height))

@@ -82,7 +82,7 @@ class GraphProcess:
         pipe = self._process.stdin
         assert pipe is not None
         with suppress(OSError):  # it went away; the answer says why
-            write_message(pipe, told, arrays)
+            _write_message(pipe, told, arrays)
         return self._answer()
 
     def _answer(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -92,7 +92,7 @@ class GraphProcess:
         patience = threading.Timer(self._limits.call_s, self._process.kill)
         patience.start()
         try:
-            told, arrays = read_message(pipe)
+            told, arrays = _read_message(pipe)
         except (EOFError, OSError):
             is_late = not patience.is_alive()
             _end(self._process)
@@ -145,15 +145,15 @@ def serve(load: Callable[[Mapping[str, Any]], tuple[Mapping[str, object], Comput
     try:
         lower_rights(memory_bytes=request["memory_bytes"], cpu_s=None, open_files=OPEN_FILES)
         told, compute = load(request)
-        write_message(answers, told, {})
+        _write_message(answers, told, {})
         while True:
-            write_message(answers, *compute(*read_message(asked)))
+            _write_message(answers, *compute(*_read_message(asked)))
     except (EOFError, BrokenPipeError):
         return
     except RefusedError as refusal:
-        write_message(answers, {"error": str(refusal)}, {})
+        _write_message(answers, {"error": str(refusal)}, {})
     except Exception as error:  # whatever a hostile file provokes: the caller gets a sentence, not a silence
-        write_message(answers, {"error": f"cannot be loaded: {first_line(error)}"}, {})
+        _write_message(answers, {"error": f"cannot be loaded: {first_line(error)}"}, {})
 
 
 def _end_with(parent: int) -> None:
@@ -176,7 +176,7 @@ MAX_ARRAY_BYTES = 2**30
 """Of one array that goes in or comes out; the largest frame that is decoded takes 0.4 GB as numbers."""
 
 
-def write_message(pipe: IO[bytes], told: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
+def _write_message(pipe: IO[bytes], told: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
     """Send a JSON object and arrays in C order.
 
     Raises:
@@ -190,8 +190,8 @@ def write_message(pipe: IO[bytes], told: Mapping[str, object], arrays: Mapping[s
     pipe.flush()
 
 
-def read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Receive what `write_message` sent.
+def _read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Receive what `_write_message` sent.
 
     Raises:
         EOFError: the other side went away.

@@ -99,7 +99,7 @@ MAX_ROUNDS = 1_000_000
 """Of a loop that says how many it makes; no detector comes near."""
 
 
-def load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:
+def _load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:
     """Load the file; say what it takes and gives.
 
     Raises:
@@ -217,4 +217,4 @@ def _tensors(graph: "onnx.GraphProto | onnx.FunctionProto") -> "Iterator[onnx.Te
 
 
 if __name__ == "__main__":
-    serve(load_graph)
+    serve(_load_graph)
