@@ -37,7 +37,6 @@ from skyreid.building.build_folder import (
     PARTIAL,
     REPLACED,
     STATISTICS_FILE,
-    TABLE_FILE,
     FinishedSource,
     FinishedTracklet,
     SourceReport,
@@ -76,6 +75,7 @@ from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.errors import SettingError, SourceError
 from skyreid.progress import Progress, silent
+from skyreid.retrieval.embedding_table import TABLE_FILE
 
 _DEFAULT_MASKING = MaskingConfig()
 _DEFAULT_QUALITY = QualityConfig()

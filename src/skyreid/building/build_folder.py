@@ -27,6 +27,7 @@ from skyreid.file_lock import try_lock
 from skyreid.folder_listing import is_left_by_system, names_in
 from skyreid.picture_file import MAX_BYTES
 from skyreid.regular_file import open_in_place
+from skyreid.retrieval.embedding_table import TABLE_FILE
 from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
@@ -37,7 +38,6 @@ REPLACED = "replaced"
 MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
-TABLE_FILE = "embeddings.npz"
 PARTIAL = "partial"
 LOCK = "build.lock"
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)

@@ -7,17 +7,21 @@ from typing import TypeAlias
 
 import numpy as np
 
-from skyreid.building.build_folder import CROPS, MASKING_FILE, STATISTICS_FILE, TABLE_FILE, FinishedSource, SourceReport
+from skyreid.building.build_folder import CROPS, MASKING_FILE, STATISTICS_FILE, FinishedSource, SourceReport
 from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.finder import finder_in_words
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_lines
 from skyreid.building.sources import Source
+from skyreid.building.tracked_boxes import Box
 from skyreid.datasets.benchmarks import g2a_vreid
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
+from skyreid.errors import ManifestError
+from skyreid.retrieval.embedding_table import TABLE_FILE
+from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
@@ -240,6 +244,27 @@ def masking_report(info: BuildInfo) -> dict[str, object]:
             for tracklet in source.tracklets
         },
     }
+
+
+def read_masked_regions(path: Path) -> dict[str, dict[int, list[Box]]]:
+    """Read the regions of a masking report: by tracklet and frame, in pixels of the source frame.
+
+    Raises:
+        ManifestError: the report is missing or damaged.
+    """
+    try:
+        regions = read_json(path)["regions"]
+        return {
+            tracklet_id: {int(index): [_box(box) for box in boxes] for index, boxes in by_frame.items()}
+            for tracklet_id, by_frame in regions.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(f"{path} must be the masking report of a build; it cannot be used: {error!r}") from error
+
+
+def _box(values: list[float]) -> Box:
+    left, top, right, bottom = map(float, values)
+    return left, top, right, bottom
 
 
 def write_table_of_unmasked(

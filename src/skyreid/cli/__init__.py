@@ -26,7 +26,7 @@ from skyreid.cli.evaluate import (
     evaluate_construction,
     evaluate_tables,
 )
-from skyreid.cli.footage import build, embed, search
+from skyreid.cli.footage import browse, build, embed, search
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
@@ -50,6 +50,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "build": build,
         "embed": embed,
         "search": search,
+        "browse": browse,
         "calibrate": calibrate,
         "weights list": weights_list,
         "weights get": weights_get,

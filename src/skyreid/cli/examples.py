@@ -7,6 +7,7 @@ EXAMPLES = {
     ),
     "embed": "skyreid embed built --model runs/small/checkpoint --out table.npz",
     "search": "skyreid search table.npz --query gate-gate-0001 --to aerial --out found.html",
+    "browse": "skyreid browse built --videos footage",
     "calibrate": "skyreid calibrate query.npz gallery.npz --protocol ground-to-aerial --out calibration.json",
     "weights list": "skyreid weights list",
     "weights get": "skyreid weights get yolox-s",

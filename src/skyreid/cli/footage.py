@@ -230,3 +230,37 @@ def search(
         lines, content = calibrated.lines(), calibrated.to_json()
     lines.append(f"A ranking is not an identification. Pictures: {out}")
     show_result(Note(lines, {**content, "page": str(out)}), json=json)
+
+
+def browse(
+    folder: File,
+    *,
+    out: Path | None = None,
+    table: Path | None = None,
+    videos: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Show everybody whom a build found, by camera and time, as one page.
+
+    Every sighting plays under the pointer; a click shows the whole frame, and who resembles it on the other platform.
+
+    Args:
+        folder: what `skyreid build` made.
+        out: HTML file to write; None = browse.html in the folder.
+        table: what `skyreid embed` wrote; None = embeddings.npz in the folder, if it is there.
+        videos: folder with the footage, for the whole frames and links to the moment; None = the folder and the one
+            above it.
+        json: print JSON.
+    """
+    from skyreid.building.scenes import draw_scenes
+    from skyreid.pages.browse_page import write_browse_page
+    from skyreid.retrieval.everybody import read_everybody
+
+    page = out or folder / "browse.html"
+    everybody = read_everybody(folder, table=table, videos=videos)
+    with Bars() as bars:
+        scenes = draw_scenes(folder, everybody.manifest, everybody.videos, progress=bars)
+        title = folder.resolve().name
+        write_browse_page(page, everybody, scenes, folder=folder, title=title, progress=bars)
+    count = len(everybody.tracklets)
+    show_result(Note([f"{count} sightings: {page}"], {"tracklets": count, "page": str(page)}), json=json)

@@ -61,6 +61,35 @@ def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240)
     return FrameStrip(jpeg=as_jpeg(strip), width=drawn_width, height=height)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """Frames of a tracklet as cells of one size in one picture: shown one after the other, they play."""
+
+    strip: FrameStrip
+    cells: int
+
+
+def draw_film(tracklet: Tracklet, *, cell: tuple[int, int] = (80, 144), most: int = 8) -> Film:
+    """Draw frames spread over the whole tracklet, each fitted into a cell.
+
+    Args:
+        tracklet: whose frames; no frame is shown twice.
+        cell: width and height in pixels.
+        most: cells.
+
+    Raises:
+        MissingFrameError: a frame that would be shown is missing or is no picture.
+    """
+    shown = spread_frames(tracklet, most)
+    width, height = cell
+    picture = Image.new("RGB", (width * len(shown), height), _BACKGROUND)
+    for place, frame in enumerate(shown):
+        read = read_frame(frame, tracklet, height)
+        read.thumbnail(cell)
+        picture.paste(read, (place * width + (width - read.width) // 2, (height - read.height) // 2))
+    return Film(strip=FrameStrip(jpeg=as_jpeg(picture), width=picture.width, height=height), cells=len(shown))
+
+
 def spread_frames(tracklet: Tracklet, count: int) -> tuple[Frame, ...]:
     """The first frame of each of `count` equal parts, as the model samples them; all when there are fewer."""
     total = len(tracklet.frames)

@@ -52,7 +52,7 @@ def ranked_list_html(query: Tracklet, ranked: Sequence[RankedTracklet], sighting
 
 def _shown(tracklet: Tracklet, sighting: Sighting | None, *, width: int) -> dict[str, object]:
     strip: FrameStrip = draw_frame_strip(tracklet, width=width)
-    return {"tracklet": tracklet, "strip": strip, "sighting": sighting, "moment": _moment(sighting)}
+    return {"tracklet": tracklet, "strip": strip, "sighting": sighting, "moment": moment_in_words(sighting)}
 
 
 def _entry(number: int, entry: RankedTracklet) -> dict[str, object]:
@@ -69,18 +69,18 @@ def _entry(number: int, entry: RankedTracklet) -> dict[str, object]:
     }
 
 
-def _moment(sighting: Sighting | None) -> str:
+def moment_in_words(sighting: Sighting | None) -> str:
     """File and offset of the place in the video where somebody was seen."""
     if sighting is None:
         return ""
     words = sighting.file or ""
     if sighting.offset_s is not None:
-        start, end = map(_minutes, sighting.offset_s)
+        start, end = map(in_minutes, sighting.offset_s)
         words = f"{words} {start}" if start == end else f"{words} {start} to {end}"
     return words.strip()
 
 
-def _minutes(offset_s: float) -> str:
+def in_minutes(offset_s: float) -> str:
     """Seconds as a player shows them: 1:02:03.5."""
     tenths = round(offset_s * 10)
     minutes, seconds = divmod(tenths / 10, 60)

@@ -23,6 +23,8 @@ from skyreid.feeding import Feeding, feeding_differences, read_feeding
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
 
+TABLE_FILE = "embeddings.npz"
+"""Its name beside the manifest of a build that embedded while it cut."""
 LEAST_NORM = 1e-12
 """Rows shorter than this have no direction: their squares leave the range of float32."""
 _ROWS_AT_A_TIME = 8_192

@@ -1,6 +1,6 @@
 """Where and when a tracklet was seen, in the words of the footage's owner: camera, file, moment, time of day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ def find_sighting(tracklet: Tracklet, manifest: Manifest, videos: Mapping[str, P
     """
     times = [frame.time_s for frame in tracklet.frames if frame.time_s is not None]
     offset_s = (times[0], times[-1]) if times else None
-    source = _source_of(tracklet, manifest.info)
+    source = source_of(tracklet, manifest)
     if source is None:
         return Sighting(camera=_camera_name(tracklet, manifest.info), offset_s=offset_s)
     file, start_time = source.get("file"), source.get("start_time")
@@ -60,9 +60,29 @@ def find_sighting(tracklet: Tracklet, manifest: Manifest, videos: Mapping[str, P
     )
 
 
-def video_names(manifest: Manifest) -> tuple[str, ...]:
-    """The names of the files that a build was made from; none for other manifests."""
-    return tuple(dict.fromkeys(str(source["file"]) for source in _sources(manifest.info)))
+def source_of(tracklet: Tracklet, manifest: Manifest) -> Mapping[str, object] | None:
+    """The source whose name the tracklet's id begins with, as `build` numbers them: `gate-morning-0007`.
+
+    Raises:
+        ManifestError: `info` names sources in another way than `skyreid build` does.
+    """
+    name = tracklet.tracklet_id.rpartition("-")[0]
+    return next((source for source in _sources(manifest.info) if source["name"] == name), None)
+
+
+def find_videos(manifest: Manifest, places: Sequence[Path]) -> dict[str, Path]:
+    """Look for the files that a build was made from, in the first of some folders that holds each.
+
+    Returns:
+        By file name, those that were found; none for manifests that no build wrote.
+    """
+    names = dict.fromkeys(str(source["file"]) for source in _sources(manifest.info))
+    return {name: place / name for name in names for place in reversed(places) if _lies(place, name)}
+
+
+def _lies(place: Path, name: str) -> bool:
+    """Whether a file of this name, which came from a file, lies in this very folder."""
+    return Path(name).name == name and (place / name).exists()
 
 
 def _sources(info: Mapping[str, object]) -> list[dict[str, object]]:
@@ -73,12 +93,6 @@ def _sources(info: Mapping[str, object]) -> list[dict[str, object]]:
     ):
         raise ManifestError(f"a manifest's sources are objects with name and file; got {str(sources)[:200]}")
     return sources
-
-
-def _source_of(tracklet: Tracklet, info: Mapping[str, object]) -> dict[str, object] | None:
-    """The source whose name the tracklet's id begins with, as `build` numbers them: `gate-morning-0007`."""
-    name = tracklet.tracklet_id.rpartition("-")[0]
-    return next((source for source in _sources(info) if source["name"] == name), None)
 
 
 def _camera_name(tracklet: Tracklet, info: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from skyreid.feeding import Feeding
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.retrieval.search import Ranking, search
-from skyreid.retrieval.sighting import Sighting, find_sighting, video_names
+from skyreid.retrieval.sighting import Sighting, find_sighting, find_videos
 from skyreid.tracklet import Platform, Tracklet
 
 
@@ -65,7 +65,7 @@ def search_tracklet(
     except TableError as refusal:
         raise TableError(f"{table_path}, beside {table.manifest}: {refusal}") from None
     places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
-    files = {name: place / name for name in video_names(manifest) for place in reversed(places) if _lies(place, name)}
+    files = find_videos(manifest, places)
     return Found(
         query=tracklets[query_id],
         query_sighting=find_sighting(tracklets[query_id], manifest, files),
@@ -76,8 +76,3 @@ def search_tracklet(
         model=table.model,
         feeding=table.feeding,
     )
-
-
-def _lies(place: Path, name: str) -> bool:
-    """Whether a file of this name, which came from a file, lies in this very folder."""
-    return Path(name).name == name and (place / name).is_file()

@@ -6,16 +6,15 @@ from itertools import groupby
 from math import floor, isfinite
 from pathlib import Path
 
+from skyreid.building.build_folder import MASKING_FILE
+from skyreid.building.build_report import read_masked_regions
 from skyreid.content_hash import file_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
 from skyreid.errors import DatasetError, ManifestError
 from skyreid.file_kinds import WORLD, require_kind
 from skyreid.regular_file import read_regular
 from skyreid.simulation.scene_truth import TRUTH_DIR, VIDEOS_DIR, SceneBox, SceneFace, SceneFrame, read_scene_truth
-from skyreid.strict_json import read_json
 from skyreid.tracklet import Tracklet
-
-_MASKING_FILE = "masking.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ def read_built_sources(build_dir: Path) -> list[BuiltSource]:
             raise ManifestError(f"{path}: tracklet {tracklet.tracklet_id!r} is of none of the sources {list(videos)}")
         tracklets[name].append(tracklet)
     # A build that masked no faces says so; a missing report of one that did is damage.
-    regions = {} if manifest.info.get("faces_masked") is False else _read_regions(build_dir / _MASKING_FILE)
+    regions = {} if manifest.info.get("faces_masked") is False else read_masked_regions(build_dir / MASKING_FILE)
     return [
         BuiltSource(
             name=name,
@@ -94,22 +93,6 @@ def _crops(tracklets: list[Tracklet], path: Path) -> dict[int, dict[str, SceneBo
                 raise ManifestError(f"{path}: {frame.path} must have the index of its video frame and its box")
             crops.setdefault(frame.index, {})[tracklet.tracklet_id] = frame.box
     return crops
-
-
-def _read_regions(path: Path) -> dict[str, dict[int, list[SceneBox]]]:
-    try:
-        regions = read_json(path)["regions"]
-        return {
-            tracklet_id: {int(index): [_box(box) for box in boxes] for index, boxes in by_frame.items()}
-            for tracklet_id, by_frame in regions.items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ManifestError(f"{path} must be the masking report of a build; it cannot be used: {error!r}") from error
-
-
-def _box(values: list[float]) -> SceneBox:
-    left, top, right, bottom = map(float, values)
-    return left, top, right, bottom
 
 
 def _masked(by_tracklet: list[dict[int, list[SceneBox]]]) -> dict[int, frozenset[SceneBox]]:

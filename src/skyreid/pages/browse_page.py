@@ -1,0 +1,246 @@
+"""Everybody whom a build found, on one page: by camera and time, each with who resembles them elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from skyreid.building.scenes import SCENES, Scene
+from skyreid.errors import MissingFrameError
+from skyreid.pages.frame_strip import draw_film, jpeg_uri
+from skyreid.pages.page import packaged_text, write_page
+from skyreid.pages.ranked_list import in_minutes, moment_in_words
+from skyreid.pages.templates import render
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.everybody import Everybody
+from skyreid.retrieval.sighting import Sighting
+from skyreid.tracklet import Tracklet
+
+NOTICE = "Who resembles whom is a matter of appearance only: a similarity is not an identification."
+_LONGEST_PAUSE_S = 300.0
+"""Time in which nobody is seen for longer than this is left out of the timeline."""
+_BREAK = 0.02
+"""Share of the timeline that stands for time left out."""
+_FEWEST_S = 1.0
+"""The timeline is at least so long."""
+
+
+def write_browse_page(
+    out: Path,
+    everybody: Everybody,
+    scenes: Mapping[str, Scene],
+    *,
+    folder: Path,
+    title: str,
+    remarks: Sequence[str] = (),
+    progress: Progress = silent,
+) -> None:
+    """Write one HTML file, pictures inside, that opens without network or server.
+
+    Args:
+        out: the .html file; an older one is replaced.
+        everybody: of the build.
+        scenes: the whole frame around them, by tracklet id, as far as the videos are at hand.
+        folder: of the build.
+        title: heading of the page.
+        remarks: what was not looked at, what the model is good for: a line each.
+        progress: hears of tracklets.
+
+    Raises:
+        MissingFrameError: a crop is missing or is no picture.
+    """
+    shown = [row for row, stands_for in enumerate(everybody.stands_for) if row == stands_for]
+    cards = []
+    for row in shown:
+        cards.append(_card(row, everybody, scenes, folder))
+        progress("page", len(cards), len(shown))
+    groups = [
+        {"camera": camera, "platform": platform, "cards": list(of_camera)}
+        for (platform, camera), of_camera in groupby(cards, key=lambda card: (card["platform"], card["camera"]))
+    ]
+    masked = everybody.manifest.info.get("faces_masked")
+    write_page(
+        out,
+        title=title,
+        lead=_lead(everybody, len(shown)),
+        notice=None,
+        body=render(
+            "browse.html",
+            groups=groups,
+            timeline=_timeline([everybody.sightings[row] for row in shown], cards),
+            elsewhere=_elsewhere(everybody),
+            is_compared=everybody.resembling is not None,
+            knows_unmasked=everybody.seen_unmasked,
+            has_scenes=bool(scenes),
+            remarks=remarks,
+        ),
+        footer=render("browse_footer.html", notice=NOTICE, is_masked=masked is not False),
+        style=packaged_text("browse.css"),
+        script=packaged_text("browse.js"),
+    )
+
+
+def _lead(everybody: Everybody, num_shown: int) -> str:
+    cameras = {sighting.camera for sighting in everybody.sightings}
+    count = len(everybody.tracklets)
+    words = f"{count:,} sighting{'s' * (count != 1)} by {len(cameras)} camera{'s' * (len(cameras) != 1)}"
+    if num_shown == count:
+        return f"{words}."
+    return f"{words}, {count - num_shown:,} of them nearly the same as another and shown with it."
+
+
+def _elsewhere(everybody: Everybody) -> str:
+    platforms = {tracklet.platform for tracklet in everybody.tracklets}
+    return "on the other platform" if len(platforms) > 1 else "before other cameras"
+
+
+def _card(row: int, everybody: Everybody, scenes: Mapping[str, Scene], folder: Path) -> dict[str, object]:
+    tracklet, sighting = everybody.tracklets[row], everybody.sightings[row]
+    together = [other for other, stands_for in enumerate(everybody.stands_for) if stands_for == row != other]
+    found = () if everybody.resembling is None else everybody.resembling[row]
+    best: dict[int, float] = {}
+    for one in found:  # the one that stands for somebody is shown once, by its best similarity
+        best.setdefault(everybody.stands_for[one.row], one.similarity)
+    scene = scenes.get(tracklet.tracklet_id)
+    return {
+        "row": row,
+        "tracklet": tracklet,
+        "sighting": sighting,
+        "moment": moment_in_words(sighting),
+        "platform": tracklet.platform,
+        "camera": sighting.camera,
+        "film": draw_film(tracklet),
+        "tallest": _tallest_px(tracklet),
+        "seconds": _seconds(sighting),
+        "when": _when(sighting),
+        "begins": _begins(sighting),
+        "together": [everybody.tracklets[other].tracklet_id for other in together],
+        "resembling": " ".join(f"{other}:{similarity:.3f}" for other, similarity in best.items()),
+        "scene": None if scene is None else _shown_scene(scene, folder),
+    }
+
+
+def _shown_scene(scene: Scene, folder: Path) -> dict[str, object]:
+    try:
+        jpeg = (folder / SCENES / scene.picture).read_bytes()
+    except OSError as error:
+        raise MissingFrameError(f"{folder / SCENES / scene.picture}: {error.strerror}") from None
+    left, top, right, bottom = scene.box
+    return {
+        "uri": jpeg_uri(jpeg),
+        "width": scene.width,
+        "height": scene.height,
+        "box": (
+            f"left:{left / scene.width:.2%};top:{top / scene.height:.2%};"
+            f"width:{(right - left) / scene.width:.2%};height:{(bottom - top) / scene.height:.2%}"
+        ),
+        "at": in_minutes(scene.time_s),
+    }
+
+
+def _tallest_px(tracklet: Tracklet) -> int:
+    """Of the person in the video's frame; 0 where nobody knows."""
+    return round(max((frame.box[3] - frame.box[1] for frame in tracklet.frames if frame.box), default=0.0))
+
+
+def _seconds(sighting: Sighting) -> float:
+    return 0.0 if sighting.offset_s is None else sighting.offset_s[1] - sighting.offset_s[0]
+
+
+def _when(sighting: Sighting) -> str:
+    """The time of day, else the moment in the video."""
+    if sighting.clock is not None:
+        return f"{sighting.clock:%H:%M:%S}"
+    return in_minutes(sighting.offset_s[0]) if sighting.offset_s else ""
+
+
+def _begins(sighting: Sighting) -> float:
+    """For sorting: seconds of the clock, else of the video."""
+    if sighting.clock is not None:
+        return sighting.clock.timestamp()
+    return sighting.offset_s[0] if sighting.offset_s else 0.0
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Time from left to right, with time in which nobody is seen left out."""
+
+    spans: tuple[tuple[float, float], ...]
+    """First and last second of each stretch in which somebody is seen."""
+
+    @classmethod
+    def over(cls, moments: Sequence[tuple[float, float]]) -> "_Axis":
+        spans: list[tuple[float, float]] = []
+        for begin, end in sorted(moments):
+            if spans and begin - spans[-1][1] <= _LONGEST_PAUSE_S:
+                spans[-1] = spans[-1][0], max(spans[-1][1], end)
+            else:
+                spans.append((begin, end))
+        return cls(tuple((begin, max(end, begin + _FEWEST_S)) for begin, end in spans))
+
+    def share(self, moment: float) -> float:
+        """Where a moment stands, 0 to 1."""
+        seen = sum(end - begin for begin, end in self.spans)
+        room = 1 - _BREAK * (len(self.spans) - 1)
+        left = 0.0
+        for begin, end in self.spans:
+            if moment <= end:
+                return left + room * (max(moment, begin) - begin) / seen
+            left += room * (end - begin) / seen + _BREAK
+        return 1.0
+
+
+def _timeline(sightings: Sequence[Sighting], cards: Sequence[Mapping[str, object]]) -> dict[str, object] | None:
+    """One lane for each camera, by the clock where it is known of all, else by the time in each video."""
+    by_clock = all(sighting.clock is not None for sighting in sightings)
+    placed = [(s, card) for s, card in zip(sightings, cards, strict=True) if s.offset_s is not None]
+    if not placed:
+        return None
+    moments = [_span(sighting, by_clock=by_clock) for sighting, _ in placed]
+    axis = _Axis.over(moments)
+    lanes: dict[tuple[object, object], list[dict[str, object]]] = {}
+    free_from: dict[tuple[object, object], list[float]] = {}
+    for (_, card), (begin, end) in sorted(zip(placed, moments, strict=True), key=lambda one: one[1]):
+        lane = card["platform"], card["camera"]
+        rows = free_from.setdefault(lane, [])
+        row = next((number for number, free in enumerate(rows) if free <= begin), len(rows))
+        rows[row : row + 1] = [end]
+        left = axis.share(begin)
+        lanes.setdefault(lane, []).append(
+            {
+                "row": card["row"],
+                "tracklet": card["tracklet"],
+                "moment": card["moment"],
+                "place": f"left:{left:.2%};width:{axis.share(end) - left:.2%};--row:{row}",
+            }
+        )
+    zone = next((sighting.clock.tzinfo for sighting in sightings if sighting.clock is not None), None)
+    ticks = [
+        (
+            f"{axis.share(moment):.2%}",
+            f"{datetime.fromtimestamp(moment, zone):%H:%M:%S}" if by_clock else in_minutes(moment),
+        )
+        for moment in _ticks(axis)
+    ]
+    shown = [
+        (lane, len(free_from[lane]), lanes[lane])
+        for lane in dict.fromkeys((c["platform"], c["camera"]) for c in cards)
+        if lane in lanes
+    ]
+    return {"lanes": shown, "ticks": ticks, "by_clock": by_clock}
+
+
+def _span(sighting: Sighting, *, by_clock: bool) -> tuple[float, float]:
+    assert sighting.offset_s is not None
+    begin, end = sighting.offset_s
+    if not by_clock or sighting.clock is None:
+        return begin, end
+    return sighting.clock.timestamp(), sighting.clock.timestamp() + end - begin
+
+
+def _ticks(axis: _Axis) -> list[float]:
+    """Where each stretch begins; of a single one also its quarters."""
+    if len(axis.spans) > 1:
+        return [begin for begin, _ in axis.spans]
+    return [begin + (end - begin) * quarter / 4 for begin, end in axis.spans for quarter in range(4)]
