@@ -1,0 +1,140 @@
+"""Everybody on one page: what stands on it, and what a person can do with it in a real browser."""
+
+import re
+
+import pytest
+from PIL import Image
+
+from skyreid.building.scenes import SCENES, Scene
+from skyreid.datasets.manifest import Manifest
+from skyreid.pages.browse_page import write_browse_page
+from skyreid.retrieval.everybody import Everybody, Resembling
+from skyreid.retrieval.sighting import Sighting
+from skyreid.tracklet import Platform
+from tests.pages.report.browser import Browser, find_browser
+
+HOSTILE = """"><script>window.pwn=1</script>'"""
+NAMES = ("gate-1", "gate-2", "gate-3", HOSTILE)
+SHOWN = "[...document.querySelectorAll('.person')].filter((one) => !one.hidden).map((one) => one.dataset.id)"
+
+
+@pytest.fixture
+def page(tmp_path, paint_tracklet):
+    """Two sightings at the gate and one more that is nearly the first, one from the roof."""
+    aerial = Platform.AERIAL
+    tracklets = tuple(paint_tracklet(name, platform=aerial if name == HOSTILE else Platform.GROUND) for name in NAMES)
+    times = ((0.0, 4.0), (3.0, 5.0), (6.0, 7.0), (1.0, 2.0))
+    cameras = ("gate", "gate", "gate", "roof")
+    sightings = tuple(
+        Sighting(camera=camera, file=f"{camera}.mp4", offset_s=time)
+        for camera, time in zip(cameras, times, strict=True)
+    )
+    everybody = Everybody(
+        manifest=Manifest(tracklets=tracklets, sha256="0" * 64, info={}),
+        tracklets=tracklets,
+        sightings=sightings,
+        videos={},
+        resembling=(
+            (Resembling(3, 0.75),),
+            (Resembling(3, 0.25),),
+            (Resembling(3, 0.5),),
+            (Resembling(0, 0.75), Resembling(2, 0.5), Resembling(1, 0.25)),
+        ),
+        stands_for=(0, 1, 0, 3),
+        seen_unmasked=False,
+    )
+    (tmp_path / SCENES).mkdir()
+    Image.new("RGB", (640, 360), "green").save(tmp_path / SCENES / "a.jpg")
+    scene = Scene(picture="a.jpg", width=640, height=360, box=(64.0, 36.0, 128.0, 180.0), time_s=1.5)
+    path = tmp_path / "browse.html"
+    write_browse_page(path, everybody, {"gate-1": scene}, folder=tmp_path, title="built", remarks=["Told <first>."])
+    return path
+
+
+def test_everybody_stands_on_the_page_once_and_nobody_becomes_markup(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r'data-id="([^"]*)"', text)[:2] == ["gate-1", "gate-2"]
+    assert text.count('class="person"') == 3
+    assert "<script>window" not in text
+    assert "Told &lt;first&gt;." in text
+    assert "4 sightings by 2 cameras, 1 of them nearly the same as another and shown with it." in text
+    assert "left:10.00%;top:10.00%;width:10.00%;height:40.00%" in text
+
+
+def test_overlapping_sightings_of_a_camera_stand_below_each_other_on_the_timeline(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r'data-row="(\d)" style="left:([\d.]+)%;width:([\d.]+)%;--row:(\d)"', text) == [
+        ("0", "0.00", "80.00", "0"),
+        ("1", "60.00", "40.00", "1"),
+        ("3", "20.00", "20.00", "0"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = find_browser()
+    if program is None:
+        pytest.skip("no chromium or chrome on this machine")
+    browser = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_fits_the_screen_and_is_silent(browser, page, width, dark):
+    browser.complaints.clear()
+    browser.requests.clear()
+    browser.open(page, width=width, dark=dark)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    browser.evaluate("document.querySelector('.card').click()")
+    assert browser.evaluate("document.querySelector('dialog').scrollWidth") <= width
+    assert browser.complaints == []
+    assert [address for address in browser.requests if not address.startswith("data:")] == [page.as_uri()]
+
+
+def test_a_click_shows_who_resembles_somebody_and_a_click_there_goes_on(browser, page):
+    browser.open(page, width=1280)
+    browser.evaluate("document.querySelector('.card').click()")
+    assert browser.evaluate("document.querySelector('dialog').open")
+    assert browser.evaluate("document.querySelectorAll('.alike .card').length") == 1
+    assert "similarity 0.750" in browser.evaluate("document.querySelector('.alike').textContent")
+    assert browser.evaluate("document.querySelector('.one .scene .box').style.left") == "10%"
+    browser.evaluate("document.querySelector('.alike .card').click()")
+    # Two of the gate's three sightings are one person, who is listed once, by the better similarity.
+    assert browser.evaluate("[...document.querySelectorAll('.likeness')].map((one) => one.textContent)") == [
+        "similarity 0.750",
+        "similarity 0.250",
+    ]
+
+
+def test_sightings_are_filtered_and_ordered_as_asked(browser, page):
+    browser.open(page, width=1280)
+    assert browser.evaluate(SHOWN) == ["gate-1", "gate-2", HOSTILE]
+    choose = "(name, value) => { const one = document.querySelector(name); one.value = value;"
+    choose += " one.dispatchEvent(new Event(one.tagName === 'INPUT' ? 'input' : 'change')); }"
+    browser.evaluate(f"({choose})('[data-filter=platform]', 'aerial')")
+    assert browser.evaluate(SHOWN) == [HOSTILE]
+    assert browser.evaluate("document.querySelector('.count').textContent") == "1 of 3 shown"
+    browser.evaluate(f"({choose})('[data-filter=platform]', '')")
+    browser.evaluate(f"({choose})('input', 'GATE.mp4')")
+    assert browser.evaluate(SHOWN) == ["gate-1", "gate-2"]
+    browser.evaluate(f"({choose})('input', 'nobody')")
+    assert not browser.evaluate("document.querySelector('.nobody').hidden")
+    browser.evaluate(f"({choose})('input', '')")
+    browser.evaluate(f"({choose})('.order', '-seconds')")
+    assert browser.evaluate(SHOWN) == ["gate-1", "gate-2", HOSTILE]
+    browser.evaluate(f"({choose})('.order', 'begins')")
+    assert browser.evaluate(SHOWN) == ["gate-1", HOSTILE, "gate-2"]
+
+
+def test_the_arrows_step_from_one_to_the_next_and_the_address_names_who_is_open(browser, page):
+    browser.open(page, width=1280)
+    browser.evaluate("document.querySelector('.card').click()")
+    browser.press("ArrowRight")
+    assert browser.evaluate("location.hash") == "#1"
+    browser.evaluate(
+        "new Promise((done) => { const dialog = document.querySelector('dialog');"
+        " dialog.addEventListener('close', () => setTimeout(done)); dialog.close(); })"
+    )
+    assert browser.evaluate("location.hash") == ""
