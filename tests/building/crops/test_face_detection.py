@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from skyreid.building.crops.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
-from skyreid.building.detection.graph_process import GraphLimits
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.graphs.graph_process import GraphLimits
 from tests.building.crops.bright_face_model import write_bright_face_model
 from tests.building.films import drawn_face, noise
 

@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from skyreid.building.crops.quality import scaled
-from skyreid.building.detection.graph_process import (
+from skyreid.content_hash import bytes_sha256
+from skyreid.errors import CheckpointError, SettingError
+from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
     Answer,
     Compute,
@@ -23,8 +25,6 @@ from skyreid.building.detection.graph_process import (
     first_line,
     serve,
 )
-from skyreid.content_hash import bytes_sha256
-from skyreid.errors import CheckpointError, SettingError
 from skyreid.regular_file import read_regular
 
 Piece = UInt8[np.ndarray, "height width 3"]

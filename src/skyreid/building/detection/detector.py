@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Export, Preprocessing, Scores
-from skyreid.building.detection.onnx_file import OnnxFile, Port, open_onnx
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.graphs.graph_process import GraphFile, Port
+from skyreid.graphs.onnx_file import open_onnx
 from skyreid.progress import Progress, silent
 from skyreid.weights.weights_cache import with_file
 
@@ -39,7 +40,7 @@ class DetectorText:
 class Detector:
     """Finds people in frames; `load_detector` makes one."""
 
-    def __init__(self, file: OnnxFile, settings: DetectorText) -> None:
+    def __init__(self, file: GraphFile, settings: DetectorText) -> None:
         self._file = file
         self._family = FAMILIES[settings.kind]
         self._export, self._names = _form_of(file, settings.kind)
@@ -168,7 +169,7 @@ def _score(value: str, text: str) -> float:
     return score
 
 
-def _form_of(file: OnnxFile, kind: str) -> tuple[Export, dict[str, str]]:
+def _form_of(file: GraphFile, kind: str) -> tuple[Export, dict[str, str]]:
     """The family's form that this file has, and the file's names for its inputs and outputs, by role."""
     exports = FAMILIES[kind].exports
     for export in exports:
@@ -188,7 +189,7 @@ def _named(declared: Mapping[str, Declared], ports: tuple[Port, ...]) -> dict[st
     return {role: names[0] for role, names in fitting.items()}
 
 
-def _fixed_size(file: OnnxFile, picture: str, asked: int | None) -> tuple[int, int] | None:
+def _fixed_size(file: GraphFile, picture: str, asked: int | None) -> tuple[int, int] | None:
     """(height, width) that the file insists on; None = any."""
     height, width = next(port.shape for port in file.inputs if port.name == picture)[-2:]
     if height is None or width is None:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
-from skyreid.building.detection.onnx_file import Port
+from skyreid.graphs.graph_process import Port
 
 PLAIN = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from skyreid.building.detection.graph_process import GraphLimits
-from skyreid.building.detection.onnx_file import open_onnx
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.graphs.graph_process import GraphLimits
+from skyreid.graphs.onnx_file import open_onnx
 from tests.building.detection import onnx_files
 
 
@@ -60,7 +60,7 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path, monkeypatch)
     with pytest.raises(SettingError) as caught:
         open_onnx(tmp_path / "d.onnx")
     assert str(caught.value) == (
-        f"{tmp_path}/d.onnx: a detector needs onnxruntime, which is not installed; pip install 'skyreid[detection]'"
+        f"{tmp_path}/d.onnx: an ONNX file needs onnxruntime, which is not installed; pip install 'skyreid[onnx]'"
     )
 
 

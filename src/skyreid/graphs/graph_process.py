@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
+from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import CheckpointError
 from skyreid.process_limits import lower_rights
 
@@ -42,6 +43,58 @@ class GraphLimits:
 
 
 DEFAULT_LIMITS = GraphLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output, as the file promises it or as it came."""
+
+    name: str
+    type: str
+    """As NumPy writes it, such as `float32`."""
+    shape: tuple[int | None, ...]
+    """None = open; no entry at all may also mean that the file does not tell."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}[{', '.join('?' if side is None else str(side) for side in self.shape)}]"
+
+
+class GraphFile:
+    """A loaded file, ready to run on the CPU in a process of its own; it ends with this object.
+
+    Args:
+        program: module of ours that loads such files; it tells their `inputs`, `outputs` and files of `weights`.
+        path: of the file.
+        limits: of the process.
+
+    Raises:
+        CheckpointError: the file is missing, or the program refuses it, or it needs more than the limits.
+    """
+
+    def __init__(self, program: str, path: Path, limits: GraphLimits) -> None:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
+        self.path = path
+        self._graph = GraphProcess(program, path, limits)
+        told = self._graph.told
+        sums = [file_sha256(file) for file in (path, *told["weights"])]
+        self.sha256 = sums[0] if len(sums) == 1 else bytes_sha256(" ".join(sums).encode())
+        """Of the file and the files of weights that it names."""
+        self.inputs = tuple(_port(*port) for port in told["inputs"])
+        self.outputs = tuple(_port(*port) for port in told["outputs"])
+
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+        """Compute these outputs.
+
+        Raises:
+            CheckpointError: the graph cannot work with these inputs, or not within the limits.
+        """
+        _, arrays = self._graph.ask({"outputs": list(outputs)}, inputs)
+        return [arrays[name] for name in outputs]
+
+
+def _port(name: str, kind: str, shape: Sequence[object]) -> Port:
+    return Port(name, kind, tuple(side if isinstance(side, int) and side > 0 else None for side in shape))
 
 
 class GraphProcess:

@@ -4,69 +4,31 @@ ONNX and its runtime are imported in that process only, after it has lowered its
 """
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skyreid.building.detection.graph_process import (
+from skyreid.errors import SettingError
+from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
     KINDS,
     Answer,
     Compute,
+    GraphFile,
     GraphLimits,
-    GraphProcess,
     RefusedError,
     first_line,
     serve,
 )
-from skyreid.content_hash import bytes_sha256, file_sha256
-from skyreid.errors import CheckpointError, SettingError
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One input or output, as the file promises it or as it came."""
-
-    name: str
-    type: str
-    """As NumPy writes it, such as `float32`."""
-    shape: tuple[int | None, ...]
-    """None = open; no entry at all may also mean that the file does not tell."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.type}[{', '.join('?' if side is None else str(side) for side in self.shape)}]"
-
-
-class OnnxFile:
-    """A loaded file, ready to run on the CPU in a process of its own; it ends with this object."""
-
-    def __init__(self, path: Path, limits: GraphLimits) -> None:
-        self.path = path
-        self._graph = GraphProcess("skyreid.building.detection.onnx_file", path, limits)
-        told = self._graph.told
-        self.sha256 = _sha256([path, *(Path(name) for name in told["weights"])])
-        """Of the file and the files of weights that it names."""
-        self.inputs = tuple(_port(*port) for port in told["inputs"])
-        self.outputs = tuple(_port(*port) for port in told["outputs"])
-
-    def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
-        """Compute these outputs.
-
-        Raises:
-            CheckpointError: the graph cannot work with these inputs, or not within the limits.
-        """
-        _, arrays = self._graph.ask({"outputs": list(outputs)}, inputs)
-        return [arrays[name] for name in outputs]
-
-
-def open_onnx(path: Path, *, limits: GraphLimits = DEFAULT_LIMITS) -> OnnxFile:
+def open_onnx(path: Path, *, limits: GraphLimits = DEFAULT_LIMITS) -> GraphFile:
     """Load a file with the weights that lie beside it, in a child process: a graph is a program of its maker.
 
     Raises:
@@ -76,22 +38,9 @@ def open_onnx(path: Path, *, limits: GraphLimits = DEFAULT_LIMITS) -> OnnxFile:
     for needed in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(needed) is None:
             raise SettingError(
-                f"{path}: a detector needs {needed}, which is not installed; pip install 'skyreid[detection]'"
+                f"{path}: an ONNX file needs {needed}, which is not installed; pip install 'skyreid[onnx]'"
             )
-    if not path.is_file():
-        raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
-    return OnnxFile(path, limits)
-
-
-def _port(name: str, kind: str, shape: Sequence[object]) -> Port:
-    inner = kind.removeprefix("tensor(").removesuffix(")")
-    kind = {"float": "float32", "double": "float64"}.get(inner, inner)
-    return Port(name, kind, tuple(side if isinstance(side, int) and side > 0 else None for side in shape))
-
-
-def _sha256(paths: Sequence[Path]) -> str:
-    sums = [file_sha256(path) for path in paths]
-    return sums[0] if len(sums) == 1 else bytes_sha256(" ".join(sums).encode())
+    return GraphFile("skyreid.graphs.onnx_file", path, limits)
 
 
 # The program, in the process.
@@ -107,7 +56,7 @@ def _load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compu
     """
     session, weights = _load(Path(request["path"]), request["threads"])
     ports = {
-        way: [(port.name, port.type, [side if isinstance(side, int) else None for side in port.shape]) for port in of]
+        way: [(port.name, _numpy_type(port.type), list(port.shape)) for port in of]
         for way, of in (("inputs", session.get_inputs()), ("outputs", session.get_outputs()))
     }
     return {**ports, "weights": weights}, lambda told, inputs: _computed(session, told["outputs"], inputs)
@@ -133,6 +82,11 @@ def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]), weights
     except Exception as error:  # the library has no public root of its errors
         raise RefusedError(f"cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+
+
+def _numpy_type(kind: str) -> str:
+    inner = kind.removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(inner, inner)
 
 
 def _computed(session: "onnxruntime.InferenceSession", outputs: list[str], inputs: Mapping[str, np.ndarray]) -> Answer:
