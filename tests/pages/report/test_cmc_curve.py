@@ -62,6 +62,6 @@ def test_each_direction_has_a_drawing_with_every_ranking_in_its_legend(world):
     direction = ScoredDirection(
         name="up <&>", after=scores, before=scores, rank_1_interval=(0.25, 0.75), reranked=scores, reranked_name="k-r"
     )
-    text = words(cmc_section([direction], "old", "new").html())
+    text = words(cmc_section([direction], "new").html())
     assert "up <&>" in text
-    assert "old: 50.0 % at k = 1 new: 50.0 (25.0–75.0) % at k = 1 k-r: 50.0 % at k = 1" in text  # noqa: RUF001
+    assert "before training: 50.0 % at k = 1 new: 50.0 (25.0–75.0) % at k = 1 k-r: 50.0 % at k = 1" in text  # noqa: RUF001

@@ -69,7 +69,6 @@ def whole_report(path: Path, world, *, text: str) -> str:
             )
         ],
         pictures=[ReportPicture(caption=text, jpeg=as_jpeg(Image.new("RGB", (640, 360), "slategrey")))],
-        before_label=text,
         after_label=text,
     )
     return path.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from tests.pages.report.small_world import HOSTILE
 
 
 def table_lines(direction):
-    return lines(score_section([direction], "before", "after").html())[1:]
+    return lines(score_section([direction], "after").html())[1:]
 
 
 def test_every_score_stands_in_the_table_with_what_changed(world):
@@ -26,7 +26,7 @@ def test_every_score_stands_in_the_table_with_what_changed(world):
     assert table_lines(ScoredDirection(name="up", after=after, before=before)) == [
         "per cent mAP rank-1 rank-5 rank-10 rank-20 mINP queries without a match",
         "up",
-        "before 75.0 50.0 100.0 100.0 100.0 75.0 4 2",
+        "before training 75.0 50.0 100.0 100.0 100.0 75.0 4 2",
         "after 70.8 50.0 100.0 100.0 100.0 70.8 4 0",
         "difference -4.2 +0.0 +0.0 +0.0 +0.0 -4.2",
     ]
@@ -59,11 +59,11 @@ def test_scores_by_all_frames_stand_beside_those_by_one_clip(world):
 def test_intervals_stand_with_their_scores_and_are_explained(world):
     scores = evaluate(world.ground, world.aerial, GROUND_TO_AERIAL)
     direction = ScoredDirection(name="up", after=scores, mAP_interval=(0.6, 0.81), rank_1_interval=(0.25, 0.75))
-    html = score_section([direction], "before", "after").html()
+    html = score_section([direction], "after").html()
     assert lines(html)[3].startswith("after 70.8 60.0–81.0 50.0 25.0–75.0 100.0 ")  # noqa: RUF001
     assert "Small figures: 95 % bootstrap interval over people." in words(html)
     assert "Small figures" not in words(
-        score_section([replace(direction, mAP_interval=None, rank_1_interval=None)], "", "").html()
+        score_section([replace(direction, mAP_interval=None, rank_1_interval=None)], "").html()
     )
 
 

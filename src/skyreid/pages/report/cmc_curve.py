@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from markupsafe import Markup
 
 from skyreid.pages.page import as_percent, as_range
-from skyreid.pages.report.score_table import ScoredDirection
+from skyreid.pages.report.score_table import BEFORE, ScoredDirection
 from skyreid.pages.report.section import Axes, Chart, Key, Section, chart_svg, charts_html
 
 _MAX_RANK = 20
@@ -29,13 +29,13 @@ class CmcCurve:
     """Drawn as a whisker at rank 1; None = not known."""
 
 
-def cmc_section(directions: Sequence[ScoredDirection], before_label: str, after_label: str) -> Section:
+def cmc_section(directions: Sequence[ScoredDirection], after_label: str) -> Section:
     """One drawing for each direction."""
     return Section(
         anchor="cmc",
         title="Found among the first k",
         lead="The CMC curve: the share of queries whose person stands among the first k tracklets.",
-        body=charts_html([_chart(direction, before_label, after_label) for direction in directions]),
+        body=charts_html([_chart(direction, after_label) for direction in directions]),
     )
 
 
@@ -52,12 +52,12 @@ def cmc_svg(title: str, curves: Sequence[CmcCurve]) -> Markup:
     return chart_svg(f"{title}. {spoken}", grid + "\n" + "\n".join(map(_line, curves)))
 
 
-def _chart(direction: ScoredDirection, before_label: str, after_label: str) -> Chart:
+def _chart(direction: ScoredDirection, after_label: str) -> Chart:
     curves = [
         CmcCurve(label=after_label, style="after", cmc=direction.after.cmc, rank_1_interval=direction.rank_1_interval)
     ]
     if direction.before is not None:
-        curves.insert(0, CmcCurve(label=before_label, style="before", cmc=direction.before.cmc))
+        curves.insert(0, CmcCurve(label=BEFORE, style="before", cmc=direction.before.cmc))
     if direction.reranked is not None:
         curves.append(CmcCurve(label=direction.reranked_name, style="reranked", cmc=direction.reranked.cmc))
     keys = [Key(style=curve.style, mark=_key(curve.style), label=_in_words(curve)) for curve in curves]

@@ -43,7 +43,6 @@ def write_report(
     failures: Sequence[DirectionFailures] = (),
     pictures: Sequence[ReportPicture] = (),
     notice: str | None = None,
-    before_label: str = "before training",
     after_label: str = "after training",
 ) -> None:
     """Write one HTML file, pictures inside, that opens without network or server and is whole without scripts.
@@ -64,15 +63,14 @@ def write_report(
         failures: queries that found somebody else first.
         pictures: shown first, such as the places where people were filmed.
         notice: banner above everything, such as "Synthetic data: …".
-        before_label: what the `before` scores of the directions are.
         after_label: what the `after` scores are.
 
     Raises:
         MissingFrameError: a frame that would be shown is missing or is no picture.
     """
     sections = [
-        score_section(directions, before_label, after_label),
-        cmc_section(directions, before_label, after_label),
+        score_section(directions, after_label),
+        cmc_section(directions, after_label),
         slice_section(slices),
         distance_section(distances),
         example_section(examples),

@@ -9,6 +9,9 @@ from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
 from skyreid.pages.page import as_percent, render
 from skyreid.pages.report.section import Section
 
+BEFORE = "before training"
+"""What the `before` scores of a direction are."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredDirection:
@@ -46,7 +49,7 @@ def headline(directions: Sequence[ScoredDirection]) -> Markup:
     return render("report/headline.html", directions=directions)
 
 
-def score_section(directions: Sequence[ScoredDirection], before_label: str, after_label: str) -> Section:
+def score_section(directions: Sequence[ScoredDirection], after_label: str) -> Section:
     """Every score of every direction, with what changed."""
     cuts = sorted({cut for direction in directions if (cut := direction.after.protocol.mAP_cut) is not None})
     names = ["mAP", *(f"rank-{k}" for k in REPORTED_RANKS), "mINP", *(f"mAP@{cut}" for cut in cuts)]
@@ -64,14 +67,14 @@ def score_section(directions: Sequence[ScoredDirection], before_label: str, afte
         body=render(
             "report/scores.html",
             columns=[*names, "queries", "without a match"],
-            blocks=[(one.name, _rows(one, before_label, after_label, cuts)) for one in directions],
+            blocks=[(one.name, _rows(one, after_label, cuts)) for one in directions],
         ),
     )
 
 
-def _rows(direction: ScoredDirection, before_label: str, after_label: str, cuts: Sequence[int]) -> list[_Row]:
+def _rows(direction: ScoredDirection, after_label: str, cuts: Sequence[int]) -> list[_Row]:
     after = direction.after
-    rows = [] if direction.before is None else [_row("before", before_label, direction.before, cuts)]
+    rows = [] if direction.before is None else [_row("before", BEFORE, direction.before, cuts)]
     rows.append(_row("after", after_label, after, cuts, (direction.mAP_interval, direction.rank_1_interval)))
     if direction.before is not None:
         rows.append(_difference("difference", after, direction.before, cuts))
