@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from skyreid.errors import MissingFrameError
-from skyreid.picture_file import FORMATS, MAX_PIXELS, picture_size, read_picture
+from skyreid.picture_file import FORMATS, MAX_PIXELS, picture_size, read_picture, sweep_pictures
+from skyreid.progress import silent
 
 CORNERS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 0], [0, 255, 255], [255, 0, 255]]], np.uint8)
 """Two rows of three colours: no turn and no mirror leaves them where they are."""
@@ -107,3 +108,25 @@ def test_a_picture_cut_short_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(MissingFrameError, match=r"a\.jpg: cannot be read as"):
         read_picture(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("num", [0, 1, 256, 257, 1000])
+def test_every_path_is_looked_at_once_and_in_order(num):
+    paths = [str(number) for number in range(num)]
+    seen = []
+    found = sweep_pictures(paths, int, task="look", progress=lambda *report: seen.append(report[:3]))
+    assert found == list(range(num))
+    assert seen == [("look", min(done, num), num) for done in range(256, num + 256, 256)]
+
+
+def test_the_first_error_ends_the_sweep():
+    looked = []
+
+    def look(path):
+        looked.append(path)
+        if path == "7":
+            raise ValueError("seven")
+
+    with pytest.raises(ValueError, match=r"^seven$"):
+        sweep_pictures([str(number) for number in range(10**6)], look, task="look", progress=silent)
+    assert len(looked) < 10**6

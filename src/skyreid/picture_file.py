@@ -7,14 +7,17 @@ stored: sixteen bits that a conversion would cut off at 255, and the pixels of a
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import ExifTags, Image
 
 from skyreid.errors import MissingFrameError
+from skyreid.progress import Progress
 from skyreid.regular_file import open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -126,3 +129,36 @@ def _opened(path: str | Path, content: bytes | None) -> Iterator[tuple[Image.Ima
     except Exception as error:  # Pillow raises whatever its decoders meet in a damaged file
         reason = str(error) or type(error).__name__
         raise MissingFrameError(f"{path}: cannot be read as {', '.join(FORMATS)}: {reason}") from error
+
+
+_CHUNK = 256
+"""Pictures per task: a task per picture would cost more memory than the pictures' names."""
+_Picture = TypeVar("_Picture")
+_Found = TypeVar("_Found")
+
+
+def sweep_pictures(
+    pictures: Sequence[_Picture], look: Callable[[_Picture], _Found], *, task: str, progress: Progress
+) -> list[_Found]:
+    """Apply `look` to every picture, in threads (decoding and hashing release the interpreter); keeps the order.
+
+    Args:
+        pictures: paths or frames.
+        look: what is done with each.
+        task: name of the work, for `progress`.
+        progress: told after every chunk.
+    """
+
+    def look_at(start: int) -> list[_Found]:
+        return [look(picture) for picture in pictures[start : start + _CHUNK]]
+
+    found: list[_Found] = []
+    executor = ThreadPoolExecutor()
+    try:
+        for chunk in executor.map(look_at, range(0, len(pictures), _CHUNK)):
+            found += chunk
+            progress(task, len(found), len(pictures))
+    finally:
+        # After an error or Ctrl-C the pictures still waiting are of no use to anybody.
+        executor.shutdown(cancel_futures=True)
+    return found

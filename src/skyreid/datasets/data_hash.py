@@ -17,9 +17,8 @@ from PIL import Image
 
 from skyreid.content_hash import bytes_sha256, file_sha256, shortened
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.datasets.image_sweep import sweep_images
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
-from skyreid.picture_file import MAX_BYTES, read_picture
+from skyreid.picture_file import MAX_BYTES, read_picture, sweep_pictures
 from skyreid.progress import Progress, silent
 from skyreid.regular_file import read_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -38,7 +37,7 @@ def with_hashes(tracklets: Sequence[Tracklet], *, progress: Progress = silent) -
         ChangedFrameError: a file is another picture than the one that was listed.
     """
     frames = [frame for tracklet in tracklets for frame in tracklet.frames]
-    hashed = iter(sweep_images(frames, _with_hash, task="hash crops", progress=progress))
+    hashed = iter(sweep_pictures(frames, _with_hash, task="hash crops", progress=progress))
     return tuple(replace(tracklet, frames=tuple(islice(hashed, len(tracklet.frames)))) for tracklet in tracklets)
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from skyreid.datasets.benchmark import Benchmark, identities_of_test, identities_of_train
 from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.benchmarks.benchmark_format import PaperRow
-from skyreid.datasets.image_sweep import sweep_images
-from skyreid.picture_file import picture_size
+from skyreid.picture_file import picture_size, sweep_pictures
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
@@ -162,7 +161,7 @@ def _average_duration_s(tracklets: Sequence[Tracklet], seconds_per_frame: float 
 
 def _widths(of_platform: Mapping[Platform, Sequence[Tracklet]], progress: Progress) -> dict[Platform, list[int]]:
     return {
-        platform: sweep_images(
+        platform: sweep_pictures(
             [frame.path for tracklet in tracklets for frame in tracklet.frames],
             _width,
             task=f"measure {platform} crops",

@@ -14,10 +14,10 @@ from skyreid.datasets.benchmarks.benchmark_format import Counts, check_split
 from skyreid.datasets.benchmarks.manifest_benchmark import listed_hashes
 from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
 from skyreid.datasets.data_hash import unchanged_picture
-from skyreid.datasets.image_sweep import sweep_images
 from skyreid.datasets.survey import Finding, FindingKind, Survey
 from skyreid.errors import ChangedFrameError, DatasetError, ManifestError, MissingFrameError
 from skyreid.folder_listing import is_left_by_system, names_in
+from skyreid.picture_file import sweep_pictures
 from skyreid.progress import Progress, silent
 from skyreid.tracklet import Frame, Tracklet
 
@@ -202,7 +202,7 @@ def _unused_frames(survey: Survey) -> list[Finding]:
 def _wrong_images(survey: Survey, progress: Progress) -> list[Finding]:
     listed = listed_hashes(survey.root)
     frames = [Frame(path, sha256=listed.get(path)) for path in sorted(survey.listed - survey.missing)]
-    problems = sweep_images(frames, _problem, task="decode images", progress=progress)
+    problems = sweep_pictures(frames, _problem, task="decode images", progress=progress)
     return [
         Finding(kind=problem[0], subject=survey.relative(frame.path), detail=problem[1])
         for frame, problem in zip(frames, problems, strict=True)
