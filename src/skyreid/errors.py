@@ -14,6 +14,7 @@
     ├── WeightsError         published weights that cannot be had, or a file that is not the published one
     ├── VideoError           footage that cannot be decoded within its limits
     ├── SourceError          footage that cannot be turned into tracklets with what was given
+    ├── TelemetryError       a file that holds no telemetry, or says what nobody can tell apart
     ├── NothingFoundError    the work was done, and its result is empty
     └── SettingError         settings that cannot work together, or not with this data
 
@@ -84,6 +85,10 @@ class WeightsError(SkyreidError):
 
 class VideoError(SkyreidError):
     """Footage that cannot be decoded within its limits."""
+
+
+class TelemetryError(SkyreidError):
+    """A file that holds no telemetry, or telemetry that cannot be read in the way that was asked for."""
 
 
 class SourceError(SkyreidError):

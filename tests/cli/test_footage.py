@@ -13,6 +13,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.building.films import smooth, write_film
 from tests.building.motion.scenes import scene, walk
+from tests.telemetry.subtitles import MINI, subtitles
 
 
 def run(capsys, *arguments):
@@ -109,3 +110,32 @@ def crowd_of(tracklets, *, manifest):
         manifest=manifest,
         model="0123abcd",
     )
+
+
+class TestTelemetry:
+    """Issue: where and when."""
+
+    def test_shows_what_was_read_and_gives_it_as_json(self, tmp_path, capsys):
+        path = tmp_path / "flight.SRT"
+        path.write_text(subtitles(*(MINI.format(pair="-121.7458, 48.0771", n=n) for n in (1, 2))))
+        assert main(["telemetry", str(path)]) == 0
+        assert "height      200.1 to 200.2 m above take-off" in capsys.readouterr().out
+        assert main(["telemetry", str(path), "--json", "--time-zone", "UTC"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        first, second = told["records"]
+        assert (second["time_s"], second["latitude"], second["longitude"]) == (1, 48.0771, -121.7458)
+        assert (first["height_m"], first["altitude_m"], first["clock"]) == (200.1, None, None)
+
+    @pytest.mark.parametrize(
+        ("name", "options", "complaint"),
+        [
+            ("nothing.SRT", (), "there is no such file"),
+            ("empty.SRT", (), "is empty"),
+            ("empty.SRT", ("--time-zone", "Mars"), "a time zone is a name"),
+        ],
+    )
+    def test_refuses_in_one_line(self, tmp_path, capsys, name, options, complaint):
+        (tmp_path / "empty.SRT").touch()
+        assert main(["telemetry", str(tmp_path / name), *options]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert complaint in line

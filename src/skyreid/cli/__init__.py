@@ -26,7 +26,7 @@ from skyreid.cli.evaluate import (
     evaluate_construction,
     evaluate_tables,
 )
-from skyreid.cli.footage import browse, build, embed, search
+from skyreid.cli.footage import browse, build, embed, search, telemetry
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
@@ -56,6 +56,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "weights get": weights_get,
         "weights path": weights_path,
         "weights add": weights_add,
+        "telemetry": telemetry,
     },
     "build a dataset": {
         "link": link,

@@ -13,6 +13,7 @@ EXAMPLES = {
     "weights get": "skyreid weights get yolox-s",
     "weights path": "skyreid weights path yolox-s",
     "weights add": "skyreid weights add yolox-s yolox_s.onnx",
+    "telemetry": "skyreid telemetry DJI_0042.SRT --time-zone Europe/Madrid",
     "link": "skyreid link built --table table.npz --annotator anna",
     "data export": "skyreid data export built --out g2a --format g2a",
     "data list": "skyreid data list",

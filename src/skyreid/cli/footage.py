@@ -1,4 +1,4 @@
-"""`skyreid build`, `embed`, `search`: one's own video."""
+"""`skyreid build`, `embed`, `search`, `telemetry`: one's own video."""
 
 import dataclasses
 from pathlib import Path
@@ -264,3 +264,30 @@ def browse(
         write_browse_page(page, everybody, scenes, folder=folder, title=title, progress=bars)
     count = len(everybody.tracklets)
     show_result(Note([f"{count} sightings: {page}"], {"tracklets": count, "page": str(page)}), json=json)
+
+
+def telemetry(
+    file: File,
+    *,
+    time_zone: str | None = None,
+    gps_order: Literal["lat-lon", "lon-lat"] | None = None,
+    altitude_from: Literal["take-off", "sea"] | None = None,
+    json: bool = False,
+) -> None:
+    """Show where a drone was, how it looked and when, as its files tell.
+
+    Args:
+        file: subtitles beside a video (.SRT).
+        time_zone: of clock times without one, such as Europe/Madrid or +02:00.
+        gps_order: which stands first in GPS(a, b, c), where the file does not show it.
+        altitude_from: what a plain altitude counts from, which the file does not tell.
+        json: print JSON, every record with it.
+    """
+    from skyreid.building.flight_telemetry import TelemetryReading, read_telemetry
+    from skyreid.telemetry.flight_log import zone_of
+
+    zone = None if time_zone is None else zone_of(time_zone)
+    show_result(
+        read_telemetry(file, TelemetryReading(time_zone=zone, gps_order=gps_order, altitude_from=altitude_from)),
+        json=json,
+    )

@@ -1,0 +1,360 @@
+"""A flight log: records of where a camera was, how it looked and when; what they tell at a time, and what is odd.
+
+Nothing is guessed: a value that the file does not tell, or tells as no fix, is None; what contradicts itself is a
+warning and stays as it was written.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cached_property
+from itertools import pairwise
+from statistics import median
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from skyreid.errors import TelemetryError
+
+MOST_RECORDS = 120_000
+"""Of a log: more than an hour with 30 a second, half an hour with 60; recorders begin a new file long before."""
+EARTH_RADIUS_M = 6_371_008.8
+_LONGEST_GAP_S = 3.0
+"""Between two records that are interpolated; over a longer gap nobody knows where the camera was."""
+_CLOCK_JUMP_S = 1.5
+"""Clocks of whole seconds beside exact times differ by up to one."""
+_FASTEST_M_S = 100.0
+"""Of a camera from record to record, where they are at least as far apart as one step of coarse coordinates."""
+_COARSE_STEP_M = 50.0
+_TOLD = 3
+"""Places of one kind that a warning names."""
+
+AltitudeFrom: TypeAlias = Literal["sea", "ellipsoid", "take-off", "not told"]
+"""What an altitude counts from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightRecord:
+    """What is known of one moment; None = not told."""
+
+    time_s: float | None = None
+    """In the video, after its first frame."""
+    clock: datetime | None = None
+    """By the recorder; without a zone it is local time of nobody knows where."""
+    latitude: float | None = None
+    """Degrees north, WGS 84."""
+    longitude: float | None = None
+    """Degrees east."""
+    height_m: float | None = None
+    """Above the place of take-off, or of a fixed camera above the ground."""
+    altitude_m: float | None = None
+    """As the file states it; what it counts from is `FlightLog.altitude_from`."""
+    gimbal_yaw: float | None = None
+    """Degrees from north, clockwise: where the camera looks."""
+    gimbal_pitch: float | None = None
+    """Degrees above the horizon; -90 looks straight down."""
+    gimbal_roll: float | None = None
+    """Degrees; positive lowers the right side of the camera."""
+    aircraft_yaw: float | None = None
+    aircraft_pitch: float | None = None
+    aircraft_roll: float | None = None
+    hfov: float | None = None
+    """Degrees from the left to the right edge of the picture."""
+    vfov: float | None = None
+    focal_length_mm: float | None = None
+    """Of a full-frame camera with the same view, zoom included."""
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Latitude and longitude."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return self.latitude, self.longitude
+
+    def to_json(self) -> dict[str, object]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "clock": None if self.clock is None else self.clock.isoformat()}
+
+
+_ANGLES = ("gimbal_yaw", "gimbal_pitch", "gimbal_roll", "aircraft_yaw", "aircraft_pitch", "aircraft_roll", "longitude")
+_NUMBERS = ("latitude", "height_m", "altitude_m", "hfov", "vfov", "focal_length_mm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlightLog:
+    """All records of a file, in its order."""
+
+    name: str
+    """The file."""
+    style: str
+    """What it was recognised as, in words."""
+    records: tuple[FlightRecord, ...]
+    altitude_from: AltitudeFrom = "not told"
+    warnings: tuple[str, ...] = ()
+
+    def at(self, time_s: float) -> FlightRecord | None:
+        """Tell where the camera was at a time of the video, between two records that are near enough; else None.
+
+        Before the first record, and for as long after the last as records are apart, that record holds. Records whose
+        time goes back are passed over.
+        """
+        known = self._in_order
+        place = bisect_right(known, time_s, key=_time)
+        before = known[place - 1] if place else None
+        after = known[place] if place < len(known) else None
+        if before is None or after is None:
+            near = before or after
+            return near if near is not None and abs(_time(near) - time_s) <= min(_LONGEST_GAP_S, self.step_s) else None
+        if _time(after) - _time(before) > max(_LONGEST_GAP_S, 2 * self.step_s):
+            return before if time_s == before.time_s else None
+        return _between(before, after, (time_s - _time(before)) / (_time(after) - _time(before)), time_s)
+
+    @cached_property
+    def step_s(self) -> float:
+        """How far records are usually apart; 1 where there are fewer than two."""
+        steps = [_time(after) - _time(before) for before, after in pairwise(self._in_order)]
+        return median(steps) if steps else 1.0
+
+    def started_at(self) -> datetime | None:
+        """When the video began, with its time zone; None where the log does not tell both."""
+        starts = [
+            (record.clock - timedelta(seconds=record.time_s)).astimezone(UTC)
+            for record in self.records
+            if record.clock is not None and record.clock.tzinfo is not None and record.time_s is not None
+        ]
+        if not starts:
+            return None
+        first = min(starts)
+        offset = median((start - first).total_seconds() for start in starts)
+        zone = next(record.clock.tzinfo for record in self.records if record.clock and record.clock.tzinfo)
+        return (first + timedelta(seconds=offset)).astimezone(zone)
+
+    @cached_property
+    def _in_order(self) -> Sequence[FlightRecord]:
+        found: list[FlightRecord] = []
+        for record in self.records:
+            if record.time_s is not None and (not found or record.time_s > _time(found[-1])):
+                found.append(record)
+        return found
+
+    def lines(self) -> Sequence[str]:
+        """What a human reads."""
+        times = [record.time_s for record in self.records if record.time_s is not None]
+        span = f", from {min(times):.2f} s to {max(times):.2f} s, one every {self.step_s:.3g} s" if times else ""
+        lines = [
+            f"{self.name}: {self.style}",
+            f"records     {len(self.records)}{span}",
+            f"clock       {self._clocks()}",
+        ]
+        north, east = self._range("latitude"), self._range("longitude")
+        if north and east:
+            lines.append(
+                f"position    latitude {_decimal(north[0])} to {_decimal(north[1])}, "
+                f"longitude {_decimal(east[0])} to {_decimal(east[1])}"
+            )
+        if height := self._range("height_m"):
+            lines.append(f"height      {height[0]:.1f} to {height[1]:.1f} m above take-off")
+        if altitude := self._range("altitude_m"):
+            counted = {"sea": "above the sea", "ellipsoid": "above the WGS 84 ellipsoid", "take-off": "above take-off"}
+            what = counted.get(self.altitude_from, "as the file states it; from what it counts is not told")
+            lines.append(f"altitude    {altitude[0]:.1f} to {altitude[1]:.1f} m {what}")
+        for name, words in (("gimbal_pitch", "pitch"), ("hfov", "view")):
+            if found := self._range(name):
+                lines.append(f"{words:11} {found[0]:.1f} to {found[1]:.1f} degrees")
+        wanted = ("position", "latitude"), ("height", "height_m"), ("altitude", "altitude_m"), ("pitch", "gimbal_pitch")
+        missing = [words for words, name in (*wanted, ("yaw", "gimbal_yaw")) if self._range(name) is None]
+        if missing:
+            lines.append(f"not told    {', '.join(missing)}")
+        return [*lines, *(f"warning: {warning}" for warning in self.warnings)]
+
+    def to_json(self) -> object:
+        """What a program reads."""
+        start = self.started_at()
+        return {
+            "file": self.name,
+            "style": self.style,
+            "start_time": None if start is None else start.isoformat(),
+            "altitude_from": self.altitude_from,
+            "records": [record.to_json() for record in self.records],
+            "warnings": list(self.warnings),
+        }
+
+    def _clocks(self) -> str:
+        clocks = [record.clock for record in self.records if record.clock is not None]
+        if not clocks:
+            return "not told"
+        zone = "" if clocks[0].tzinfo else "; local time of a zone that is not told (--time-zone says it)"
+        return f"{clocks[0].isoformat(' ')} to {clocks[-1].isoformat(' ')}{zone}"
+
+    def _range(self, name: str) -> tuple[float, float] | None:
+        values = [value for record in self.records if (value := getattr(record, name)) is not None]
+        return (min(values), max(values)) if values else None
+
+
+def checked_log(
+    name: str,
+    style: str,
+    records: Iterable[FlightRecord],
+    *,
+    altitude_from: AltitudeFrom = "not told",
+    warnings: Iterable[str] = (),
+) -> FlightLog:
+    """Make a log of what a file holds: no fix becomes None, and what is odd becomes a warning.
+
+    Raises:
+        TelemetryError: there is no record, or there are more than `MOST_RECORDS`.
+    """
+    told, kept = list(warnings), list(records)
+    if not kept:
+        raise TelemetryError(f"{name}: holds no record of telemetry")
+    if len(kept) > MOST_RECORDS:
+        raise TelemetryError(f"{name}: holds more than {MOST_RECORDS:,} records; cut it into parts")
+    for reason, is_bad in _NO_POSITION.items():
+        bad = [number for number, record in enumerate(kept) if (place := record.place) and is_bad(place)]
+        for number in bad:
+            kept[number] = replace(kept[number], latitude=None, longitude=None)
+        if bad:
+            told.append(f"{len(bad)} of {len(kept)} records have {reason}; their position is left out")
+    if without := sum(record.place is None for record in kept):
+        whole = without == len(kept)
+        told.append("no record has a position" if whole else f"{without} of {len(kept)} records have no position")
+    altitudes = any(record.altitude_m is not None for record in kept)
+    if altitudes and altitude_from == "not told":
+        told.append(
+            "the file does not tell what its altitude counts from (take-off or the sea differs from drone to drone); "
+            "--altitude-from says it"
+        )
+    if altitude_from == "take-off":
+        kept = [replace(one, height_m=one.altitude_m if one.height_m is None else one.height_m) for one in kept]
+    told += [warning for look in (_backwards, _gaps, _clock_jumps, _leaps) if (warning := look(kept))]
+    return FlightLog(name=name, style=style, records=tuple(kept), altitude_from=altitude_from, warnings=tuple(told))
+
+
+def in_zone(log: FlightLog, zone: tzinfo) -> FlightLog:
+    """Give local times of no zone their zone; times that it has twice or never, when clocks change, are named."""
+    records, odd = [], []
+    for place, record in enumerate(log.records, start=1):
+        clock = record.clock
+        if clock is not None and clock.tzinfo is None:
+            clock = clock.replace(tzinfo=zone)
+            if clock.utcoffset() != clock.replace(fold=1).utcoffset():
+                odd.append(place)
+        records.append(replace(record, clock=clock))
+    warnings = list(log.warnings)
+    if odd:
+        warnings.append(
+            f"{len(odd)} clock times, from record {odd[0]} on, occur twice or never: clocks in {zone} change"
+        )
+    return replace(log, records=tuple(records), warnings=tuple(warnings))
+
+
+def zone_of(text: str) -> tzinfo:
+    """Read a time zone such as `Europe/Madrid`, `+02:00` or `UTC`.
+
+    Raises:
+        TelemetryError: there is none of this name.
+    """
+    if text.upper() in ("UTC", "Z"):
+        return UTC
+    with_sign = text[:1] in "+-" and len(text) == 6
+    try:
+        if with_sign:
+            hours, minutes = int(text[1:3]), int(text[4:6])
+            offset = timedelta(hours=hours, minutes=minutes)
+            return timezone(-offset if text[0] == "-" else offset)
+        return ZoneInfo(text)
+    except (ValueError, KeyError, OSError) as error:
+        raise TelemetryError(
+            f"a time zone is a name such as Europe/Madrid (as far as this system knows it) or an offset such as "
+            f"+02:00; got {text!r:.80}"
+        ) from error
+
+
+def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres over the ground between two places, latitude and longitude in degrees."""
+    north = math.radians(other[0] - one[0])
+    east = math.radians(other[1] - one[1])
+    across = math.cos(math.radians(one[0])) * math.cos(math.radians(other[0])) * math.sin(east / 2) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(math.sin(north / 2) ** 2 + across)))
+
+
+def _time(record: FlightRecord) -> float:
+    assert record.time_s is not None
+    return record.time_s
+
+
+_NO_POSITION: dict[str, Callable[[tuple[float, float]], bool]] = {
+    "latitude and longitude 0, which says that there was no fix": lambda place: place == (0, 0),
+    "a latitude beyond 90 or a longitude beyond 180 degrees": lambda place: abs(place[0]) > 90 or abs(place[1]) > 180,
+}
+
+
+def _between(before: FlightRecord, after: FlightRecord, share: float, time_s: float) -> FlightRecord:
+    values: dict[str, float | None] = {}
+    for name in (*_ANGLES, *_NUMBERS):
+        first, second = getattr(before, name), getattr(after, name)
+        if first is None or second is None:
+            values[name] = first if share == 0 else None
+        elif name in _ANGLES:  # the short way round
+            values[name] = (first + share * ((second - first + 180) % 360 - 180) + 180) % 360 - 180
+        else:
+            values[name] = first + share * (second - first)
+    clock = None if before.clock is None else before.clock + timedelta(seconds=time_s - _time(before))
+    return FlightRecord(time_s=time_s, clock=clock, **values)
+
+
+def _backwards(records: Sequence[FlightRecord]) -> str | None:
+    steps = [
+        f"from {_time(before):.3f} s to {_time(after):.3f} s at record {place}"
+        for (_, before), (place, after) in pairwise(_timed(records))
+        if _time(after) < _time(before)
+    ]
+    return _listed("times go back", steps)
+
+
+def _gaps(records: Sequence[FlightRecord]) -> str | None:
+    steps = [(_time(after) - _time(before), place) for (_, before), (place, after) in pairwise(_timed(records))]
+    longest = max(_LONGEST_GAP_S, 5 * median(step for step, _ in steps)) if steps else 0
+    return _listed(
+        "there are gaps", [f"of {step:.1f} s before record {place}" for step, place in steps if step > longest]
+    )
+
+
+def _clock_jumps(records: Sequence[FlightRecord]) -> str | None:
+    jumps = []
+    clocked = [(place, one, one.clock) for place, one in _timed(records) if one.clock is not None]
+    for (_, before, clock_before), (place, after, clock) in pairwise(clocked):
+        if (clock_before.tzinfo is None) is not (clock.tzinfo is None):
+            continue
+        step_s = (clock - clock_before).total_seconds() - (_time(after) - _time(before))
+        if abs(step_s) > _CLOCK_JUMP_S:
+            jumps.append(f"by {step_s:+.1f} s at record {place} ({_time(after):.2f} s)")
+    return _listed("the clock jumps against the video's time", jumps)
+
+
+def _leaps(records: Sequence[FlightRecord]) -> str | None:
+    leaps = []
+    placed = [(place, one, here) for place, one in _timed(records) if (here := one.place) is not None]
+    for (_, before, there), (place, after, here) in pairwise(placed):
+        way_m = 0.0 if there == here else distance_m(there, here)
+        step_s = _time(after) - _time(before)
+        if way_m > max(_COARSE_STEP_M, _FASTEST_M_S * step_s):
+            leaps.append(f"by {way_m:.0f} m within {step_s:.2f} s at record {place}")
+    return _listed("the position leaps", leaps)
+
+
+def _timed(records: Sequence[FlightRecord]) -> list[tuple[int, FlightRecord]]:
+    """Those with a time, and their numbers from 1."""
+    return [(place, record) for place, record in enumerate(records, start=1) if record.time_s is not None]
+
+
+def _listed(what: str, places: Sequence[str]) -> str | None:
+    if not places:
+        return None
+    more = f" and {len(places) - _TOLD} more" if len(places) > _TOLD else ""
+    return f"{what} {', '.join(places[:_TOLD])}{more}"
+
+
+def _decimal(degrees: float) -> str:
+    return f"{degrees:.6f}".rstrip("0").rstrip(".")
