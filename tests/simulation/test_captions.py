@@ -104,6 +104,6 @@ def test_everybody_is_photographed_from_the_ground_and_some_from_a_drone_and_des
 def test_the_world_of_the_photos_is_closed_to_benchmarks(tmp_path):
     """Nobody whom the small CLIP has seen is ever tested."""
     with pytest.raises(
-        DatasetError, match=f"^a miniature's seed must be from 0 to {CAPTION_SEED - 1}; got {CAPTION_SEED}$"
+        DatasetError, match=f"^a benchmark's seed must be from 0 to {CAPTION_SEED - 1}; got {CAPTION_SEED}$"
     ):
         write_crop_benchmark(tmp_path / "world", identities=4, frames_per_tracklet=1, seed=CAPTION_SEED)

@@ -1,7 +1,6 @@
 """A small ground-to-aerial benchmark of simulated people, on disk in the authors' layout."""
 
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,18 +20,6 @@ _MAX_FRAMES = 999
 _MAX_WORKERS = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class CropBenchmarkFacts:
-    """What is true about such a benchmark, to hold a reader or a demonstration against."""
-
-    train_pids: tuple[int, ...]
-    test_pids: tuple[int, ...]
-    num_tracklets: int
-    num_frames: int
-    crop_widths_px: dict[Platform, tuple[int, int]]
-    """Narrowest and widest crop of each platform."""
-
-
 def write_crop_benchmark(
     out_dir: Path,
     *,
@@ -42,7 +29,7 @@ def write_crop_benchmark(
     difficulty: Difficulty = USUAL,
     num_workers: int = 1,
     progress: Progress = silent,
-) -> CropBenchmarkFacts:
+) -> None:
     """Write a benchmark of simulated people, each seen once from the ground and once from a drone.
 
     Pids run from 1; every third group of look-alikes trains and the others are tested, ground asking aerial. A person
@@ -70,7 +57,6 @@ def write_crop_benchmark(
     _refuse_what_cannot_be(out_dir, identities, frames_per_tracklet, seed, difficulty, num_workers)
     shots = list(product(range(1, identities + 1), PLATFORMS))
     stored: dict[tuple[int, Platform], Tracklet] = {}
-    widths: dict[Platform, list[int]] = {platform: [] for platform in PLATFORMS}
     film_shot = partial(_film_shot, seed=seed, num_frames=frames_per_tracklet, difficulty=difficulty)
     with (
         scratch_folder(out_dir) as crop_dir,
@@ -79,7 +65,6 @@ def write_crop_benchmark(
         for (pid, platform), filmed in films:
             tracklet = _store(crop_dir, pid, platform, filmed)
             stored[pid, platform] = tracklet
-            widths[platform] += [crop.width for crop in filmed.crops]
             progress("draw people", len(stored), len(shots), tracklet.tracklet_id)
         tracklets = [stored[shot] for shot in shots]
         # Look-alikes stay together, so that training knows that clothes do not tell everything.
@@ -93,13 +78,6 @@ def write_crop_benchmark(
             info={"simulated": True},
             progress=progress,
         )
-    return CropBenchmarkFacts(
-        train_pids=tuple(sorted({tracklet.pid for tracklet in train})),
-        test_pids=tuple(sorted({tracklet.pid for tracklet in tested})),
-        num_tracklets=len(tracklets),
-        num_frames=len(tracklets) * frames_per_tracklet,
-        crop_widths_px={platform: (min(found), max(found)) for platform, found in widths.items()},
-    )
 
 
 def _refuse_what_cannot_be(
@@ -107,7 +85,7 @@ def _refuse_what_cannot_be(
 ) -> None:
     sweep_leftovers(out_dir.parent, out_dir.name)
     if out_dir.exists():
-        raise DatasetError(f"{out_dir} must not exist yet: a miniature is one new folder; remove or rename it")
+        raise DatasetError(f"{out_dir} must not exist yet: a benchmark is one new folder; remove or rename it")
     for name, value, low, high in (
         ("identities", identities, max(3, difficulty.look_alikes + 1), _MAX_IDENTITIES),
         ("frames_per_tracklet", frames_per_tracklet, 1, _MAX_FRAMES),
@@ -115,7 +93,7 @@ def _refuse_what_cannot_be(
         ("num_workers", num_workers, 1, _MAX_WORKERS),
     ):
         if not low <= value <= high:
-            raise DatasetError(f"a miniature's {name} must be from {low} to {high}; got {value}")
+            raise DatasetError(f"a benchmark's {name} must be from {low} to {high}; got {value}")
 
 
 def _film_shot(shot: tuple[int, Platform], *, seed: int, num_frames: int, difficulty: Difficulty) -> Film:

@@ -48,11 +48,6 @@ class Crop:
     visible: float
     """Share of the person that nobody hides."""
 
-    @property
-    def width(self) -> int:
-        """In pixels."""
-        return self.person.shape[1]
-
 
 @dataclass(frozen=True)
 class Film:
