@@ -7,6 +7,7 @@ dataclasses whose fields have different names.
 import dataclasses
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from skyreid.errors import CheckpointError
 from skyreid.strict_json import Json
 
 Config = TypeVar("Config")
+_types_of = cache(typing.get_type_hints)
+"""Of the fields of a dataclass, by name."""
 
 
 def to_json(value: object) -> Json:
@@ -38,7 +41,7 @@ def from_json(config_type: type[Config], data: Json, *, where: str = "config") -
     """
     if not isinstance(data, dict):
         raise CheckpointError(f"{where}: expected a {config_type.__name__}; got {data!r:.80}")
-    hints = typing.get_type_hints(config_type)
+    hints = _types_of(config_type)
     if unknown := sorted(data.keys() - hints.keys()):
         raise CheckpointError(f"{where}: {config_type.__name__} has no field {', '.join(unknown)}")
     if missing := sorted(hints.keys() - data.keys()):
@@ -82,7 +85,7 @@ def _read_one_of(choices: tuple[Any, ...], value: Json, where: str) -> object:
         return None
     possible = [choice for choice in choices if choice is not types.NoneType]
     if len(possible) > 1 and isinstance(value, dict):
-        possible = [choice for choice in possible if typing.get_type_hints(choice).keys() == value.keys()]
+        possible = [choice for choice in possible if _types_of(choice).keys() == value.keys()]
     if len(possible) != 1:
         names = " or ".join(choice.__name__ for choice in choices)
         raise CheckpointError(f"{where}: expected the fields of {names}; got {value!r:.80}")

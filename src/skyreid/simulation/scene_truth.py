@@ -11,13 +11,13 @@ Boxes are xyxy in pixels from 0, and amodal: as if nothing hid the person and th
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import TypeAlias
 
 from skyreid.atomic_file import write_atomically
+from skyreid.config_json import from_json
 from skyreid.errors import DatasetError
 from skyreid.regular_file import read_regular
 from skyreid.strict_json import parse_json
@@ -159,73 +159,15 @@ def _line(frame: SceneFrame, place: int) -> bytes:
 
 def _frame(line: bytes, place: int, path: Path) -> SceneFrame:
     try:
-        index, time_s, camera, people = _values(parse_json(line), "frame", "time_s", "camera", "people")
-        if _whole(index) != place:
-            raise ValueError(f"frame {place} stands here; got frame {index}")
-        position, axes, focal_px = _values(camera, "position", "axes", "focal_px")
-        right, down, into = _list(axes, length=3)
-        return SceneFrame(
-            index=place,
-            time_s=_number(time_s),
-            camera=SceneCamera(
-                position=_vector(position),
-                axes=(_vector(right), _vector(down), _vector(into)),
-                focal_px=_number(focal_px),
-            ),
-            people=tuple(map(_person, _list(people))),
-        )
+        record = parse_json(line)
+        if not isinstance(record, dict) or "frame" not in record:
+            raise ValueError(f"expected the key frame; got {record!r:.80}")
+        frame = from_json(SceneFrame, {"index": record.pop("frame"), **record}, where="frame")
+        if frame.index != place:
+            raise ValueError(f"frame {place} stands here; got frame {frame.index}")
+        return frame
     except ValueError as error:
         raise DatasetError(f"{path}: line {place + 1} is damaged: {error}") from error
-
-
-def _person(record: object) -> ScenePerson:
-    pid, box, visible, head, face = _values(record, "pid", "box", "visible", "head", "face")
-    return ScenePerson(
-        pid=_whole(pid),
-        box=_box(box),
-        visible=_number(visible),
-        head=_box(head),
-        face=None if face is None else _face(face),
-    )
-
-
-def _face(record: object) -> SceneFace:
-    box, facing, visible = _values(record, "box", "facing", "visible")
-    return SceneFace(box=_box(box), facing=_number(facing), visible=_number(visible))
-
-
-def _values(record: object, *keys: str) -> list[object]:
-    if not isinstance(record, Mapping) or record.keys() != set(keys):
-        raise ValueError(f"expected the keys {', '.join(keys)}; got {record!r:.80}")
-    return [record[key] for key in keys]
-
-
-def _list(value: object, length: int | None = None) -> list[object]:
-    if not isinstance(value, list) or (length is not None and len(value) != length):
-        raise ValueError(f"expected a list{'' if length is None else f' of {length}'}; got {value!r:.80}")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
-        raise ValueError(f"expected a number; got {value!r:.80}")
-    return float(value)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"expected a whole number; got {value!r:.80}")
-    return value
-
-
-def _vector(value: object) -> Vector:
-    x, y, z = map(_number, _list(value, length=3))
-    return x, y, z
-
-
-def _box(value: object) -> SceneBox:
-    left, top, right, bottom = map(_number, _list(value, length=4))
-    return left, top, right, bottom
 
 
 def _check_box(what: str, box: SceneBox) -> None:
