@@ -13,9 +13,8 @@ from jaxtyping import Float
 
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS
 from skyreid.simulation.difficulty import USUAL, Difficulty
-from skyreid.simulation.people.body import body, size
+from skyreid.simulation.people.body import body, size, stride_m
 from skyreid.simulation.people.person import Person, draw_clothes, draw_person
-from skyreid.simulation.people.skeleton import LEG_M
 from skyreid.simulation.rendering.camera import Camera, Window, look_at
 from skyreid.simulation.rendering.capsules import Capsules, image_boxes, place
 from skyreid.simulation.rendering.light import Light, draw_light
@@ -142,9 +141,7 @@ def _walk(
     """The body and its heading at each frame of a walk along a circle, and how far it gets from the origin, the
     walk's middle.
     """
-    # A stride is two steps, and a step twice what one leg swings to the front.
-    stride_m = 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad)
-    step_m = stride_m * person.stride.cadence_hz * FRAME_INTERVAL_S
+    step_m = stride_m(person) * person.stride.cadence_hz * FRAME_INTERVAL_S
     turn_rad = step_m / rng.uniform(2.5, 6.0) * rng.choice([-1, 1])
     frames = np.arange(num_frames)
     headings = rng.uniform(0, 2 * math.pi) + turn_rad * frames

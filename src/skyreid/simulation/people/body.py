@@ -3,19 +3,11 @@
 Lengths are metres of a person of `BUILT_FOR_M`; `size` tells by how much a person differs.
 """
 
+import math
 from itertools import pairwise
 
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper
-from skyreid.simulation.people.skeleton import (
-    BUILT_FOR_M,
-    LEFT,
-    RIGHT,
-    SIDES,
-    SOLE_M,
-    Skeleton,
-    between,
-    stand,
-)
+from skyreid.simulation.people.skeleton import BUILT_FOR_M, LEFT, LEG_M, RIGHT, SIDES, SOLE_M, Skeleton, between, stand
 from skyreid.simulation.rendering.capsules import NO_CUT, Capsule, Point
 from skyreid.simulation.rendering.paint import Paint
 
@@ -43,6 +35,14 @@ def body(person: Person, phase: float) -> list[Capsule]:
 def size(person: Person) -> float:
     """The scale at which to `place` this person's body."""
     return person.height_m / BUILT_FOR_M
+
+
+def stride_m(person: Person, swing: float = 1.0) -> float:
+    """How far a stride takes a person whose legs swing `swing` times as far as in their own walk.
+
+    A stride is two steps, and a step twice what one leg swings to the front.
+    """
+    return 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad * swing)
 
 
 def _garment_axis(joints: Skeleton) -> tuple[Point, Point]:

@@ -26,18 +26,7 @@ from skyreid.simulation.rendering.materials import (
 )
 from skyreid.simulation.rendering.paint import Paint, from_srgb
 from skyreid.simulation.scenes.buildings import house
-from skyreid.simulation.scenes.props import (
-    bench,
-    bollards,
-    kiosk,
-    lantern,
-    litter_bin,
-    planter,
-    sign,
-    stall,
-    tree,
-    van,
-)
+from skyreid.simulation.scenes.props import bench, bollards, kiosk, lantern, litter_bin, planter, sign, stall, tree, van
 from skyreid.simulation.scenes.site import Scene, Site
 
 _ALONG_Y = math.pi / 2

@@ -1,4 +1,4 @@
-"""One platform's video of a session, frame by frame: the picture and what is true in it."""
+"""One platform's video of a session, frame by frame: the picture, and what is true about the people in it."""
 
 import math
 from collections.abc import Iterator, Sequence

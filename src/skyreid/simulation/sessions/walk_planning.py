@@ -13,9 +13,8 @@ from jaxtyping import Float
 
 from skyreid.errors import SettingError
 from skyreid.simulation.filming import FRAME_INTERVAL_S
-from skyreid.simulation.people.body import body, size
+from skyreid.simulation.people.body import body, size, stride_m
 from skyreid.simulation.people.person import Person
-from skyreid.simulation.people.skeleton import LEG_M
 from skyreid.simulation.rendering.camera import Window
 from skyreid.simulation.rendering.capsules import Capsules, place
 from skyreid.simulation.rendering.ray_caster import draw
@@ -283,7 +282,7 @@ def draw_walks(rng: np.random.Generator, party: Sequence[Person], area: Area, du
         ValueError: the area has no room for such a way, about 6 m x 6 m.
     """
     times = np.arange(0.0, duration_s + STEP_S, STEP_S)
-    pace = rng.uniform(0.85, 1.08) * min(_stride_m(person, 1.0) * person.stride.cadence_hz for person in party)
+    pace = rng.uniform(0.85, 1.08) * min(stride_m(person) * person.stride.cadence_hz for person in party)
     going = _going(rng, times)
     rhythm = 1 + 0.06 * np.sin(2 * math.pi * (times / rng.uniform(4.0, 9.0) + rng.random()))
     # Strides get shorter and rarer together.
@@ -302,17 +301,12 @@ def nearest_m(one: Walk, other: Walk) -> float:
 
 
 def _walk(person: Person, pace: float, going: Steps, x: Steps, y: Steps, headings: Steps, phase: float) -> Walk:
-    own_pace = _stride_m(person, 1.0) * person.stride.cadence_hz
+    own_pace = stride_m(person) * person.stride.cadence_hz
     swing = math.sqrt(pace / own_pace) * going
-    strides = np.array([_stride_m(person, float(share)) for share in swing])
+    strides = np.array([stride_m(person, float(share)) for share in swing])
     moved = np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0]))
     turned = np.divide(moved, strides, out=np.zeros_like(moved), where=strides > 0.02)
     return Walk(x=x, y=y, heading_rad=headings, phase=phase + np.cumsum(turned), swing=swing)
-
-
-def _stride_m(person: Person, swing: float) -> float:
-    """A stride is two steps, and a step twice what one leg swings to the front."""
-    return 4 * LEG_M * size(person) * math.sin(person.stride.swing_rad * swing)
 
 
 def _going(rng: np.random.Generator, times: Steps) -> Steps:
