@@ -89,7 +89,7 @@ def test_the_sections_that_docstrings_name_are_there():
         assert named
         for number, row in named:
             assert re.search(rf"^##+ {re.escape(number)}\.? ", text, flags=re.MULTILINE), f"{name} section {number}"
-            assert not row or f"\n| {row} | " in text.partition(f"\n## {number}. ")[2], f"{name} {number} row {row}"
+            assert not row or f"\n| {row} | " in text.partition(f"\n### {number}. ")[2], f"{name} {number} row {row}"
 
 
 def test_the_readme_shows_the_commands_of_its_own_sections():

@@ -25,7 +25,7 @@ def steps(name):
     """What a reader of a tutorial does, in order: a list of words is a command, a text is saved as decided.csv."""
     text = (TUTORIALS / f"{name}.md").read_text(encoding="utf-8").partition(f"\n## {STANDS_ALONE}\n")[0]
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
-        if language == "csv":
+        if language == "text":
             yield block
         else:
             assert language == "console"

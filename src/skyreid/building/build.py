@@ -106,7 +106,7 @@ def build(
     manifest hash.
 
     Args:
-        sources: every video once: `Source`s, or texts such as
+        sources: every video once, each as a `Source` or as a text such as
             "drone.mp4,platform=aerial,camera=drone,annotations=gt.txt"; or the path of a JSON file of sources.
         out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
         interval_s: presentation time from one crop of a person to the next.
