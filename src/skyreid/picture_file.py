@@ -7,9 +7,10 @@ stored: sixteen bits that a conversion would cut off at 255, and the pixels of a
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -103,6 +104,33 @@ def taken_at(path: str | Path) -> datetime | None:
             return time + timedelta(seconds=float(f"0.{str(part).strip()}"))
         except ValueError:
             return None
+
+
+@dataclass(frozen=True)
+class PictureTags:
+    """What a camera wrote into a picture about itself, as it wrote it."""
+
+    exif: Mapping[int, object]
+    """By their numbers, those of the picture and of the exposure."""
+    gps: Mapping[int, object]
+    xmp: bytes
+
+
+def picture_tags(path: str | Path) -> PictureTags:
+    """Give the EXIF tags and the XMP packet of a picture; what is damaged is absent.
+
+    Raises:
+        MissingFrameError: as `picture_size`.
+    """
+    with _opened(path, None) as (picture, _):
+        xmp = picture.info.get("xmp", b"")
+        try:
+            exif = picture.getexif()
+            told = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
+            gps = dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+        except Exception:  # damaged EXIF data; the picture is there all the same
+            told, gps = {}, {}
+        return PictureTags(told, gps, xmp if isinstance(xmp, bytes) else str(xmp).encode())
 
 
 @contextmanager

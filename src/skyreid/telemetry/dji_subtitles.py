@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias, get_args
 
 from skyreid.errors import TelemetryError
 from skyreid.telemetry.flight_log import MOST_RECORDS, AltitudeFrom, FlightLog, FlightRecord, checked_log, distance_m
-from skyreid.telemetry.text_file import read_text
+from skyreid.telemetry.text_file import clock_in, read_text
 
 GpsOrder: TypeAlias = Literal["lat-lon", "lon-lat"]
 """Which of the two stands first in `GPS(a, b, c)`."""
@@ -42,9 +42,6 @@ _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 _TAG = re.compile(r"<[^<>]{0,200}>|<[^<>]{0,200}$|\{\\[^{}]{0,200}\}")
 _NUMBER = r"[-+]?\d{1,15}(?:[.,]\d{1,15})?"
 _WHOLE_NUMBER = re.compile(_NUMBER)
-_CLOCK = re.compile(
-    r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})[ T]+(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?(?:[.,](\d{3}))?"
-)
 _BRACKET = re.compile(r"\[([^\[\]]{1,400})\]")
 _ENTRY = re.compile(r"(?<![\w.])([A-Za-z][A-Za-z_.]{0,30}(?: [A-Za-z_]{1,20})?) ?: ?([^\s:]{1,40})")
 _GROUP = re.compile(r"\b(GPS|RTK|HOME|BAROMETER|F\.PRY|G\.PRY) {0,3}\(([^()]{0,120})\)", re.IGNORECASE)
@@ -265,7 +262,7 @@ def _told(cue: Cue) -> _Told | None:
     if height_m is not None:
         values.setdefault("height_m", height_m)
     gps = _pair(groups.get("GPS", groups.get("RTK", "")))
-    clock = _clock(text)
+    clock = clock_in(text)
     if not values and gps is None and not lengths and not _EXPOSURE.search(text):
         return None  # a time alone is what people talk about, too
     return _Told(cue, clock, values, gps, _pair(groups.get("HOME", "")), lengths.get("D"))
@@ -324,18 +321,6 @@ def _number(text: str) -> float | None:
 
 def _float(text: str) -> float:
     return float(text.replace(",", "."))
-
-
-def _clock(text: str) -> datetime | None:
-    match = _CLOCK.search(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, part, more = match.groups()
-    micros = f"{part or ''}{more or ''}"[:6].ljust(6, "0")
-    try:
-        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), int(micros))
-    except ValueError:
-        return None
 
 
 def _order_of(told: Sequence[_Told], asked: GpsOrder | None, name: str) -> tuple[GpsOrder | None, str | None]:

@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import re
+from datetime import datetime
 from pathlib import Path
 
 from skyreid.errors import TelemetryError
@@ -9,6 +11,10 @@ from skyreid.regular_file import read_regular
 
 MOST_BYTES = 2**26
 """Of a text file of telemetry; 120,000 records have about 40 million."""
+
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})[ T]+(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?(?:[.,](\d{3}))?"
+)
 
 
 def read_text(path: Path) -> str:
@@ -32,3 +38,16 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise TelemetryError(f"{path}: is no text")
     return text
+
+
+def clock_in(text: str) -> datetime | None:
+    """Find a date and time in a text, year first, such as `2022-08-07 13:40:40,774,808`; None where there is none."""
+    match = _CLOCK.search(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, part, more = match.groups()
+    micros = f"{part or ''}{more or ''}"[:6].ljust(6, "0")
+    try:
+        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), int(micros))
+    except ValueError:
+        return None

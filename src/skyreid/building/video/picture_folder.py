@@ -128,7 +128,7 @@ def _listed(folder: Path, sequence: Mapping[str, str]) -> list[Path]:
         raise VideoError(f"is a folder without pictures ({', '.join(sorted(SUFFIXES))})")
     if int(sequence.get("seqlength", len(names))) != len(names):
         raise VideoError(f"holds {len(names)} pictures; its {SEQUENCE_FILE} says seqLength={sequence['seqlength']}")
-    names.sort(key=_natural)
+    names.sort(key=natural_order)
     for name, after in pairwise(names):
         if Path(name).stem == Path(after).stem:
             raise VideoError(f"holds {name} and {after}: a frame is one picture; remove one of the two")
@@ -156,7 +156,7 @@ def _check_numbers(paths: Sequence[Path]) -> None:
         )
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
     """A key that puts 9.jpg before 10.jpg."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
