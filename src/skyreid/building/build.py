@@ -333,7 +333,8 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
         names = {tracklet.tracklet_id for tracklet in finished.tracklets}
         before = replaced_tracklets(out_dir, source, video_sha256=finished.fingerprint["video_sha256"])
         carry_over(out_dir, before, [tracklet for tracklet in built if tracklet.tracklet_id in names])
-    tracklets, manifest_info = apply_links(out_dir, built, info.to_json())
+    log = read_log(out_dir)
+    tracklets, manifest_info = apply_links(log, built, info.to_json())
     identities = str(manifest_info["identities"])
     statistics = benchmark_statistics(as_benchmark(tracklets), progress)
     write_atomically(out_dir / MASKING_FILE, [json.dumps(masking_report(info)).encode() + b"\n"])
@@ -347,5 +348,5 @@ def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifes
         )
     sha256 = write_manifest(out_dir / MANIFEST_FILE, tracklets, manifest_info)
     shutil.rmtree(out_dir / REPLACED, ignore_errors=True)
-    outdated = outdated_decisions(replay(read_log(out_dir).events, fingerprints(built)))
+    outdated = outdated_decisions(replay(log.events, fingerprints(built)))
     return Manifest(tracklets=tuple(tracklets), sha256=sha256, info=manifest_info), outdated

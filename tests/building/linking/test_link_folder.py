@@ -98,7 +98,7 @@ def test_how_many_must_agree_is_kept_for_the_next_build(folder, built):
     folder.update_manifest()
     assert pids(folder) == [1, 2, 3, 4]
     folder.decide("bob", (GATE, ROOF), SAME)
-    assert [tracklet.pid for tracklet in apply_links(folder.out_dir, built, INFO)[0]] == [1, 2, 1, 4]
+    assert [tracklet.pid for tracklet in apply_links(read_log(folder.out_dir), built, INFO)[0]] == [1, 2, 1, 4]
     with pytest.raises(SourceError, match="at least one annotator must be required; got 0"):
         folder.require("ann", 0)
 
@@ -112,7 +112,7 @@ def test_the_manifest_follows_and_a_new_build_writes_the_same_bytes(folder, buil
     before = path.stat()
     LinkFolder(folder.out_dir).update_manifest()
     assert path.stat() == before
-    write_manifest(path, *apply_links(folder.out_dir, built, INFO))
+    write_manifest(path, *apply_links(read_log(folder.out_dir), built, INFO))
     assert path.read_bytes() == linked
     folder.undo("ann")
     folder.update_manifest()

@@ -4,9 +4,17 @@ from pathlib import Path
 
 from skyreid.building.detection.detector import Detector
 from skyreid.building.motion.registration import Registration, moves
-from skyreid.building.motion.tracking import FrameBoxes, as_boxes, by_frame, in_order, link, tracking_interval
+from skyreid.building.motion.tracking import (
+    FrameBoxes,
+    as_boxes,
+    by_frame,
+    in_order,
+    link,
+    tracking_interval,
+    tracking_step_s,
+)
 from skyreid.building.tracked_boxes import TrackedBoxes
-from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
+from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
 from skyreid.progress import Progress
 
 DOUBTFUL = 0.5
@@ -38,7 +46,7 @@ def find_people_with_detector(
         sure = scores >= detector.score
         found.append(FrameBoxes(frame.index, frame.time_s, as_boxes(boxes[sure]), doubtful=as_boxes(boxes[~sure])))
         progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
-    step_s = max(float(interval), 1 / (facts.frame_rate or USUAL_FRAME_RATE))
+    step_s = tracking_step_s(interval, facts)
     is_moving = moves(camera, width=facts.width, height=facts.height)
     tracks = link(found, interval_s=step_s, camera=camera if is_moving else None)
     lasting = in_order(track for track in tracks if len(track) * step_s >= MIN_LIFE_S)

@@ -21,7 +21,7 @@ from skyreid.building.linking.event_log import (
 )
 from skyreid.building.linking.link_report import LinkReport, link_report
 from skyreid.building.linking.link_state import LinkState, OpenPairs, fingerprints, identify, replay
-from skyreid.building.linking.linked_manifest import as_built, is_current, with_links
+from skyreid.building.linking.linked_manifest import apply_links, as_built, is_current
 from skyreid.building.linking.presence import presences
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder, read_manifest, write_manifest
 from skyreid.errors import SourceError
@@ -171,7 +171,7 @@ class LinkFolder:
         # The first lock keeps other linkers away, the second a build. Neither waits for the other.
         with locked_log(self.out_dir) as log, self._no_build():
             manifest = read_manifest(path)
-            write_manifest(path, *with_links(log.log, *as_built(manifest.tracklets, manifest.info)))
+            write_manifest(path, *apply_links(log.log, *as_built(manifest.tracklets, manifest.info)))
 
     def report(self) -> LinkReport:
         """Where the work stands."""

@@ -14,7 +14,6 @@ from skyreid.building.linking.event_log import (
     locked_log,
     new_event_id,
     now,
-    read_log,
 )
 from skyreid.building.linking.link_state import fingerprint, fingerprints, replay, resolve_identities
 from skyreid.errors import ManifestError
@@ -26,7 +25,7 @@ _BUILT = "built"
 
 
 def apply_links(
-    out_dir: Path, tracklets: Sequence[Tracklet], info: Mapping[str, object]
+    log: LinkLog, tracklets: Sequence[Tracklet], info: Mapping[str, object]
 ) -> tuple[list[Tracklet], dict[str, object]]:
     """What the manifest of a folder holds once its links are counted; without decisions, what was given.
 
@@ -34,20 +33,10 @@ def apply_links(
     keeps what the build had said, so that an undone link leaves nothing behind.
 
     Args:
-        out_dir: the build folder.
+        log: of the folder.
         tracklets: as built.
         info: as built.
-
-    Raises:
-        ManifestError: the file of decisions is damaged.
     """
-    return with_links(read_log(out_dir), tracklets, info)
-
-
-def with_links(
-    log: LinkLog, tracklets: Sequence[Tracklet], info: Mapping[str, object]
-) -> tuple[list[Tracklet], dict[str, object]]:
-    """`apply_links` with a log that was read before."""
     if log.sha256 is None:
         return list(tracklets), dict(info)
     built = {"identities": info.get("identities"), "pids": [tracklet.pid for tracklet in tracklets]}

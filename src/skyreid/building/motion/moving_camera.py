@@ -26,10 +26,11 @@ from skyreid.building.motion.tracking import (
     in_order,
     link,
     tracking_interval,
+    tracking_step_s,
     whole_boxes,
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
-from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, VideoFrame, frames
+from skyreid.building.video.decode import DecodeLimits, VideoFacts, VideoFrame, frames
 from skyreid.progress import Progress
 
 MAX_SIDE = 1280
@@ -58,7 +59,7 @@ def find_people_from_moving_camera(
         found.append(FrameBoxes(seen.index, seen.time_s, as_boxes(rows)))
         camera.append(seen.motion)
         progress("find people", round(seen.time_s), round(facts.duration_s or seen.time_s), path.name)
-    step_s = max(float(interval), 1 / (facts.frame_rate or USUAL_FRAME_RATE))
+    step_s = tracking_step_s(interval, facts)
     tracks = link(found, interval_s=step_s, camera=camera)
     people, dropped = walkers(tracks, camera, width=width, height=height, interval_s=step_s)
     dropped["untracked"] = sum(len(frame.boxes) for frame in found) - sum(map(len, tracks))

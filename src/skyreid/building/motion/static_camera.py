@@ -24,10 +24,11 @@ from skyreid.building.motion.tracking import (
     in_order,
     link,
     tracking_interval,
+    tracking_step_s,
     whole_boxes,
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
-from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, VideoFacts, frames
+from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
 from skyreid.errors import SourceError
 from skyreid.progress import Progress
 
@@ -43,7 +44,7 @@ def find_people(
     """
     tracking = tracking_interval(interval_s)
     found = _motion_boxes(path, facts, interval_s=tracking, limits=limits, progress=progress)
-    step_s = max(float(tracking), 1 / (facts.frame_rate or USUAL_FRAME_RATE))
+    step_s = tracking_step_s(tracking, facts)
     tracks = link(found, interval_s=step_s)
     return clean(tracks, found, width=facts.width, height=facts.height, interval_s=step_s)
 

@@ -13,6 +13,7 @@ from trackers import ByteTrackTracker
 
 from skyreid.building.motion.registration import Homography, carry, local_scale
 from skyreid.building.tracked_boxes import Box
+from skyreid.building.video.decode import USUAL_FRAME_RATE, VideoFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ def tracking_interval(interval_s: float) -> Fraction:
     """Seconds from one searched frame to the next, so that the frames of every `interval_s` are among them."""
     interval = Fraction(str(interval_s))
     return interval / math.ceil(interval / TRACKING_INTERVAL_S)
+
+
+def tracking_step_s(interval: Fraction, facts: VideoFacts) -> float:
+    """Seconds from one searched frame to the next as this video has them: a slow one has none in between."""
+    return max(float(interval), 1 / (facts.frame_rate or USUAL_FRAME_RATE))
 
 
 def link(
