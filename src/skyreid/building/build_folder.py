@@ -18,7 +18,7 @@ from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.sources import Source
-from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, Box, IdentityScope
+from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope, box_of
 from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.content_hash import file_sha256, shortened
 from skyreid.datasets.manifest import MANIFEST_FILE
@@ -311,7 +311,7 @@ def read_finished(out_dir: Path, name: str, wanted: dict[str, str]) -> FinishedS
                 tracklet["tracklet_id"],
                 tracklet["person"],
                 tuple(
-                    Crop(c["index"], c["time_s"], _box(c["box"]), tuple(map(_box, c["masked"])), c["sha256"])
+                    Crop(c["index"], c["time_s"], box_of(c["box"]), tuple(map(box_of, c["masked"])), c["sha256"])
                     for c in tracklet["crops"]
                 ),
                 None if tracklet["embedding"] is None else tuple(map(float, tracklet["embedding"])),
@@ -352,7 +352,9 @@ def replaced_tracklets(out_dir: Path, source: Source, *, video_sha256: str) -> l
         Tracklet(
             tracklet_id=tracklet["tracklet_id"],
             frames=tuple(
-                Frame("", index=crop["index"], time_s=crop["time_s"], box=_box(crop["box"]), sha256=crop.get("sha256"))
+                Frame(
+                    "", index=crop["index"], time_s=crop["time_s"], box=box_of(crop["box"]), sha256=crop.get("sha256")
+                )
                 for crop in tracklet["crops"]
             ),
             pid=0,
@@ -404,8 +406,3 @@ def _is_as_cut(path: Path, crop: Crop) -> bool:
         return file_sha256(path, most_bytes=MAX_BYTES) == crop.sha256
     except OSError:
         return False
-
-
-def _box(numbers: list[float]) -> Box:
-    left, top, right, bottom = numbers
-    return left, top, right, bottom

@@ -14,7 +14,7 @@ from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.finder import finder_in_words
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_lines
 from skyreid.building.sources import Source
-from skyreid.building.tracked_boxes import Box
+from skyreid.building.tracked_boxes import Box, box_of
 from skyreid.datasets.benchmarks import g2a_vreid
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
@@ -255,16 +255,11 @@ def read_masked_regions(path: Path) -> dict[str, dict[int, list[Box]]]:
     try:
         regions = read_json(path)["regions"]
         return {
-            tracklet_id: {int(index): [_box(box) for box in boxes] for index, boxes in by_frame.items()}
+            tracklet_id: {int(index): [box_of(box) for box in boxes] for index, boxes in by_frame.items()}
             for tracklet_id, by_frame in regions.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestError(f"{path} must be the masking report of a build; it cannot be used: {error!r}") from error
-
-
-def _box(values: list[float]) -> Box:
-    left, top, right, bottom = map(float, values)
-    return left, top, right, bottom
 
 
 def write_table_of_unmasked(

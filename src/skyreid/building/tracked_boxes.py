@@ -1,6 +1,6 @@
 """Who is where in each frame of one video: what annotations and the tracker both give to the cropper."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -76,4 +76,14 @@ def straight_line(first: int, start: Box, last: int, end: Box) -> Iterator[tuple
 def on_line(start: Box, end: Box, share: float) -> Box:
     """Give the box at this share of the way from one to another."""
     left, top, right, bottom = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+    return left, top, right, bottom
+
+
+def box_of(numbers: Sequence[float]) -> Box:
+    """Take four numbers, as a file of ours lists them, for a box.
+
+    Raises:
+        ValueError, TypeError: there are not four of them, or one is no number.
+    """
+    left, top, right, bottom = map(float, numbers)
     return left, top, right, bottom
