@@ -6,7 +6,7 @@ import pytest
 
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import ManifestError
-from skyreid.retrieval.sighting import Sighting, find_sighting, video_names
+from skyreid.retrieval.sighting import Sighting, find_sighting, find_videos
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 INFO = {
@@ -51,9 +51,14 @@ def test_without_a_start_there_is_no_clock_and_without_a_source_only_a_camera():
     assert foreign == Sighting(camera="camera 2")
 
 
-def test_the_videos_of_a_manifest_are_named_once():
-    assert video_names(manifest(INFO)) == ("morning.mp4", "DJI.mp4")
-    assert video_names(manifest({})) == ()
+def test_the_videos_of_a_manifest_lie_in_the_first_folder_that_holds_them(tmp_path):
+    for place in ("near/morning.mp4", "far/morning.mp4", "far/DJI.mp4"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).touch()
+    places = (tmp_path / "near", tmp_path / "far")
+    found = {"morning.mp4": tmp_path / "near/morning.mp4", "DJI.mp4": tmp_path / "far/DJI.mp4"}
+    assert find_videos(manifest(INFO), places) == found
+    assert find_videos(manifest({}), places) == {}
 
 
 @pytest.mark.parametrize(
