@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from skyreid.experiments.checkpoint_evaluation import CheckpointEvaluation, evaluate_checkpoint
     from skyreid.extraction.embed_folder import embed
     from skyreid.extraction.loading import ClipEmbedder, load
+    from skyreid.finding import FindReport, find
     from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
     from skyreid.retrieval.search import RankedEntry, Ranking, search
@@ -36,6 +37,7 @@ __all__ = [
     "ClipEmbedder",
     "EmbeddingTable",
     "EvaluationProtocol",
+    "FindReport",
     "Frame",
     "Platform",
     "RankedEntry",
@@ -51,6 +53,7 @@ __all__ = [
     "embed",
     "evaluate",
     "evaluate_checkpoint",
+    "find",
     "import_weights",
     "load",
     "load_calibration",
@@ -69,6 +72,7 @@ _LOADED_ON_USE = {
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
+    "FindReport": "skyreid.finding",
     "RankedEntry": "skyreid.retrieval.search",
     "Ranking": "skyreid.retrieval.search",
     "Scores": "skyreid.evaluation.ranking_scores",
@@ -80,6 +84,7 @@ _LOADED_ON_USE = {
     "embed": "skyreid.extraction.embed_folder",
     "evaluate": "skyreid.evaluation.table_evaluation",
     "evaluate_checkpoint": "skyreid.experiments.checkpoint_evaluation",
+    "find": "skyreid.finding",
     "import_weights": "skyreid.pretrained.importing",
     "load": "skyreid.extraction.loading",
     "load_calibration": "skyreid.evaluation.calibration",

@@ -29,7 +29,7 @@ def build_film(folder, *, height, frames=4, masking=LARGE, name="gate"):
 
 
 def draw(folder, film, manifest):
-    scenes = draw_scenes(folder / "built", manifest, {film.name: film})
+    scenes = draw_scenes(folder / "built", manifest, {"gate-gate": film})
     ((tracklet_id, scene),) = scenes.items()
     assert tracklet_id == manifest.tracklets[0].tracklet_id
     return scene, cv2.imread(str(folder / "built" / SCENES / scene.picture))
@@ -87,14 +87,14 @@ def test_a_frame_that_was_drawn_needs_its_video_no_more_and_one_of_another_cut_i
     masking = json.loads((tmp_path / "built/masking.json").read_text())
     masking["regions"] = {}
     (tmp_path / "built/masking.json").write_text(json.dumps(masking))
-    assert draw_scenes(tmp_path / "built", manifest, {film.name: film}) == {}
+    assert draw_scenes(tmp_path / "built", manifest, {"gate-gate": film}) == {}
 
 
 def test_another_film_of_the_same_name_is_left_alone(tmp_path):
     _, manifest = build_film(tmp_path, height=100)
     (tmp_path / "elsewhere").mkdir()
     other = write_film(tmp_path / "elsewhere/gate.mov", noise(3), rate=2)
-    assert draw_scenes(tmp_path / "built", manifest, {"gate.mov": other}) == {}
+    assert draw_scenes(tmp_path / "built", manifest, {"gate-gate": other}) == {}
     assert draw_scenes(tmp_path / "built", manifest, {}) == {}
 
 
@@ -105,4 +105,4 @@ def test_no_picture_is_written_outside_the_folder(tmp_path):
     object.__setattr__(tracklet, "tracklet_id", "../../gate-0001")
     write_manifest(tmp_path / "built/manifest.jsonl", [tracklet], info)
     with pytest.raises(ManifestError, match=r"must be a plain file name; got '\.\./\.\./gate-0001'"):
-        draw_scenes(tmp_path / "built", read_manifest(tmp_path / "built/manifest.jsonl"), {film.name: film})
+        draw_scenes(tmp_path / "built", read_manifest(tmp_path / "built/manifest.jsonl"), {"../../gate": film})

@@ -103,7 +103,7 @@ def test_a_person_lost_for_a_moment_is_one_sighting_and_one_who_comes_back_is_no
 def test_the_footage_is_found_beside_the_build(build, tmp_path):
     (tmp_path / "gate.mp4").touch()
     everybody = read_everybody(build)
-    assert everybody.videos == {"gate.mp4": tmp_path / "gate.mp4"}
+    assert everybody.videos == {"gate-gate": tmp_path / "gate.mp4"}
     assert everybody.sightings[0].link.endswith("gate.mp4#t=0.00")
     assert everybody.sightings[-1].link is None
     assert read_everybody(build, videos=build).videos == {}

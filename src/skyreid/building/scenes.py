@@ -61,7 +61,7 @@ def draw_scenes(
     Args:
         folder: of the build; the pictures go into its folder `scenes`.
         manifest: of it.
-        videos: by the file name that the manifest gives. One that is not the film that was cut is left alone.
+        videos: by the name of the source. One that is not the film that was cut is left alone.
         progress: hears of videos.
 
     Returns:
@@ -74,22 +74,21 @@ def draw_scenes(
     sources: dict[str, tuple[Mapping[str, object], list[Tracklet]]] = {}
     for tracklet in manifest.tracklets:
         source = source_of(tracklet, manifest)
-        if source is not None and str(source["file"]) in videos:
-            for name in (tracklet.tracklet_id, str(source["name"])):
-                if Path(name).name != name:
-                    raise ManifestError(f"the name of a source or tracklet must be a plain file name; got {name!r}")
-            sources.setdefault(str(source["name"]), (source, []))[1].append(tracklet)
+        if source is not None and (name := str(source["name"])) in videos:
+            for plain in (tracklet.tracklet_id, name):
+                if Path(plain).name != plain:
+                    raise ManifestError(f"the name of a source or tracklet must be a plain file name; got {plain!r}")
+            sources.setdefault(name, (source, []))[1].append(tracklet)
     is_masked = manifest.info.get("faces_masked") is not False
     regions = read_masked_regions(folder / MASKING_FILE) if is_masked and sources else None
     scenes: dict[str, Scene] = {}
     for done, (name, (source, tracklets)) in enumerate(sources.items()):
-        file = str(source["file"])
-        progress("frames around people", done, len(sources), file)
+        progress("frames around people", done, len(sources), str(source["file"]))
         film = _Film(tracklets, regions, interval_s=manifest.info.get("interval_s"))
         record = folder / SCENES / f"{name}.json"
         drawn = _read_record(record, film.key)
-        if drawn is None and _is_the_film(videos[file], source):
-            drawn = film.draw(videos[file], folder / SCENES)
+        if drawn is None and _is_the_film(videos[name], source):
+            drawn = film.draw(videos[name], folder / SCENES)
             content = {"key": film.key, "scenes": {one: asdict(scene) for one, scene in drawn.items()}}
             write_atomically(record, [json.dumps(content).encode()])
         scenes |= drawn or {}

@@ -26,7 +26,7 @@ from skyreid.cli.evaluate import (
     evaluate_construction,
     evaluate_tables,
 )
-from skyreid.cli.footage import browse, build, embed, search, telemetry
+from skyreid.cli.footage import browse, build, embed, find, search, telemetry
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
@@ -47,6 +47,7 @@ from skyreid.errors import NothingFoundError, SkyreidError
 
 GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
     "find somebody": {
+        "find": find,
         "build": build,
         "embed": embed,
         "search": search,

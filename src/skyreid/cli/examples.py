@@ -1,6 +1,7 @@
 """One example of every command, as its help and docs/commands.md show it."""
 
 EXAMPLES = {
+    "find": "skyreid find --ground gate.mp4 --aerial drone.mp4 --out case",
     "build": (
         "skyreid build --source gate.mp4,platform=ground,camera=gate --source roof.mp4,platform=aerial,camera=roof "
         "--out built"

@@ -291,3 +291,49 @@ def telemetry(
         read_telemetry(file, TelemetryReading(time_zone=zone, gps_order=gps_order, altitude_from=altitude_from)),
         json=json,
     )
+
+
+def find(
+    out: Path,
+    ground: tuple[Path, ...] = (),
+    aerial: tuple[Path, ...] = (),
+    *,
+    detector: str | None = None,
+    model: str | None = None,
+    interval_s: float = 0.5,
+    mask_faces: bool = True,
+    replace: bool = False,
+    json: bool = False,
+) -> None:
+    """Find everybody in your videos, and who resembles whom from the ground and from the air, as one page.
+
+    Builds, embeds, compares and shows; running it again goes on where it stopped.
+
+    Args:
+        out: folder of the case; the page is browse.html in it.
+        ground: video of a camera on the ground; once for each.
+        aerial: video of a drone; once for each.
+        detector: who finds the people, as of `skyreid build`; None = the best of `skyreid weights list` in the cache,
+            else their motion.
+        model: what tells people apart, as of `skyreid build`, or "colours"; None = the best in the cache, else the
+            colours of clothes.
+        interval_s: seconds from one look at the video to the next.
+        mask_faces: cover the faces before anything is written.
+        replace: begin anew what an earlier run made with other settings.
+        json: print JSON.
+    """
+    from skyreid.finding import find as find_everybody
+
+    with Bars() as bars:
+        report = find_everybody(
+            out,
+            ground=ground,
+            aerial=aerial,
+            detector=detector,
+            model=model,
+            interval_s=interval_s,
+            mask_faces=mask_faces,
+            replace=replace,
+            progress=bars,
+        )
+    show_result(report, json=json)

@@ -22,7 +22,8 @@ def embed_colours(tracklets: Sequence[Tracklet]) -> EmbeddingTable:
     """Embed tracklets by lightness and two colour differences of each stripe, averaged over the frames.
 
     Every number is standardised among the tracklets of one platform, which takes the difference of the
-    cameras' light and white balance away as far as a linear change can.
+    cameras' light and white balance away as far as a linear change can. A tracklet that stands alone on its platform
+    has nothing to be told from: it resembles all others alike.
 
     Raises:
         MissingFrameError: a frame is missing or unreadable.
@@ -35,6 +36,7 @@ def embed_colours(tracklets: Sequence[Tracklet]) -> EmbeddingTable:
         rows = platforms == platform.number
         if rows.any():
             colours[rows] = (colours[rows] - colours[rows].mean(axis=0)) / (colours[rows].std(axis=0) + 1e-3)
+    colours[~colours.any(axis=1)] = 1.0
     return EmbeddingTable(
         embeddings=colours.astype(np.float32),
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),

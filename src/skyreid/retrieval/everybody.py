@@ -1,5 +1,6 @@
 """Everybody whom a build found: where and when each was seen, who resembles whom, and which sightings are one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Everybody:
     sightings: tuple[Sighting, ...]
     """Of the tracklets, in their order."""
     videos: dict[str, Path]
-    """The footage that was found, by file name."""
+    """The footage that is at hand, by the name of the source."""
     resembling: tuple[tuple[Resembling, ...], ...] | None
     """By tracklet, who resembles it most on the other platform, or before other cameras where there is one platform
     only; None = no table of embeddings lies there."""
@@ -51,13 +52,16 @@ class Everybody:
     """Whether the embeddings know people before their faces were covered."""
 
 
-def read_everybody(folder: Path, *, table: Path | None = None, videos: Path | None = None, top_k: int = 6) -> Everybody:
+def read_everybody(
+    folder: Path, *, table: Path | None = None, videos: Path | Mapping[str, Path] | None = None, top_k: int = 6
+) -> Everybody:
     """Read what `skyreid build` made, and compare everybody with everybody.
 
     Args:
         folder: of the build.
         table: embeddings of its tracklets; None = `embeddings.npz` in the folder, if it is there.
-        videos: folder with the footage; None = the folder, and the one above it.
+        videos: the footage by the name of the source, or the folder with it; None = the folder of the build, and the
+            one above it.
         top_k: how many who resemble a tracklet are kept.
 
     Raises:
@@ -65,8 +69,11 @@ def read_everybody(folder: Path, *, table: Path | None = None, videos: Path | No
         TableError: a table that is damaged, or not of these tracklets.
     """
     manifest = read_built_folder(folder)
-    found = find_videos(manifest, (folder, folder.parent) if videos is None else (videos,))
-    seen = [(tracklet, find_sighting(tracklet, manifest, found)) for tracklet in manifest.tracklets]
+    if isinstance(videos, Mapping):
+        at_hand = dict(videos)
+    else:
+        at_hand = find_videos(manifest, (folder, folder.parent) if videos is None else (videos,))
+    seen = [(tracklet, find_sighting(tracklet, manifest, at_hand)) for tracklet in manifest.tracklets]
     seen.sort(key=lambda one: (one[0].platform.number, one[1].camera, _begins_s(one[1]), one[0].tracklet_id))
     tracklets, sightings = tuple(one for one, _ in seen), tuple(sighting for _, sighting in seen)
     path = table or (folder / TABLE_FILE if (folder / TABLE_FILE).exists() else None)
@@ -75,7 +82,7 @@ def read_everybody(folder: Path, *, table: Path | None = None, videos: Path | No
             manifest=manifest,
             tracklets=tracklets,
             sightings=sightings,
-            videos=found,
+            videos=at_hand,
             resembling=None,
             stands_for=tuple(range(len(tracklets))),
             seen_unmasked=False,
@@ -86,7 +93,7 @@ def read_everybody(folder: Path, *, table: Path | None = None, videos: Path | No
         manifest=manifest,
         tracklets=tracklets,
         sightings=sightings,
-        videos=found,
+        videos=at_hand,
         resembling=resembling,
         stands_for=_stands_for(tracklets, links),
         seen_unmasked=embeddings.seen_unmasked,

@@ -40,7 +40,7 @@ def find_sighting(tracklet: Tracklet, manifest: Manifest, videos: Mapping[str, P
     Args:
         tracklet: one of the manifest's.
         manifest: of a build, whose `info` names cameras and sources, or any other.
-        videos: by file name, those to link to.
+        videos: by the name of the source, those to link to.
 
     Raises:
         ManifestError: `info` names cameras or sources in another way than `skyreid build` does.
@@ -56,7 +56,7 @@ def find_sighting(tracklet: Tracklet, manifest: Manifest, videos: Mapping[str, P
         file=str(file),
         offset_s=offset_s,
         clock=_clock(start_time, offset_s[0]) if isinstance(start_time, str) and offset_s else None,
-        video=videos.get(str(file)),
+        video=videos.get(str(source["name"])),
     )
 
 
@@ -74,10 +74,10 @@ def find_videos(manifest: Manifest, places: Sequence[Path]) -> dict[str, Path]:
     """Look for the files that a build was made from, in the first of some folders that holds each.
 
     Returns:
-        By file name, those that were found; none for manifests that no build wrote.
+        By the name of the source, those that were found; none for manifests that no build wrote.
     """
-    names = dict.fromkeys(str(source["file"]) for source in _sources(manifest.info))
-    return {name: place / name for name in names for place in reversed(places) if _lies(place, name)}
+    files = {str(source["name"]): str(source["file"]) for source in _sources(manifest.info)}
+    return {name: place / file for name, file in files.items() for place in reversed(places) if _lies(place, file)}
 
 
 def _lies(place: Path, name: str) -> bool:
