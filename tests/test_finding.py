@@ -1,0 +1,85 @@
+"""`find`: from videos to the page of everybody, in one step that goes on where it stopped."""
+
+import re
+
+import numpy as np
+import pytest
+
+import skyreid
+from skyreid.checkpoint import write_checkpoint
+from skyreid.config_json import to_json
+from skyreid.errors import NothingFoundError, SettingError
+from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.retrieval.embedding_table import load_table
+from tests.building.films import write_film
+from tests.building.motion.scenes import backdrop, scene, walk
+from tests.tiny_model import tiny_model
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SKYREID_CACHE", str(tmp_path / "cache"))
+
+
+def film(folder, shade=10):
+    """Somebody walks across the picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, _ = scene(folder, 75, {1: (walk(-210, 9), shade)})
+    return path
+
+
+def shown(page):
+    return re.findall(r'data-id="([^"]*)"', page.read_text(encoding="utf-8"))
+
+
+def test_two_videos_become_a_page_and_a_second_run_finds_all_done(tmp_path):
+    videos = {"ground": [film(tmp_path / "gate")], "aerial": [film(tmp_path / "roof", shade=200)]}
+    report = skyreid.find(tmp_path / "case", **videos)
+    assert report.page == tmp_path / "case/browse.html"
+    assert {one.partition("-")[0] for one in shown(report.page)} == {"gate", "roof"}
+    assert (report.detector, report.model) == (None, "colours")
+    said = " ".join(report.lines())
+    for words in ("found by their motion", "colours of their clothes", "One frame in 0.5 s"):
+        assert words in said
+        assert words in report.page.read_text(encoding="utf-8")
+    assert load_table(tmp_path / "case/embeddings.npz").model is None
+    crop = next((tmp_path / "case/crops").rglob("*.jpg"))
+    before = crop.stat().st_mtime_ns, report.page.read_bytes()
+    skyreid.find(tmp_path / "case", **videos)
+    assert (crop.stat().st_mtime_ns, report.page.read_bytes()) == before
+
+
+def test_videos_of_one_name_are_cameras_named_as_their_folders_and_each_has_its_frames(tmp_path):
+    gate, yard = film(tmp_path / "gate"), film(tmp_path / "yard", shade=200)
+    report = skyreid.find(tmp_path / "case", ground=[gate, yard])
+    text = report.page.read_text(encoding="utf-8")
+    assert set(re.findall(r'data-camera="([^"]*)"', text)) == {"gate-scene", "yard-scene"}
+    assert text.count('class="scene"') == len(shown(report.page))
+
+
+def test_nobody_found_is_said_with_the_remedy_and_leaves_no_page(tmp_path):
+    still = write_film(tmp_path / "still.mp4", [backdrop()] * 20, codec="libx264")
+    with pytest.raises(NothingFoundError, match="nobody was found in 1 video.*--detector yolox-s"):
+        skyreid.find(tmp_path / "case", ground=[still])
+    assert not (tmp_path / "case/browse.html").exists()
+
+
+def test_no_video_and_one_that_is_named_twice_are_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(SettingError, match="name at least one video"):
+        skyreid.find(tmp_path / "case")
+    with pytest.raises(SettingError, match=r"gate\.mp4: is named twice"):
+        skyreid.find(tmp_path / "case", ground=[tmp_path / "gate.mp4"], aerial=[tmp_path / "x" / ".." / "gate.mp4"])
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
+    model = tiny_model()
+    config = {"kind": "vsla-clip", "model": to_json(model.config), "num_identities": 5}
+    config["feeding"] = to_json(ExtractionConfig(clip_length=4).feeding_of(model.encoder))
+    write_checkpoint(tmp_path / "model", weights=model.state_dict(), config=config, provenance={})
+    report = skyreid.find(tmp_path / "case", ground=[film(tmp_path / "gate")], model=str(tmp_path / "model"))
+    assert report.model == str(tmp_path / "model")
+    table = load_table(tmp_path / "case/embeddings.npz")
+    assert table.model is not None
+    assert table.seen_unmasked
+    assert np.isfinite(table.embeddings).all()
