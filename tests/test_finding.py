@@ -59,7 +59,7 @@ def test_videos_of_one_name_are_cameras_named_as_their_folders_and_each_has_its_
 
 def test_nobody_found_is_said_with_the_remedy_and_leaves_no_page(tmp_path):
     still = write_film(tmp_path / "still.mp4", [backdrop()] * 20, codec="libx264")
-    with pytest.raises(NothingFoundError, match="nobody was found in 1 video.*--detector yolox-s"):
+    with pytest.raises(NothingFoundError, match=r"nobody was found in 1 video.*--detector yolox-s"):
         skyreid.find(tmp_path / "case", ground=[still])
     assert not (tmp_path / "case/browse.html").exists()
 
