@@ -305,7 +305,7 @@ def find(
     replace: bool = False,
     json: bool = False,
 ) -> None:
-    """Find everybody in your videos, and who resembles whom from the ground and from the air, as one page.
+    """Show everybody in your videos on one page, each with who resembles them.
 
     Builds, embeds, compares and shows; running it again goes on where it stopped.
 
