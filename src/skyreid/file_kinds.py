@@ -141,7 +141,7 @@ _JSON = (
 _STARTS = (
     (rb"version https://git-lfs", LFS_POINTER),
     (rb"\s*(?i:<!doctype html|<html)", PAGE),
-    (rb"(?s:....ftyp|RIFF....AVI)|\x1a\x45\xdf\xa3|OggS|FLV\x01|\x00\x00\x01\xba|G@\x00", VIDEO),
+    (rb"(?s:....ftyp|RIFF....AVI)|\x1a\x45\xdf\xa3|OggS|FLV\x01|\x00\x00\x01\xba|(?s:G.{187}G.{187}G)", VIDEO),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|(?s:BM.{4}\x00{4})|II\*\x00|MM\x00\*", PICTURE),
     (rb"(?s:.{4})\x00{4}\{\"|\x80[\x02-\x05]", WEIGHTS),  # of safetensors the header, and older pickles of PyTorch
     (rb"a,b,|\xef\xbb\xbfa,b,", PAIRS),

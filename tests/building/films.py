@@ -130,3 +130,36 @@ def write_plain_gif(path, *, width, height, says=None, frames=1):
     shown_for_100_ms = b"\x21\xf9\x04\x00\x0a\x00\x00\x00"
     path.write_bytes(header + (shown_for_100_ms + frame) * frames + b";")
     return path
+
+
+SUBTITLE_HEADER = (
+    b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
+    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\n"
+    b"Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0\n\n"
+    b"[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+)
+
+
+def write_film_beside(path, pictures, packets, *, codec):
+    """Write a film of 10 frames a second and, once a second, a packet of a `mov_text`, `subrip` or `klv` stream."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("mpeg4", rate=10)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.codec_context.thread_count = 1
+        beside = film.add_data_stream(codec) if codec == "klv" else film.add_stream(codec)
+        if codec != "klv":
+            beside.codec_context.subtitle_header = SUBTITLE_HEADER
+            beside.codec_context.time_base = Fraction(1, 1000)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            film.mux(stream.encode(frame))
+            if number % 10 == 0 and number // 10 < len(packets):
+                packet = av.Packet(packets[number // 10])
+                packet.stream, packet.time_base = beside, Fraction(1, 1000)
+                packet.pts = packet.dts = number * 100
+                packet.duration = 1000
+                film.mux(packet)
+        film.mux(stream.encode())
+    return path

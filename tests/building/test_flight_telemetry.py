@@ -4,6 +4,8 @@ import pytest
 
 from skyreid.building.flight_telemetry import read_telemetry
 from skyreid.errors import TelemetryError
+from tests.building.films import smooth, write_film, write_film_beside
+from tests.telemetry.klv_packets import flight, packet
 from tests.telemetry.subtitles import MINI, subtitles
 from tests.telemetry.test_picture_tags import write_picture
 
@@ -42,3 +44,40 @@ def test_what_cannot_be_read_is_refused(tmp_path, name):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(99))
     with pytest.raises(TelemetryError):
         read_telemetry(tmp_path / name)
+
+
+class TestOfAVideo:
+    """A log beside a video, or in its streams."""
+
+    TEXTS = tuple(MINI.format(pair="-121.7458, 48.0771", n=n) for n in (1, 2))
+
+    @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mov_text"), ("mkv", "subrip")])
+    def test_a_subtitle_stream(self, tmp_path, suffix, codec):
+        packets = [text.encode() for text in self.TEXTS]
+        if codec == "mov_text":
+            packets = [len(packet).to_bytes(2, "big") + packet for packet in packets]
+        video = write_film_beside(tmp_path / f"flight.{suffix}", smooth(20), packets, codec=codec)
+        log = read_telemetry(video)
+        assert [(record.time_s, record.height_m) for record in log.records] == [(0, 200.1), (1, 200.2)]
+        assert log.records[0].place == PLACE
+
+    def test_klv_in_a_transport_stream(self, tmp_path):
+        packets = [packet(flight(1_777_896_000_000_000, 41.5 + n, -2.25)) for n in (0, 1)]
+        video = write_film_beside(tmp_path / "flight.ts", smooth(20), packets, codec="klv")
+        log = read_telemetry(video)
+        assert [record.latitude for record in log.records] == pytest.approx([41.5, 42.5])
+        assert [record.time_s for record in log.records] == pytest.approx([0, 1], abs=0.05)
+
+    @pytest.mark.parametrize("name", ["flight.SRT", "flight.srt"])
+    def test_subtitles_beside_it_and_records_past_its_end(self, tmp_path, name):
+        video = write_film(tmp_path / "flight.mp4", smooth(20), codec="mpeg4")
+        (tmp_path / name).write_text(subtitles(*self.TEXTS * 3))
+        log = read_telemetry(video)
+        assert log.records[0].place == PLACE
+        assert any("2 of 6 records lie past the end of the video, which lasts 2.00 s" in one for one in log.warnings)
+
+    def test_a_table_beside_it_that_is_no_flight_is_passed_over(self, tmp_path):
+        video = write_film(tmp_path / "flight.mp4", smooth(20), codec="mpeg4")
+        (tmp_path / "flight.csv").write_text("frame,id,left,top\n1,7,3,4\n")
+        with pytest.raises(TelemetryError, match=r"has no telemetry, neither beside it \(flight.SRT or .csv\)"):
+            read_telemetry(video)

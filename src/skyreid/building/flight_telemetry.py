@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
+from skyreid.building.video.decode import DataPacket, data_packets, probe
 from skyreid.building.video.picture_folder import PictureFolder, natural_order
 from skyreid.errors import MissingFrameError, TelemetryError, VideoError
-from skyreid.file_kinds import PICTURE, kind_at
+from skyreid.file_kinds import PICTURE, VIDEO, kind_at
 from skyreid.folder_listing import names_in
 from skyreid.picture_file import SUFFIXES
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
-from skyreid.telemetry.dji_subtitles import GpsOrder, read_subtitle_file
+from skyreid.telemetry.dji_subtitles import Cue, GpsOrder, read_cues, read_subtitle_file
 from skyreid.telemetry.flight_log import AltitudeFrom, FlightLog, in_zone
+from skyreid.telemetry.klv import KlvPacket, holds_klv, read_klv
 from skyreid.telemetry.picture_tags import read_pictures
-from skyreid.telemetry.text_file import read_text
+from skyreid.telemetry.text_file import MOST_BYTES, read_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +54,75 @@ def _read(path: Path, reading: TelemetryReading) -> FlightLog:
             return read_pictures([path], str(path), times_s=[0.0])
     except MissingFrameError as error:
         raise TelemetryError(str(error)) from error
+    if kind is VIDEO:
+        return _of_video(path, reading)
     if path.suffix.lower() == ".csv" or is_flight_table(read_text(path)):
         return read_csv_file(path, altitude_from=reading.altitude_from)
     return read_subtitle_file(path, gps_order=reading.gps_order, altitude_from=reading.altitude_from)
+
+
+def _of_video(video: Path, reading: TelemetryReading) -> FlightLog:
+    """Read what lies beside a video under its name, else what its streams hold, and compare it with the video's end."""
+    try:
+        end_s = probe(video).duration_s
+        beside = _beside(video)
+        log = _inside(video, reading) if beside is None else _read(beside, reading)
+    except VideoError as error:
+        raise TelemetryError(str(error)) from error
+    late = [] if end_s is None else [one for one in log.records if one.time_s is not None and one.time_s > end_s + 1]
+    if not late:
+        return log
+    said = f"{len(late)} of {len(log.records)} records lie past the end of the video, which lasts {end_s:.2f} s"
+    return replace(log, warnings=(*log.warnings, said))
+
+
+def _beside(video: Path) -> Path | None:
+    """The subtitles, or the table of a flight, that have the name of a video."""
+    names = [name for name in names_in(video.parent) if Path(name).stem == video.stem]
+    found = {Path(name).suffix.lower(): video.parent / name for name in names}
+    if ".srt" in found:
+        return found[".srt"]
+    table = found.get(".csv")
+    return table if table is not None and is_flight_table(read_text(table)) else None
+
+
+def _inside(video: Path, reading: TelemetryReading) -> FlightLog:
+    """Read the first of a video's streams that holds telemetry."""
+    streams: dict[int, list[DataPacket]] = {}
+    total = 0
+    for packet in data_packets(video):
+        streams.setdefault(packet.stream, []).append(packet)
+        total += len(packet.content)
+        if total > MOST_BYTES:
+            raise TelemetryError(f"{video}: its subtitles and data take more than {MOST_BYTES:,} bytes")
+    told = []
+    for number, packets in streams.items():
+        kind = f"stream {number} ({packets[0].of}, {packets[0].codec})"
+        try:
+            if any(holds_klv(packet.content) for packet in packets):
+                return read_klv([KlvPacket(one.time_s, one.content) for one in packets], str(video))
+            if packets[0].of == "subtitle":
+                cues = [Cue(place, one.time_s, _subtitle(one)) for place, one in enumerate(packets, start=1)]
+                order, counts_from = reading.gps_order, reading.altitude_from
+                return read_cues(cues, str(video), gps_order=order, altitude_from=counts_from)
+            told.append(f"{kind} is of a kind that is not read")
+        except TelemetryError as error:
+            told.append(f"{kind}: {error}")
+    raise TelemetryError(
+        f"{video}: has no telemetry, neither beside it ({video.stem}.SRT or .csv) nor in its streams"
+        + (f" ({'; '.join(told)[:400]})" if told else "")
+    )
+
+
+def _subtitle(packet: DataPacket) -> str:
+    """The text of a subtitle, as MP4 (its length before it), Matroska, or ASS (after its eight fields) has it."""
+    content = packet.content
+    if packet.codec == "mov_text":
+        content = content[2 : 2 + int.from_bytes(content[:2], "big")]
+    text = content.decode("utf-16" if content[:2] in (b"\xfe\xff", b"\xff\xfe") else "utf-8", "replace")
+    if packet.codec in ("ass", "ssa"):
+        text = text.split(",", 8)[-1].replace("\\N", "\n")
+    return text
 
 
 def _of_folder(folder: Path) -> FlightLog:

@@ -209,5 +209,6 @@ def _record(values: Mapping[str, float | datetime], start_s: float) -> FlightRec
     return FlightRecord(
         time_s=None if time_s is None else round(time_s - start_s, 6),
         clock=clock if isinstance(clock, datetime) else None,
+        corners=None,
         **numbers,
     )

@@ -408,6 +408,7 @@ def _records(told: Sequence[_Told], order: GpsOrder | None, *, has_times: bool) 
             longitude=longitude,
             height_m=values.get("height_m"),
             altitude_m=values.get("sea_m", altitude_m),
+            corners=None,
             focal_length_mm=_focal_length_mm(values, in_tenths=in_tenths),
             **{name: values[name] for name in values if name.startswith(("gimbal_", "aircraft_"))},
         )

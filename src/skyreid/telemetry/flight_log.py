@@ -64,6 +64,15 @@ class FlightRecord:
     vfov: float | None = None
     focal_length_mm: float | None = None
     """Of a full-frame camera with the same view, zoom included."""
+    slant_range_m: float | None = None
+    """From the camera to what its middle shows."""
+    centre_latitude: float | None = None
+    """Of what the middle of the picture shows."""
+    centre_longitude: float | None = None
+    ground_altitude_m: float | None = None
+    """Of that place, counted as `altitude_m`."""
+    corners: tuple[tuple[float, float], ...] | None = None
+    """Latitude and longitude of the picture's corners on the ground: upper left, then clockwise."""
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -77,8 +86,14 @@ class FlightRecord:
         return {**values, "clock": None if self.clock is None else self.clock.isoformat()}
 
 
-_ANGLES = ("gimbal_yaw", "gimbal_pitch", "gimbal_roll", "aircraft_yaw", "aircraft_pitch", "aircraft_roll", "longitude")
-_NUMBERS = ("latitude", "height_m", "altitude_m", "hfov", "vfov", "focal_length_mm")
+_ANGLES = (
+    *("gimbal_yaw", "gimbal_pitch", "gimbal_roll", "aircraft_yaw", "aircraft_pitch", "aircraft_roll"),
+    *("longitude", "centre_longitude"),
+)
+_NUMBERS = (
+    *("latitude", "height_m", "altitude_m", "hfov", "vfov", "focal_length_mm"),
+    *("slant_range_m", "centre_latitude", "ground_altitude_m"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,7 +316,8 @@ def _between(before: FlightRecord, after: FlightRecord, share: float, time_s: fl
         else:
             values[name] = first + share * (second - first)
     clock = None if before.clock is None else before.clock + timedelta(seconds=time_s - _time(before))
-    return FlightRecord(time_s=time_s, clock=clock, **values)
+    nearest = before if share < 0.5 else after
+    return FlightRecord(time_s=time_s, clock=clock, corners=nearest.corners, **values)
 
 
 def _backwards(records: Sequence[FlightRecord]) -> str | None:

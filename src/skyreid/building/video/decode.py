@@ -110,6 +110,19 @@ class VideoFrame:
     """RGB, upright."""
 
 
+@dataclass(frozen=True, slots=True)
+class DataPacket:
+    """What stands beside the film at one time: a subtitle, or a record of telemetry."""
+
+    stream: int
+    of: str
+    """`subtitle` or `data`."""
+    codec: str
+    time_s: float
+    """After the first frame."""
+    content: bytes
+
+
 def probe(path: Path, *, limits: DecodeLimits = DEFAULT_LIMITS) -> VideoFacts:
     """Decode the first frame and tell what the file holds.
 
@@ -163,14 +176,25 @@ def frames(
                 at_end(part)
 
 
+def data_packets(path: Path, *, limits: DecodeLimits = DEFAULT_LIMITS) -> Generator[DataPacket]:
+    """Hand over what the subtitle and data streams of a video hold, in the order of the file.
+
+    Raises:
+        VideoError: the file is missing, empty, no video, or beyond the limits.
+    """
+    with closing(_parts(path, limits, streams_beside=True)) as parts:
+        yield from (part for part in parts if isinstance(part, DataPacket))
+
+
 def _parts(
     path: Path,
     limits: DecodeLimits,
     *,
     first_only: bool = False,
+    streams_beside: bool = False,
     interval: Fraction | None = None,
     max_side: int | None = None,
-) -> Generator[VideoFacts | VideoFrame | FilmEnd]:
+) -> Generator[VideoFacts | VideoFrame | DataPacket | FilmEnd]:
     """Run one child and hand over what it tells; whatever happens, nothing of it is left afterwards."""
     if not (path.is_file() or path.is_dir()):
         raise VideoError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
@@ -179,6 +203,7 @@ def _parts(
     request = {
         "path": str(path.resolve()),
         "first_only": first_only,
+        "streams_beside": streams_beside,
         "interval": None if interval is None else str(interval),
         "max_side": max_side,
         "max_pixels": limits.max_pixels,
@@ -207,6 +232,8 @@ def _parts(
                     yield _facts(message)
                 case "frame":
                     yield _frame(message, pipe, limits)
+                case "packet":
+                    yield _packet(message, pipe)
                 case "error":
                     raise VideoError(f"{path}: {message['message']}")
                 case "end":
@@ -312,6 +339,16 @@ def _frame(message: dict[str, Any], pipe: _Pipe, limits: DecodeLimits) -> VideoF
         shown = shown.swapaxes(0, 1)
     shown = shown[:: -1 if is_upside_down else 1, :: -1 if is_mirrored else 1]
     return VideoFrame(int(message["index"]), float(message["time_s"]), np.ascontiguousarray(shown))
+
+
+def _packet(message: dict[str, Any], pipe: _Pipe) -> DataPacket:
+    size = int(message["size"])
+    if not 0 < size <= MAX_MESSAGE_BYTES:
+        raise LookupError(f"a packet of {size} bytes")
+    content = bytes(pipe.read(size))
+    return DataPacket(
+        int(message["stream"]), str(message["of"]), str(message["codec"]), float(message["time_s"]), content
+    )
 
 
 def _death(process: subprocess.Popen[bytes], limits: DecodeLimits) -> str:

@@ -38,6 +38,9 @@ STATE_LENGTH = ("matroska,webm", "flv", "asf")
 COUNTED_PACKETS = 500
 """At the start of a file with several pictured streams, to tell stills from films where the header does not."""
 
+MOST_PACKET_BYTES = 2**16
+"""Of a subtitle or a record of telemetry; those that are known have a hundredth of it."""
+
 
 class Request(TypedDict):
     """What the caller asks for, as JSON on the command line."""
@@ -45,6 +48,8 @@ class Request(TypedDict):
     path: str
     first_only: bool
     """Stop after the first frame."""
+    streams_beside: bool
+    """Send what subtitle and data streams hold instead of frames."""
     interval: str | None
     """Seconds as a fraction such as "1/2": send the first frame at or after each multiple of it."""
     max_side: int | None
@@ -67,8 +72,11 @@ def main() -> None:
     pipe = sys.stdout.buffer
     try:
         lower_rights(memory_bytes=request["memory_bytes"], cpu_s=request["cpu_s"], open_files=32)
-        is_folder = Path(request["path"]).is_dir()
-        for message in _folder_messages(request) if is_folder else _messages(request):
+        if Path(request["path"]).is_dir():
+            messages = _folder_messages(request)
+        else:
+            messages = _packet_messages(request) if request["streams_beside"] else _messages(request)
+        for message in messages:
             _send(pipe, *message)
     except BrokenPipeError:
         return  # the caller went away
@@ -116,6 +124,24 @@ def _messages(request: Request) -> Iterator[Message]:
     holes = film.holes()
     told = {"num_holes": len(holes), "holes": holes[:TOLD_HOLES]}
     yield "end", {"num_frames": index + 1, "end_s": float(film.end_s), **told}, b""
+
+
+def _packet_messages(request: Request) -> Iterator[Message]:
+    """What stands beside the film in subtitle and data streams, with the time after the film's first frame."""
+    container, film, _ = _open(request)
+    with container:
+        start_s = (film.start_time or 0) * (film.time_base or Fraction(0))
+        for number, packet in enumerate(container.demux()):
+            stream = packet.stream
+            is_wanted = stream.type in ("subtitle", "data") and 0 < packet.size <= MOST_PACKET_BYTES
+            if is_wanted and packet.pts is not None and packet.time_base is not None:
+                time_s = float(packet.pts * packet.time_base - start_s)
+                fields = {"stream": stream.index, "of": str(stream.type), "codec": str(stream.name), "time_s": time_s}
+                yield "packet", {**fields, "size": packet.size}, bytes(packet)
+            elif number % COUNTED_PACKETS == 0:
+                yield "beat", {}, b""
+        promised_s = _promised_s(container, film)
+    yield "end", {"num_frames": 0, "end_s": float(promised_s or 0), "num_holes": 0, "holes": ()}, b""
 
 
 def _folder_messages(request: Request) -> Iterator[Message]:
