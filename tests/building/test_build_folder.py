@@ -242,3 +242,16 @@ def test_the_fingerprint_changes_with_everything_that_decides_over_the_crops(tmp
     assert len(others - {base}) == 10
     assert of(source("v", "a")) == base
     assert of(source("v", "a"), masking=yunet("one", "2")) == of(source("v", "a"), masking=yunet("two", "2"))
+
+
+def test_a_build_that_is_refused_leaves_no_folder_and_one_that_wrote_leaves_what_it_wrote(tmp_path):
+    for wrote in (False, True):
+        with pytest.raises(SourceError, match="not these"), locked(tmp_path / "new"):
+            if wrote:
+                (tmp_path / "new" / RECORDS / "gate.json").touch()
+            raise SourceError("not these")
+        assert (tmp_path / "new").exists() == wrote
+    for _ in range(2):
+        with pytest.raises(SourceError, match="not these"), locked(tmp_path / "new"):
+            raise SourceError("not these")
+        assert (tmp_path / "new" / RECORDS / "gate.json").exists()

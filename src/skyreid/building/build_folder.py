@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,7 @@ def locked(out_dir: Path) -> Iterator[None]:
         raise SourceError(f"{out_dir}: must be a folder; it is a file")
     if out_dir.exists() and not (out_dir / LOCK).exists() and names_in(out_dir):
         raise SourceError(f"{out_dir}: must be new, empty, or the folder of an earlier build; it holds other files")
+    is_new = not out_dir.exists()
     out_dir.mkdir(parents=True, exist_ok=True)
     for name in (LOCK, RECORDS, CROPS, PARTIAL, REPLACED):
         if (out_dir / name).is_symlink():
@@ -151,7 +152,21 @@ def locked(out_dir: Path) -> Iterator[None]:
         if not try_lock(lock.fileno()):
             raise SourceError(f"{out_dir}: another build is at work in this folder")
         (out_dir / RECORDS).mkdir(exist_ok=True)
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                _leave_no_trace(out_dir)
+            raise
+
+
+def _leave_no_trace(out_dir: Path) -> None:
+    """Remove the folder of a build that was refused or stopped before it wrote anything."""
+    if set(names_in(out_dir)) == {LOCK, RECORDS} and not names_in(out_dir / RECORDS):
+        with suppress(OSError):  # Windows removes no file that is open
+            (out_dir / RECORDS).rmdir()
+            (out_dir / LOCK).unlink()
+            out_dir.rmdir()
 
 
 def check_complete(sources: Sequence[Source], out_dir: Path) -> None:
