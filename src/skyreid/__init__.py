@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from skyreid.finding import FindReport, find
     from skyreid.pretrained.importing import import_weights
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+    from skyreid.retrieval.filters import Filters, Near
     from skyreid.retrieval.search import RankedEntry, Ranking, search
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "ClipEmbedder",
     "EmbeddingTable",
     "EvaluationProtocol",
+    "Filters",
     "FindReport",
     "Frame",
+    "Near",
     "Platform",
     "RankedEntry",
     "Ranking",
@@ -72,7 +75,9 @@ _LOADED_ON_USE = {
     "ClipEmbedder": "skyreid.extraction.loading",
     "EmbeddingTable": "skyreid.retrieval.embedding_table",
     "EvaluationProtocol": "skyreid.datasets.protocol",
+    "Filters": "skyreid.retrieval.filters",
     "FindReport": "skyreid.finding",
+    "Near": "skyreid.retrieval.filters",
     "RankedEntry": "skyreid.retrieval.search",
     "Ranking": "skyreid.retrieval.search",
     "Scores": "skyreid.evaluation.ranking_scores",

@@ -1,16 +1,9 @@
 import json
-import re
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from skyreid.cli import main
-from skyreid.cli.evaluate import calibrate
-from skyreid.cli.footage import search
-from skyreid.datasets.manifest import read_manifest, write_manifest
-from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-from skyreid.tracklet import PLATFORMS, Frame, Tracklet
+from skyreid.datasets.manifest import read_manifest
 from tests.building.films import smooth, write_film
 from tests.building.motion.scenes import scene, walk
 from tests.telemetry.subtitles import MINI, subtitles
@@ -64,52 +57,6 @@ def test_how_faces_are_masked_is_recorded(tmp_path, capsys):
 def test_a_build_of_nothing_is_refused(tmp_path, capsys):
     status, out, err = run(capsys, "build", "--out", tmp_path / "out")
     assert (status, out, err.strip()) == (1, "", "error: a build needs at least one source")
-
-
-def test_a_search_with_a_calibration_says_how_likely_and_where_the_calibration_does_not_fit(tmp_path, capsys):
-    people = {f"{platform}-{pid}": paint_person(tmp_path, pid, platform) for pid in range(40) for platform in PLATFORMS}
-    manifest = tmp_path / "manifest.jsonl"
-    write_manifest(manifest, [*people.values()])
-    table = crowd_of(list(people.values()), manifest=str(manifest))
-    for platform in PLATFORMS:
-        save_table(tmp_path / f"{platform}.npz", table.select(table.platforms == platform.number))
-    save_table(tmp_path / "all.npz", table)
-    tables = tmp_path / "ground.npz", tmp_path / "aerial.npz"
-    calibrate(*tables, protocol="ground-to-aerial", out=tmp_path / "cal.json", false_positive_rate=0.05)
-    capsys.readouterr()
-    search(
-        tmp_path / "all.npz", "ground-3", tmp_path / "found.html", to="aerial", k=2, calibration=tmp_path / "cal.json"
-    )
-    lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r" ?-?\d\.\d{4}  +\d+\.\d%  aerial-3", lines[0])
-    assert not any(line.startswith("warning") for line in lines)
-    search(tmp_path / "all.npz", "aerial-3", tmp_path / "found.html", to="ground", calibration=tmp_path / "cal.json")
-    warned = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
-    assert any("ground-to-aerial" in line and "aerial-to-ground" in line for line in warned)
-
-
-def paint_person(folder, pid, platform):
-    path = folder / f"{platform}-{pid}.png"
-    Image.new("RGB", (12, 24), (6 * pid, 90, 200)).save(path)
-    return Tracklet(
-        tracklet_id=f"{platform}-{pid}", frames=(Frame(str(path)),), pid=pid, camid=platform.number, platform=platform
-    )
-
-
-def crowd_of(tracklets, *, manifest):
-    """Embeddings around one centre a person."""
-    rng = np.random.default_rng(4)
-    centres = rng.standard_normal((40, 16))
-    pids = np.array([tracklet.pid for tracklet in tracklets])
-    return EmbeddingTable(
-        embeddings=(centres[pids] + 0.3 * rng.standard_normal((len(pids), 16))).astype(np.float32),
-        pids=pids,
-        camids=np.array([tracklet.camid for tracklet in tracklets]),
-        platforms=np.array([tracklet.platform.number for tracklet in tracklets]),
-        tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets]),
-        manifest=manifest,
-        model="0123abcd",
-    )
 
 
 class TestTelemetry:

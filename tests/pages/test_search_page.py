@@ -13,8 +13,10 @@ from PIL import Image
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, MissingFrameError, TableError
 from skyreid.pages.search_page import write_search_page
-from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-from skyreid.retrieval.tracklet_search import search_tracklet
+from skyreid.retrieval.candidates import Scope
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+from skyreid.retrieval.impossible import Seen
+from skyreid.retrieval.table_search import Asked, search_table
 from skyreid.tracklet import Platform
 
 HOSTILE = """"><script>window.pwn=1</script>'"""
@@ -51,6 +53,12 @@ def make_table(tmp_path, tracklets):
     return make
 
 
+def search_tracklet(path, query, *, platform=None, top_k=20, asked=()):
+    queries = [query] if isinstance(query, str) else query
+    scope = Scope(platform=platform)
+    return search_table(load_table(path), queries, table_path=path, asked=asked, scope=scope, top_k=top_k)
+
+
 def shown(page):
     return re.findall(r'<span class="tracklet">([^<]*)</span>', page.read_text(encoding="utf-8"))
 
@@ -59,7 +67,7 @@ def test_the_page_shows_the_query_and_then_the_ranking(make_table, tmp_path):
     out = tmp_path / "results.html"
     found = search_tracklet(make_table(), "asked", platform=None, top_k=3)
     write_search_page(out, found)
-    assert (found.query.platform, found.model) == (Platform.GROUND, None)
+    assert (found.queries[0].tracklet.platform, found.model) == (Platform.GROUND, None)
     assert found.ranking.tracklet_ids.tolist() == ["near", "drone", "drone-far"]
     assert shown(out) == ["asked", "near", "drone", "drone-far"]
     assert "asked → any platform" in out.read_text(encoding="utf-8")
@@ -139,10 +147,11 @@ def test_the_page_is_one_file_with_every_picture_inside(make_table, tmp_path):
 def test_a_tracklet_id_never_becomes_markup(make_table, tmp_path):
     out = tmp_path / "results.html"
     found = search_tracklet(make_table(), "asked", platform=None, top_k=2)
-    hostile = [replace(tracklet, tracklet_id=HOSTILE) for tracklet in (found.query, *found.tracklets)]
-    write_search_page(
-        out, replace(found, query=hostile[0], tracklets=tuple(hostile[1:])), answer=HOSTILE, warnings=[HOSTILE]
-    )
+    asked, *hostile = (replace(one, tracklet_id=HOSTILE) for one in (found.queries[0].tracklet, *found.tracklets))
+    queries = (Seen(tracklet=asked, sighting=found.queries[0].sighting),)
+    words = Asked(words=HOSTILE, embedding=np.ones(2, np.float32), notes=(HOSTILE,))
+    page = replace(found, queries=queries, asked=(words,), tracklets=tuple(hostile))
+    write_search_page(out, page, answer=HOSTILE, warnings=[HOSTILE])
     assert "<script" not in out.read_text(encoding="utf-8")
 
 
@@ -154,3 +163,24 @@ def test_a_missing_frame_leaves_the_older_page_as_it_was(make_table, tmp_path):
     with pytest.raises(MissingFrameError, match=f"tracklet {found.tracklets[0].tracklet_id}: frame"):
         write_search_page(out, found)
     assert out.read_text() == "older"
+
+
+def test_a_picture_and_a_text_are_shown_beside_the_tracklet_that_asked_with_them(make_table, tmp_path):
+    out = tmp_path / "results.html"
+    east, north = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    asked = [
+        Asked(
+            words="jacket.png",
+            embedding=east,
+            picture=Image.new("RGB", (12, 30), "red"),
+            notes=("Covered.",),
+        ),
+        Asked(words="a red jacket", embedding=north),
+    ]
+    write_search_page(out, search_tracklet(make_table(), ["asked"], asked=asked, top_k=2))
+    page = out.read_text(encoding="utf-8")
+    assert "<h1>asked + jacket.png + a red jacket → any platform</h1>" in page
+    assert "<blockquote>a red jacket</blockquote>" in page
+    assert 'alt="picture that was asked with: jacket.png"' in page
+    assert "<li>Covered.</li>" in page
+    assert "by the mean of their unit vectors" in page

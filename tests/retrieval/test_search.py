@@ -158,6 +158,7 @@ def test_a_ranking_is_a_sequence_of_entries_and_a_list_of_dictionaries():
         "start_s": None,
         "end_s": None,
         "time": None,
+        "impossible": None,
     }
     json.dumps(ranking.to_dicts())
     with pytest.raises(IndexError):

@@ -26,10 +26,11 @@ from skyreid.cli.evaluate import (
     evaluate_construction,
     evaluate_tables,
 )
-from skyreid.cli.footage import browse, build, embed, find, search, telemetry
+from skyreid.cli.footage import browse, build, embed, find, telemetry
 from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
+from skyreid.cli.search import search
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
     OutputError,

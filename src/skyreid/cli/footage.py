@@ -1,13 +1,10 @@
-"""`skyreid build`, `embed`, `search`, `telemetry`: one's own video."""
+"""`skyreid build`, `embed`, `browse`, `telemetry`: one's own video."""
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import tyro
+from typing import TYPE_CHECKING, Literal
 
 from skyreid.cli.terminal import NOTHING_FOUND, Bars, File, Note, print_error, show_result
-from skyreid.tracklet import Platform
 
 if TYPE_CHECKING:
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
@@ -170,66 +167,6 @@ def embed(
     fed = table.feeding.in_words()
     said = f"{len(table)} tracklets embedded into {out}: {fed}"
     show_result(Note([said], {"tracklets": len(table), "table": str(out), "fed": fed}), json=json)
-
-
-def search(
-    table: File,
-    query: str,
-    out: Path,
-    *,
-    to: Literal["aerial", "ground", "any"] = "any",
-    k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
-    calibration: Path | None = None,
-    videos: Path | None = None,
-    json: bool = False,
-) -> None:
-    """Rank the tracklets most like one of them, as a page of pictures.
-
-    Args:
-        table: what `skyreid embed` wrote.
-        query: tracklet id.
-        out: HTML file to write.
-        to: platform to search.
-        k: how many to show.
-        calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
-        videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
-            manifest are looked through.
-        json: print JSON.
-    """
-    from skyreid.pages.search_page import write_search_page
-    from skyreid.retrieval.tracklet_search import search_tracklet
-
-    platform = None if to == "any" else Platform(to)
-    found = search_tracklet(table, query, platform=platform, top_k=k, videos=videos)
-    if calibration is None:
-        write_search_page(out, found)
-        lines = [f"{entry.similarity:7.4f}  {entry.tracklet_id}" for entry in found.ranking]
-        content: dict[str, object] = {"entries": found.ranking.to_dicts(), "num_searched": found.ranking.num_searched}
-    else:
-        from skyreid.evaluation.calibrated_search import calibrate_ranking
-        from skyreid.evaluation.calibration import load_calibration
-        from skyreid.retrieval.cosine import COSINE
-
-        calibrated = calibrate_ranking(
-            found.ranking,
-            load_calibration(calibration),
-            model=found.model,
-            feeding=found.feeding,
-            query_platform=found.query.platform,
-            gallery_platform=platform,
-            ranker=COSINE.name,
-        )
-        write_search_page(
-            out,
-            found,
-            probabilities=calibrated.probabilities,
-            answer=calibrated.answer,
-            condition=calibrated.condition,
-            warnings=calibrated.warnings,
-        )
-        lines, content = calibrated.lines(), calibrated.to_json()
-    lines.append(f"A ranking is not an identification. Pictures: {out}")
-    show_result(Note(lines, {**content, "page": str(out)}), json=json)
 
 
 def browse(

@@ -61,6 +61,12 @@ def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240)
     return FrameStrip(jpeg=as_jpeg(strip), width=drawn_width, height=height)
 
 
+def draw_picture(picture: Image.Image, *, height: int = 160) -> FrameStrip:
+    """Draw one picture at the height of a strip, as `draw_frame_strip` draws a frame."""
+    drawn = _scaled(picture, height)
+    return FrameStrip(jpeg=as_jpeg(drawn), width=drawn.width, height=drawn.height)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Film:
     """Frames of a tracklet as cells of one size in one picture: shown one after the other, they play."""
@@ -109,6 +115,10 @@ def read_frame(frame: Frame, tracklet: Tracklet, height: int) -> Image.Image:
         picture = unchanged_picture(frame)
     except MissingFrameError as reason:
         raise MissingFrameError(f"tracklet {tracklet.tracklet_id}: frame {reason}") from None
+    return _scaled(picture, height)
+
+
+def _scaled(picture: Image.Image, height: int) -> Image.Image:
     scale = min(height / picture.height, _WIDEST * height / picture.width, MOST_ENLARGED)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BICUBIC)

@@ -30,24 +30,31 @@ class RankedTracklet:
     """Where and when; None = only the camera's number is known."""
     rank: int | None = None
     """From 1, where it does not follow the entry before; None = it does."""
+    impossible: str | None = None
+    """Why it cannot be the person asked for; None = it can, as far as anybody knows."""
 
 
-def ranked_list_html(query: Tracklet, ranked: Sequence[RankedTracklet], sighting: Sighting | None = None) -> Markup:
+def ranked_list_html(query: Tracklet, ranked: Sequence[RankedTracklet]) -> Markup:
     """The strip of the query above the strips of its ranked list, each with what is known of it.
 
     Args:
         query: who was asked for.
         ranked: the most similar first.
-        sighting: where and when the query was seen.
 
     Raises:
         MissingFrameError: a frame that would be shown is missing or is no picture.
     """
-    return render(
-        "ranked_list.html",
-        query=_shown(query, sighting, width=_QUERY_WIDTH),
-        entries=[_entry(number, entry) for number, entry in enumerate(ranked, start=1)],
-    )
+    return query_html(query) + ranked_html(ranked)
+
+
+def query_html(query: Tracklet, sighting: Sighting | None = None) -> Markup:
+    """The strip of a tracklet that was asked with, and where and when it was seen."""
+    return render("query.html", query=_shown(query, sighting, width=_QUERY_WIDTH))
+
+
+def ranked_html(ranked: Sequence[RankedTracklet]) -> Markup:
+    """The strips of a ranked list, the most similar first."""
+    return render("ranked_list.html", entries=[_entry(number, entry) for number, entry in enumerate(ranked, start=1)])
 
 
 def _shown(tracklet: Tracklet, sighting: Sighting | None, *, width: int) -> dict[str, object]:
@@ -61,6 +68,7 @@ def _entry(number: int, entry: RankedTracklet) -> dict[str, object]:
         **_shown(entry.tracklet, entry.sighting, width=_RANK_WIDTH),
         # An entry from farther down stands apart from the head of the list.
         "style": verdict if entry.rank is None else f"{verdict} farther",
+        "impossible": entry.impossible,
         "mark": mark,
         "rank": entry.rank or number,
         "filled": f"{max(0.0, min(1.0, entry.similarity)):.1%}",

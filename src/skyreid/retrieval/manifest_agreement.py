@@ -24,7 +24,7 @@ def check_against_manifest(table: EmbeddingTable, manifest: Manifest) -> None:
     Raises:
         TableError: a tracklet that the manifest does not list, or a value that differs.
     """
-    tracklets = _listed(table, manifest.tracklets)
+    tracklets = tracklets_of(table, manifest.tracklets)
     ids = [tracklet.tracklet_id for tracklet in tracklets]
     num_frames = np.array([len(tracklet.frames) for tracklet in tracklets], dtype=np.int64)
     expected = {
@@ -53,7 +53,7 @@ def with_listed_pictures(table: EmbeddingTable, manifest: Manifest) -> Embedding
         TableError: the table contradicts the manifest; see `check_against_manifest`.
     """
     check_against_manifest(table, manifest)
-    pictures = [pictures_sha256(tracklet) for tracklet in _listed(table, manifest.tracklets)]
+    pictures = [pictures_sha256(tracklet) for tracklet in tracklets_of(table, manifest.tracklets)]
     if table.pictures is not None or None in pictures:
         return table
     return replace(table, pictures=np.array(pictures, dtype="S64"))
@@ -68,15 +68,19 @@ def check_same_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) ->
         TableError: a tracklet is not in the folder or shows something else there, or `skyreid embed` 0.1 made the
             table, which did not note what it saw.
     """
-    ours = _listed(table, tracklets, remedy=f"; {_REMEDY}")
+    ours = tracklets_of(table, tracklets, remedy=f"; {_REMEDY}")
     if table.pictures is not None:
         _check_pictures(table, ours)
     elif table.manifest is not None and any(pictures_sha256(tracklet) is not None for tracklet in ours):
         raise TableError(f"the table was made by skyreid 0.1, which did not note the pictures that it saw; {_REMEDY}")
 
 
-def _listed(table: EmbeddingTable, tracklets: Sequence[Tracklet], *, remedy: str = "") -> list[Tracklet]:
-    """The tracklet of each row."""
+def tracklets_of(table: EmbeddingTable, tracklets: Sequence[Tracklet], *, remedy: str = "") -> list[Tracklet]:
+    """Look up the tracklet of each row of a table.
+
+    Raises:
+        TableError: one is not among the given ones.
+    """
     listed = {tracklet.tracklet_id: tracklet for tracklet in tracklets}
     ids = table.tracklet_ids.astype(str).tolist()
     if unlisted := [tracklet_id for tracklet_id in ids if tracklet_id not in listed]:

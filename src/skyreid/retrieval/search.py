@@ -1,27 +1,30 @@
-"""Exact search: the tracklets most similar to one query, every candidate compared."""
+"""Exact search: the tracklets most similar to a query, every candidate compared; several queries are fused to one."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
-from skyreid.errors import ManifestError, NothingFoundError, TableError
+from skyreid.errors import ManifestError, TableError
+from skyreid.retrieval.candidates import Candidates, Scope, choose_candidates
 from skyreid.retrieval.embedding_table import (
     EmbeddingTable,
     TorchTensor,
     has_direction,
     in_numpy,
-    platform_counts,
     table_of,
 )
+from skyreid.retrieval.filters import Filters, LeftOut
+from skyreid.retrieval.impossible import MAX_SPEED
 from skyreid.retrieval.sighting import Sighting, find_sighting
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -29,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _CANDIDATES_PER_BLOCK = 8_192
 """Bounds the copies at some tens of megabytes, whatever the size of the table."""
+Query: TypeAlias = str | int | np.integer | Float[np.ndarray, "..."] | Float[TorchTensor, "..."]
+"""The id of a tracklet of the table, its row, or an embedding from elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,8 @@ class RankedEntry:
     """Of the tracklet, in seconds after the video's first frame."""
     time: datetime | None
     """Time of day of its first frame."""
+    impossible: str | None = None
+    """Why it cannot be the person of a tracklet that was asked with; None = it can, as far as anybody looked."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +80,11 @@ class Ranking:
     platforms: Int64[np.ndarray, " rank"]
     """0 ground, 1 aerial."""
     num_searched: int
-    """How many tracklets were compared; all of them, none skipped."""
+    """How many tracklets were compared: all that the filters let through, none skipped."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What each filter left out before, in the order in which they were applied."""
+    impossible: tuple[str | None, ...] = ()
+    """By rank, why it cannot be the person of a tracklet that was asked with; () = nobody looked."""
     manifest: str | None = None
     """Path of the manifest that knows where and when these tracklets were seen."""
 
@@ -111,6 +122,7 @@ class Ranking:
             start_s=start_s,
             end_s=end_s,
             time=None if seen is None else seen.clock,
+            impossible=self.impossible[place] if self.impossible else None,
         )
 
     def __iter__(self) -> Iterator[RankedEntry]:
@@ -134,11 +146,14 @@ class Ranking:
 
 def search(
     table: EmbeddingTable | str | PathLike[str],
-    query: str | int | np.integer | Float[np.ndarray, "..."] | Float[TorchTensor, "..."],
+    query: Query | Sequence[Query],
     *,
     platform: Platform | str | None = None,
     top_k: int = 20,
     exclude: Collection[str | int] = (),
+    filters: Filters | None = None,
+    possible_only: bool = False,
+    max_speed: float = MAX_SPEED,
 ) -> Ranking:
     """Rank the tracklets of a table by their cosine similarity to a query.
 
@@ -149,16 +164,21 @@ def search(
         table: what is searched, or the path of its file.
         query: id of a tracklet of the table, or the row where it stands, from 0: it never finds itself. Or an
             embedding from elsewhere, such as `ClipEmbedder.embed` gives for one clip: NumPy or torch, of the shape
-            [embed] or [1, embed].
+            [embed] or [1, embed]. Or several of these in a list, which ask as one: by the mean of their unit vectors.
         platform: only tracklets of this platform are candidates, "ground" or "aerial"; None = both.
         top_k: how many to return; all candidates when there are fewer.
         exclude: ids of tracklets that must not be found, such as those rejected before.
+        filters: what else a candidate must fulfil; needs the manifest that the table names. None = nothing.
+        possible_only: leave out who cannot be the person of a tracklet that was asked with, by time and place; needs
+            the manifest.
+        max_speed: of a person, in metres a second, for `possible_only`.
 
     Raises:
         TableError: no such tracklet or row, an embedding of another size or without a direction, an id to exclude
-            that is not in the table, or top_k below 1.
+            that is not in the table, top_k below 1, or a table that names no manifest where one is needed.
+        ManifestError: the manifest is gone or damaged.
         NothingFoundError: no candidate is left.
-        SettingError: no such platform, or a table that is none.
+        SettingError: no such platform or camera, a table that is none, or a filter that cannot be.
 
     >>> table = EmbeddingTable(
     ...     embeddings=np.array([[1, 0], [0, 1], [1, 1]], dtype=np.float32),
@@ -172,32 +192,64 @@ def search(
     Ranking(1 of 2 tracklets, best 'drone-2' at 0.7071)
     """
     table = table_of(table)
-    platform = None if platform is None else Platform(platform)
+    scope = Scope(
+        platform=None if platform is None else Platform(platform),
+        exclude=exclude,
+        filters=filters or Filters(),
+        possible_only=possible_only,
+        max_speed=max_speed,
+    )
+    unit_query, asked = fused_query(table, query)
+    return rank_candidates(table, unit_query, choose_candidates(table, scope, asked=asked), top_k=top_k)
+
+
+def fused_query(
+    table: EmbeddingTable, query: Query | Sequence[Query]
+) -> tuple[Float32[np.ndarray, "1 embed"], tuple[int, ...]]:
+    """Give what asks as one unit vector, the mean of the unit vectors of all queries, and the rows that are among them.
+
+    Raises:
+        TableError: no such tracklet or row, an embedding of another size or without a direction, or queries that
+            cancel each other out.
+    """
+    units: list[Float32[np.ndarray, "1 embed"]] = []
+    rows: list[int] = []
+    for one in query if isinstance(query, list | tuple) else [query]:
+        if isinstance(one, np.ndarray | TorchTensor):
+            units.append(_unit_embedding(table, one))
+        elif isinstance(one, str | int | np.integer) and not isinstance(one, bool):
+            rows.append(table.row_of(one) if isinstance(one, str) else int(one))
+            units.append(_unit_row(table, rows[-1]))
+        else:
+            raise TableError(
+                "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch "
+                f"tensor), or a list of these; got {kind_of(one)}"
+            )
+    if not units:
+        raise TableError("a search needs at least one query; got an empty list")
+    if len(units) == 1:
+        return units[0], tuple(rows)
+    mean = np.concatenate(units).mean(axis=0, keepdims=True, dtype=np.float32)
+    if not has_direction(mean)[0]:
+        raise TableError(f"the {len(units)} queries cancel each other out: the mean of their unit vectors is zero")
+    from skyreid.retrieval.cosine import unit_rows
+
+    return unit_rows(mean), tuple(rows)
+
+
+def rank_candidates(
+    table: EmbeddingTable, unit_query: Float32[np.ndarray, "1 embed"], candidates: Candidates, *, top_k: int
+) -> Ranking:
+    """Put the most similar candidates in order.
+
+    Raises:
+        TableError: top_k is below 1.
+    """
     if not isinstance(top_k, int | np.integer) or top_k < 1:
         raise TableError(f"top_k must be a whole number of at least 1; got {top_k!r}")
-    if isinstance(exclude, str):
-        raise TableError(f"exclude is a list of tracklet ids; got {kind_of(exclude)}")
-    candidates = _candidates(table, platform, exclude)
-    if isinstance(query, np.ndarray | TorchTensor):
-        unit_query = _unit_embedding(table, query)
-    elif isinstance(query, str | int | np.integer) and not isinstance(query, bool):
-        row = table.row_of(query) if isinstance(query, str) else int(query)
-        unit_query = _unit_row(table, row)
-        candidates[row] = False
-    else:
-        raise TableError(
-            "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch "
-            f"tensor); got {kind_of(query)}"
-        )
-    rows = np.flatnonzero(candidates)
-    if rows.size == 0:
-        wanted = "other" if platform is None else platform
-        raise NothingFoundError(
-            f"no {wanted} tracklet is left to search: the table has {platform_counts(table)}, {len(exclude)} excluded; "
-            "search the other platform, or a table of more footage"
-        )
     from skyreid.retrieval.cosine import cosine_similarities  # loads PyTorch, when there is something to compare
 
+    rows = np.flatnonzero(candidates.rows)
     similarities = np.concatenate(
         [
             cosine_similarities(unit_query, table.unit_embeddings[block])[0]
@@ -214,6 +266,8 @@ def search(
         camids=table.camids[found],
         platforms=table.platforms[found],
         num_searched=int(rows.size),
+        left_out=candidates.left_out,
+        impossible=tuple(candidates.impossible.get(int(row)) for row in found),
         manifest=table.manifest,
     )
 
@@ -241,18 +295,6 @@ def _unit_embedding(
     from skyreid.retrieval.cosine import unit_rows
 
     return unit_rows(embedding)
-
-
-def _candidates(table: EmbeddingTable, platform: Platform | None, exclude: Collection[str | int]) -> np.ndarray:
-    candidates = np.ones(len(table), dtype=bool)
-    if platform is not None:
-        candidates &= table.platforms == platform.number
-    for tracklet_id in exclude:
-        found = table.tracklet_ids == tracklet_id
-        if not np.any(found):
-            raise TableError(f"cannot exclude tracklet {tracklet_id!r}: the table has no such id")
-        candidates &= ~found
-    return candidates
 
 
 def most_similar(

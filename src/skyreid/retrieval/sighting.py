@@ -49,10 +49,10 @@ def find_sighting(tracklet: Tracklet, manifest: Manifest, videos: Mapping[str, P
     offset_s = (times[0], times[-1]) if times else None
     source = source_of(tracklet, manifest)
     if source is None:
-        return Sighting(camera=_camera_name(tracklet, manifest.info), offset_s=offset_s)
+        return Sighting(camera=_camera_name(tracklet, manifest), offset_s=offset_s)
     file, start_time = source.get("file"), source.get("start_time")
     return Sighting(
-        camera=_camera_name(tracklet, manifest.info),
+        camera=_camera_name(tracklet, manifest),
         file=str(file),
         offset_s=offset_s,
         clock=_clock(start_time, offset_s[0]) if isinstance(start_time, str) and offset_s else None,
@@ -68,6 +68,15 @@ def source_of(tracklet: Tracklet, manifest: Manifest) -> Mapping[str, object] | 
     """
     name = tracklet.tracklet_id.rpartition("-")[0]
     return next((source for source in _sources(manifest.info) if source["name"] == name), None)
+
+
+def camera_names(manifest: Manifest) -> list[str]:
+    """Name the cameras of a manifest's tracklets, as `find_sighting` does.
+
+    Raises:
+        ManifestError: `info` names cameras in another way than `skyreid build` does.
+    """
+    return sorted({_camera_name(tracklet, manifest) for tracklet in manifest.tracklets})
 
 
 def find_videos(manifest: Manifest, places: Sequence[Path]) -> dict[str, Path]:
@@ -95,8 +104,8 @@ def _sources(info: Mapping[str, object]) -> list[dict[str, object]]:
     return sources
 
 
-def _camera_name(tracklet: Tracklet, info: Mapping[str, object]) -> str:
-    cameras = info.get("cameras", [])
+def _camera_name(tracklet: Tracklet, manifest: Manifest) -> str:
+    cameras = manifest.info.get("cameras", [])
     if not isinstance(cameras, list) or not all(isinstance(camera, str) for camera in cameras):
         raise ManifestError(f"a manifest's cameras are a list of names; got {str(cameras)[:200]}")
     return cameras[tracklet.camid] if 0 <= tracklet.camid < len(cameras) else f"camera {tracklet.camid}"

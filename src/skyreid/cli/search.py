@@ -1,0 +1,123 @@
+"""`skyreid search`: who in a table resembles a tracklet, a picture, somebody in a video, a text, or all of them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from skyreid.cli.terminal import File, Note, show_result
+from skyreid.errors import SettingError
+from skyreid.tracklet import Platform
+
+Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+"""An option that may be given several times."""
+
+
+def search(
+    table: File,
+    out: Path,
+    *,
+    query: Several = (),
+    to: Literal["aerial", "ground", "any"] = "any",
+    camera: Several = (),
+    after: str | None = None,
+    before: str | None = None,
+    min_height_px: float | None = None,
+    near: str | None = None,
+    possible_only: bool = False,
+    max_speed: float = 10.0,
+    k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
+    calibration: Path | None = None,
+    videos: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Rank the tracklets most like somebody, as a page of pictures.
+
+    What is asked with may be given several times; it is fused to the mean of the unit vectors. Filters apply before
+    anything is ranked; who lacks what a filter asks for is left out and counted.
+
+    Args:
+        table: what `skyreid embed` wrote.
+        out: HTML file to write.
+        query: tracklet id.
+        to: platform to search.
+        camera: name of a camera to search; may be given several times; without it, all.
+        after: seen at this moment or later: a time of day such as 2026-05-04T09:00:00+02:00 (without a zone, on each
+            video's own clock), or an offset within each video such as 12.5 or 1:02:03.
+        before: seen at this moment or earlier, as --after.
+        min_height_px: median height of the person's boxes in the frames.
+        near: LATITUDE,LONGITUDE,METRES: the tracklet's position lies in this circle.
+        possible_only: leave out who cannot be the person of a --query: another one in the same picture, or farther away
+            than anybody gets meanwhile. Without it, they are marked.
+        max_speed: of a person, metres a second.
+        k: how many to show.
+        calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
+        videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
+            manifest are looked through.
+        json: print JSON.
+    """
+    from skyreid.pages.search_page import write_search_page
+    from skyreid.retrieval.candidates import Scope
+    from skyreid.retrieval.embedding_table import load_table
+    from skyreid.retrieval.filters import Filters, read_moment, read_near
+    from skyreid.retrieval.table_search import search_table
+
+    if not query:
+        raise SettingError("a search asks with something: --query TRACKLET")
+    scope = Scope(
+        platform=None if to == "any" else Platform(to),
+        filters=Filters(
+            cameras=camera,
+            after=None if after is None else read_moment(after),
+            before=None if before is None else read_moment(before),
+            min_height_px=min_height_px,
+            near=None if near is None else read_near(near),
+        ),
+        possible_only=possible_only,
+        max_speed=max_speed,
+    )
+    found = search_table(load_table(table), query, table_path=table, scope=scope, top_k=k, videos=videos)
+    content: dict[str, object] = {
+        "asked": [*(one.tracklet.tracklet_id for one in found.queries), *(one.words for one in found.asked)],
+        "entries": found.ranking.to_dicts(),
+        "num_searched": found.ranking.num_searched,
+        "left_out": [one.to_json() for one in found.ranking.left_out],
+        "num_impossible": found.num_impossible,
+    }
+    if calibration is None:
+        write_search_page(out, found)
+        cannot = found.ranking.impossible
+        lines = [
+            f"{entry.similarity:7.4f}  {entry.tracklet_id}" + (f"  cannot be: {why}" if why else "")
+            for entry, why in zip(found.ranking, cannot, strict=True)
+        ]
+    else:
+        from skyreid.evaluation.calibrated_search import calibrate_ranking
+        from skyreid.evaluation.calibration import load_calibration
+        from skyreid.retrieval.cosine import COSINE
+
+        if len(found.queries) != 1 or found.asked:
+            raise SettingError("a calibration speaks of searches by one tracklet; give one --query and nothing else")
+        calibrated = calibrate_ranking(
+            found.ranking,
+            load_calibration(calibration),
+            model=found.model,
+            feeding=found.feeding,
+            query_platform=found.queries[0].tracklet.platform,
+            gallery_platform=scope.platform,
+            ranker=COSINE.name,
+        )
+        write_search_page(
+            out,
+            found,
+            probabilities=calibrated.probabilities,
+            answer=calibrated.answer,
+            condition=calibrated.condition,
+            warnings=calibrated.warnings,
+        )
+        lines = calibrated.lines()
+        told = calibrated.to_json()
+        both = zip(found.ranking.to_dicts(), calibrated.probabilities, strict=True)
+        content |= told | {"entries": [{**entry, "probability": probability} for entry, probability in both]}
+    lines += [*found.remarks, f"A ranking is not an identification. Pictures: {out}"]
+    show_result(Note(lines, {**content, "page": str(out)}), json=json)
