@@ -29,7 +29,7 @@ def manifest(info):
 
 def test_a_tracklet_of_a_build_is_told_by_camera_file_moment_and_clock(tmp_path):
     video = tmp_path / "a day" / "morning.mp4"
-    assert find_sighting(seen("gate-morning-0007"), manifest(INFO), {"morning.mp4": video}) == Sighting(
+    assert find_sighting(seen("gate-morning-0007"), manifest(INFO), {"gate-morning": video}) == Sighting(
         camera="gate",
         file="morning.mp4",
         offset_s=(12.5, 31.04),
@@ -56,7 +56,7 @@ def test_the_videos_of_a_manifest_lie_in_the_first_folder_that_holds_them(tmp_pa
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).touch()
     places = (tmp_path / "near", tmp_path / "far")
-    found = {"morning.mp4": tmp_path / "near/morning.mp4", "DJI.mp4": tmp_path / "far/DJI.mp4"}
+    found = {"gate-morning": tmp_path / "near/morning.mp4", "drone-DJI": tmp_path / "far/DJI.mp4"}
     assert find_videos(manifest(INFO), places) == found
     assert find_videos(manifest({}), places) == {}
 
