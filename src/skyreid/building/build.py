@@ -20,6 +20,7 @@ settings stay the same, and cut again only on purpose (`replace`). So a build ma
 again, and sources may be added. A crop that is not as it was cut is cut again, with its source.
 """
 
+import dataclasses
 import json
 import math
 import shutil
@@ -66,6 +67,7 @@ from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
 from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links, carry_over
+from skyreid.building.placement import SourcePlacement, place
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
@@ -126,6 +128,7 @@ def build(
         SourceError: the sources do not go together, or people cannot be found with what was given.
         SettingError: faces cannot be masked in this way, or an argument of another kind.
         WeightsError: published weights that were named cannot be had.
+        TelemetryError: telemetry that a source names cannot be read.
         VideoError: a video cannot be decoded. All videos and annotations are looked at before the first is
             cut; sources that were finished stay so.
 
@@ -156,8 +159,11 @@ def build(
         kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
         cut_again = sweep(out_dir, kept)
         info = BuildInfo(
-            sources=sources,
-            finished=[kept[plan.source.name] or _finish(plan, out_dir, settings, mask) for plan in plans],
+            sources=[plan.placement.source for plan in plans],
+            finished=[
+                _with_placement(kept[plan.source.name] or _finish(plan, out_dir, settings, mask), plan.placement)
+                for plan in plans
+            ],
             interval_s=interval_s,
             masking=masking,
             quality=quality,
@@ -165,7 +171,7 @@ def build(
             face_detector_card="none" if mask is None else mask.detector_card,
             embedder=embedder,
         )
-        manifest, outdated = _commit(info, out_dir, progress)
+        manifest, outdated = _commit(info, [plan.placement for plan in plans], out_dir, progress)
     return BuildReport(
         manifest_path=out_dir / MANIFEST_FILE,
         manifest_sha256=manifest.sha256,
@@ -198,6 +204,7 @@ class _Plan:
     source: Source
     facts: VideoFacts
     annotated: TrackedBoxes | None
+    placement: SourcePlacement
     fingerprint: dict[str, str]
 
 
@@ -208,6 +215,7 @@ def _plan(source: Source, settings: _Settings) -> _Plan:
         source=source,
         facts=facts,
         annotated=annotated,
+        placement=place(source, facts),
         fingerprint=fingerprint(
             source,
             finder=finder_of(source, settings.detector, annotated),
@@ -306,6 +314,13 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
     return finished
 
 
+def _with_placement(finished: FinishedSource, placement: SourcePlacement) -> FinishedSource:
+    """Add to a source's report what is known of its camera; crops do not depend on it, nor does their record."""
+    notes = [*finished.report.notes, *placement.notes]
+    report = dataclasses.replace(finished.report, notes=notes, telemetry=placement.read_as)
+    return dataclasses.replace(finished, report=report)
+
+
 def _notes(facts: VideoFacts, tracked: TrackedBoxes, result: Cut, too_short: str | None) -> list[str]:
     """What somebody should know of a source, in words."""
     film = None if facts.stream_taken is None else f"the film is {facts.stream_taken}"
@@ -326,9 +341,19 @@ def _too_short(result: Cut, settings: _Settings) -> str | None:
     )
 
 
-def _commit(info: BuildInfo, out_dir: Path, progress: Progress) -> tuple[Manifest, list[OutdatedDecision]]:
+def _commit(
+    info: BuildInfo, placements: Sequence[SourcePlacement], out_dir: Path, progress: Progress
+) -> tuple[Manifest, list[OutdatedDecision]]:
     """Write what the finished sources are together, the manifest last; tells the decisions that count no more."""
-    built = info.tracklets(out_dir)
+    placement_of = {
+        tracklet.tracklet_id: placement
+        for finished, placement in zip(info.finished, placements, strict=True)
+        for tracklet in finished.tracklets
+    }
+    built = [
+        dataclasses.replace(tracklet, attributes=placement_of[tracklet.tracklet_id].attributes(tracklet.frames))
+        for tracklet in info.tracklets(out_dir)
+    ]
     for source, finished in zip(info.sources, info.finished, strict=True):
         names = {tracklet.tracklet_id for tracklet in finished.tracklets}
         before = replaced_tracklets(out_dir, source, video_sha256=finished.fingerprint["video_sha256"])

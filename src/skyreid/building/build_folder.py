@@ -82,6 +82,8 @@ class SourceReport:
     """Why, as the end of a sentence; empty without annotations."""
     read_as: str = ""
     """What the annotations were taken for; empty without any."""
+    telemetry: str = ""
+    """What told where the camera was; empty where nothing did."""
     notes: Sequence[str] = field(default_factory=list)
     """What somebody should know of the source, in words."""
 

@@ -176,6 +176,7 @@ class BuildInfo:
                     "start_time": source.start_time.isoformat() if source.start_time else None,
                     "video_sha256": done.fingerprint["video_sha256"],
                     **_annotations(done.report),
+                    **({"telemetry": done.report.telemetry} if done.report.telemetry else {}),
                 }
                 for source, done in zip(self.sources, self.finished, strict=True)
             ],

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from skyreid.building.video.decode import DataPacket, data_packets, probe
+from skyreid.building.video.decode import DataPacket, VideoFacts, data_packets, probe
 from skyreid.building.video.picture_folder import PictureFolder, natural_order
 from skyreid.errors import MissingFrameError, TelemetryError, VideoError
 from skyreid.file_kinds import PICTURE, VIDEO, kind_at
@@ -41,6 +41,22 @@ def read_telemetry(path: Path, reading: TelemetryReading = AS_WRITTEN) -> Flight
     """
     log = _read(path, reading)
     return log if reading.time_zone is None else in_zone(log, reading.time_zone)
+
+
+def find_telemetry(path: Path, facts: VideoFacts, reading: TelemetryReading = AS_WRITTEN) -> FlightLog | None:
+    """Read what lies beside or inside a video, or in the pictures of a folder; None where nothing does.
+
+    Raises:
+        TelemetryError: something does, and it is not telemetry that can be read.
+    """
+    if path.is_dir():
+        try:
+            read_pictures(PictureFolder.open(path).paths[:1], str(path))
+        except (TelemetryError, VideoError, MissingFrameError):
+            return None
+    elif not facts.has_streams_beside and _beside(path) is None:
+        return None
+    return read_telemetry(path, reading)
 
 
 def _read(path: Path, reading: TelemetryReading) -> FlightLog:

@@ -2,22 +2,40 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.building.tracked_boxes import BOX_SIDES, SCOPES, BoxSides, IdentityScope
 from skyreid.errors import SettingError, SourceError
 from skyreid.file_kinds import SOURCES, require_kind
 from skyreid.strict_json import read_json
+from skyreid.telemetry.dji_subtitles import GpsOrder
+from skyreid.telemetry.flight_log import AltitudeFrom, FlightRecord
 from skyreid.tracklet import Platform
 
 _OF_ANNOTATIONS = ("format", "identities", "annotations_of", "boxes", "every")
-_KEYS = ("platform", "camera", "annotations", *_OF_ANNOTATIONS, "start_time")
+NO_TELEMETRY = "none"
+"""Said of a source whose camera's telemetry is to be passed over."""
+_OF_TELEMETRY = ("telemetry", "time_zone", "gps_order", "altitude_from")
+_OF_STANDING = {
+    "latitude": ("latitude", -90.0, 90.0),
+    "longitude": ("longitude", -180.0, 180.0),
+    "height_m": ("height_m", 0.1, 10_000.0),
+    "heading": ("gimbal_yaw", -360.0, 360.0),
+    "pitch": ("gimbal_pitch", -90.0, 90.0),
+    "hfov": ("hfov", 1.0, 170.0),
+}
+"""What may be declared of a camera that stands still, its name in a record, and its range."""
+_KEYS = (
+    *("platform", "camera", "annotations", *_OF_ANNOTATIONS, "start_time"),
+    *_OF_TELEMETRY,
+    *_OF_STANDING,
+)
 _MAX_NAME, _MAX_NAME_BYTES = 40, 100
 """What a camera or a file gives to a file's name at most: characters, and bytes, so that it stays below 255 of them."""
 
@@ -46,6 +64,16 @@ class Source:
     """Of so many frames the annotations count one, beginning with the first; None = all, unless it shows."""
     start_time: datetime | None = None
     """When the first frame was taken, with a time zone; None = nobody knows."""
+    telemetry: Path | Literal["none"] | None = None
+    """What tells where the camera was; `none` = nothing, None = what lies beside or inside an aerial video."""
+    time_zone: str | None = None
+    """Of the telemetry's clock, such as Europe/Madrid or +02:00."""
+    gps_order: GpsOrder | None = None
+    """Which coordinate stands first in the telemetry's `GPS(a, b, c)`."""
+    altitude_from: AltitudeFrom | None = None
+    """What a plain altitude of the telemetry counts from."""
+    standing: FlightRecord | None = None
+    """Where a camera stands that never moves, and how it looks; None = nobody says it."""
     is_simulated: bool = False
     """Whether a program drew the video."""
 
@@ -88,6 +116,9 @@ def parse_source(text: str) -> Source:
         annotations=_from_home(given["annotations"], repr(text)) if "annotations" in given else None,
         **_of_annotations(given, repr(text)),
         start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,
+        telemetry=_telemetry(given, lambda name: _from_home(name, repr(text))),
+        **_of_telemetry(given, repr(text)),
+        standing=_standing(given, repr(text)),
     )
 
 
@@ -119,6 +150,9 @@ def _typed(source: Source) -> Source:
         path=path_of(source.path, "a video"),
         platform=Platform(source.platform),
         annotations=None if source.annotations is None else path_of(source.annotations, "a file of annotations"),
+        telemetry=source.telemetry
+        if source.telemetry in (None, NO_TELEMETRY)
+        else path_of(source.telemetry, "a file of telemetry"),
     )
 
 
@@ -130,7 +164,7 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
          "simulated": true}
 
     `start_time`, `annotations` and what is said of them (`format`, `identities`, `annotations_of`, `boxes`, `every`),
-    and `simulated` may be absent; all values are texts.
+    what is said of telemetry or of a standing camera, and `simulated` may be absent; all values are texts.
     Paths count from the file's folder and never leave it.
 
     Args:
@@ -166,6 +200,9 @@ def read_sources(path: Path, *, with_annotations: bool = True) -> list[Source]:
             else None,
             **_of_annotations(given, where, is_read=with_annotations),
             start_time=_start_time(given["start_time"], where) if "start_time" in given else None,
+            telemetry=_telemetry(given, lambda name, where=where: _inside(name, path.parent, where)),
+            **_of_telemetry(given, where),
+            standing=_standing(given, where),
             is_simulated=is_simulated,
         )
         if any(source.path == other.path for other in sources):
@@ -274,6 +311,47 @@ def _of_annotations(given: Mapping[str, str], where: str, *, is_read: bool = Tru
         "boxes": sides,
         "every": None if every is None else int(every),
     }
+
+
+def _telemetry(given: Mapping[str, str], path_of_name: Callable[[str], Path]) -> Path | Literal["none"] | None:
+    name = given.get("telemetry")
+    return name if name is None or name == NO_TELEMETRY else path_of_name(name)
+
+
+class _OfTelemetry(TypedDict):
+    time_zone: str | None
+    gps_order: GpsOrder | None
+    altitude_from: AltitudeFrom | None
+
+
+def _of_telemetry(given: Mapping[str, str], where: str) -> _OfTelemetry:
+    """Give what a source says about its telemetry."""
+    for key in _OF_TELEMETRY[1:]:
+        if key in given and given.get("telemetry") == NO_TELEMETRY:
+            raise SourceError(f"{where}: {key} is that of the telemetry, and telemetry={NO_TELEMETRY}")
+    order, counts_from = given.get("gps_order"), given.get("altitude_from")
+    if order not in (None, "lat-lon", "lon-lat"):
+        raise SourceError(f"{where}: gps_order is lat-lon or lon-lat; got {order!r}")
+    if counts_from not in (None, "take-off", "sea"):
+        raise SourceError(f"{where}: altitude_from is take-off or sea; got {counts_from!r}")
+    return {"time_zone": given.get("time_zone"), "gps_order": order, "altitude_from": counts_from}
+
+
+def _standing(given: Mapping[str, str], where: str) -> FlightRecord | None:
+    """What a source declares of a camera that stands still."""
+    values: dict[str, float] = {}
+    for key, (name, low, high) in _OF_STANDING.items():
+        if key not in given:
+            continue
+        text = given[key]
+        if not re.fullmatch(r"[-+]?\d{1,5}(\.\d{1,12})?", text) or not low <= float(text) <= high:
+            raise SourceError(f"{where}: {key} is a number from {low:g} to {high:g}; got {text!r}")
+        values[name] = float(text)
+    if values and any(key in given for key in _OF_TELEMETRY):
+        raise SourceError(f"{where}: a camera is declared ({', '.join(_OF_STANDING)}) or has telemetry, not both")
+    if ("latitude" in values) is not ("longitude" in values):
+        raise SourceError(f"{where}: latitude and longitude go together")
+    return FlightRecord(clock=None, corners=None, **values) if values else None
 
 
 def _start_time(text: str, where: str) -> datetime:

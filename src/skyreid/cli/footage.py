@@ -51,6 +51,9 @@ def build(
             the same person in every video; else what the format says, for most: per-video), annotations_of=NAME (if
             they have another name for the video), boxes=xywh|xyxy (sizes or corners, where nobody can tell) and
             every=N (if they count one of N frames).
+            Of the camera: telemetry=FILE|none (else what lies beside or inside an aerial video) with time_zone=,
+            gps_order= and altitude_from=, as 'skyreid telemetry' asks for them; or, of one that stands still,
+            latitude=, longitude=, height_m=, heading=, pitch=, hfov= (degrees; a pitch below 0 looks down).
         sources: JSON file of sources, such as `skyreid simulate` writes.
         without_annotations: pass over the annotations that the sources name, and find the people.
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights (yolox-nano,

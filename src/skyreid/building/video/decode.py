@@ -74,6 +74,8 @@ class VideoFacts:
     """As the header says; None where it does not."""
     stream_taken: str | None = None
     """Which stream is the film and which are not, in words; None where there is only one."""
+    has_streams_beside: bool = False
+    """Whether there are streams of subtitles or data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +317,7 @@ def _facts(message: dict[str, Any]) -> VideoFacts:
         frame_rate=None if message["frame_rate"] is None else float(message["frame_rate"]),
         num_frames=None if message["num_frames"] is None else int(message["num_frames"]),
         stream_taken=None if message["stream_taken"] is None else str(message["stream_taken"]),
+        has_streams_beside=bool(message["has_streams_beside"]),
     )
 
 

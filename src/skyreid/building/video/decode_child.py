@@ -38,6 +38,8 @@ STATE_LENGTH = ("matroska,webm", "flv", "asf")
 COUNTED_PACKETS = 500
 """At the start of a file with several pictured streams, to tell stills from films where the header does not."""
 
+BESIDE = ("subtitle", "data")
+"""Kinds of streams that telemetry stands in."""
 MOST_PACKET_BYTES = 2**16
 """Of a subtitle or a record of telemetry; those that are known have a hundredth of it."""
 
@@ -106,7 +108,9 @@ def _messages(request: Request) -> Iterator[Message]:
         for index, time_s, frame in film.frames():
             if index == 0:
                 facts = _facts(stream, frame, promised_s)
-                yield "facts", {**facts, "shown": film.shown, "stream_taken": streams_told}, b""
+                beside = any(one.type in BESIDE for one in container.streams)
+                told = {"shown": film.shown, "stream_taken": streams_told, "has_streams_beside": beside}
+                yield "facts", {**facts, **told}, b""
                 if request["first_only"]:
                     return
             if is_asked_for(index, time_s):
@@ -133,7 +137,7 @@ def _packet_messages(request: Request) -> Iterator[Message]:
         start_s = (film.start_time or 0) * (film.time_base or Fraction(0))
         for number, packet in enumerate(container.demux()):
             stream = packet.stream
-            is_wanted = stream.type in ("subtitle", "data") and 0 < packet.size <= MOST_PACKET_BYTES
+            is_wanted = stream.type in BESIDE and 0 < packet.size <= MOST_PACKET_BYTES
             if is_wanted and packet.pts is not None and packet.time_base is not None:
                 time_s = float(packet.pts * packet.time_base - start_s)
                 fields = {"stream": stream.index, "of": str(stream.type), "codec": str(stream.name), "time_s": time_s}

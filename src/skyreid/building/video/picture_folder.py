@@ -79,6 +79,7 @@ class PictureFolder:
             "frame_rate": float(self.frame_rate),
             "num_frames": len(self.paths),
             "stream_taken": None,
+            "has_streams_beside": False,
         }
 
     def picture(self, index: int, *, max_side: int | None) -> Image.Image:

@@ -21,6 +21,8 @@ PARTS = 4
 """Slices of a column of numbers."""
 MAX_TEXTS = 12
 """A column of more texts, such as names of files, is not worth a picture."""
+_PLACES = frozenset(("latitude", "longitude", "position error, m"))
+"""Attributes of a tracklet that say where, not how, somebody was seen."""
 
 Column = Sequence[str | float | None]
 """One value per row of the query table; None where nobody knows."""
@@ -53,7 +55,7 @@ def columns_of(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> dict[str
     by_id = {tracklet.tracklet_id: tracklet for tracklet in tracklets}
     rows = [by_id.get(str(tracklet_id)) for tracklet_id in table.tracklet_ids]
     known = [row for row in rows if row is not None]
-    names = sorted({name for tracklet in known for name in tracklet.attributes})
+    names = sorted({name for tracklet in known for name in tracklet.attributes} - _PLACES)
     columns: dict[str, Column] = {
         "platform": [row.platform.value if row else None for row in rows],
         "frames": [float(len(row.frames)) if row else None for row in rows],
