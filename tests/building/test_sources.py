@@ -8,6 +8,10 @@ from skyreid.building.sources import Source, check_together, parse_source, read_
 from skyreid.errors import SourceError
 from skyreid.tracklet import Platform
 
+KEYS = (
+    "file, platform, camera, annotations, format, identities, annotations_of, boxes, every, start_time, telemetry, "
+    "time_zone, gps_order, altitude_from, latitude, longitude, height_m, heading, pitch, hfov"
+)
 GROUND, AERIAL = Platform.GROUND, Platform.AERIAL
 
 
@@ -47,8 +51,8 @@ def test_sources_are_taken_from_the_file_that_lists_them(tmp_path):
     [
         (
             "a.mp4,platform=ground,camera=C1,fps=3",
-            "a source has the keys platform, camera, annotations, format, identities, annotations_of, boxes, every, "
-            "start_time; got 'fps'; where it belongs to a name, write \\,fps=",
+            f"a source has the keys {KEYS.removeprefix('file, ')}; got 'fps'; "
+            "where it belongs to a name, write \\,fps=",
         ),
         ("a.mp4,camera=C1", "platform is missing, as in a.mp4,platform=ground,camera=C1"),
         ("a.mp4,platform=ground", "camera is missing, as in a.mp4,platform=ground,camera=C1"),
@@ -167,7 +171,6 @@ def test_a_camera_may_have_several_videos_and_a_video_may_be_of_several_cameras(
     check_together([source(platform=AERIAL)])  # who is in it, a finder for moving cameras tells
 
 
-KEYS = "file, platform, camera, annotations, format, identities, annotations_of, boxes, every, start_time"
 GATE = {"file": "videos/gate.mp4", "platform": "ground", "camera": "gate"}
 WALL = GATE | {"file": "wall.mp4", "start_time": "2026-05-04T09:00:00+00:00", "annotations": "truth/wall.txt"}
 
