@@ -33,6 +33,12 @@ def footage_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Published weights, in the places of our cache."""
+    return _folder_from_environment("SKYREID_MODELS")
+
+
+@pytest.fixture(scope="session")
 def reference_dir() -> Path:
     """The large stored outputs of the authors' program; the small ones are in tests/reference."""
     return _folder_from_environment("SKYREID_REFERENCE")

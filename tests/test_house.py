@@ -27,6 +27,7 @@ ANSWERS = {
     "How is a new benchmark added?": "datasets/benchmarks/__init__.py: BENCHMARKS",
     "How is a new encoder added?": "baselines/__init__.py: BASELINES",
     "How is a new format of weights added?": "pretrained/importing.py: import_weights",
+    "How does somebody's network become an encoder?": "extraction/network_encoder.py: load_network",
     "Where does somebody's graph run?": "graphs/graph_process.py: GraphProcess",
     "Which weights can be asked for by name?": "weights/published_files.py: PUBLISHED",
     "Where do fetched weights lie?": "weights/weights_cache.py: cache_folder",

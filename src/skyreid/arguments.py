@@ -4,7 +4,8 @@ Public functions take a path as a string or a `Path`, and whatever has a name by
 first lines; behind them everything has one type.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
@@ -62,6 +63,35 @@ def find_named(name: str, known: Mapping[Name, Named], what: str, *, error: type
         suggestion = f" (did you mean {close[0]!r}?)" if close else ""
         raise error(f"no {what} is called {name!r}{suggestion}; known: {', '.join(known)}")
     return by_name[name]
+
+
+def file_and_settings(text: str, keys: Sequence[str], what: str, *, example: str) -> tuple[str, dict[str, str]]:
+    """Part `FILE,key=value,…`, as options take it, into the file and its settings.
+
+    Args:
+        text: of the option.
+        keys: that there are.
+        what: for the message, such as "a detector".
+        example: for the message.
+
+    Raises:
+        SettingError: no file, or a key that is unknown or stands twice.
+
+    >>> file_and_settings("net.onnx,size=640", ("kind", "size"), "a detector", example="net.onnx,kind=yolox")
+    ('net.onnx', {'size': '640'})
+    """
+    path, *items = re.split(r",(?=\w+=)", text)
+    given: dict[str, str] = {}
+    for item in items:
+        key, _, value = item.partition("=")
+        if key not in keys:
+            raise SettingError(f"{text!r}: {what} has the keys {', '.join(keys)}; got {key!r}")
+        if key in given:
+            raise SettingError(f"{text!r}: {key} stands twice")
+        given[key] = value
+    if not path:
+        raise SettingError(f"{text!r}: {what} begins with its file, as in {example}")
+    return path, given
 
 
 def kind_of(given: object) -> str:

@@ -54,8 +54,8 @@ class Feeding:
     image_size: tuple[int, int]
     """(height, width) of a frame in pixels."""
     normalization: Normalization = IMAGENET
-    colour_order: Literal["RGB"] = "RGB"
-    """Order of the channels; no other is read."""
+    colour_order: Literal["RGB", "BGR"] = "RGB"
+    """Order of the channels, as the model sees them; mean and standard deviation stand in the order of RGB."""
     needs_platform: bool
     """Whether an embedding depends on the platform that the model is told."""
 

@@ -118,7 +118,7 @@ def find(
         interval_s=interval_s,
         detector=detector,
         masking=MaskingConfig() if mask_faces else None,
-        embedder=None if model == COLOURS else _embedder(model),
+        embedder=None if model == COLOURS else _embedder(model, progress),
         replace=replace,
         progress=progress,
     )
@@ -162,11 +162,11 @@ def _first_in_cache(names: Sequence[str]) -> str | None:
     return next((name for name in names if in_cache(name) is not None), None)
 
 
-def _embedder(model: str) -> TrackletEmbedder:
+def _embedder(model: str, progress: Progress) -> TrackletEmbedder:
     # Imported here: colours need no PyTorch.
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 
-    return CuttingEmbedder(Path(model))
+    return CuttingEmbedder(model, progress=progress)
 
 
 def _colour_table(folder: Path) -> EmbeddingTable:

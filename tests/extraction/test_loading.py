@@ -285,7 +285,7 @@ def test_an_older_checkpoint_of_a_training_is_fed_as_the_training_tested_it(save
     [
         ({"image_size": [64, 32]}, "contradicts its model: image size (64, 32) and (24, 16)"),
         ({"needs_platform": False}, "contradicts its model: needs platform False and True"),
-        ({"colour_order": "BGR"}, "feeding.colour_order: must be one of RGB; got 'BGR'"),
+        ({"colour_order": "BGR"}, "contradicts its model: colour order BGR and RGB"),
         ({"clip_length": 0}, "feeding: a clip has at least one frame; got clip_length=0"),
         ({"sampling": "two-clips"}, "feeding.sampling: must be one of one-clip, "),
         ({"normalization": {"mean": [0.5] * 3, "std": [0.0] * 3}}, "needs finite numbers and a positive std; got mean"),

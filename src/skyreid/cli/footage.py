@@ -33,7 +33,7 @@ def build(
     face_model: Path | None = None,
     observe_px_per_m: float = 62.0,
     recognise_px_per_m: float = 125.0,
-    model: Path | None = None,
+    model: str | None = None,
     terms: str = "not stated",
     consent: str = "not stated",
     contact: str = "not stated",
@@ -67,8 +67,10 @@ def build(
         observe_px_per_m: pixels a metre of a person from which on found faces are covered, and below which nothing is
             (EN 62676-4, "observe": 1.7 m are 105 pixels).
         recognise_px_per_m: from which on every head is covered (EN 62676-4, "recognise"); inf = only found faces.
-        model: checkpoint folder; embeds people while they are cut, before their faces are covered, in memory, into
-            OUT/embeddings.npz. The crops on disk stay masked.
+        model: checkpoint folder, network of your own (FILE.onnx or FILE.xml,size=256x128,colour=rgb|bgr,scale=255|1
+            [,mean=A/B/C][,std=A/B/C][,output=NAME], or with such a card beside it) or name of published weights
+            (person-reid-0277; fetched on first use); embeds people while they are cut, before their faces are covered,
+            in memory, into OUT/embeddings.npz. The crops on disk stay masked.
         terms: who may use the data and for what; for the dataset card.
         consent: how the filmed people agreed or were told; for the dataset card.
         contact: whom somebody asks who wants to be removed; for the dataset card.
@@ -102,7 +104,7 @@ def build(
             masking=masking if mask_faces else None,
             declaration=Declaration(terms=terms, consent=consent, contact=contact),
             replace=replace,
-            embedder=None if model is None else _embedder(model),
+            embedder=None if model is None else _embedder(model, bars),
             progress=bars,
         )
     show_result(report, json=json)
@@ -112,16 +114,16 @@ def build(
     return 0
 
 
-def _embedder(model: Path) -> "CuttingEmbedder":
+def _embedder(model: str, bars: Bars) -> "CuttingEmbedder":
     # Imported here: a build without a model loads no PyTorch.
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 
-    return CuttingEmbedder(model)
+    return CuttingEmbedder(model, progress=bars)
 
 
 def embed(
     folder: File,
-    model: Path,
+    model: str,
     out: Path,
     *,
     data: str | None = None,
@@ -139,15 +141,15 @@ def embed(
 
     Args:
         folder: what `skyreid build` made, a benchmark (--data), or a folder of crops.
-        model: checkpoint folder.
+        model: checkpoint folder, network of your own or name of published weights, as of `skyreid build`.
         out: the table to write, .npz.
         data: name of the benchmark that the folder holds (`skyreid data list`).
         split: of benchmarks with several.
         part: of a benchmark; test is query and gallery.
         platform: of a folder of crops, which does not tell it.
         camera: of a build, only its tracklets; None = all cameras.
-        clip_length: frames a clip; None = as the checkpoint says. The table records it.
-        sampling: which frames of a tracklet are seen; None = as the checkpoint says. The table records it.
+        clip_length: frames a clip; None = as the model says. The table records it.
+        sampling: which frames of a tracklet are seen; None = as the model says. The table records it.
         json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets

@@ -1,4 +1,4 @@
-"""A folder of pictures and a checkpoint to one embedding table, in memory and on disk."""
+"""A folder of pictures and a model to one embedding table, in memory and on disk."""
 
 from dataclasses import replace
 from os import PathLike
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from skyreid.arguments import find_named, path_of
-from skyreid.checkpoint import weights_sha256
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets import read_benchmark
@@ -44,15 +43,15 @@ def embed(
 
     Args:
         folder: what `skyreid build` made; with `data`, a benchmark; without a manifest, a folder of crops.
-        checkpoint: folder of the model.
+        checkpoint: folder of the model, or what else `load` takes: somebody's network, or a name.
         out: the table to write, .npz; None = it is only returned. Of a build, it remembers where the pictures are.
         data: name of the benchmark that `folder` holds; None = it holds none.
         split: of benchmarks with several.
         part: of a benchmark.
         platform: of a folder of crops, which does not tell; None = "ground", unless the model asks for it.
         camera: of a build, only its tracklets; None = those of all cameras.
-        clip_length: frames a clip; None = as the checkpoint says.
-        sampling: which frames of a tracklet are seen; None = as the checkpoint says.
+        clip_length: frames a clip; None = as the model says.
+        sampling: which frames of a tracklet are seen; None = as the model says.
         progress: told after every batch.
 
     Raises:
@@ -60,11 +59,12 @@ def embed(
             model must be told a platform that nobody named; or a path is none.
         ManifestError: a damaged manifest.
         DatasetError: the folder is none of the three, or not what the benchmark's format says.
-        CheckpointError: no checkpoint, or a damaged one.
+        CheckpointError: no checkpoint, or a damaged one; or no network that can be used so.
+        WeightsError: published weights that cannot be had.
         MissingFrameError: a frame is missing or unreadable.
         NothingFoundError: the manifest lists no tracklets, or none of the camera; no table is written.
     """
-    folder, checkpoint = path_of(folder, "a folder of tracklets"), path_of(checkpoint, "a checkpoint")
+    folder = path_of(folder, "a folder of tracklets")
     if sampling is not None:
         find_named(sampling, TEST_CLIPS, "sampling")
     find_named(part, {name: name for name in get_args(Part)}, "part of a benchmark")
@@ -79,7 +79,7 @@ def embed(
     else:
         tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
     processes = Processes()
-    embedder = load(checkpoint, device=processes.device)
+    embedder = load(checkpoint, device=processes.device, progress=progress)
     if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
         raise SettingError(
             f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
@@ -91,9 +91,7 @@ def embed(
     # Each frame is read once, so a cache would only hold memory.
     cache = FrameCache(feeding.image_size, capacity_bytes=0)
     table = embed_tracklets(embedder.encoder, tracklets, cache, processes, feeding, progress=progress)
-    table = replace(
-        table, manifest=str(manifest_path.resolve()) if is_build else None, model=weights_sha256(checkpoint)
-    )
+    table = replace(table, manifest=str(manifest_path.resolve()) if is_build else None, model=embedder.model)
     if out is not None and processes.is_first:
         save_table(out, table)
     return table

@@ -1,38 +1,42 @@
-"""A checkpoint as what `build` asks while it cuts: people are embedded before their faces are covered."""
+"""A model as what `build` asks while it cuts: people are embedded before their faces are covered."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.checkpoint import weights_sha256
 from skyreid.clips.frame_cache import resize
 from skyreid.distributed import Processes
 from skyreid.extraction.loading import load
 from skyreid.feeding import Feeding
+from skyreid.progress import Progress, silent
 from skyreid.tracklet import Platform
 
 
 class CuttingEmbedder:
-    """A checkpoint that embeds pictures in memory; what it saw reaches no disk.
+    """A model that embeds pictures in memory; what it saw reaches no disk.
+
+    Args:
+        model: as `load` takes it.
+        progress: hears of published weights that are fetched.
 
     Raises:
-        CheckpointError: not a checkpoint, or a damaged one.
+        SkyreidError: as `load`.
     """
 
-    def __init__(self, checkpoint: Path) -> None:
-        self._embedder = load(checkpoint, device=Processes().device)
-        self._model = weights_sha256(checkpoint)
+    def __init__(self, model: str | PathLike[str], *, progress: Progress = silent) -> None:
+        self._embedder = load(model, device=Processes().device, progress=progress)
 
     @property
     def model(self) -> str:
         """The sha256 of its weights."""
-        return self._model
+        assert self._embedder.model is not None, "`load` tells it"
+        return self._embedder.model
 
     @property
     def feeding(self) -> Feeding:
-        """How the checkpoint says that it is fed."""
+        """How the model is fed."""
         return self._embedder.feeding
 
     def kept(self, crop: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
@@ -40,6 +44,6 @@ class CuttingEmbedder:
         return resize(crop, self.feeding.image_size)
 
     def embed(self, crops: Sequence[UInt8[np.ndarray, "height width 3"]], platform: Platform) -> list[float]:
-        """Embed all crops of one person by the clips that the checkpoint asks for."""
+        """Embed all crops of one person by the clips that the model asks for."""
         (embedding,) = self._embedder.embed_tracklets([list(crops)], platform).tolist()
         return embedding

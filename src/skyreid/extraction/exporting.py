@@ -97,6 +97,8 @@ def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:
         SettingError: PyTorch cannot turn the encoder into such a program, or not faithfully; nothing was written.
     """
     encoder = embedder.encoder
+    if not isinstance(encoder, VideoEncoder | Baseline):
+        raise SettingError("a network of another program is a file of one's own already; checkpoints are exported")
     refusal = f"{type(encoder).__name__} cannot be exported"
     model = EmbeddingProgram(encoder, embedder.feeding.normalization).eval().requires_grad_(False)
     frames = embedder.feeding.clip_length

@@ -1,31 +1,35 @@
-"""A checkpoint folder to something that embeds clips; needs no training data and no GPU."""
+"""A checkpoint folder, or somebody's network, to something that embeds clips; needs no training data and no GPU."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float32, Int64, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
-from skyreid.checkpoint import build_to_fit, read_checkpoint
+from skyreid.checkpoint import build_to_fit, read_checkpoint, weights_sha256
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
 from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.extraction.embed_tracklets import ExtractionConfig, mean_of_clips, needs_platform
+from skyreid.extraction.embed_tracklets import Encoder, ExtractionConfig, mean_of_clips, needs_platform
+from skyreid.extraction.network_encoder import load_network, names_a_network
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, feeding_differences
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
+from skyreid.progress import Progress, silent
 from skyreid.strict_json import Json
 from skyreid.tracklet import Platform
+from skyreid.weights.weights_cache import with_file
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +50,13 @@ class ClipEmbedder:
     Args:
         encoder: what embeds.
         feeding: how it wants to be fed.
+        model: the sha256 of its weights, by which tables name it; None = nobody tells.
     """
 
-    def __init__(self, encoder: VideoEncoder | Baseline, feeding: Feeding) -> None:
-        self.encoder = encoder.eval()
+    def __init__(self, encoder: Encoder, feeding: Feeding, *, model: str | None = None) -> None:
+        self.encoder = encoder.eval() if isinstance(encoder, nn.Module) else encoder
         self.feeding = feeding
+        self.model = model
 
     @property
     def embed_dim(self) -> int:
@@ -129,7 +135,8 @@ class ClipEmbedder:
     def _embed(
         self, clips: Sequence[UInt8[np.ndarray, "frame height width 3"]], platforms: Int64[Tensor, " clip"]
     ) -> Float32[Tensor, "clip embed"]:
-        device = next(self.encoder.parameters()).device
+        encoder = self.encoder
+        device = next(encoder.parameters()).device if isinstance(encoder, nn.Module) else torch.device("cpu")
         embedded = []
         for start in range(0, len(clips), _CLIPS_AT_A_TIME):
             batch = torch.from_numpy(np.stack(clips[start : start + _CLIPS_AT_A_TIME]))
@@ -137,7 +144,7 @@ class ClipEmbedder:
             # In the memory order that everything else embeds with: in another one, convolutions round otherwise.
             pixels = normalize(frames.contiguous().to(device), self.feeding.normalization)
             numbers = platforms[start : start + _CLIPS_AT_A_TIME].to(device)
-            embedded.append(self.encoder.embed(pixels, numbers).float().cpu())
+            embedded.append(encoder.embed(pixels, numbers).float().cpu())
         return torch.cat(embedded)
 
     def _platform_numbers(
@@ -157,18 +164,36 @@ class ClipEmbedder:
         return torch.tensor([Platform(platform).number for platform in platforms], dtype=torch.long)
 
 
-def load(folder: str | PathLike[str], *, device: torch.device | str = "cpu") -> ClipEmbedder:
-    """Load a checkpoint folder for embedding.
+def load(
+    model: str | PathLike[str], *, device: torch.device | str = "cpu", progress: Progress = silent
+) -> ClipEmbedder:
+    """Load a model for embedding.
 
     Args:
-        folder: from training, or from `import_weights`.
-        device: where the model runs, such as "cpu" or "cuda"; embeddings come back on the CPU.
+        model: a checkpoint folder, from training or from `import_weights`; or somebody's network and how its pictures
+            must come, such as "osnet.onnx,size=256x128,colour=rgb,scale=255,…" or an OpenVINO .xml (see
+            `extraction.network_encoder`); or the name of published weights, such as "person-reid-0277".
+        device: where a checkpoint runs, such as "cpu" or "cuda"; embeddings come back on the CPU. Networks of others
+            run on the CPU.
+        progress: hears of published weights that are fetched.
 
     Raises:
-        SettingError: the path is none, or there is no such device.
-        CheckpointError: not a checkpoint, or keys missing or left over (they are listed).
+        SettingError: the path is none, there is no such device, or a network's settings are none.
+        CheckpointError: not a checkpoint, or keys missing or left over (they are listed); or no network that can be
+            used so.
+        WeightsError: published weights that cannot be had.
     """
-    folder, on = path_of(folder, "a checkpoint"), _device(device)
+    folder, on = path_of(model, "a checkpoint"), _device(device)
+    if not folder.is_dir():
+        text = with_file(str(model), "encoder", progress=progress)
+        if names_a_network(text):
+            network, feeding, sha256 = load_network(text)
+            return ClipEmbedder(network, feeding, model=sha256)
+    encoder, feeding = _load_checkpoint(folder)
+    return ClipEmbedder(encoder.to(on), feeding, model=weights_sha256(folder))
+
+
+def _load_checkpoint(folder: Path) -> tuple[VideoEncoder | Baseline, Feeding]:
     checkpoint = read_checkpoint(folder)
     kind, clip_length = checkpoint.config.get("kind"), PAPER_CLIP_LENGTH
     if kind == BASELINE:
@@ -185,8 +210,7 @@ def load(folder: str | PathLike[str], *, device: torch.device | str = "cpu") -> 
         encoder = build_to_fit(lambda: VideoEncoder(config), wanted, origin=str(folder))
     else:
         raise CheckpointError(f"{folder}: kind must be one of {', '.join((*TRAINING_ONLY, BASELINE))}; got {kind!r}")
-    feeding = _feeding(checkpoint.config, encoder, clip_length=clip_length, origin=str(folder))
-    return ClipEmbedder(encoder.to(on), feeding)
+    return encoder, _feeding(checkpoint.config, encoder, clip_length=clip_length, origin=str(folder))
 
 
 def _device(device: torch.device | str) -> torch.device:
@@ -202,7 +226,9 @@ def _feeding(config: Mapping[str, Json], encoder: VideoEncoder | Baseline, *, cl
     """Read how a checkpoint wants to be fed, or say what is assumed of one that does not tell: `clip_length` frames."""
     if "feeding" in config:
         feeding = from_json(Feeding, config["feeding"], where=f"{origin}: feeding")
-        rebuilt = replace(feeding, image_size=encoder.image_size, needs_platform=needs_platform(encoder))
+        rebuilt = replace(
+            feeding, image_size=encoder.image_size, needs_platform=needs_platform(encoder), colour_order="RGB"
+        )
         if feeding != rebuilt:
             raise CheckpointError(
                 f"{origin}: what it says of its feeding contradicts its model: "

@@ -1,7 +1,6 @@
 """A user's detector: an ONNX file of a declared family, from frames to boxes of people."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from skyreid.arguments import file_and_settings
 from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Export, Preprocessing, Scores
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.graphs.graph_process import GraphFile, Port
@@ -131,17 +131,7 @@ def parse_detector(text: str) -> DetectorText:
     Raises:
         SettingError: a key is unknown, given twice or missing, or a value cannot be.
     """
-    path, *items = re.split(r",(?=\w+=)", text)
-    given: dict[str, str] = {}
-    for item in items:
-        key, _, value = item.partition("=")
-        if key not in ("kind", "size", "score", "person"):
-            raise SettingError(f"{text!r}: a detector has the keys kind, size, score, person; got {key!r}")
-        if key in given:
-            raise SettingError(f"{text!r}: {key} stands twice")
-        given[key] = value
-    if not path:
-        raise SettingError(f"{text!r}: a detector begins with its file, as in {EXAMPLE}")
+    path, given = file_and_settings(text, ("kind", "size", "score", "person"), "a detector", example=EXAMPLE)
     if given.get("kind") not in FAMILIES:
         raise SettingError(f"{text!r}: kind is one of {', '.join(FAMILIES)}, as in {EXAMPLE}; got {given.get('kind')}")
     return DetectorText(
