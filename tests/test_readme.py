@@ -80,6 +80,13 @@ def test_every_relative_link_leads_to_a_file(page, target):
     assert (page.parent / target.partition("#")[0]).exists()
 
 
+def test_every_page_stands_in_the_contents_of_the_site():
+    """What is in no list of contents ends the build of the site, which only .ci/run tries."""
+    listed = (ROOT / "docs/index.md").read_text(encoding="utf-8").splitlines()
+    for page in {*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/tutorials").glob("*.md")} - {ROOT / "docs/index.md"}:
+        assert str(page.relative_to(ROOT / "docs").with_suffix("")) in listed, page
+
+
 def test_the_sections_that_docstrings_name_are_there():
     """METHOD and BASELINES are docs/method.md and docs/baselines.md; their sections are numbered headings."""
     sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py")))

@@ -119,7 +119,8 @@ def test_a_file_gives_back_what_was_fitted(calibration, tmp_path):
         (lambda c: c.pop("format"),
          "must be of the format 'skyreid calibration 2'; got None; make one by 'skyreid calibrate'"),
         (lambda c: c.update(format="skyreid calibration 1"),
-         "must be of the format 'skyreid calibration 2'; got 'skyreid calibration 1'; make one by 'skyreid calibrate'"),
+         "must be of the format 'skyreid calibration 2'; got 'skyreid calibration 1' (of skyreid 0.1); "
+         "make one by 'skyreid calibrate'"),
         (lambda c: c["calibration"].pop("ranker"), "calibration: Calibration lacks ranker"),
         (lambda c: c["calibration"].update(date=1), "calibration: Calibration has no field date"),
         (lambda c: c["calibration"]["pair"].update(threshold="0.5"),

@@ -130,6 +130,16 @@ def test_another_benchmark_is_not_taken_for_that_of_the_training(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_checkpoint_of_0_1_whose_data_are_hashed_otherwise_is_refused_with_its_version(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    provenance = json.loads((copy / "checkpoint/provenance.json").read_text())
+    (copy / "checkpoint/provenance.json").write_text(
+        json.dumps(provenance | {"skyreid": "0.1.0", "data_sha256": 64 * "0"})
+    )
+    with pytest.raises(DatasetError, match=r"skyreid 0[.]1, which trained it, may have hashed the same data otherwise"):
+        evaluate_checkpoint(copy, tmp_path / "out")
+
+
 def test_tables_of_other_weights_are_made_again_not_mixed(evaluation, run, tmp_path):
     """Kind B3 of the hostile hands."""
     copy = shutil.copytree(run, tmp_path / "run")

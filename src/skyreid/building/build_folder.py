@@ -265,6 +265,8 @@ def _set_aside(out_dir: Path, name: str) -> bool:
 # The records.
 BUILDER_VERSION = 6
 """Raised whenever the same input gives other crops, so that finished sources are built again."""
+_BUILDER_VERSIONS_OF_0_1 = ("1", "2", "3", "4", "5")
+"""Those that no later skyreid had; the last builds of 0.1 go on."""
 _IN_WORDS = {
     "video_sha256": "the video's sha256",
     "annotations_sha256": "the annotations' sha256",
@@ -415,7 +417,8 @@ def _differences(key: str, kept: str, wanted: str) -> list[str]:
         shortened(value) if key.endswith("sha256") else "on" if value.startswith("{") else value
         for value in (kept, wanted)
     )
-    return [f"{_IN_WORDS.get(key, key)} was {before}, now {after}"]
+    of = " (of skyreid 0.1)" if key == "builder_version" and before in _BUILDER_VERSIONS_OF_0_1 else ""
+    return [f"{_IN_WORDS.get(key, key)} was {before}{of}, now {after}"]
 
 
 def _is_as_cut(path: Path, crop: Crop) -> bool:

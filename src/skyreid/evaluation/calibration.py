@@ -390,6 +390,7 @@ def _model(sha256: str | None) -> str:
 
 
 _FORMAT = "skyreid calibration 2"
+_FORMAT_OF_0_1 = "skyreid calibration 1"
 
 
 def save_calibration(path: str | PathLike[str], calibration: Calibration) -> None:
@@ -424,8 +425,9 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
         raise CalibrationError(f"{path}: a calibration is a JSON file: {reason}") from None
     if not isinstance(content, dict) or content.keys() != {"format", "calibration"} or content["format"] != _FORMAT:
         named = content.get("format") if isinstance(content, dict) else None
+        of = " (of skyreid 0.1)" if named == _FORMAT_OF_0_1 else ""
         raise CalibrationError(
-            f"{path}: must be of the format {_FORMAT!r}; got {named!r:.80}; make one by 'skyreid calibrate'"
+            f"{path}: must be of the format {_FORMAT!r}; got {named!r:.80}{of}; make one by 'skyreid calibrate'"
         )
     try:
         return from_json(Calibration, content["calibration"], where="calibration")

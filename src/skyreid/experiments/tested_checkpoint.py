@@ -69,10 +69,13 @@ class TestedCheckpoint:
             )
         trained_on, sha256 = self.provenance.get("data_sha256"), data_sha256(found.tracklets)
         if self.is_own_data and trained_on not in (None, sha256):
+            # Its first builds hashed who is in a set of tracklets, the last ones every picture too.
+            is_old = str(self.provenance.get("skyreid", "")).startswith("0.1.")
+            hashed = "; skyreid 0.1, which trained it, may have hashed the same data otherwise" if is_old else ""
             raise DatasetError(
                 f"{self.root} must hold the pictures and people that {self.folder} was trained with, of the data "
                 f"sha256 {trained_on}; got {sha256} (where that benchmark has moved, say so by --root; to score the "
-                "checkpoint on other data, say --data NAME --root D)"
+                f"checkpoint on other data, say --data NAME --root D{hashed})"
             )
         if trained_on == sha256 and (trained_split := self._training.get("split")) != self.split:
             raise DatasetError(
