@@ -35,6 +35,7 @@ ANSWERS = {
     "How is a new page added?": "pages/page.py: write_page",
     "How is a new command added?": "cli/__init__.py: GROUPS",
     "Where is a drone's subtitle file read?": "telemetry/dji_subtitles.py: read_subtitle_file",
+    "Where does a person in a drone's picture stand?": "telemetry/ground_position.py: ground_point",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
     "How good is a build, against that truth?": "simulation/construction_scores.py: evaluate_construction",

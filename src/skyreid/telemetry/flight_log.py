@@ -121,8 +121,10 @@ class FlightLog:
         if before is None or after is None:
             near = before or after
             return near if near is not None and abs(_time(near) - time_s) <= min(_LONGEST_GAP_S, self.step_s) else None
+        if time_s == before.time_s:
+            return before
         if _time(after) - _time(before) > max(_LONGEST_GAP_S, 2 * self.step_s):
-            return before if time_s == before.time_s else None
+            return None
         return _between(before, after, (time_s - _time(before)) / (_time(after) - _time(before)), time_s)
 
     @cached_property
