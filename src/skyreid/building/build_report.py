@@ -175,8 +175,7 @@ class BuildInfo:
                     "platform": source.platform.value,
                     "start_time": source.start_time.isoformat() if source.start_time else None,
                     "video_sha256": done.fingerprint["video_sha256"],
-                    **_annotations(done.report),
-                    **({"telemetry": done.report.telemetry} if done.report.telemetry else {}),
+                    **_read_as(done.report),
                 }
                 for source, done in zip(self.sources, self.finished, strict=True)
             ],
@@ -211,15 +210,13 @@ class BuildInfo:
         return tracklets
 
 
-def _annotations(report: SourceReport) -> dict[str, object]:
-    """What a source's annotations were taken for, and whose numbers theirs are; nothing without annotations."""
-    if not report.read_as:
-        return {}
-    return {
-        "annotations": report.read_as,
-        "identities": report.identities,
-        "identities_because": report.identities_because,
-    }
+def _read_as(report: SourceReport) -> dict[str, object]:
+    """What annotations and telemetry were taken for, and whose numbers those are; nothing of what is not there."""
+    told: dict[str, object] = {"telemetry": report.telemetry} if report.telemetry else {}
+    if report.read_as:
+        told |= {"annotations": report.read_as, "identities": report.identities}
+        told["identities_because"] = report.identities_because
+    return told
 
 
 def masking_report(info: BuildInfo) -> dict[str, object]:

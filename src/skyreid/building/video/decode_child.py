@@ -1,4 +1,4 @@
-"""The decoding process: the only file that imports the video decoder, and it never runs in the caller.
+"""The decoding process: only it imports the video decoder, and it never runs in the caller.
 
 `decode.py` starts it as `python -P -m skyreid.building.video.decode_child REQUEST`. It lowers its own rights
 first, then opens the file, and tells on standard output what it sees: messages of a 4-byte big-endian
@@ -8,15 +8,15 @@ numpy, so that its address space is the decoder's alone.
 
 import json
 import re
-import struct
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
+from skyreid.building.video.shown_stream import COUNTED_PACKETS, RefusedError, as_shown, shown_stream
 from skyreid.process_limits import lower_rights
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ HOLE_S, HOLE_STEPS = 0.5, 4
 TOLD_HOLES = 5
 STATE_LENGTH = ("matroska,webm", "flv", "asf")
 """Formats whose header tells the length of the longest stream; elsewhere it is an estimate."""
-COUNTED_PACKETS = 500
-"""At the start of a file with several pictured streams, to tell stills from films where the header does not."""
 
 BESIDE = ("subtitle", "data")
 """Kinds of streams that telemetry stands in."""
@@ -62,10 +60,6 @@ class Request(TypedDict):
 
 
 Message: TypeAlias = tuple[str, dict[str, object], bytes | memoryview]
-
-
-class RefusedError(Exception):
-    """What the caller reads after the file's name."""
 
 
 def main() -> None:
@@ -201,7 +195,7 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream, str | None]":
         )
     except FFmpegError as error:
         raise _refusal("is not a video that can be decoded", error) from error
-    stream, told = _shown_stream(container)
+    stream, told = shown_stream(container)
     context = stream.codec_context
     if context is None:
         raise RefusedError("holds a video stream of a kind that cannot be decoded here")
@@ -214,56 +208,6 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream, str | None]":
     # One thread: its memory then does not depend on the machine, and sources run beside each other anyway.
     context.thread_count = 1
     return container, stream, told
-
-
-def _shown_stream(container: "InputContainer") -> "tuple[VideoStream, str | None]":
-    """The film as players choose it: never a cover, a thumbnail or a still; by default flag, then by size."""
-    from av.stream import Disposition
-
-    never = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
-    streams = [stream for stream in container.streams.video if not stream.disposition & never]
-    if len(streams) > 1:
-        numbers = _frame_numbers(container, streams)
-        streams = [stream for stream in streams if numbers[stream.index] > 1] or streams
-    if not streams:
-        raise RefusedError(
-            "holds no video stream (a recording that broke off before its index was written looks so too)"
-        )
-
-    def rank(stream: "VideoStream") -> tuple[bool, int, int]:
-        return bool(stream.disposition & Disposition.default), _pixels(stream), -stream.index
-
-    taken = max(streams, key=rank)
-    others = [stream for stream in container.streams.video if stream is not taken]
-    if not others:
-        return taken, None
-    marked = ", the default" if taken.disposition & Disposition.default else ""
-    return taken, f"{_in_words(taken)}{marked}; not {', '.join(map(_in_words, others))}"
-
-
-def _frame_numbers(container: "InputContainer", streams: "Sequence[VideoStream]") -> dict[int, int]:
-    """How many frames each stream has: as the header says, else as many as are seen at the start of the file."""
-    numbers = {stream.index: stream.frames for stream in streams}
-    if all(numbers.values()):
-        return numbers
-    seen: Counter[int] = Counter()
-    for place, packet in enumerate(container.demux()):
-        seen[packet.stream.index] += packet.size > 0
-        if place == COUNTED_PACKETS:
-            break
-    container.seek(0)
-    return {index: number or seen[index] for index, number in numbers.items()}
-
-
-def _pixels(stream: "VideoStream") -> int:
-    context = stream.codec_context
-    return 0 if context is None else context.width * context.height
-
-
-def _in_words(stream: "VideoStream") -> str:
-    context = stream.codec_context
-    what = "of an unknown kind" if context is None else f"{context.name} {context.width}x{context.height}"
-    return f"stream {stream.index} ({what})"
 
 
 @dataclass
@@ -299,7 +243,7 @@ class _Film:
                 if index == 0:
                     size, first_s, last_s = (frame.width, frame.height), time_s, time_s
                     # Once: a frame that was asked for its side data is a circle, and stays in memory for long.
-                    self.shown, rotation = _as_shown(frame), frame.rotation
+                    self.shown, rotation = as_shown(frame), frame.rotation
                 if (frame.width, frame.height) != size:
                     now = (frame.width, frame.height)
                     raise RefusedError(f"changes its frame size from {size} to {now} at frame {index}; cut it there")
@@ -390,30 +334,6 @@ def _promised_s(container: "InputContainer", stream: "VideoStream") -> Fraction 
     if container.duration and len(container.streams) == 1:
         return Fraction(container.duration, 1_000_000) - start_s
     return None
-
-
-def _as_shown(frame: "VideoFrame") -> tuple[bool, bool, bool]:
-    """Read the display matrix: rows and columns exchanged, then mirrored left to right, then upside down.
-
-    A pixel (x, y) is shown at (a x + c y, b x + d y), y downwards (libavutil/display.h). As ffmpeg does, lengths
-    are ignored and a degree is forgiven.
-    """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return False, False, False
-    a, b, _, c, d, *_ = struct.unpack("<9i" if sys.byteorder == "little" else ">9i", bytes(matrix))
-    forgiven = 0.0175
-    if a and d and abs(b) <= forgiven * abs(a) and abs(c) <= forgiven * abs(d):
-        return False, a < 0, d < 0
-    if b and c and abs(a) <= forgiven * abs(b) and abs(d) <= forgiven * abs(c):
-        return True, c < 0, b < 0
-    if (a, b, c, d) == (0, 0, 0, 0):  # written by some muxers for "as it is"
-        return False, False, False
-    raise RefusedError(
-        f"asks to be shown turned by {frame.rotation % 360} degrees, or slanted "
-        f"(display matrix {a / 65536:g} {b / 65536:g} {c / 65536:g} {d / 65536:g}); only quarter turns and mirrors "
-        "are done; re-encode it (ffmpeg -i IN OUT)"
-    )
 
 
 def _facts(stream: "VideoStream", frame: "VideoFrame", promised_s: Fraction | None) -> dict[str, object]:
