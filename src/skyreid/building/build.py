@@ -325,7 +325,7 @@ def _notes(facts: VideoFacts, tracked: TrackedBoxes, result: Cut, too_short: str
     """What somebody should know of a source, in words."""
     film = None if facts.stream_taken is None else f"the film is {facts.stream_taken}"
     of_video = [note for note in (film, result.end.holes_in_words(), too_short) if note is not None]
-    return [*of_video, *(f"warning: {warning}" for warning in tracked.warnings)]
+    return [*of_video, *tracked.notes, *(f"warning: {warning}" for warning in tracked.warnings)]
 
 
 def _too_short(result: Cut, settings: _Settings) -> str | None:

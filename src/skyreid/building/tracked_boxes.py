@@ -39,6 +39,8 @@ class TrackedBoxes:
     """Why `identified` is what it is, as the end of a sentence; empty where nobody numbered anything."""
     read_as: str = field(default="", compare=False)
     """What the annotations were taken for, such as `BoxMOT's results`; empty without annotations."""
+    notes: Collection[str] = field(default=(), compare=False)
+    """How people were searched, a sentence each."""
     warnings: Collection[str] = field(default=(), compare=False)
     """What a user should know about how they were read, a sentence each."""
 

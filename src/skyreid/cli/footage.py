@@ -58,7 +58,8 @@ def build(
         without_annotations: pass over the annotations that the sources name, and find the people.
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights (yolox-nano,
             yolox-tiny, yolox-s; fetched on first use); finds people where there are no annotations. Without one, their
-            motion tells.
+            motion tells. tiles=auto|none|PIXELS after a comma: large frames are searched in overlapping tiles too,
+            where people are small; of this side.
         interval_s: seconds between two crops of a person.
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.

@@ -21,9 +21,12 @@ def draw_targets(boxes, *, height, width):
     return picture
 
 
-def yolox(path, *, height=96, width=160, box_cells=(1, 1), decoded=False, classes=3, rows=None):
-    """One row a cell of three grids; a cell that is all target is a person of `box_cells` times the cell."""
-    graph = _Graph({"images": ("float32", (1, 3, height, width))})
+def yolox(path, *, height=96, width=160, box_cells=(1, 1), decoded=False, classes=3, rows=None, batch=1, baked=False):
+    """One row a cell of three grids; a cell that is all target is a person of `box_cells` times the cell.
+
+    A `batch` of "N" takes any number of pictures; when `baked`, it only says so.
+    """
+    graph = _Graph({"images": ("float32", (batch, 3, height, width))})
     distance = graph.distance("images", TARGET[::-1], reach=40.0)
     outputs = []
     for stride in (8, 16, 32):
@@ -32,13 +35,16 @@ def yolox(path, *, height=96, width=160, box_cells=(1, 1), decoded=False, classe
         fields = np.zeros((1, cells, 4), np.float32)
         fields[..., :2], fields[..., 2:] = 0.5, np.log(box_cells) if not decoded else 64
         score = graph.node("Unsqueeze", likeness, np.array([2]))
-        sure = np.ones((1, cells, 1), np.float32)
-        others = np.zeros((1, cells, classes - 1), np.float32)
-        outputs.append(graph.node("Concat", fields, score, sure, others, axis=2))
+        constants = np.concatenate([np.ones((1, cells, 1)), np.zeros((1, cells, classes - 1))], axis=2)
+        constants = constants.astype(np.float32)
+        if batch != 1 and not baked:
+            nothing = graph.node("Mul", score, np.float32(0))
+            fields, constants = (graph.node("Add", nothing, array) for array in (fields, constants))
+        outputs.append(graph.node("Concat", fields, score, constants, axis=2))
     found = graph.node("Concat", *outputs, axis=1)
     if rows is not None:
         found = graph.node("Slice", found, np.array([0]), np.array([rows]), np.array([1]))
-    return graph.save(path, {"output": (found, "float32", (1, None, 5 + classes))})
+    return graph.save(path, {"output": (found, "float32", (batch, None, 5 + classes))})
 
 
 def rt_detr_repository(path, *, size=96):
@@ -161,9 +167,9 @@ class _Graph:
         return self.node("Min", self.node("Mul", mean, np.float32(1 / reach)), np.float32(1))
 
     def likeness(self, distance, cell):
-        """1 for a cell that is all target, row by row: [1, cells]."""
+        """1 for a cell that is all target, row by row: [picture, cells]."""
         mean = self.node("AveragePool", distance, kernel_shape=cell, strides=cell)
-        return self.node("Reshape", self.node("Sub", np.float32(1), mean), np.array([1, -1]))
+        return self.node("Reshape", self.node("Sub", np.float32(1), mean), np.array([0, -1]))
 
     def model(self, outputs):
         def port(name, kind, shape):

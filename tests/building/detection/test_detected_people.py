@@ -81,3 +81,25 @@ def test_the_sampled_frames_are_among_the_searched(tmp_path, rate):
     path = film(tmp_path, [lambda step: (40, 80, 48, 88)], number=2 * rate, rate=rate)
     tracks, _ = people(path, tmp_path)
     assert {rate // 2 + rate % 2, rate} <= set(tracks[0])
+
+
+def test_people_who_are_too_small_in_the_whole_frame_are_tracked_in_tiles_and_it_is_said_how(tmp_path):
+    path = film(
+        tmp_path, [lambda step: (40, 80, 48, 88), lambda step: (200, 114, 208, 122)]
+    )  # each on the cells of a tile
+    detector = onnx_files.yolox(tmp_path / "small.onnx", height=96, width=96)
+
+    def found(tiles):
+        return find_people_with_detector(
+            path,
+            probe(path),
+            load_detector(f"{detector},kind=yolox,score=0.9,tiles={tiles}"),
+            interval_s=0.5,
+            limits=DEFAULT_LIMITS,
+            progress=silent,
+        )
+
+    assert found("none").frames == {} and found("none").notes == ("people are searched in whole frames, as was asked",)
+    in_tiles = found(96)
+    assert {len(people) for people in in_tiles.frames.values()} == {2}
+    assert in_tiles.notes == ("people are searched in 15 tiles of 96 pixels beside each frame, as was asked",)

@@ -91,11 +91,10 @@ def test_the_fingerprint_is_of_the_file_and_the_settings(tmp_path):
     path = onnx_files.yolox(tmp_path / "d.onnx")
     again = onnx_files.yolox(tmp_path / "again.onnx")
     other = onnx_files.yolox(tmp_path / "other.onnx", classes=4)
-    prints = [
-        load_detector(f"{file},kind=yolox{keys}").fingerprint
-        for file, keys in [(path, ""), (again, ",person=0"), (other, ""), (path, ",score=0.5"), (path, ",person=1")]
-    ]
-    assert prints[0] == prints[1] and len(set(prints)) == 4
+    prints = [load_detector(f"{file},kind=yolox").fingerprint for file in (path, again, other)]
+    keys = ("person=0", "score=0.5", "person=1", "tiles=none", "tiles=96")
+    prints += [load_detector(f"{path},kind=yolox,{key}").fingerprint for key in keys]
+    assert prints[0] == prints[1] == prints[3] and len(set(prints)) == 6
 
 
 def refusal(text, picture=None):
@@ -188,8 +187,8 @@ def test_the_name_of_published_weights_stands_for_a_file_and_its_kind(tmp_path, 
 
 
 def test_every_setting_may_be_given():
-    assert parse_detector("d.onnx,person=0,score=0.25,size=416,kind=torchvision") == DetectorText(
-        path=Path("d.onnx"), kind="torchvision", size=416, score=0.25, person=0
+    assert parse_detector("d.onnx,person=0,score=0.25,size=416,tiles=640,kind=torchvision") == DetectorText(
+        path=Path("d.onnx"), kind="torchvision", size=416, score=0.25, person=0, tiles=640
     )
 
 
@@ -199,7 +198,11 @@ def test_every_setting_may_be_given():
         ("d.onnx", f"{KINDS}; got None"),
         ("d.onnx,kind=yolov8", f"{KINDS}; got yolov8"),
         (",kind=yolox", "a detector begins with its file, as in detector.onnx,kind=yolox"),
-        ("d.onnx,kind=yolox,nms=1", "a detector has the keys kind, size, score, person; got 'nms'"),
+        ("d.onnx,kind=yolox,nms=1", "a detector has the keys kind, size, score, person, tiles; got 'nms'"),
+        (
+            "d.onnx,kind=yolox,tiles=8",
+            "tiles is auto, none, or the side of a tile in pixels of the frame, 64 to 8192; got '8'",
+        ),
         ("d.onnx,kind=yolox,kind=yolox", "kind stands twice"),
         ("d.onnx,kind=yolox,size=0", "size is a whole number from 1 to 8192; got '0'"),
         ("d.onnx,kind=yolox,size=6e2", "size is a whole number from 1 to 8192; got '6e2'"),

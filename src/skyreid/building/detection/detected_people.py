@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from skyreid.building.detection.detector import Detector
+from skyreid.building.detection.tiles import find_in_tiles, tiling_of
 from skyreid.building.motion.registration import Registration, moves
 from skyreid.building.motion.tracking import (
     FrameBoxes,
@@ -38,11 +39,12 @@ def find_people_with_detector(
         VideoError: the video cannot be decoded.
     """
     interval = tracking_interval(interval_s)
+    tiling = tiling_of(path, facts, detector, limits=limits)
     registration = Registration()
     found, camera = [], []
     for frame in frames(path, interval_s=interval, limits=limits):
         camera.append(registration.step(frame.pixels))
-        boxes, scores = detector.find(frame.pixels, min_score=DOUBTFUL * detector.score)
+        boxes, scores = find_in_tiles(detector, frame.pixels, side=tiling.side, min_score=DOUBTFUL * detector.score)
         sure = scores >= detector.score
         found.append(FrameBoxes(frame.index, frame.time_s, as_boxes(boxes[sure]), doubtful=as_boxes(boxes[~sure])))
         progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
@@ -53,4 +55,4 @@ def find_people_with_detector(
     searched = sum(len(frame.boxes) + len(frame.doubtful) for frame in found)
     linked, kept = sum(map(len, tracks)), sum(map(len, lasting))
     dropped = {"untracked": searched - linked, "short-lived": linked - kept}
-    return TrackedBoxes(frames=by_frame(lasting, found), dropped=dropped)
+    return TrackedBoxes(frames=by_frame(lasting, found), dropped=dropped, notes=(tiling.because,))

@@ -1,9 +1,10 @@
 """A user's detector: an ONNX file of a declared family, from frames to boxes of people."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -18,8 +19,11 @@ from skyreid.progress import Progress, silent
 from skyreid.weights.weights_cache import with_file
 
 EXAMPLE = "detector.onnx,kind=yolox"
+Tiles: TypeAlias = int | Literal["auto", "none"]
 DEFAULT_SCORE = 0.4
 MAX_SIZE = 8192
+KEYS = ("kind", "size", "score", "person", "tiles")
+MIN_TILE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,9 @@ class DetectorText:
     """From which on a box is a person."""
     person: int | None = None
     """Number of the class; None = that of the family's COCO weights."""
+    tiles: Tiles = "auto"
+    """Longer side, in pixels of the frame, of the overlapping tiles that are searched beside the whole frame; `auto`:
+    where people are small, and of a side that fits them; `none`: the whole frame alone."""
 
 
 class Detector:
@@ -47,10 +54,13 @@ class Detector:
         self._person = self._family.person if settings.person is None else settings.person
         self._fixed_size = _fixed_size(file, self._names["picture"], settings.size)
         self._side = settings.size or self._family.default_size
+        self._takes_batches = _takes_batches(file, self._export, self._names)
         if self._fixed_size is None and self._side is None and not self._family.takes_frames:
             raise CheckpointError(f"{file.path}: takes pictures of any size; say which one (size=N)")
         self.score = settings.score
         """From which on a box is a person."""
+        self.tiles = settings.tiles
+        """As `DetectorText.tiles`."""
         self.fingerprint = json.dumps(
             {
                 "sha256": file.sha256,
@@ -58,6 +68,7 @@ class Detector:
                 "size": self._fixed_size or self._side,
                 "score": self.score,
                 "person": self._person,
+                "tiles": self.tiles,
             }
         )
         """Of the file and the settings: what decides over the boxes."""
@@ -68,40 +79,71 @@ class Detector:
         Raises:
             CheckpointError: what the file gives cannot be boxes of its kind.
         """
-        height, width = pixels.shape[:2]
-        size = self._picture_size(height, width)
-        fitted = _fit(pixels, self._family.preprocessing, height=size[0], width=size[1])
-        is_batch = len(self._export.picture.shape) == 4
-        inputs = {self._names["picture"]: fitted.tensor[None] if is_batch else fitted.tensor}
-        if self._export.size is not None:
-            inputs[self._names["size"]] = np.array([[size[1], size[0]]], np.int64)
-        arrays = self._outputs(inputs)
+        (found,) = self.find_each([pixels], min_score=min_score)
+        return found
+
+    def find_each(
+        self, pictures: Iterable[UInt8[np.ndarray, "height width 3"]], *, min_score: float
+    ) -> Iterator[tuple[Boxes, Scores]]:
+        """As `find` in each of several RGB pictures; together, as many as a batch holds, where the file takes batches.
+
+        Raises:
+            CheckpointError: what the file gives cannot be boxes of its kind.
+        """
+        for batch in _batches(self._fitted(pixels) for pixels in pictures):
+            for picture, arrays in zip(batch, self._outputs_of_each(batch), strict=True):
+                yield self._people(picture, arrays, min_score)
+
+    def _fitted(self, pixels: UInt8[np.ndarray, "height width 3"]) -> "_Fitted":
+        height, width = self.picture_size(*pixels.shape[:2])
+        return _fit(pixels, self._family.preprocessing, height=height, width=width)
+
+    def _people(self, picture: "_Fitted", arrays: dict[str, np.ndarray], min_score: float) -> tuple[Boxes, Scores]:
         try:
-            boxes, scores = self._export.decode(arrays, size, self._person)
+            boxes, scores = self._export.decode(arrays, picture.size, self._person)
             sure = scores >= min_score
             boxes, scores = boxes[sure], scores[sure]
             if not np.isfinite(boxes).all():
                 raise ValueError("gives boxes that are not finite")
         except ValueError as error:
             raise CheckpointError(f"{self._file.path}: {error}") from error
-        boxes = np.clip(fitted.in_frame(boxes), 0, (width, height, width, height))
+        height, width = picture.of_frame
+        boxes = np.clip(picture.in_frame(boxes), 0, (width, height, width, height))
         kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         kept = kept[np.argsort(-scores[kept], kind="stable")]
         if self._family.overlap is not None:
-            kept = kept[_strongest(boxes[kept], scores[kept], self._family.overlap)]
+            kept = kept[strongest(boxes[kept], scores[kept], self._family.overlap)]
         return boxes[kept], scores[kept]
 
-    def _outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """By role; what a file promises and what it gives need not agree."""
+    def _outputs_of_each(self, batch: Sequence["_Fitted"]) -> list[dict[str, np.ndarray]]:
+        if self._takes_batches and len(batch) > 1:
+            try:
+                return self._outputs(batch)
+            except CheckpointError:  # exporters open the first axis of graphs that were traced with one picture inside
+                self._takes_batches = False
+        return [outputs for picture in batch for outputs in self._outputs([picture])]
+
+    def _outputs(self, batch: Sequence["_Fitted"]) -> list[dict[str, np.ndarray]]:
+        """By role, for each picture; what a file promises and what it gives need not agree."""
+        is_batch = len(self._export.picture.shape) == 4
+        tensors = np.stack([picture.tensor for picture in batch])
+        inputs = {self._names["picture"]: tensors if is_batch else tensors[0]}
+        if self._export.size is not None:
+            inputs[self._names["size"]] = np.array([picture.size[::-1] for picture in batch], np.int64)
         declared = self._export.outputs
         arrays = self._file.run(inputs, [self._names[role] for role in declared])
-        for (role, wanted), array in zip(declared.items(), arrays, strict=True):
-            given = Port(self._names[role], str(array.dtype), array.shape)
-            if not wanted.fits(given):
-                raise CheckpointError(f"{self._file.path}: gives {given} where {wanted} belongs")
-        return dict(zip(declared, arrays, strict=True))
+        of_each = []
+        for place in range(len(batch)):
+            own = [array[place : place + 1] for array in arrays] if len(batch) > 1 else arrays
+            for (role, wanted), array in zip(declared.items(), own, strict=True):
+                given = Port(self._names[role], str(array.dtype), array.shape)
+                if not wanted.fits(given):
+                    raise CheckpointError(f"{self._file.path}: gives {given} where {wanted} belongs")
+            of_each.append(dict(zip(declared, own, strict=True)))
+        return of_each
 
-    def _picture_size(self, height: int, width: int) -> tuple[int, int]:
+    def picture_size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) of the picture that the file gets of a frame of this size."""
         if self._fixed_size is not None:
             return self._fixed_size
         if self._family.takes_frames:
@@ -112,7 +154,7 @@ class Detector:
 
 
 def load_detector(text: str, *, progress: Progress = silent) -> Detector:
-    """Load `FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision[,size=640][,score=0.4][,person=0]`.
+    """Load `FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision[,size=640][,score=0.4][,person=0][,tiles=auto]`.
 
     The name of published weights, such as `yolox-s`, stands for their file and its kind.
 
@@ -131,7 +173,7 @@ def parse_detector(text: str) -> DetectorText:
     Raises:
         SettingError: a key is unknown, given twice or missing, or a value cannot be.
     """
-    path, given = file_and_settings(text, ("kind", "size", "score", "person"), "a detector", example=EXAMPLE)
+    path, given = file_and_settings(text, KEYS, "a detector", example=EXAMPLE)
     if given.get("kind") not in FAMILIES:
         raise SettingError(f"{text!r}: kind is one of {', '.join(FAMILIES)}, as in {EXAMPLE}; got {given.get('kind')}")
     return DetectorText(
@@ -140,6 +182,18 @@ def parse_detector(text: str) -> DetectorText:
         size=_whole(given["size"], "size", text, first=1, last=MAX_SIZE) if "size" in given else None,
         score=_score(given["score"], text) if "score" in given else DEFAULT_SCORE,
         person=_whole(given["person"], "person", text, first=0, last=10**6) if "person" in given else None,
+        tiles=_tiles(given.get("tiles", "auto"), text),
+    )
+
+
+def _tiles(value: str, text: str) -> Tiles:
+    if value in ("auto", "none"):
+        return cast(Tiles, value)
+    if value.isascii() and value.isdigit() and MIN_TILE <= int(value) <= MAX_SIZE:
+        return int(value)
+    raise SettingError(
+        f"{text!r}: tiles is auto, none, or the side of a tile in pixels of the frame, {MIN_TILE} to {MAX_SIZE}; "
+        f"got {value!r}"
     )
 
 
@@ -189,8 +243,32 @@ def _fixed_size(file: GraphFile, picture: str, asked: int | None) -> tuple[int, 
     return height, width
 
 
-def _strongest(boxes: Boxes, scores: Scores, overlap: float) -> np.ndarray:
-    """Places of the boxes that overlap no surer one by more than this IoU."""
+def _takes_batches(file: GraphFile, export: Export, names: Mapping[str, str]) -> bool:
+    """Whether the first axis of everything that goes in and comes out is open, and counts pictures."""
+    ports = {port.name: port for port in (*file.inputs, *file.outputs)}
+    sizes = {} if export.size is None else {"size": export.size}
+    counted = {"picture": export.picture, **sizes, **export.outputs}
+    return all(declared.shape[0] == 1 and ports[names[role]].shape[:1] == (None,) for role, declared in counted.items())
+
+
+BATCH_BYTES = 16 * 2**20
+"""Of pictures that a graph gets at once, 8 of 416x416: what it computes with takes about fifty times as much."""
+
+
+def _batches(pictures: Iterable["_Fitted"]) -> Iterator[list["_Fitted"]]:
+    """Neighbours of one size, as many as BATCH_BYTES hold."""
+    batch: list[_Fitted] = []
+    for picture in pictures:
+        if batch and (picture.size != batch[0].size or (len(batch) + 1) * picture.tensor.nbytes > BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(picture)
+    if batch:
+        yield batch
+
+
+def strongest(boxes: Boxes, scores: Scores, overlap: float) -> np.ndarray:
+    """Places of the boxes that overlap no surer one by more than this IoU, the surest first."""
     sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     return np.array(cv2.dnn.NMSBoxes(sizes.tolist(), scores.tolist(), 0.0, overlap), np.int64)
 
@@ -202,6 +280,13 @@ class _Fitted:
     tensor: Float32[np.ndarray, "3 height width"]
     scale: tuple[float, float]
     """Pixels of this picture in one of the frame, x and y."""
+    of_frame: tuple[int, int]
+    """(height, width) of the frame."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of this picture."""
+        return self.tensor.shape[1], self.tensor.shape[2]
 
     def in_frame(self, boxes: Float64[np.ndarray, "box 4"]) -> Float64[np.ndarray, "box 4"]:
         """Boxes of this picture, xyxy, in pixels of the frame."""
@@ -226,4 +311,4 @@ def _fit(
     mean, deviation = (np.array(values, np.float32) for values in preprocessing.mean_and_deviation)
     tensor = (picture.astype(np.float32) / np.float32(preprocessing.divisor) - mean) / deviation
     tensor = np.ascontiguousarray(np.moveaxis(tensor, 2, 0))
-    return _Fitted(tensor, (inner[0] / frame_width, inner[1] / frame_height))
+    return _Fitted(tensor, (inner[0] / frame_width, inner[1] / frame_height), (frame_height, frame_width))
