@@ -165,7 +165,7 @@ def test_methods_are_compared_as_the_tutorial_says(small, capsys):
 
 @pytest.mark.slow
 def test_the_tutorials_work_word_for_word(here, capsys):
-    """Some ten minutes of two processors: the demo, a simulated world and two trainings."""
+    """The demo, a simulated world, two trainings and a table of two methods."""
     follow("find-somebody")
     found = (here / "found.html").read_text()
     assert found.index("campus-aerial-campus-01-aerial-0002") < found.index("campus-aerial-campus-01-aerial-0003")
