@@ -146,8 +146,9 @@ def test_a_network_that_gives_no_vector_for_one_picture_is_refused(tmp_path):
         "takes pictures of any size; say which one (size=256x128)": networks.mean_colours(
             tmp_path / "open.onnx", size=("height", "width")
         ),
-        "there is no such file": tmp_path / "missing.onnx",
     }
+    with pytest.raises(CheckpointError, match=r"missing\.onnx: there is no such file$"):
+        load(str(tmp_path / "missing.onnx"))
     for reason, path in cases.items():
         with pytest.raises((SettingError, CheckpointError)) as refused:
             load(f"{path},{PLAIN}")
@@ -192,6 +193,7 @@ def test_published_weights_are_loaded_by_their_name(tmp_path, monkeypatch):
     ("ending", "needed", "extra"), [("onnx", "onnxruntime", "onnx"), ("xml", "openvino", "openvino")]
 )
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch, ending, needed, extra):
+    (tmp_path / f"net.{ending}").write_bytes(b"")
     monkeypatch.setitem(sys.modules, needed, None)
     with pytest.raises(
         SettingError, match=rf"needs {needed}, which is not installed; pip install 'skyreid\[{extra}\]'$"
@@ -214,26 +216,6 @@ def test_openvino_and_onnx_give_the_same_vectors(both_forms, tmp_path):
     np.testing.assert_allclose(openvino, onnx, atol=1e-5)
     back = networks.openvino_as_onnx(both_forms[1], tmp_path / "back.onnx")
     np.testing.assert_allclose(load(f"{back},colour=bgr,scale=255").embed(crops), onnx, atol=1e-5)
-
-
-def test_the_hash_of_an_openvino_network_is_over_both_files(both_forms):
-    _, xml = both_forms
-    sums = " ".join(file_sha256(path) for path in (xml, xml.with_suffix(".bin")))
-    assert load(f"{xml},{PLAIN}").model == hashlib.sha256(sums.encode()).hexdigest()
-
-
-def test_half_an_openvino_network_and_a_broken_one_are_refused(both_forms):
-    _, xml = both_forms
-    weights = xml.with_suffix(".bin")
-    kept = weights.read_bytes()
-    weights.unlink()
-    with pytest.raises(CheckpointError, match=r"its weights are missing: there is no file net\.bin beside it$"):
-        load(f"{xml},{PLAIN}")
-    for text, content in ((xml.read_text()[:500], kept), (xml.read_text(), kept[:50])):
-        xml.write_text(text)
-        weights.write_bytes(content)
-        with pytest.raises(CheckpointError, match=r"net\.xml: (cannot be loaded by OpenVINO: |the graph crashed)"):
-            load(f"{xml},{PLAIN}")
 
 
 @pytest.mark.footage

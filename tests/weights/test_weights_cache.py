@@ -158,6 +158,9 @@ def test_a_name_of_something_else_and_nearly_a_name_are_refused(cache):
         with_file("small-encoder", "detector")
     with pytest.raises(SettingError, match=r"^yolox_m: there is no such file; did you mean the weights yolox-s\?$"):
         with_file("yolox_m", "detector")
+    with pytest.raises(SettingError, match=r"^yolo-x: there is no such file; did you mean the weights yolox-s\?$"):
+        with_file("yolo-x,score=0.3", "detector")
+    assert with_file("runs/yolox", "detector") == "runs/yolox"
     with pytest.raises(SettingError, match=r"^no published model is called 'yolox-m' \(did you mean 'yolox-s'\?\)"):
         fetch("yolox-m")
 

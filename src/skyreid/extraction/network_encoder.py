@@ -169,6 +169,8 @@ def _declared(text: str) -> tuple[Path, EncoderCard]:
     """Read what is declared of a file: by the text, and for what the text leaves open by the card."""
     name, settings = file_and_settings(text, tuple(_READERS), "an encoder", example=EXAMPLE)
     path = Path(name).expanduser()
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file")
     card_path = path.with_suffix(".json")
     card = _read_card(card_path) if card_path.is_file() else {}
     given = {key: _READERS[key](value, f"{text!r}: {key}") for key, value in settings.items()}

@@ -205,7 +205,7 @@ def _ask(address: str, record: BufferedRandom, *, after: int) -> tuple[HTTPRespo
         if error.code == 416 and after:  # it has no such place
             return _ask(address, record, after=0)
         raise FetchError(f"{address}: the server answers {error.code} {error.reason}") from error
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last of an address that is none
         raise _CutOffError(str(getattr(error, "reason", error)) or type(error).__name__) from error
     if response.status == 206:
         if re.match(rf"bytes {after}-", response.headers.get("Content-Range", "")):
@@ -232,8 +232,10 @@ class _GuardedRedirects(HTTPRedirectHandler):
 
 
 def _may_be_asked(address: str, *, from_here: bool) -> bool:
-    scheme = urlsplit(address).scheme
-    return scheme == "https" or (from_here and scheme == "http" and _is_of_this_machine(address))
+    with suppress(ValueError):  # it is no address
+        scheme = urlsplit(address).scheme
+        return scheme == "https" or (from_here and scheme == "http" and _is_of_this_machine(address))
+    return False
 
 
 def _is_of_this_machine(address: str) -> bool:

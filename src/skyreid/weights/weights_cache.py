@@ -80,8 +80,9 @@ def with_file(text: str, use: Use, *, progress: Progress = silent) -> str:
     name, comma, settings = text.partition(",")
     names = [known for known, weights in PUBLISHED.items() if weights.use == use]
     if name not in PUBLISHED:
-        close = get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.8)
-        if close and not Path(name).exists():
+        looks_like_a_name = not Path(name).suffix and Path(name).name == name and not Path(name).exists()
+        close = get_close_matches(name.lower().replace("_", "-"), names, n=1) if looks_like_a_name else []
+        if close:
             raise SettingError(f"{name}: there is no such file; did you mean the weights {close[0]}?")
         return text
     if name not in names:
