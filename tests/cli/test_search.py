@@ -10,9 +10,11 @@ from PIL import Image
 from skyreid.cli import main
 from skyreid.cli.evaluate import calibrate
 from skyreid.cli.search import search
-from skyreid.datasets.manifest import write_manifest
+from skyreid.datasets.manifest import read_manifest, write_manifest
+from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
+from tests.building.films import write_film
 
 
 def run(capsys, *arguments):
@@ -152,7 +154,82 @@ def test_filters_that_leave_nobody_say_which_did(crossing, capsys):
 
 def test_a_search_without_anything_to_ask_with_is_refused(crossing, capsys):
     status, _, err = run(capsys, "search", crossing / "table.npz", "--out", crossing / "found.html")
-    assert (status, "a search asks with something: --query TRACKLET" in err) == (1, True)
+    assert (status, "a search asks with something: --query TRACKLET, --image, --video or --text" in err) == (1, True)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """A film with two people in plain colours, built and embedded by the small towers: built/, table.npz, film.mov."""
+    folder = tmp_path_factory.mktemp("street")
+    frames = []
+    for number in range(12):
+        frame = np.full((120, 200, 3), 150, np.uint8)
+        for left, colour in ((20 + 2 * number, (200, 30, 40)), (120 + 2 * number, (40, 60, 200))):
+            frame[20:40, left + 10 : left + 20] = (200, 150, 120)
+            frame[40:70, left : left + 30] = colour
+            frame[70:110, left + 4 : left + 26] = (60, 60, 66)
+        frames.append(frame)
+    film = write_film(folder / "film.mov", frames)
+    boxes = [f"{n + 1},{p + 1},{20 + 100 * p + 2 * n},20,30,90,1,1,1" for n in range(12) for p in (0, 1)]
+    (folder / "gt.txt").write_text("\n".join(boxes))
+    source = f"{film},platform=ground,camera=gate,annotations={folder}/gt.txt,format=mot-gt"
+    assert main(["build", "--source", source, "--out", f"{folder}/built", "--interval-s", "0.2"]) == 0
+    table = str(folder / "table.npz")
+    assert main(["embed", f"{folder}/built", "--model", str(TINY_TOWERS), "--out", table]) == 0
+    return folder
+
+
+def asked(capsys, folder, *options, tmp_path):
+    status, out, err = run(
+        capsys, "search", folder / "table.npz", "--out", tmp_path / "found.html", "--model", TINY_TOWERS, "--json",
+        *options,
+    )  # fmt: skip
+    assert status == 0, err
+    content = json.loads(out)
+    return content, html.unescape((tmp_path / "found.html").read_text())
+
+
+def test_a_picture_a_moment_of_a_film_and_a_text_ask_for_a_person(street, capsys, tmp_path):
+    at = ["--video", street / "film.mov", "--at", "0.5", "--box"]
+    red, page = asked(capsys, street, *at, "30,20,30,90", tmp_path=tmp_path)
+    blue, _ = asked(capsys, street, *at, "130,20,30,90", tmp_path=tmp_path)
+    assert [entry["tracklet_id"][-4:] for entry in (red["entries"][0], blue["entries"][0])] == ["0001", "0002"]
+    assert red["asked"] == ["film.mov at 0.5 s"]
+    assert "was embedded as it is, in memory; here its face is covered" in page
+    text, page = asked(capsys, street, "--text", "blue jumper, grey trousers", tmp_path=tmp_path)
+    assert text["entries"][0]["tracklet_id"].endswith("0002")
+    assert "<blockquote>blue jumper, grey trousers</blockquote>" in page
+    assert "It does not understand 'without'" in page
+    crop = read_manifest(street / "built/manifest.jsonl").tracklets[0].frames[0].path
+    both, page = asked(
+        capsys, street, "--image", crop, "--text", "red jumper", "--camera", "gate", "--no-mask-faces",
+        tmp_path=tmp_path,
+    )  # fmt: skip
+    assert both["entries"][0]["tracklet_id"].endswith("0001")
+    assert "in memory; here its face" not in page
+    assert "by the mean of their cosines" in page
+    assert both["notes"] == [note for note in both["notes"] if note in page]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--text", "red"], "--image, --video and --text are embedded by the model that made the table: --model"),
+        (["--video", "film.mov"], "--video FILE and --at SECONDS go together"),
+        (["--image", "a.png", "--detector", "yolox-s"], "a --detector finds somebody in a --video"),
+        (["--image", "a.png", "--image", "b.png", "--box", "1,2,3,4"], "a --box belongs to one picture or one video"),
+        (["--image", "a.png", "--box", "2", "--model", TINY_TOWERS], "a --box around somebody in a picture is X,Y"),
+        (["--image", "nowhere.png", "--model", TINY_TOWERS], "nowhere.png: is missing"),
+        (["--text", "red violin", "--model", TINY_TOWERS], "does not know 'violin'; its words: a,"),
+        (["--text", "red", "--model", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused(street, capsys, tmp_path, options, message):
+    out = tmp_path / "found.html"
+    status, _, err = run(capsys, "search", street / "table.npz", "--out", out, *options)
+    assert (status, message in err.replace("\n", " ")) == (1, True), err
+    assert "Traceback" not in err
+    assert not out.exists()
 
 
 def test_a_search_with_a_calibration_says_how_likely_and_where_the_calibration_does_not_fit(tmp_path, capsys):

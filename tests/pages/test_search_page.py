@@ -16,7 +16,8 @@ from skyreid.pages.search_page import write_search_page
 from skyreid.retrieval.candidates import Scope
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.retrieval.impossible import Seen
-from skyreid.retrieval.table_search import Asked, search_table
+from skyreid.retrieval.search import Asked
+from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform
 
 HOSTILE = """"><script>window.pwn=1</script>'"""
@@ -183,4 +184,4 @@ def test_a_picture_and_a_text_are_shown_beside_the_tracklet_that_asked_with_them
     assert "<blockquote>a red jacket</blockquote>" in page
     assert 'alt="picture that was asked with: jacket.png"' in page
     assert "<li>Covered.</li>" in page
-    assert "by the mean of their unit vectors" in page
+    assert "by the mean of their cosines" in page

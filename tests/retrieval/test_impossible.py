@@ -12,7 +12,7 @@ NINE = datetime.fromisoformat("2026-05-04T09:00:00+02:00")
 
 def seen(*, north_m=0.0, begins_s=0.0, lasts_s=4.0, uncertainty_m=1.0, **changed):
     """Somebody before a camera of their own."""
-    place = {"latitude": 48 + north_m / 111_195, "longitude": 11.0, "position_uncertainty_m": uncertainty_m}
+    place = {"latitude": 48 + north_m / 111_195, "longitude": 11.0, "position error, m": uncertainty_m}
     attributes = {name: value for name, value in {**place, **changed}.items() if value is not None}
     frames, platform = (Frame("1.png"),), Platform.GROUND
     clock = NINE + timedelta(seconds=begins_s)
@@ -34,8 +34,8 @@ def seen(*, north_m=0.0, begins_s=0.0, lasts_s=4.0, uncertainty_m=1.0, **changed
         (seen(north_m=100, begins_s=-9), "100 m away 9 s apart: 11 m/s or faster"),
         (seen(north_m=100, uncertainty_m=120.0), None),
         # Without its uncertainty a position counts as known to 20 m.
-        (seen(north_m=19, position_uncertainty_m=None), None),
-        (seen(north_m=25, position_uncertainty_m=None), "at the same moment 25 m away"),
+        (seen(north_m=19, uncertainty_m=None), None),
+        (seen(north_m=25, uncertainty_m=None), "at the same moment 25 m away"),
         (seen(north_m=100, latitude=None), None),
     ],
 )

@@ -1,13 +1,16 @@
 """`skyreid search`: who in a table resembles a tracklet, a picture, somebody in a video, a text, or all of them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from skyreid.cli.terminal import File, Note, show_result
+from skyreid.cli.terminal import Bars, File, Note, show_result
 from skyreid.errors import SettingError
 from skyreid.tracklet import Platform
+
+if TYPE_CHECKING:
+    from skyreid.retrieval.search import Asked
 
 Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 """An option that may be given several times."""
@@ -18,6 +21,16 @@ def search(
     out: Path,
     *,
     query: Several = (),
+    image: Several = (),
+    video: Path | None = None,
+    at: float | None = None,
+    box: str | None = None,
+    detector: str | None = None,
+    text: Several = (),
+    model: str | None = None,
+    vocabulary: Path | None = None,
+    filmed_from: Literal["aerial", "ground", "unknown"] = "unknown",
+    mask_faces: bool = True,
     to: Literal["aerial", "ground", "any"] = "any",
     camera: Several = (),
     after: str | None = None,
@@ -33,13 +46,26 @@ def search(
 ) -> None:
     """Rank the tracklets most like somebody, as a page of pictures.
 
-    What is asked with may be given several times; it is fused to the mean of the unit vectors. Filters apply before
-    anything is ranked; who lacks what a filter asks for is left out and counted.
+    What is asked with may be given several times and together; it asks as one, by the mean of the cosines. Filters
+    apply before anything is ranked; who lacks what a filter asks for is left out and counted.
 
     Args:
         table: what `skyreid embed` wrote.
         out: HTML file to write.
         query: tracklet id.
+        image: picture file, cropped to a person, or with a --box around them; embedded as it is, in memory.
+        video: file with the person, at the time --at.
+        at: seconds after the video's first frame.
+        box: X,Y,WIDTH,HEIGHT of the person in the picture or frame, in pixels; or, with --detector, the number of
+            somebody whom it finds there, from left to right.
+        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights: finds the person
+            in the video's frame; needs no --box where there is only one.
+        text: description, such as "red jacket, dark trousers"; the model must have kept its text tower.
+        model: what made the table, as of `skyreid embed`; for everything but --query.
+        vocabulary: bpe_simple_vocab_16e6.txt.gz, by which CLIP reads a text; without it, the published one, fetched on
+            first use. Models that know whole words need none.
+        filmed_from: platform that took the --image and the --video, for models that are told it.
+        mask_faces: cover the face in the pictures that were asked with before the page shows them.
         to: platform to search.
         camera: name of a camera to search; may be given several times; without it, all.
         after: seen at this moment or later: a time of day such as 2026-05-04T09:00:00+02:00 (without a zone, on each
@@ -62,8 +88,9 @@ def search(
     from skyreid.retrieval.filters import Filters, read_moment, read_near
     from skyreid.retrieval.table_search import search_table
 
-    if not query:
-        raise SettingError("a search asks with something: --query TRACKLET")
+    if not (query or image or video or text):
+        raise SettingError("a search asks with something: --query TRACKLET, --image, --video or --text")
+    _refuse_unread(image, video, at, box, detector)
     scope = Scope(
         platform=None if to == "any" else Platform(to),
         filters=Filters(
@@ -76,13 +103,38 @@ def search(
         possible_only=possible_only,
         max_speed=max_speed,
     )
-    found = search_table(load_table(table), query, table_path=table, scope=scope, top_k=k, videos=videos)
+    searched = load_table(table)
+    asked: list[Asked] = []
+    if image or video or text:
+        if model is None:
+            raise SettingError("--image, --video and --text are embedded by the model that made the table: --model")
+        from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+        from skyreid.extraction.asking import Asker, read_box
+
+        with Bars() as bars:
+            asker = Asker(
+                model,
+                searched,
+                mask=FaceMask(MaskingConfig()) if mask_faces else None,
+                platform=None if filmed_from == "unknown" else Platform(filmed_from),
+                progress=bars,
+            )
+            place = None if box is None else read_box(box)
+            if isinstance(place, int) and video is None:
+                raise SettingError(f"a --box around somebody in a picture is X,Y,WIDTH,HEIGHT; got {box!r}")
+            within = None if isinstance(place, int) or video is not None else place
+            asked += [asker.picture(Path(one), within) for one in image]
+            if video is not None and at is not None:
+                asked.append(asker.video(video, at, place, detector=detector, progress=bars))
+            asked += [asker.text(one, vocabulary=vocabulary, progress=bars) for one in text]
+    found = search_table(searched, query, table_path=table, asked=asked, scope=scope, top_k=k, videos=videos)
     content: dict[str, object] = {
         "asked": [*(one.tracklet.tracklet_id for one in found.queries), *(one.words for one in found.asked)],
         "entries": found.ranking.to_dicts(),
         "num_searched": found.ranking.num_searched,
         "left_out": [one.to_json() for one in found.ranking.left_out],
         "num_impossible": found.num_impossible,
+        "notes": found.remarks,
     }
     if calibration is None:
         write_search_page(out, found)
@@ -121,3 +173,15 @@ def search(
         content |= told | {"entries": [{**entry, "probability": probability} for entry, probability in both]}
     lines += [*found.remarks, f"A ranking is not an identification. Pictures: {out}"]
     show_result(Note(lines, {**content, "page": str(out)}), json=json)
+
+
+def _refuse_unread(
+    image: tuple[str, ...], video: Path | None, at: float | None, box: str | None, detector: str | None
+) -> None:
+    """Refuse what was given and would not be read."""
+    if (video is None) != (at is None):
+        raise SettingError("--video FILE and --at SECONDS go together")
+    if detector is not None and video is None:
+        raise SettingError("a --detector finds somebody in a --video; a picture is cropped, or has a --box")
+    if box is not None and (video is not None) + len(image) != 1:
+        raise SettingError("a --box belongs to one picture or one video; crop the other pictures")

@@ -34,7 +34,7 @@ from skyreid.weights.weights_cache import with_file
 logger = logging.getLogger(__name__)
 
 TRAINING_ONLY = {
-    "vsla-clip": ("head_final.", "head_joint.", "identity_prompt.", "text_tower."),
+    "vsla-clip": ("head_final.", "head_joint.", "identity_prompt.", "text_tower.", "token_embedding."),
     "clip-pair": ("text_tower.", "token_embedding."),
 }
 """Kinds of checkpoint that hold a CLIP image tower, and their parts that an embedding never touches."""

@@ -20,7 +20,9 @@ from skyreid.tracklet import Frame, Tracklet
 MAX_SPEED = 10.0
 """Metres a second; who sprints is slower."""
 UNTOLD_UNCERTAINTY_M = 20.0
-"""Of a position that comes without the attribute `position_uncertainty_m`."""
+"""Of a position that comes without its error."""
+_ERROR = "position error, m"
+"""The attribute with the radius that holds the position with 95 % (docs/telemetry.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,5 +119,5 @@ def _middle(seen: Seen) -> datetime | None:
 
 
 def _uncertainty_m(tracklet: Tracklet) -> float:
-    told = tracklet.attributes.get("position_uncertainty_m")
+    told = tracklet.attributes.get(_ERROR)
     return float(told) if isinstance(told, int | float) else UNTOLD_UNCERTAINTY_M

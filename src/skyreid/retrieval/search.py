@@ -1,4 +1,4 @@
-"""Exact search: the tracklets most similar to a query, every candidate compared; several queries are fused to one."""
+"""Exact search: the tracklets most similar to a query, or to several on the mean, every candidate compared."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
+from PIL import Image
 
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
@@ -32,8 +33,26 @@ logger = logging.getLogger(__name__)
 
 _CANDIDATES_PER_BLOCK = 8_192
 """Bounds the copies at some tens of megabytes, whatever the size of the table."""
-Query: TypeAlias = str | int | np.integer | Float[np.ndarray, "..."] | Float[TorchTensor, "..."]
-"""The id of a tracklet of the table, its row, or an embedding from elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """A question from outside the table: a picture or a text, embedded by the model that made the table."""
+
+    words: str
+    """What it was, such as "jacket.jpg" or the text."""
+    embedding: Float32[np.ndarray, " part"]
+    first_column: int = 0
+    """Of the table's embeddings, where the part begins that it is compared with; a text knows the last one alone."""
+    picture: Image.Image | None = None
+    """What may be shown of it; None = it is a text."""
+    notes: tuple[str, ...] = ()
+    """What to know of it, a sentence each."""
+
+
+Query: TypeAlias = str | int | np.integer | Float[np.ndarray, "..."] | Float[TorchTensor, "..."] | Asked
+"""The id of a tracklet of the table, its row, an embedding from elsewhere, or what an `Asker` made of a picture or
+text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +183,8 @@ def search(
         table: what is searched, or the path of its file.
         query: id of a tracklet of the table, or the row where it stands, from 0: it never finds itself. Or an
             embedding from elsewhere, such as `ClipEmbedder.embed` gives for one clip: NumPy or torch, of the shape
-            [embed] or [1, embed]. Or several of these in a list, which ask as one: by the mean of their unit vectors.
+            [embed] or [1, embed]. Or several of these in a list, which ask as one: by the mean of their cosines, so in
+            the order that the mean of their unit vectors gives.
         platform: only tracklets of this platform are candidates, "ground" or "aerial"; None = both.
         top_k: how many to return; all candidates when there are fewer.
         exclude: ids of tracklets that must not be found, such as those rejected before.
@@ -199,63 +219,58 @@ def search(
         possible_only=possible_only,
         max_speed=max_speed,
     )
-    unit_query, asked = fused_query(table, query)
-    return rank_candidates(table, unit_query, choose_candidates(table, scope, asked=asked), top_k=top_k)
+    directions, asked = directions_of(table, query)
+    return rank_candidates(table, directions, choose_candidates(table, scope, asked=asked), top_k=top_k)
 
 
-def fused_query(
-    table: EmbeddingTable, query: Query | Sequence[Query]
-) -> tuple[Float32[np.ndarray, "1 embed"], tuple[int, ...]]:
-    """Give what asks as one unit vector, the mean of the unit vectors of all queries, and the rows that are among them.
+@dataclass(frozen=True)
+class Direction:
+    """What one query is compared by."""
+
+    unit: Float32[np.ndarray, "1 part"]
+    first_column: int = 0
+    """Of the embeddings, where the part begins that is compared with it."""
+
+
+def directions_of(table: EmbeddingTable, query: Query | Sequence[Query]) -> tuple[list[Direction], tuple[int, ...]]:
+    """Give what asks as unit vectors, and the rows that are among the queries.
 
     Raises:
-        TableError: no such tracklet or row, an embedding of another size or without a direction, or queries that
-            cancel each other out.
+        TableError: no such tracklet or row, or an embedding of another size or without a direction.
     """
-    units: list[Float32[np.ndarray, "1 embed"]] = []
+    directions: list[Direction] = []
     rows: list[int] = []
     for one in query if isinstance(query, list | tuple) else [query]:
-        if isinstance(one, np.ndarray | TorchTensor):
-            units.append(_unit_embedding(table, one))
+        if isinstance(one, Asked):
+            directions.append(Direction(_unit_embedding(table, one.embedding, one.first_column), one.first_column))
+        elif isinstance(one, np.ndarray | TorchTensor):
+            directions.append(Direction(_unit_embedding(table, one)))
         elif isinstance(one, str | int | np.integer) and not isinstance(one, bool):
             rows.append(table.row_of(one) if isinstance(one, str) else int(one))
-            units.append(_unit_row(table, rows[-1]))
+            directions.append(Direction(_unit_row(table, rows[-1])))
         else:
             raise TableError(
                 "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch "
                 f"tensor), or a list of these; got {kind_of(one)}"
             )
-    if not units:
+    if not directions:
         raise TableError("a search needs at least one query; got an empty list")
-    if len(units) == 1:
-        return units[0], tuple(rows)
-    mean = np.concatenate(units).mean(axis=0, keepdims=True, dtype=np.float32)
-    if not has_direction(mean)[0]:
-        raise TableError(f"the {len(units)} queries cancel each other out: the mean of their unit vectors is zero")
-    from skyreid.retrieval.cosine import unit_rows
-
-    return unit_rows(mean), tuple(rows)
+    return directions, tuple(rows)
 
 
 def rank_candidates(
-    table: EmbeddingTable, unit_query: Float32[np.ndarray, "1 embed"], candidates: Candidates, *, top_k: int
+    table: EmbeddingTable, directions: Sequence[Direction], candidates: Candidates, *, top_k: int
 ) -> Ranking:
-    """Put the most similar candidates in order.
+    """Put the most similar candidates in order: by the mean of their cosines with all directions.
 
     Raises:
         TableError: top_k is below 1.
     """
     if not isinstance(top_k, int | np.integer) or top_k < 1:
         raise TableError(f"top_k must be a whole number of at least 1; got {top_k!r}")
-    from skyreid.retrieval.cosine import cosine_similarities  # loads PyTorch, when there is something to compare
-
     rows = np.flatnonzero(candidates.rows)
-    similarities = np.concatenate(
-        [
-            cosine_similarities(unit_query, table.unit_embeddings[block])[0]
-            for block in np.split(rows, range(_CANDIDATES_PER_BLOCK, rows.size, _CANDIDATES_PER_BLOCK))
-        ]
-    )
+    cosines = np.stack([_cosines(table, one, rows) for one in directions])
+    similarities = np.asarray(cosines.mean(axis=0, dtype=np.float32))
     best = most_similar(similarities, table.tracklet_ids[rows], top_k)
     found = rows[best]
     return Ranking(
@@ -272,6 +287,20 @@ def rank_candidates(
     )
 
 
+def _cosines(
+    table: EmbeddingTable, direction: Direction, rows: Int64[np.ndarray, " candidate"]
+) -> Float32[np.ndarray, " candidate"]:
+    from skyreid.retrieval.cosine import cosine_similarities, unit_rows  # loads PyTorch, when something is compared
+
+    def units(block: Int64[np.ndarray, " row"]) -> Float32[np.ndarray, "row part"]:
+        if direction.first_column == 0:
+            return table.unit_embeddings[block]
+        return unit_rows(np.ascontiguousarray(table.embeddings[block, direction.first_column :]))
+
+    blocks = np.split(rows, range(_CANDIDATES_PER_BLOCK, rows.size, _CANDIDATES_PER_BLOCK))
+    return np.concatenate([cosine_similarities(direction.unit, units(block))[0] for block in blocks])
+
+
 def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]:
     if not 0 <= row < len(table):
         raise TableError(f"query row must be between 0 and {len(table) - 1}; got {row}")
@@ -279,11 +308,13 @@ def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]
 
 
 def _unit_embedding(
-    table: EmbeddingTable, given: Float[np.ndarray, "..."] | Float[TorchTensor, "..."]
-) -> Float32[np.ndarray, "1 embed"]:
+    table: EmbeddingTable,
+    given: Float[np.ndarray, "..."] | Float[TorchTensor, "..."],
+    first_column: int = 0,
+) -> Float32[np.ndarray, "1 part"]:
     if isinstance(given, TorchTensor):
         given = in_numpy(given)
-    size = table.embeddings.shape[1]
+    size = table.embeddings.shape[1] - first_column
     if given.shape not in {(size,), (1, size)} or given.dtype.kind != "f":
         raise TableError(
             f"a query embedding must have the table's size {size}; got {given.dtype} of the shape {given.shape}"

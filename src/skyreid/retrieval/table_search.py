@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float32
-from PIL import Image
-
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import TableError
 from skyreid.feeding import Feeding
@@ -15,22 +11,9 @@ from skyreid.retrieval.candidates import Scope, SeenRows, choose_candidates
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.impossible import Seen
 from skyreid.retrieval.manifest_agreement import check_same_pictures
-from skyreid.retrieval.search import Ranking, fused_query, rank_candidates
+from skyreid.retrieval.search import Asked, Ranking, directions_of, rank_candidates
 from skyreid.retrieval.sighting import Sighting, find_videos
 from skyreid.tracklet import Platform, Tracklet
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
-    """A question from outside the table: a picture or a text, embedded by the model that made the table."""
-
-    words: str
-    """What it was, such as "jacket.jpg" or the text."""
-    embedding: Float32[np.ndarray, " embed"]
-    picture: Image.Image | None = None
-    """What may be shown of it; None = it is a text."""
-    notes: tuple[str, ...] = ()
-    """What to know of it, a sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +48,7 @@ class Found:
         """What somebody must know who reads the ranking, a sentence each."""
         told = [note for one in self.asked for note in one.notes]
         if len(self.queries) + len(self.asked) > 1:
-            told.append("Asked with all of these as one: by the mean of their unit vectors, each with the same weight.")
+            told.append("Asked with all of these as one: by the mean of their cosines, each with the same weight.")
         told += [f"{one.filter}: {one.in_words()}." for one in self.ranking.left_out]
         if self.num_impossible:
             told.append(
@@ -91,7 +74,7 @@ def search_table(
         table: what `skyreid embed` wrote.
         queries: tracklets of the table.
         table_path: where the table lies; for messages, and for the videos beside it.
-        asked: what else is asked with. All of it is fused: its unit vectors are averaged.
+        asked: what else is asked with. All of it asks as one, by the mean of the cosines.
         scope: who may be found; None = everybody.
         top_k: how many to find.
         videos: folder with the footage, for links to the moment; None = the folders of the table, of its
@@ -111,7 +94,7 @@ def search_table(
         )
     folder = Path(table.manifest).parent
     manifest = read_manifest(Path(table.manifest))
-    unit_query, rows = fused_query(table, [*queries, *(one.embedding for one in asked)])
+    directions, rows = directions_of(table, [*queries, *asked])
     try:
         check_same_pictures(table, manifest.tracklets)
     except TableError as refusal:
@@ -119,7 +102,7 @@ def search_table(
     places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
     seen = SeenRows.of(table, manifest, find_videos(manifest, places))
     candidates = choose_candidates(table, scope, asked=rows, seen=seen)
-    ranking = rank_candidates(table, unit_query, candidates, top_k=top_k)
+    ranking = rank_candidates(table, directions, candidates, top_k=top_k)
     found = [int(row) for row in ranking.rows]
     return Found(
         queries=tuple(seen[row] for row in rows),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from skyreid.atomic_file import sweep_leftovers
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
@@ -139,7 +139,15 @@ class Run:
         """
         return self.processes.first_then_others(lambda: _read_finished(self.config.run_dir, self.benchmark))
 
-    def finish(self, encoder: Encoder, model: nn.Module, description: Mapping[str, Json], *, epochs: int) -> RunResult:
+    def finish(
+        self,
+        encoder: Encoder,
+        model: nn.Module,
+        description: Mapping[str, Json],
+        *,
+        epochs: int,
+        beside: Mapping[str, Tensor] | None = None,
+    ) -> RunResult:
         """Embed the test set with the last epoch's weights, score it, write checkpoint, query.npz and gallery.npz.
 
         Args:
@@ -147,6 +155,7 @@ class Run:
             model: what is written: `encoder`, or the whole that it is a part of.
             description: kind and configuration of `model`: what rebuilds it without the training data.
             epochs: that it was trained for.
+            beside: tensors that the checkpoint keeps beside the model's own.
         """
         config = self.config
         model.eval()
@@ -158,7 +167,7 @@ class Run:
         if self.processes.is_first:
             write_checkpoint(
                 folder,
-                weights=model.state_dict(),
+                weights={**model.state_dict(), **(beside or {})},
                 config={
                     **description,
                     "feeding": to_json(config.extraction.feeding_of(encoder)),

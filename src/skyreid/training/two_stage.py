@@ -9,7 +9,9 @@ Source: paper section 4.2; METHOD sections 5, 6 and 9.
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
+from skyreid.checkpoint import read_checkpoint
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
@@ -19,6 +21,7 @@ from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import read_pair
 from skyreid.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.strict_json import Json
 from skyreid.tracklet import training_labels
 from skyreid.training.epochs import Resumable
 from skyreid.training.run import Run, RunConfig, RunResult, embed_test_set
@@ -65,8 +68,23 @@ def train_two_stages(config: TwoStageConfig, *, resume: bool = False, progress: 
             train_stage1(model, stage1, run, training, folder, sampler=stage2.sampler)
         if not training.is_done(2, stage2.epochs):
             train_stage2(model, stage2, run, training)
-        description = {"kind": "vsla-clip", "model": to_json(config.model), "num_identities": model.num_identities}
-        return run.finish(model.encoder, model, description, epochs=stage2.epochs)
+        tokens, told = _tokens_of(config)
+        description = {
+            "kind": "vsla-clip",
+            "model": to_json(config.model),
+            "num_identities": model.num_identities,
+            **told,
+        }
+        return run.finish(model.encoder, model, description, epochs=stage2.epochs, beside=tokens)
+
+
+def _tokens_of(config: TwoStageConfig) -> tuple[dict[str, Tensor], dict[str, Json]]:
+    """Give the pair's token embedding and what says what its tokens stand for: by them a text can be asked with."""
+    if config.pretrained is None:
+        return {}, {}
+    pair = read_checkpoint(config.pretrained)
+    name = "token_embedding.weight"
+    return {name: pair.weights[name]}, {key: pair.config[key] for key in ("vocabulary", "words") if key in pair.config}
 
 
 def build_model(config: TwoStageConfig, *, num_identities: int) -> VslaClip:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Use = Literal["detector", "encoder", "face model", "start of a training"]
-"""What reads them: `--detector`, `--model` and `--face-model` of `build` (and `embed`), `model import` and `train`."""
+Use = Literal["detector", "encoder", "face model", "start of a training", "vocabulary"]
+"""What reads them: `--detector`, `--model` and `--face-model` of `build` (and `embed`), `model import` and `train`,
+`search --text`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +263,21 @@ PUBLISHED: Mapping[str, PublishedWeights] = {
         good_for="the setting --pretrained of those methods: the path that 'skyreid weights path resnet50-v1' prints",
         code_licence="BSD-3-Clause",
         weights_licence="BSD-3-Clause (torchvision); trained on ImageNet, whose pictures are for research",
+    ),
+    "clip-vocabulary": PublishedWeights(
+        what="CLIP's byte pairs, by which it reads a text",
+        use="vocabulary",
+        files=(
+            PublishedFile(
+                place="bpe_simple_vocab_16e6.txt.gz",
+                address="https://raw.githubusercontent.com/openai/CLIP/main/clip/bpe_simple_vocab_16e6.txt.gz",
+                num_bytes=1_356_917,
+                digest="sha256:924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+            ),
+        ),
+        good_for="search --text with a model that began as one of OpenAI's; the wheel of open_clip_torch holds it too",
+        code_licence="MIT",
+        weights_licence="MIT (OpenAI)",
     ),
 }
 """By name."""

@@ -1,0 +1,224 @@
+"""What a search can ask with beside a tracklet: a picture of somebody, somebody in a video, a text.
+
+A picture is embedded as it is, in memory, like people are by `build --model`; what may be shown of it has its face
+covered.
+"""
+
+import re
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from skyreid.building.crops.face_mask import FaceMask
+from skyreid.building.detection.detector import Detector, load_detector
+from skyreid.building.tracked_boxes import Box
+from skyreid.building.video.decode import frames
+from skyreid.distributed import Processes
+from skyreid.errors import NothingFoundError, SettingError
+from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.extraction.text_encoder import TextEncoder
+from skyreid.picture_file import read_picture
+from skyreid.progress import Progress, silent
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.search import Asked
+from skyreid.tracklet import Platform
+
+COVERED = (
+    "The picture that was asked with was embedded as it is, in memory; here its face is covered as in the crops of a "
+    "build."
+)
+TEXT_NOTICE = (
+    "A text finds what the model learned to call so, which is mostly kinds and colours of clothes. It does not "
+    "understand 'without', 'left of' or numbers, and knows nobody. Its similarities are lower than those of pictures; "
+    "they say who fits better, not how well."
+)
+MIN_SIDE_PX = 8
+"""Of a box: what is smaller shows nobody."""
+
+
+class Asker:
+    """Embeds what is asked with, by the model that made a table and as that table was fed.
+
+    Args:
+        model: of the table, as `load` takes it.
+        table: that will be searched.
+        mask: covers faces in what may be shown; None = they stay.
+        platform: from where the pictures were filmed; None = nobody knows, and a model that is told the platform uses
+            the mean over them.
+        progress: hears of published weights that are fetched.
+
+    Raises:
+        SettingError: another model than the table's, or a table that does not tell its model.
+        CheckpointError: no model, or a damaged one.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        table: EmbeddingTable,
+        *,
+        mask: FaceMask | None,
+        platform: Platform | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        if table.model is None:
+            raise SettingError("the table does not say which model made it, so nothing else can be compared with it")
+        embedder = load(model, device=Processes().device, progress=progress)
+        if embedder.model != table.model:
+            raise SettingError(
+                f"{model}: has the sha256 {embedder.model}, the table was made by {table.model}; only embeddings of "
+                "one model can be compared (name that model, or embed the folder by this one)"
+            )
+        self._model, self._mask, self._platform = model, mask, platform
+        self._embedder = embedder if table.feeding is None else ClipEmbedder(embedder.encoder, table.feeding)
+
+    def picture(self, path: Path, box: Box | None = None) -> Asked:
+        """Ask with a picture of somebody.
+
+        Args:
+            path: of a picture file.
+            box: of the person in it, xyxy in its pixels; None = the picture is cropped to them.
+
+        Raises:
+            MissingFrameError: no picture.
+            SettingError: a box that is not in the picture.
+        """
+        return self._person(np.asarray(read_picture(path)), box, path.name)
+
+    def video(
+        self,
+        path: Path,
+        at_s: float,
+        box: Box | int | None = None,
+        *,
+        detector: str | None = None,
+        progress: Progress = silent,
+    ) -> Asked:
+        """Ask with somebody in a video.
+
+        Args:
+            path: of the video.
+            at_s: seconds after its first frame; the first frame from there on is taken.
+            box: of the person, xyxy in pixels of the frame; or the number of one of those that `detector` finds; None
+                = the only one that it finds.
+            detector: FILE.onnx,kind=yolox, or the name of published weights.
+            progress: hears of what is fetched.
+
+        Raises:
+            VideoError: the video cannot be decoded.
+            SettingError: it is over at that time, no detector where one is needed, or several people and no box.
+            NothingFoundError: the detector finds nobody.
+        """
+        if at_s < 0:
+            raise SettingError(f"a moment in a video is 0 or more seconds after its first frame; got {at_s:g}")
+        pixels = _frame_at(path, at_s)
+        words = f"{path.name} at {at_s:g} s"
+        if not isinstance(box, tuple):
+            if detector is None:
+                raise SettingError(
+                    f"{words}: say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found: --detector "
+                    "yolox-s"
+                )
+            box = _found_box(pixels, box, load_detector(detector, progress=progress), words)
+        return self._person(pixels, box, words)
+
+    def text(self, text: str, *, vocabulary: Path | None = None, progress: Progress = silent) -> Asked:
+        """Ask with a description.
+
+        Args:
+            text: such as "red jacket, dark trousers"; what begins with "a photo of" is taken as it is.
+            vocabulary: CLIP's bpe_simple_vocab_16e6.txt.gz; None = the published one, fetched on first use. Models
+                that know whole words need none.
+            progress: hears of what is fetched.
+
+        Raises:
+            CheckpointError: the model has no text tower, or none with the words for it.
+            SettingError: an empty or too long text, or one with words that the model does not know.
+            WeightsError: the published vocabulary cannot be had.
+        """
+        encoder = TextEncoder(Path(self._model), vocabulary=vocabulary, progress=progress)
+        before = self._embedder.embed_dim - encoder.embed_dim  # `VideoEncoder.embed` puts the joint feature last
+        return Asked(words=text, embedding=encoder.embed(text), first_column=before, notes=(TEXT_NOTICE,))
+
+    def _person(self, pixels: UInt8[np.ndarray, "height width 3"], box: Box | None, words: str) -> Asked:
+        height, width = pixels.shape[:2]
+        person = (0.0, 0.0, float(width), float(height)) if box is None else _inside(box, width, height, words)
+        left, top, right, bottom = (round(edge) for edge in person)
+        crop = np.ascontiguousarray(pixels[top:bottom, left:right])
+        (embedding,) = self._embedder.embed_tracklets([[crop]], self._platform).numpy()
+        asked = Asked(words=words, embedding=embedding, picture=Image.fromarray(crop))
+        if self._mask is None:
+            return asked
+        covered = pixels.copy()
+        is_aerial = self._platform is Platform.AERIAL
+        look = self._mask.look(covered, person, whole_size=None, is_aerial=is_aerial)
+        for region in self._mask.covers([(0.0, look)], 0).regions:
+            self._mask.paint(covered, region)
+        return replace(asked, picture=Image.fromarray(covered[top:bottom, left:right]), notes=(COVERED,))
+
+
+def _frame_at(path: Path, at_s: float) -> UInt8[np.ndarray, "height width 3"]:
+    end_s = 0.0
+    # Of frames that are handed over every `at_s` seconds, the second is the first one from there on.
+    for frame in frames(path, interval_s=at_s or None):
+        end_s = frame.time_s
+        if frame.time_s >= at_s:
+            return frame.pixels
+    raise SettingError(f"{path}: has no frame at {at_s:g} s or later; the last that was looked at is at {end_s:.1f} s")
+
+
+def _found_box(pixels: UInt8[np.ndarray, "height width 3"], number: int | None, detector: Detector, words: str) -> Box:
+    boxes, _ = detector.find(pixels, min_score=detector.score)
+    if len(boxes) == 0:
+        raise NothingFoundError(f"{words}: the detector finds nobody there; give a --box, or another moment")
+    # From left to right, as somebody counts who looks at the frame.
+    people = sorted((float(a), float(b), float(c), float(d)) for a, b, c, d in boxes)
+    if number is not None and 1 <= number <= len(people):
+        return people[number - 1]
+    if number is None and len(people) == 1:
+        return people[0]
+    listed = [f"{place}: {_in_words(box)}" for place, box in enumerate(people, start=1)]
+    raise SettingError(
+        f"{words}: the detector finds {len(people)} people there; say who is meant, by --box NUMBER or a box",
+        notes=listed,
+    )
+
+
+def _in_words(box: Box) -> str:
+    left, top, right, bottom = box
+    return f"{left:.0f},{top:.0f},{right - left:.0f},{bottom - top:.0f}"
+
+
+def _inside(box: Box, width: int, height: int, words: str) -> Box:
+    left, top = max(0.0, box[0]), max(0.0, box[1])
+    right, bottom = min(float(width), box[2]), min(float(height), box[3])
+    if right - left < MIN_SIDE_PX or bottom - top < MIN_SIDE_PX:
+        raise SettingError(
+            f"{words}: a box of a person has at least {MIN_SIDE_PX} x {MIN_SIDE_PX} pixels of the picture, which has "
+            f"{width} x {height}; got {_in_words(box)} (x,y,width,height)"
+        )
+    return left, top, right, bottom
+
+
+def read_box(text: str) -> Box | int:
+    """Read `x,y,width,height` in pixels, or the number of a box, into corners or that number.
+
+    >>> read_box("10,20,30,80")
+    (10.0, 20.0, 40.0, 100.0)
+
+    Raises:
+        SettingError: it is neither.
+    """
+    if re.fullmatch(r"\d+", text):
+        return int(text)
+    try:
+        left, top, width, height = map(float, text.split(","))
+    except ValueError:
+        raise SettingError(f"a box is X,Y,WIDTH,HEIGHT in pixels, such as 410,220,60,140; got {text!r}") from None
+    if not (width > 0 and height > 0 and all(map(np.isfinite, (left, top, width, height)))):
+        raise SettingError(f"a box has a positive width and height; got {text!r}")
+    return left, top, left + width, top + height
