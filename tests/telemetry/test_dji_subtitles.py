@@ -47,6 +47,19 @@ def test_the_longitude_may_be_misspelt(tmp_path, spelling, prefix):
     assert places(read(tmp_path, subtitles(text))) == [(41.424721, 2.234156)]
 
 
+def test_letters_and_units_behind_values_in_brackets(tmp_path):
+    text = "[latitude: 34.1 S] [longitude: 58.5 W] [rel_alt: 2 m] [abs_alt: 12 m]"
+    log = read(tmp_path, subtitles(text))
+    assert places(log) == [(-34.1, -58.5)]
+    assert (log.records[0].height_m, log.records[0].altitude_m) == (2, 12)
+
+
+def test_what_a_drone_without_a_fix_calls_not_available_is_not_told(tmp_path):
+    text = "F/2.8, SS 2000, ISO 100, EV 0, GPS (n/a, n/a, 0), D n/a, H n/a, H.S n/a, V.S n/a "
+    (record,) = read(tmp_path, subtitles(text)).records
+    assert (record.place, record.height_m) == (None, None)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_every_encoding_and_line_end_gives_the_same(tmp_path, encoding, line_end):

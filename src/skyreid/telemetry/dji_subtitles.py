@@ -43,7 +43,7 @@ _TAG = re.compile(r"<[^<>]{0,200}>|<[^<>]{0,200}$|\{\\[^{}]{0,200}\}")
 _NUMBER = r"[-+]?\d{1,15}(?:[.,]\d{1,15})?"
 _WHOLE_NUMBER = re.compile(_NUMBER)
 _BRACKET = re.compile(r"\[([^\[\]]{1,400})\]")
-_ENTRY = re.compile(r"(?<![\w.])([A-Za-z][A-Za-z_.]{0,30}(?: [A-Za-z_]{1,20})?) ?: ?([^\s:]{1,40})")
+_ENTRY = re.compile(r"(?<![\w.])([A-Za-z][A-Za-z_.]{0,30}(?: [A-Za-z_]{1,20})?) ?: ?([^\s:]{1,40})(?: ([SW])(?!\w))?")
 _GROUP = re.compile(r"\b(GPS|RTK|HOME|BAROMETER|F\.PRY|G\.PRY) {0,3}\(([^()]{0,120})\)", re.IGNORECASE)
 _LENGTH = re.compile(rf"(?<![\w.])(D|H|Hb|BAROMETER) {{0,3}}:? {{0,3}}({_NUMBER}) ?(m|ft)?(?![\w/])", re.IGNORECASE)
 _PART = re.compile(rf"(?:([NSEW]) ?:? ?)?({_NUMBER})\s*(°|m|ft)?(?: ?([NSEW]))?", re.IGNORECASE)
@@ -242,10 +242,10 @@ def _told(cue: Cue) -> _Told | None:
     """Look for every value that has a name; None where there is none."""
     text = _TAG.sub(" ", cue.text) if "<" in cue.text or "{" in cue.text else cue.text
     values: dict[str, float] = {}
-    for name, value in _ENTRY.findall(" ".join(_BRACKET.findall(text)) or text):
+    for name, value, side in _ENTRY.findall("\n".join(_BRACKET.findall(text)) or text):
         known = _known(name)
         if known is not None and (number := _number(value)) is not None:
-            values[known] = number
+            values[known] = -abs(number) if side else number
     groups = {group[1].upper(): group[2] for group in _GROUP.finditer(text)} if "(" in text else {}
     for prefix, what in (("F.PRY", "aircraft"), ("G.PRY", "gimbal")):
         angles = [part[2] for part in _parts(groups.get(prefix, ""))]
