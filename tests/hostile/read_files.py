@@ -16,11 +16,14 @@ from tests.building.annotations.test_coco_video import annotation
 from tests.building.annotations.test_label_studio import key, region, task
 from tests.building.crops.bright_face_model import write_bright_face_model
 from tests.building.detection.onnx_files import draw_targets, yolox
-from tests.building.films import smooth, write_film
+from tests.building.films import smooth, write_film, write_film_beside
 from tests.datasets.miniature_trees import write_ls_vid
 from tests.hostile.children import command
 from tests.hostile.conftest import train_command
 from tests.reference.micro_weights import micro_release_state
+from tests.telemetry.klv_packets import flight, packet
+from tests.telemetry.subtitles import MINI, subtitles
+from tests.telemetry.test_picture_tags import write_picture
 
 PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 FILMS = {"mov": "png", "mkv": "ffv1", "avi": "mjpeg", "gif": "gif", "mp4": "mpeg4"}
@@ -62,6 +65,7 @@ KINDS = (
     *(f"annotations {name}" for name in ANNOTATIONS),
     *(f"picture {name}" for name in PICTURES),
     *(f"film {name}" for name in FILMS),
+    *(f"telemetry {name}" for name in ("SRT", "csv", "ts", "jpg")),
 )
 CHECKED = frozenset(("manifest", "table", "run/state.pt", "run/stage1_features.pt", "run/config.json"))
 """Kinds whose content has a hash or a checksum: what was damaged never goes through as something else."""
@@ -216,6 +220,20 @@ def _of_table(name, given, place):
     return ReadFile(file, lambda out: command(*scored, "--calibration", file, "--out", out / "result.json"))
 
 
+def _of_telemetry(name, _, place):
+    file = place / f"flight.{name}"
+    if name == "SRT":
+        file.write_text(subtitles(*(MINI.format(pair="-121.7458, 48.0771", n=n) for n in range(9))))
+    elif name == "csv":
+        file.write_text("time_s,latitude,longitude\n" + "".join(f"{n},48.0771,-121.7458\n" for n in range(9)))
+    elif name == "ts":
+        packets = [packet(flight(1_777_896_000_000_000 + n, 41.5, -2.25)) for n in range(3)]
+        write_film_beside(file, smooth(NUM_FRAMES, height=HEIGHT, width=WIDTH), packets, codec="klv")
+    else:
+        write_picture(file)
+    return ReadFile(file, lambda _: command("telemetry", file, "--json"))
+
+
 _PLACED = {
     **dict.fromkeys(("manifest", "links", "pairs.csv", "pairs.jsonl", "record"), _of_build),
     **dict.fromkeys(("table", "result", "calibration", "sources"), _of_table),
@@ -225,4 +243,5 @@ _PLACED = {
     "import": _of_import,
     "annotations": _of_annotations,
     "film": _of_film,
+    "telemetry": _of_telemetry,
 }
