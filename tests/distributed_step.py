@@ -13,8 +13,8 @@ from torch import Tensor
 
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.distributed import Processes
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.processes.distributed import Processes
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
 from skyreid.training.stage2 import Stage2LossConfig, Stage2Step

@@ -12,9 +12,9 @@ from PIL import Image
 
 from skyreid.checkpoint import write_checkpoint
 from skyreid.cli import COMMANDS, main
-from skyreid.config_json import to_json
 from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.manifest import write_manifest
+from skyreid.files.config_json import to_json
 from skyreid.recipes import RECIPES
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.tiny_model import tiny_model

@@ -74,7 +74,7 @@ def test_only_one_file_prints_so_that_no_name_reaches_a_terminal_as_it_is(path):
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_device_is_named_where_one_could_be_given(path):
     attributes = {node.attr for node in ast.walk(TREES[path]) if isinstance(node, ast.Attribute)}
-    assert "cuda" not in attributes or path.name == "distributed.py"
+    assert "cuda" not in attributes or path.name == "processes/distributed.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -82,7 +82,7 @@ def test_the_environment_is_read_at_the_launch_only(path):
     attributes = {node.attr for node in ast.walk(TREES[path]) if isinstance(node, ast.Attribute)}
     # The parser wraps its messages to a width that it takes from nowhere else.
     # The cache of weights is asked for when something is looked up in it.
-    readers = ("distributed.py", "cli/arguments.py", "weights/weights_cache.py")
+    readers = ("processes/distributed.py", "cli/arguments.py", "weights/weights_cache.py")
     assert not attributes & {"environ", "getenv"} or name_of(path) in readers
 
 
@@ -99,7 +99,7 @@ def test_pictures_are_opened_in_one_place_and_only_as_pictures():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
                 assert "formats" in {keyword.arg for keyword in node.keywords}, f"{name_of(path)}:{node.lineno}"
-                assert name_of(path) in ("picture_file.py", "simulation/pretraining.py")
+                assert name_of(path) in ("files/picture_file.py", "simulation/pretraining.py")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -7,9 +7,9 @@ import pytest
 
 import skyreid
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.files.config_json import to_json
 from skyreid.retrieval.embedding_table import load_table
 from tests.building.films import write_film
 from tests.building.motion.scenes import backdrop, scene, walk

@@ -8,7 +8,7 @@ import pytest
 
 from skyreid.building.video.decode import DecodeLimits, frames
 from skyreid.errors import VideoError
-from skyreid.process_limits import OUT_OF_MEMORY, OUT_OF_TIME
+from skyreid.processes.limits import OUT_OF_MEMORY, OUT_OF_TIME
 from tests.building.films import noise, write_film
 
 WITHOUT = "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
@@ -44,7 +44,7 @@ def test_locks_of_windows_keep_others_out_and_leave_the_file_as_it_is(tmp_path):
     program = MSVCRT + (
         "import os\n"
         "from pathlib import Path\n"
-        "from skyreid.file_lock import folder_lock, try_lock\n"
+        "from skyreid.files.file_lock import folder_lock, try_lock\n"
         "path = Path(sys.argv[1])\n"
         "first, second = (os.open(path / 'log', os.O_RDWR | os.O_APPEND) for _ in range(2))\n"
         "print(try_lock(first), try_lock(second), os.read(first, 8))\n"
@@ -59,7 +59,7 @@ def test_locks_of_windows_keep_others_out_and_leave_the_file_as_it_is(tmp_path):
 
 def test_a_system_without_any_locks_says_so(tmp_path):
     (tmp_path / "log").write_text("")
-    program = "from skyreid.file_lock import try_lock\ntry_lock(open(sys.argv[1]).fileno())"
+    program = "from skyreid.files.file_lock import try_lock\ntry_lock(open(sys.argv[1]).fileno())"
     assert "this system has no locks on files" in run(program, tmp_path / "log").stderr
 
 
@@ -72,12 +72,12 @@ def test_a_system_without_any_locks_says_so(tmp_path):
     ],
 )
 def test_without_limits_of_the_system_a_process_is_watched_from_within(limits, work, status):
-    program = f"from skyreid.process_limits import lower_rights\nlower_rights({limits}, open_files=32)\n{work}"
+    program = f"from skyreid.processes.limits import lower_rights\nlower_rights({limits}, open_files=32)\n{work}"
     assert run(program).returncode == status
 
 
 def test_the_structure_that_windows_takes_has_the_size_that_it_documents():
-    from skyreid import process_limits
+    from skyreid.processes import limits as process_limits  # FOLDED
 
     size = process_limits.ctypes.sizeof(process_limits._ExtendedLimits)
     assert size == (144 if sys.maxsize > 2**32 else 112)

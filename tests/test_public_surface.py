@@ -11,8 +11,8 @@ import pytest
 
 import skyreid
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
 from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.files.config_json import to_json
 from tests.tiny_model import tiny_model
 
 SOURCE = Path(skyreid.__file__)

@@ -17,9 +17,9 @@ import skyreid
 from skyreid.baselines import BASELINES, build_baseline
 from skyreid.checkpoint import write_checkpoint
 from skyreid.clips.clip_loader import normalize
-from skyreid.config_json import to_json
-from skyreid.distributed import Processes
+from skyreid.files.config_json import to_json
 from skyreid.models.vsla_clip import VslaClip
+from skyreid.processes.distributed import Processes
 from skyreid.recipes import RECIPES
 from skyreid.training.baseline_training import BaselineConfig, BaselineStep
 from skyreid.training.stage2 import Stage2Step

@@ -28,12 +28,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from skyreid.atomic_file import replaced_folder, sweep_leftovers
-from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, SkyreidError
-from skyreid.file_kinds import CHECKPOINT, require_kind
-from skyreid.folder_listing import names_in
-from skyreid.strict_json import Json, read_json
+from skyreid.files.atomic_file import replaced_folder, sweep_leftovers
+from skyreid.files.content_hash import file_sha256
+from skyreid.files.file_kinds import CHECKPOINT, require_kind
+from skyreid.files.folder_listing import names_in
+from skyreid.files.strict_json import Json, read_json
 
 WEIGHTS_FILE = "model.safetensors"
 _FILES = (WEIGHTS_FILE, "config.json", "provenance.json")

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.strict_json import parse_json
+from skyreid.files.config_json import from_json, to_json
+from skyreid.files.strict_json import parse_json
 
 TestChoice = Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"]
 """The first three take one clip a tracklet; the others take every frame, and embeddings of clips are averaged."""

@@ -20,11 +20,11 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.colour_stripes import embed_colours
+from skyreid.files.strict_json import Json
 from skyreid.pages.browse_page import write_browse_page
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, save_table
 from skyreid.retrieval.everybody import read_everybody
-from skyreid.strict_json import Json
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
 from skyreid.weights.weights_cache import in_cache

@@ -7,7 +7,7 @@ from skyreid.building.finder import find_tracked, finder_in_words, finder_of, re
 from skyreid.building.sources import Source
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.errors import SourceError
-from skyreid.progress import silent
+from skyreid.processes.progress import silent
 from skyreid.tracklet import Platform
 from tests.building.films import noise, smooth, write_film
 

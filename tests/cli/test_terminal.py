@@ -15,8 +15,8 @@ from PIL import Image
 from skyreid.checkpoint import write_checkpoint
 from skyreid.cli import COMMANDS, KEPT, main
 from skyreid.cli.terminal import Bars, prepare_streams, visible
-from skyreid.config_json import to_json
 from skyreid.datasets.manifest import write_manifest
+from skyreid.files.config_json import to_json
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.building.films import write_film
 from tests.tiny_model import tiny_model

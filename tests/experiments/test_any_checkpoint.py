@@ -11,7 +11,6 @@ from PIL import Image
 
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import read_manifest, write_manifest
 from skyreid.errors import CheckpointError, DatasetError, ResultError, SettingError
@@ -19,6 +18,7 @@ from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint
 from skyreid.feeding import Feeding
+from skyreid.files.config_json import to_json
 from skyreid.pretrained.importing import import_weights
 from tests.datasets.miniature_trees import MINIATURES
 from tests.pretrained.reference_clip import make_reference_clip

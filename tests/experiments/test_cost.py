@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from skyreid.baselines.baseline import Baseline
-from skyreid.distributed import Processes
 from skyreid.experiments.cost import measure_cost
+from skyreid.processes.distributed import Processes
 
 FRAMES, HEIGHT, WIDTH, CHANNELS, DIM = 4, 6, 8, 5, 16
 

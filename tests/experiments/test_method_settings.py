@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
 from skyreid.errors import SettingError
 from skyreid.experiments.method_settings import METHODS, OWN, ComparisonConfig, Reduction, configure
+from skyreid.files.config_json import to_json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes import RECIPES

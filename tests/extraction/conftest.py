@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
+from skyreid.files.config_json import to_json
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
 from tests.tiny_model import tiny_model
 

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.config_json import to_json
 from skyreid.datasets.data_hash import pictures_sha256, with_hashes
 from skyreid.datasets.manifest import write_manifest
-from skyreid.distributed import Processes
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError, SettingError, TableError
 from skyreid.extraction.embed_folder import embed
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.feeding import OPENAI_CLIP, Feeding
+from skyreid.files.config_json import to_json
+from skyreid.processes.distributed import Processes
 from skyreid.retrieval.embedding_table import load_table, require_comparable
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.datasets.miniature_trees import write_g2a

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.distributed import Processes
 from skyreid.errors import MissingFrameError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.feeding import IMAGENET
+from skyreid.processes.distributed import Processes
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.tiny_model import IMAGE_SIZE
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from skyreid.baselines.baseline import Baseline
 from skyreid.cli.models import model_export
-from skyreid.config_json import to_json
 from skyreid.errors import SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.extraction.exporting import export_embedder
 from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.files.config_json import to_json
 from tests.tiny_model import IMAGE_SIZE
 
 ALONE = """

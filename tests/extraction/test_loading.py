@@ -16,12 +16,12 @@ from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
-from skyreid.config_json import to_json
-from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.files.config_json import to_json
 from skyreid.models.tower_pair import TowerPair
+from skyreid.processes.distributed import Processes
 from skyreid.tracklet import Platform
 from tests.tiny_model import IMAGE_SIZE, NO_ADAPTERS, tiny_config, tiny_model
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from skyreid.checkpoint import load_strictly, read_checkpoint
-from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, UnsafeFileError
+from skyreid.files.config_json import from_json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.importing import FORMATS, import_weights

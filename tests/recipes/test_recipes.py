@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skyreid.baselines import BASELINES
-from skyreid.config_json import to_json
 from skyreid.datasets.benchmarks import BENCHMARKS
+from skyreid.files.config_json import to_json
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.recipes import RECIPES

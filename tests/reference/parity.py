@@ -13,9 +13,9 @@ from einops import rearrange
 from torch import Tensor
 
 from skyreid.clips.clip_loader import ClipBatch, normalize
-from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release
+from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import make_adam
 from skyreid.training.schedule import CosineSchedule, StepSchedule

@@ -5,9 +5,9 @@ import re
 import pytest
 import torch
 
-from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError
-from skyreid.progress import silent
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import silent
 from skyreid.training.epochs import Resumable
 from skyreid.training.run_folder import open_run
 

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from skyreid.clips.clip_loader import ClipBatch, normalize
-from skyreid.distributed import Processes
+from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.schedule import StepSchedule

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skyreid.errors import SettingError
-from skyreid.progress import silent
+from skyreid.processes.progress import silent
 from skyreid.weights.fetching import FetchError, address_of, fetch_file
 from skyreid.weights.published_files import PublishedFile
 from tests.weights.weights_server import serving

@@ -30,7 +30,6 @@ from os import PathLike
 from pathlib import Path
 
 from skyreid.arguments import kind_of, path_of
-from skyreid.atomic_file import flush, write_atomically
 from skyreid.building.build_folder import (
     CARD_FILE,
     CROPS,
@@ -76,7 +75,8 @@ from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
 from skyreid.errors import SettingError, SourceError
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import flush, write_atomically
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE
 
 _DEFAULT_MASKING = MaskingConfig()

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skyreid.atomic_file import sweep_leftovers, write_atomically
 from skyreid.building.crops.cropping import Crop
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
@@ -20,15 +19,16 @@ from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope, box_of
 from skyreid.building.video.picture_folder import pictures_sha256
-from skyreid.content_hash import file_sha256, shortened
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
-from skyreid.file_lock import try_lock
-from skyreid.folder_listing import is_left_by_system, names_in
-from skyreid.picture_file import MAX_BYTES
-from skyreid.regular_file import open_in_place
+from skyreid.files.atomic_file import sweep_leftovers, write_atomically
+from skyreid.files.content_hash import file_sha256, shortened
+from skyreid.files.file_lock import try_lock
+from skyreid.files.folder_listing import is_left_by_system, names_in
+from skyreid.files.picture_file import MAX_BYTES
+from skyreid.files.regular_file import open_in_place
+from skyreid.files.strict_json import read_json
 from skyreid.retrieval.embedding_table import TABLE_FILE
-from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
 CROPS = "crops"

@@ -20,8 +20,8 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
 from skyreid.errors import ManifestError
+from skyreid.files.strict_json import read_json
 from skyreid.retrieval.embedding_table import TABLE_FILE
-from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"

@@ -13,7 +13,7 @@ from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.datasets.identity_split import check_no_leak, divide_identities
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
 from skyreid.errors import DatasetError, ManifestError, SourceError
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import DISTRACTOR_PID, PLATFORMS, Platform, Tracklet
 
 

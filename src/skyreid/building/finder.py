@@ -7,7 +7,7 @@ from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import SHARED, TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts
 from skyreid.errors import SourceError
-from skyreid.progress import Progress
+from skyreid.processes.progress import Progress
 from skyreid.tracklet import Platform
 
 ANNOTATIONS = "annotations"

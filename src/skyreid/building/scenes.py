@@ -13,19 +13,19 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.atomic_file import write_atomically
 from skyreid.building.build_folder import MASKING_FILE
 from skyreid.building.build_report import read_masked_regions
 from skyreid.building.crops.face_mask import GREY, PERSON_M, MaskingConfig
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import VideoFrame, frames
 from skyreid.building.video.picture_folder import pictures_sha256
-from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import ManifestError
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.content_hash import bytes_sha256, file_sha256
+from skyreid.files.strict_json import read_json
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.sighting import source_of
-from skyreid.strict_json import read_json
 from skyreid.tracklet import Frame, Tracklet
 
 SCENES = "scenes"

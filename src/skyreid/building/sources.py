@@ -12,8 +12,8 @@ from typing import Literal, TypedDict
 from skyreid.arguments import kind_of, path_of
 from skyreid.building.tracked_boxes import BOX_SIDES, SCOPES, BoxSides, IdentityScope
 from skyreid.errors import SettingError, SourceError
-from skyreid.file_kinds import SOURCES, require_kind
-from skyreid.strict_json import read_json
+from skyreid.files.file_kinds import SOURCES, require_kind
+from skyreid.files.strict_json import read_json
 from skyreid.telemetry.dji_subtitles import GpsOrder
 from skyreid.telemetry.flight_log import AltitudeFrom, FlightRecord
 from skyreid.tracklet import Platform

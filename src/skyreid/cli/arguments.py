@@ -44,7 +44,7 @@ class SharedOptions:
             return
         if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
             raise SettingError(f"--device must be auto, cpu, cuda or cuda:NUMBER; got {self.device!r}")
-        from skyreid.distributed import choose_device
+        from skyreid.processes.distributed import choose_device
 
         choose_device(self.device)
 

@@ -97,7 +97,7 @@ def _benchmark(name: str, root: Path | None) -> tuple[str, Path]:
     from skyreid.datasets.benchmarks.mars_layout import QUERY_FILE
     from skyreid.datasets.manifest import MANIFEST_FILE
     from skyreid.errors import DatasetError
-    from skyreid.file_kinds import kind_at
+    from skyreid.files.file_kinds import kind_at
 
     if root is not None:
         return name, root

@@ -64,7 +64,7 @@ class Note:
 
 
 class Bars:
-    """Draws a bar with the time left for each task that reports (`skyreid.progress.Progress`)."""
+    """Draws a bar with the time left for each task that reports (`skyreid.processes.progress.Progress`)."""
 
     def __init__(self) -> None:
         self._progress = Progress(

@@ -52,7 +52,7 @@ def recipe_show(recipe: Name, *, json: bool = False) -> None:
         recipe: one of the recipes.
         json: print JSON, as it does without it: there is no other form.
     """
-    from skyreid.config_json import to_json
+    from skyreid.files.config_json import to_json
 
     settings = to_json(find_recipe(recipe)())
     show_result(Note(dumps(settings, indent=2).splitlines(), settings), json=json)

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from skyreid.errors import DatasetError
-from skyreid.file_kinds import BUILD, CROPS, require_kind
-from skyreid.folder_listing import names_in
-from skyreid.picture_file import SUFFIXES
+from skyreid.files.file_kinds import BUILD, CROPS, require_kind
+from skyreid.files.folder_listing import names_in
+from skyreid.files.picture_file import SUFFIXES
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 _DIGITS = re.compile(r"(\d+)")

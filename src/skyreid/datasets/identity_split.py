@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from skyreid.atomic_file import write_atomically
 from skyreid.errors import DatasetError
+from skyreid.files.atomic_file import write_atomically
 from skyreid.tracklet import Tracklet
 
 _FORMAT = "skyreid identity split"

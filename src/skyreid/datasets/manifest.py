@@ -16,13 +16,13 @@ from functools import cached_property
 from math import isfinite
 from pathlib import Path, PureWindowsPath
 
-from skyreid.atomic_file import write_atomically
-from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.errors import ManifestError
-from skyreid.file_kinds import BUILD, MANIFEST, require_kind
-from skyreid.regular_file import read_regular
-from skyreid.strict_json import parse_json
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.content_hash import bytes_sha256
+from skyreid.files.file_kinds import BUILD, MANIFEST, require_kind
+from skyreid.files.regular_file import read_regular
+from skyreid.files.strict_json import parse_json
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 MANIFEST_FILE = "manifest.jsonl"

@@ -8,8 +8,8 @@ import numpy as np
 from skyreid.datasets.benchmark import Benchmark, identities_of_test, identities_of_train
 from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.benchmarks.benchmark_format import PaperRow
-from skyreid.picture_file import picture_size, sweep_pictures
-from skyreid.progress import Progress, silent
+from skyreid.files.picture_file import picture_size, sweep_pictures
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS, Platform, Tracklet
 
 PAPER_CROP_WIDTHS: Mapping[Platform, tuple[int, int]] = {Platform.GROUND: (10, 70), Platform.AERIAL: (5, 35)}

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from skyreid.atomic_file import write_atomically
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics, Distribution
+from skyreid.files.atomic_file import write_atomically
 from skyreid.tracklet import Platform
 
 _COLOURS = {Platform.GROUND: "#c26a1b", Platform.AERIAL: "#2b7bba"}

@@ -30,9 +30,6 @@ from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 from skyreid.arguments import path_of
-from skyreid.atomic_file import write_atomically
-from skyreid.config_json import from_json, to_json
-from skyreid.content_hash import shortened
 from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import CalibrationError, ProtocolError, SkyreidError
 from skyreid.evaluation.comparisons import comparisons
@@ -51,12 +48,15 @@ from skyreid.evaluation.pair_counts import (
 )
 from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding, feeding_differences
-from skyreid.file_kinds import CALIBRATION, require_kind
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.config_json import from_json, to_json
+from skyreid.files.content_hash import shortened
+from skyreid.files.file_kinds import CALIBRATION, require_kind
+from skyreid.files.strict_json import read_json
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.ranker import Ranker
-from skyreid.strict_json import read_json
 
 FALSE_POSITIVE_RATE = 0.01
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1

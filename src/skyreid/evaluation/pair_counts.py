@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
-from skyreid.compiled import compiled
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.comparisons import Comparison, SamePerson
-from skyreid.progress import Progress, silent
+from skyreid.processes.compiled import compiled
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.ranker import Ranker
 from skyreid.tracklet import JUNK_PID
 

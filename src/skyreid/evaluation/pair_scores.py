@@ -26,7 +26,7 @@ from skyreid.evaluation.pair_counts import (
     require_rate,
     unresolvable,
 )
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int64
 from torch import Tensor
 
-from skyreid.compiled import compiled
 from skyreid.evaluation.comparisons import Comparison, SamePerson
-from skyreid.progress import Progress, silent
+from skyreid.processes.compiled import compiled
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.ranker import Ranker
 

@@ -29,7 +29,7 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.rank_counting import MatchRanks, join, match_ranks
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
 from skyreid.retrieval.ranker import Ranker

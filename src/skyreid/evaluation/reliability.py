@@ -28,7 +28,7 @@ from skyreid.errors import ProtocolError
 from skyreid.evaluation.calibration import Calibration, check_use
 from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.pair_counts import BLOCK_SIZE, CELL, PairCounts, count_pairs
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker

@@ -19,7 +19,7 @@ from skyreid.evaluation.reliability import Reliability, reliability
 from skyreid.evaluation.results.protocol_card import KnownFacts, ProtocolCard, tables_data_sha256, tables_sha256
 from skyreid.evaluation.results.result_file import EvaluationResult, make_result, write_result
 from skyreid.evaluation.results.slices import Column, columns_of, slice_scores
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.manifest_agreement import with_listed_pictures

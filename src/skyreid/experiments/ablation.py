@@ -14,19 +14,19 @@ from pathlib import Path
 
 import torch
 
-from skyreid.atomic_file import write_atomically
 from skyreid.checkpoint import provenance_of_this_run
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
-from skyreid.distributed import Precision
 from skyreid.errors import SettingError
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.evaluation.results.uncertainty import Spread, spread
 from skyreid.experiments.paper_tables import ABLATIONS, Row, bare_tower
 from skyreid.experiments.parameter_report import count_parameters
 from skyreid.extraction.colour_stripes import embed_colours
-from skyreid.process_pool import finish_all
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import write_atomically
+from skyreid.processes.distributed import Precision
+from skyreid.processes.pool import finish_all
+from skyreid.processes.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.simulation.crop_benchmark import write_crop_benchmark
 from skyreid.tracklet import training_labels

@@ -8,7 +8,6 @@ from os import PathLike
 from pathlib import Path
 
 from skyreid.arguments import path_of
-from skyreid.atomic_file import write_atomically
 from skyreid.datasets.protocol import AERIAL_TO_GROUND, GROUND_TO_AERIAL
 from skyreid.errors import ResultError
 from skyreid.evaluation.results.result_file import EvaluationResult, write_result
@@ -18,7 +17,8 @@ from skyreid.evaluation.table_evaluation import ScoredTables, score_tables
 from skyreid.experiments.checkpoint_report import write_checkpoint_report
 from skyreid.experiments.tested_checkpoint import Direction, TestedCheckpoint, open_checkpoint
 from skyreid.feeding import TestChoice
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import write_atomically
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal
 

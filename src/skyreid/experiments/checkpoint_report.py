@@ -31,7 +31,7 @@ from skyreid.pages.report import (
     gather_failures,
     write_report,
 )
-from skyreid.progress import Progress
+from skyreid.processes.progress import Progress
 from skyreid.retrieval.cosine import COSINE
 from skyreid.tracklet import Tracklet
 

@@ -16,8 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
-from skyreid.distributed import Processes
 from skyreid.models.vsla_clip import VideoEncoder
+from skyreid.processes.distributed import Processes
 
 _TIMED_CLIPS = 4
 _ROUNDS = 3

@@ -28,7 +28,7 @@ from skyreid.pages.report import (
     gather_failures,
     write_report,
 )
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.recipes.simulated import vsla_clip_simulated
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable

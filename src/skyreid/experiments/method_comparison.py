@@ -12,22 +12,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from skyreid.atomic_file import write_atomically
 from skyreid.baselines import build_baseline
 from skyreid.checkpoint import provenance_of_this_run
-from skyreid.config_json import from_json, to_json
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
-from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.evaluation.results.uncertainty import Spread, spread
 from skyreid.experiments.cost import Cost, measure_cost
 from skyreid.experiments.method_settings import ComparisonConfig, Reduction, configure, imagenet_file
 from skyreid.experiments.paper_tables import TABLE_2
 from skyreid.extraction.loading import TRAINING_ONLY
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.config_json import from_json, to_json
+from skyreid.files.strict_json import read_json
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
-from skyreid.progress import Progress, silent
-from skyreid.strict_json import read_json
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import training_labels
 from skyreid.training import train
 from skyreid.training.baseline_training import BaselineConfig

@@ -14,17 +14,17 @@ from skyreid.datasets.benchmarks import find_format
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
 from skyreid.evaluation.results.protocol_card import CheckpointRule, KnownFacts, tables_data_sha256
 from skyreid.evaluation.table_evaluation import ScoredTables
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, TestChoice
-from skyreid.file_kinds import CHECKPOINT, RUN, kind_at, require_kind
-from skyreid.progress import Progress
+from skyreid.files.file_kinds import CHECKPOINT, RUN, kind_at, require_kind
+from skyreid.files.strict_json import Json
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
-from skyreid.strict_json import Json
 from skyreid.tracklet import Tracklet
 
 

@@ -12,12 +12,12 @@ from skyreid.datasets import read_benchmark
 from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
-from skyreid.distributed import Processes
 from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
 from skyreid.feeding import TestChoice
-from skyreid.progress import Progress, silent
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Platform, Tracklet
 

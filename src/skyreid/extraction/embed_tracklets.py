@@ -18,11 +18,11 @@ from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches, nor
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets.data_hash import pictures_sha256
-from skyreid.distributed import Processes
 from skyreid.errors import SettingError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.platform_prompt import PlatformPrompt
-from skyreid.progress import Progress, silent
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
 

@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.clips.frame_cache import resize
-from skyreid.distributed import Processes
 from skyreid.extraction.loading import load
 from skyreid.feeding import Feeding
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Platform
 
 

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
 
-from skyreid.atomic_file import write_atomically
 from skyreid.baselines.baseline import Baseline
 from skyreid.clips.clip_loader import normalize
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import Feeding, Normalization
+from skyreid.files.atomic_file import write_atomically
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.tracklet import PLATFORMS

@@ -19,15 +19,15 @@ from skyreid.checkpoint import build_to_fit, read_checkpoint, weights_sha256
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
-from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import Encoder, ExtractionConfig, mean_of_clips, needs_platform
 from skyreid.extraction.network_encoder import load_network, names_a_network
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, feeding_differences
+from skyreid.files.config_json import from_json
+from skyreid.files.strict_json import Json
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
-from skyreid.progress import Progress, silent
-from skyreid.strict_json import Json
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Platform
 from skyreid.weights.weights_cache import with_file
 

@@ -30,15 +30,15 @@ from torch import Tensor
 from skyreid.arguments import file_and_settings
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import resize
-from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError, MissingFrameError, SettingError
 from skyreid.feeding import Feeding, Normalization
+from skyreid.files.config_json import from_json, to_json
+from skyreid.files.picture_file import read_picture
+from skyreid.files.strict_json import Json, read_json
 from skyreid.graphs.graph_process import GraphFile, Port
 from skyreid.graphs.onnx_file import open_onnx
 from skyreid.graphs.openvino_file import open_openvino
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
-from skyreid.picture_file import read_picture
-from skyreid.strict_json import Json, read_json
 
 Triple = tuple[float, float, float]
 EXAMPLE = "osnet.onnx,size=256x128,colour=rgb,scale=255,mean=0.485/0.456/0.406,std=0.229/0.224/0.225"

@@ -24,9 +24,9 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from skyreid.content_hash import bytes_sha256, file_sha256
 from skyreid.errors import CheckpointError
-from skyreid.process_limits import lower_rights
+from skyreid.files.content_hash import bytes_sha256, file_sha256
+from skyreid.processes.limits import lower_rights
 
 THREADS = 2
 """Of the child; decoding and tracking run beside it, and other sources perhaps too."""

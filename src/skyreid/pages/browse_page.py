@@ -11,7 +11,7 @@ from skyreid.errors import MissingFrameError
 from skyreid.pages.frame_strip import draw_film, jpeg_uri
 from skyreid.pages.page import packaged_text, render, write_page
 from skyreid.pages.ranked_list import in_minutes, moment_in_words
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.everybody import Everybody
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Tracklet

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from skyreid.atomic_file import write_atomically
+from skyreid.files.atomic_file import write_atomically
 from skyreid.tracklet import Platform
 
 # Nothing may run and nothing may be fetched, even if a name slipped through unescaped.

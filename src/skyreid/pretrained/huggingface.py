@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError
 from skyreid.feeding import OPENAI_CLIP, Normalization
+from skyreid.files.config_json import from_json
+from skyreid.files.strict_json import read_json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.transformer import Activation
 from skyreid.pretrained.assembling import LOGIT_SCALE, TOKEN_EMBEDDING, assemble_pair
 from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 from skyreid.pretrained.importer import Imported, ImportOptions
 from skyreid.pretrained.openai_names import BLOCKS, Names
-from skyreid.strict_json import read_json
 
 HF_TOKEN_EMBEDDING = "text_model.embeddings.token_embedding.weight"
 VISION = "vision_model."

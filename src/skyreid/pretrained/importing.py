@@ -9,18 +9,18 @@ import torch
 
 from skyreid.arguments import find_named, path_of
 from skyreid.checkpoint import write_checkpoint
-from skyreid.config_json import to_json
-from skyreid.content_hash import file_sha256
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
-from skyreid.file_kinds import CHECKPOINT, kind_at
+from skyreid.files.config_json import to_json
+from skyreid.files.content_hash import file_sha256
+from skyreid.files.file_kinds import CHECKPOINT, kind_at
+from skyreid.files.strict_json import Json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.transformer import Activation
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained import huggingface, openai, release, vifi
 from skyreid.pretrained.foreign_state import read_untrusted_state
 from skyreid.pretrained.importer import Adapters, Importer, ImportOptions
-from skyreid.strict_json import Json
 
 FORMATS: dict[str, Importer] = {
     "openai": openai.read_openai,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from skyreid.baselines.tf_clip import TfClip
 from skyreid.checkpoint import build_to_fit, load_strictly, read_checkpoint
-from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.files.config_json import from_json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.assembling import resize_position_table

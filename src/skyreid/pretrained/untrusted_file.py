@@ -35,7 +35,7 @@ from pathlib import Path, PurePosixPath
 import safetensors
 
 from skyreid.errors import CheckpointError, UnsafeFileError
-from skyreid.file_kinds import WEIGHTS, require_kind
+from skyreid.files.file_kinds import WEIGHTS, require_kind
 from skyreid.pretrained.inert_pickle import ModuleState, StorageClaim, TensorClaim, read_inert
 
 MAX_NAMES = 100_000

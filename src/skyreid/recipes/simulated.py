@@ -15,13 +15,13 @@ from pathlib import Path
 
 from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.distributed import Precision
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
+from skyreid.processes.distributed import Precision
 from skyreid.recipes.release import NO_ADAPTERS
 from skyreid.training.schedule import StepSchedule
 from skyreid.training.stage1 import Stage1Config

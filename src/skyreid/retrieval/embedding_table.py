@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Integer, Shaped
 
 from skyreid.arguments import kind_of, path_of
-from skyreid.atomic_file import write_atomically
 from skyreid.errors import CheckpointError, SettingError, TableError
 from skyreid.feeding import Feeding, feeding_differences, read_feeding
+from skyreid.files.atomic_file import write_atomically
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
 from skyreid.tracklet import PLATFORMS, Platform
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int64
 
-from skyreid.content_hash import shortened
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import TableError
+from skyreid.files.content_hash import shortened
 from skyreid.retrieval.embedding_table import PER_FRAME, EmbeddingTable
 from skyreid.tracklet import Tracklet
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from skyreid.compiled import compiled
+from skyreid.processes.compiled import compiled
 from skyreid.retrieval.cosine import cosine_similarities
 
 _LEAST_QUERIES_PER_BLOCK = 16

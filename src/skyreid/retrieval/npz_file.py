@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from skyreid.errors import TableError
-from skyreid.file_kinds import TABLE, require_kind
-from skyreid.regular_file import open_regular
+from skyreid.files.file_kinds import TABLE, require_kind
+from skyreid.files.regular_file import open_regular
 
 _PIECE_BYTES = 2**24
 _MOST_PACKED = 20

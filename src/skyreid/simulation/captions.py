@@ -8,8 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from skyreid.process_pool import finish_all
-from skyreid.progress import Progress, silent
+from skyreid.processes.pool import finish_all
+from skyreid.processes.progress import Progress, silent
 from skyreid.simulation.difficulty import Difficulty
 from skyreid.simulation.filming import MAX_SEED, film, identity
 from skyreid.simulation.people.person import Bag, Hair, Hat, Lower, Person, Upper

@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.simulation.built_and_true import MIN_VISIBLE, BuiltSource, TruePerson, read_built_sources, read_true_people
 from skyreid.simulation.scene_truth import SceneBox
 from skyreid.tracklet import Platform, Tracklet

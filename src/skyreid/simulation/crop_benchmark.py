@@ -5,11 +5,11 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from skyreid.atomic_file import scratch_folder, sweep_leftovers
 from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
 from skyreid.errors import DatasetError
-from skyreid.process_pool import finish_all
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import scratch_folder, sweep_leftovers
+from skyreid.processes.pool import finish_all
+from skyreid.processes.progress import Progress, silent
 from skyreid.simulation.difficulty import USUAL, Difficulty
 from skyreid.simulation.filming import FRAME_INTERVAL_S, MAX_SEED, Film, film
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet

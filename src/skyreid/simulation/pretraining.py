@@ -23,17 +23,17 @@ from torch.nn import functional
 from skyreid.checkpoint import provenance_of_this_run, write_checkpoint
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_cache import resize
-from skyreid.config_json import to_json
-from skyreid.distributed import Precision, Processes
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
+from skyreid.files.config_json import to_json
 from skyreid.models.identity_prompt import END, START
 from skyreid.models.image_tower import ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.text_tower import TextTowerConfig
 from skyreid.models.tower_pair import BARE, TowerPair
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.progress import Progress, silent
+from skyreid.processes.distributed import Precision, Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.simulation.captions import CAPTION_SEED, CaptionedCrop, draw_captioned_crops, sentence, vocabulary, words
 from skyreid.tracklet import PLATFORMS, Platform
 

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from skyreid.atomic_file import write_atomically
-from skyreid.config_json import from_json
 from skyreid.errors import DatasetError
-from skyreid.regular_file import read_regular
-from skyreid.strict_json import parse_json
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.config_json import from_json
+from skyreid.files.regular_file import read_regular
+from skyreid.files.strict_json import parse_json
 
 SceneBox: TypeAlias = tuple[float, float, float, float]
 Vector: TypeAlias = tuple[float, float, float]

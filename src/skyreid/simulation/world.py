@@ -26,12 +26,13 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.atomic_file import sweep_leftovers, write_atomically
 from skyreid.errors import DatasetError, SettingError
-from skyreid.file_lock import folder_lock
-from skyreid.folder_listing import names_in
-from skyreid.process_pool import finish_all
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import sweep_leftovers, write_atomically
+from skyreid.files.file_lock import folder_lock
+from skyreid.files.folder_listing import names_in
+from skyreid.files.strict_json import read_json
+from skyreid.processes.pool import finish_all
+from skyreid.processes.progress import Progress, silent
 from skyreid.simulation.captions import caption
 from skyreid.simulation.filming import MAX_SEED, identity
 from skyreid.simulation.scene_truth import (
@@ -49,7 +50,6 @@ from skyreid.simulation.scene_truth import (
 from skyreid.simulation.scenes import SCENES
 from skyreid.simulation.sessions.session import SessionPlan, plan_session, session_plans
 from skyreid.simulation.sessions.shooting import shoot
-from skyreid.strict_json import read_json
 from skyreid.tracklet import PLATFORMS, Platform
 
 WORLD_FILE, SOURCES_FILE = "world.json", "sources.json"

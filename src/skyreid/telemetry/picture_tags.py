@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 from PIL import ExifTags
 
 from skyreid.errors import TelemetryError
-from skyreid.picture_file import PictureTags, picture_tags, taken_at
+from skyreid.files.picture_file import PictureTags, picture_tags, taken_at
 from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, checked_log
 from skyreid.telemetry.text_file import clock_in
 

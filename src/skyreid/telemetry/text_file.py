@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from skyreid.errors import TelemetryError
-from skyreid.regular_file import read_regular
+from skyreid.files.regular_file import read_regular
 
 MOST_BYTES = 2**26
 """Of a text file of telemetry; 120,000 records have about 40 million."""

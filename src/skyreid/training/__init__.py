@@ -1,6 +1,6 @@
 """Training: a recipe's configuration and a benchmark in; a run folder, a checkpoint and scores out."""
 
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.training.baseline_training import BaselineConfig, train_baseline
 from skyreid.training.run import RunResult
 from skyreid.training.two_stage import TwoStageConfig, train_two_stages

@@ -16,12 +16,12 @@ from skyreid.baselines.tf_clip import TfClip
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_sampling import TrainingChoice
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.config_json import to_json
 from skyreid.errors import SettingError
 from skyreid.extraction.loading import BASELINE
+from skyreid.files.config_json import to_json
 from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.pair_checkpoint import load_clip_tower, read_pair
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.training.epochs import Resumable, train_epoch
 from skyreid.training.optimizer import OptimizerConfig, make_optimizer
 from skyreid.training.run import Run, RunConfig, RunResult

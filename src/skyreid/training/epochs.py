@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 
 from skyreid.checkpoint import load_strictly
 from skyreid.clips.clip_loader import ClipBatch
-from skyreid.distributed import Processes
 from skyreid.errors import CheckpointError
-from skyreid.progress import Progress
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress
 from skyreid.training.optimizer import set_learning_rate
 from skyreid.training.run_folder import RunFolder, RunLog, TrainingState, check_same_start
 

@@ -13,22 +13,22 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from skyreid.atomic_file import sweep_leftovers
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TrainingChoice
-from skyreid.config_json import to_json
-from skyreid.content_hash import file_sha256
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.data_hash import data_sha256, hash_benchmark
-from skyreid.distributed import Precision, Processes
 from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.embed_tracklets import Encoder, ExtractionConfig, embed_tracklets
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import sweep_leftovers
+from skyreid.files.config_json import to_json
+from skyreid.files.content_hash import file_sha256
+from skyreid.files.strict_json import Json
+from skyreid.processes.distributed import Precision, Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
-from skyreid.strict_json import Json
 from skyreid.training.run_folder import RunFolder, locked_run, open_run, refuse_taken
 from skyreid.training.training_clips import TrainingClips
 

@@ -30,12 +30,12 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[re
 from tensorboardX.summary import scalar
 from torch import Tensor
 
-from skyreid.atomic_file import naming, sweep_leftovers, write_atomically
-from skyreid.content_hash import shortened
 from skyreid.errors import CheckpointError
-from skyreid.file_lock import try_lock
-from skyreid.regular_file import open_in_place, open_regular, read_regular
-from skyreid.strict_json import Json, parse_json, read_json
+from skyreid.files.atomic_file import naming, sweep_leftovers, write_atomically
+from skyreid.files.content_hash import shortened
+from skyreid.files.file_lock import try_lock
+from skyreid.files.regular_file import open_in_place, open_regular, read_regular
+from skyreid.files.strict_json import Json, parse_json, read_json
 
 _DATA = "data_sha256"
 _PLACES = frozenset(("run_dir", "data_root", "pretrained"))

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
-from skyreid.distributed import Processes
 from skyreid.losses import TripletConfig, batch_hard_triplet, image_text_logits, supervised_contrastive
 from skyreid.models.image_tower import ClipFeatures
 from skyreid.models.vsla_clip import HeadName, TunedPart, VslaClip
+from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import Resumable, train_epoch
 from skyreid.training.optimizer import WeightDecay, make_adam
 from skyreid.training.run import Run

@@ -7,8 +7,8 @@ from skyreid.clips.clip_loader import ClipBatch, ClipReader, ClipRequest, load_b
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TrainingChoice, restricted_begin
 from skyreid.clips.identity_sampler import IdentitySamplerConfig, identity_batches
-from skyreid.distributed import Processes
 from skyreid.errors import SettingError
+from skyreid.processes.distributed import Processes
 from skyreid.tracklet import Tracklet, training_labels
 
 

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from skyreid.checkpoint import read_checkpoint
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.config_json import to_json
 from skyreid.datasets.benchmark import Benchmark
-from skyreid.distributed import Processes
+from skyreid.files.config_json import to_json
 from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import read_pair
-from skyreid.progress import Progress, silent
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.strict_json import Json
 from skyreid.tracklet import training_labels

@@ -21,11 +21,11 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-from skyreid.atomic_file import flush, naming
 from skyreid.errors import SettingError
-from skyreid.file_lock import try_lock, wait_for_lock
-from skyreid.progress import Progress
-from skyreid.regular_file import open_in_place, open_regular
+from skyreid.files.atomic_file import flush, naming
+from skyreid.files.file_lock import try_lock, wait_for_lock
+from skyreid.files.regular_file import open_in_place, open_regular
+from skyreid.processes.progress import Progress
 from skyreid.weights.published_files import PublishedFile
 
 logger = logging.getLogger(__name__)

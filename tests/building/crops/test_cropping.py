@@ -12,10 +12,10 @@ from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.crops.quality import QualityConfig, QualityFilter
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DEFAULT_LIMITS
-from skyreid.content_hash import file_sha256
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding
-from skyreid.progress import silent
+from skyreid.files.content_hash import file_sha256
+from skyreid.processes.progress import silent
 from skyreid.tracklet import Platform
 from tests.building.films import drawn_face, noise, smooth, write_film
 

@@ -4,7 +4,7 @@ import pytest
 from skyreid.building.detection.detected_people import find_people_with_detector
 from skyreid.building.detection.detector import load_detector
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
-from skyreid.progress import silent
+from skyreid.processes.progress import silent
 from tests.building.detection import onnx_files
 from tests.building.films import write_film
 from tests.building.motion.scenes import backdrop

@@ -18,7 +18,7 @@ from skyreid.building.motion.moving_camera import (
 from skyreid.building.motion.registration import carry
 from skyreid.building.motion.tracking import Track
 from skyreid.building.video.decode import DEFAULT_LIMITS, VideoFrame, probe
-from skyreid.progress import silent
+from skyreid.processes.progress import silent
 from tests.building.motion import flights
 from tests.building.motion.flights import flight, ground, walking
 from tests.building.motion.scenes import seen_through_noise

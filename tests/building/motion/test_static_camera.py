@@ -10,7 +10,7 @@ from skyreid.building.motion.static_camera import PROTECT_S, Background, CameraM
 from skyreid.building.motion.tracking import FrameBoxes, Track
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.errors import SourceError
-from skyreid.progress import silent
+from skyreid.processes.progress import silent
 from tests.building.motion.scenes import WIDTH, backdrop, scene, seen_through_noise, walk, with_people
 
 

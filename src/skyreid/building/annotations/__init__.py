@@ -18,7 +18,7 @@ from skyreid.building.annotations.mot import BOX, NAMED, NINE, read_mot
 from skyreid.building.annotations.visdrone import read_visdrone
 from skyreid.building.tracked_boxes import SHARED, IdentityScope, TrackedBoxes
 from skyreid.errors import SourceError
-from skyreid.file_kinds import ANNOTATIONS, require_kind
+from skyreid.files.file_kinds import ANNOTATIONS, require_kind
 
 FORMATS: dict[str, Callable[[Path, AnnotatedVideo], TrackedBoxes]] = {
     **{name: partial(read_mot, format=name) for name in NAMED},

@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError, iterparse
 
-from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import OTHER_VIDEO, AnnotatedVideo
 from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollector, check_size, is_person
 from skyreid.building.annotations.fields import number, open_annotations, person_number, share, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, straight_line
 from skyreid.errors import SourceError
+from skyreid.files.atomic_file import write_atomically
 
 PERSON_ATTRIBUTE = "person_id"
 PERSON_ATTRIBUTES = (PERSON_ATTRIBUTE, "pid")

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from skyreid.errors import SourceError
-from skyreid.regular_file import open_regular
-from skyreid.strict_json import parse_json
+from skyreid.files.regular_file import open_regular
+from skyreid.files.strict_json import parse_json
 
 MAX_BYTES = 2**28
 """Of one file of annotations: what is read becomes several times as much memory."""

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from skyreid.atomic_file import write_atomically
 from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.collecting import BoxCollector, check_size, has_corners, is_person
 from skyreid.building.annotations.fields import (
@@ -30,6 +29,7 @@ from skyreid.building.annotations.fields import (
 from skyreid.building.tracked_boxes import SHARED, Box, TrackedBoxes
 from skyreid.building.video.picture_folder import SEQUENCE_FILE, read_sequence
 from skyreid.errors import SourceError
+from skyreid.files.atomic_file import write_atomically
 
 BOX, NINE, TEN = 6, 9, 10
 """Columns: frame, id and box alone; ...,flag,class,visibility in ground truth; ...,confidence,x,y,z in results."""

@@ -16,10 +16,10 @@ from skyreid.building.crops.face_mask import FOLLOW_S, FaceMask, Look
 from skyreid.building.crops.quality import QualityFilter, sharpness
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, FilmEnd, VideoFrame, frames
-from skyreid.content_hash import bytes_sha256
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding
-from skyreid.progress import Progress
+from skyreid.files.content_hash import bytes_sha256
+from skyreid.processes.progress import Progress
 from skyreid.tracklet import Platform
 
 MAX_PAUSE_S, MAX_PAUSE_STEPS = 2.0, 2.5

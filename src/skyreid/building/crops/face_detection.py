@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from skyreid.building.crops.quality import scaled
-from skyreid.content_hash import bytes_sha256
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.files.content_hash import bytes_sha256
+from skyreid.files.regular_file import read_regular
 from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
     Answer,
@@ -25,7 +26,6 @@ from skyreid.graphs.graph_process import (
     first_line,
     serve,
 )
-from skyreid.regular_file import read_regular
 
 Piece = UInt8[np.ndarray, "height width 3"]
 """RGB."""

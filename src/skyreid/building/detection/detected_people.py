@@ -16,7 +16,7 @@ from skyreid.building.motion.tracking import (
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
-from skyreid.progress import Progress
+from skyreid.processes.progress import Progress
 
 DOUBTFUL = 0.5
 """Of the detector's score: a box above this share goes on with a track, but begins none (ByteTrack's idea)."""

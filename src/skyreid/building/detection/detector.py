@@ -15,7 +15,7 @@ from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Expor
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.graphs.graph_process import GraphFile, Port
 from skyreid.graphs.onnx_file import open_onnx
-from skyreid.progress import Progress, silent
+from skyreid.processes.progress import Progress, silent
 from skyreid.weights.weights_cache import with_file
 
 EXAMPLE = "detector.onnx,kind=yolox"

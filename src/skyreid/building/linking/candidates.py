@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from skyreid.atomic_file import write_atomically
 from skyreid.building.linking.event_log import Decision, Pair, make_pair
 from skyreid.building.linking.link_state import OpenPairs
 from skyreid.building.linking.presence import Presence, plausibilities
 from skyreid.errors import SettingError, SourceError, TableError
-from skyreid.file_kinds import PAIRS, require_kind
-from skyreid.progress import Progress, silent
-from skyreid.regular_file import read_regular
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.file_kinds import PAIRS, require_kind
+from skyreid.files.regular_file import read_regular
+from skyreid.files.strict_json import parse_json
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import cosine_similarities
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.manifest_agreement import check_same_pictures
-from skyreid.strict_json import parse_json
 from skyreid.tracklet import Platform, Tracklet
 
 CLOCK_TOLERANCE_S = 60.0

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from skyreid.atomic_file import flush
 from skyreid.errors import ManifestError, SourceError
-from skyreid.file_lock import wait_for_lock
-from skyreid.regular_file import MOST_BYTES, open_in_place, open_regular
-from skyreid.strict_json import parse_json
+from skyreid.files.atomic_file import flush
+from skyreid.files.file_lock import wait_for_lock
+from skyreid.files.regular_file import MOST_BYTES, open_in_place, open_regular
+from skyreid.files.strict_json import parse_json
 
 Pair: TypeAlias = tuple[str, str]
 """Two tracklet ids, the smaller one first."""

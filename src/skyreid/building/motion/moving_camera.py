@@ -31,7 +31,7 @@ from skyreid.building.motion.tracking import (
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, VideoFrame, frames
-from skyreid.progress import Progress
+from skyreid.processes.progress import Progress
 
 MAX_SIDE = 1280
 """Longer side of the pictures that are searched."""

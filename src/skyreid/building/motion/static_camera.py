@@ -30,7 +30,7 @@ from skyreid.building.motion.tracking import (
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
 from skyreid.errors import SourceError
-from skyreid.progress import Progress
+from skyreid.processes.progress import Progress
 
 
 def find_people(

@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.errors import VideoError
-from skyreid.process_limits import OUT_OF_MEMORY, OUT_OF_TIME
+from skyreid.processes.limits import OUT_OF_MEMORY, OUT_OF_TIME
 
 PIPE_BYTES = 2**20
 """A frame is megabytes; the usual pipe of 64 KiB would switch processes a hundred times for each."""

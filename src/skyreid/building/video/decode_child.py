@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
 from skyreid.building.video.shown_stream import COUNTED_PACKETS, RefusedError, as_shown, shown_stream
-from skyreid.process_limits import lower_rights
+from skyreid.processes.limits import lower_rights
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -15,7 +15,7 @@ from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat, Counts
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.datasets.survey import FindingKind, Survey, read_lines, require_files
 from skyreid.errors import DatasetError
-from skyreid.regular_file import open_regular
+from skyreid.files.regular_file import open_regular
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 NUM_CAMERAS = 15

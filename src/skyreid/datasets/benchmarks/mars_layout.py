@@ -23,8 +23,6 @@ from pathlib import Path
 
 import numpy as np
 
-from skyreid.atomic_file import new_folder, sweep_leftovers
-from skyreid.content_hash import bytes_sha256
 from skyreid.datasets.benchmarks.mat_file import read_matrix, write_matrix
 from skyreid.datasets.benchmarks.name_table import NameTable, add_test, add_train, read_names, tracklets_of_table
 from skyreid.datasets.data_hash import read_unchanged
@@ -32,7 +30,9 @@ from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.datasets.survey import Survey, require_files
 from skyreid.errors import DatasetError, MissingFrameError
-from skyreid.progress import Progress, silent
+from skyreid.files.atomic_file import new_folder, sweep_leftovers
+from skyreid.files.content_hash import bytes_sha256
+from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Frame, Platform, Tracklet
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from skyreid.errors import DatasetError
-from skyreid.regular_file import read_regular
+from skyreid.files.regular_file import read_regular
 
 _FREE_TEXT_BYTES = 116
 """Length of the free text at the start of a .mat v5 file."""

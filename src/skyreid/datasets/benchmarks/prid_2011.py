@@ -7,7 +7,7 @@ from skyreid.datasets.benchmarks.two_camera_folders import add_person, number_at
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.datasets.survey import FindingKind, Survey, require_files
 from skyreid.errors import DatasetError
-from skyreid.strict_json import read_json
+from skyreid.files.strict_json import read_json
 
 NAME = "prid-2011"
 NUM_SPLITS = 10

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from skyreid.content_hash import shortened
 from skyreid.datasets.data_hash import Row, rows_sha256
 from skyreid.datasets.protocol import EvaluationProtocol
+from skyreid.files.content_hash import shortened
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker

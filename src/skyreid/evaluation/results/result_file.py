@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from skyreid.arguments import kind_of, path_of
-from skyreid.atomic_file import write_atomically
-from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError, ProtocolError, ResultError, SettingError
 from skyreid.evaluation.ranking_scores import REPORTED_RANKS, Scores
 from skyreid.evaluation.results.protocol_card import ProtocolCard
 from skyreid.evaluation.results.slices import SliceScore
 from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, Estimate, IntervalConfig, estimate_means
-from skyreid.file_kinds import RESULT, require_kind
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.config_json import from_json, to_json
+from skyreid.files.file_kinds import RESULT, require_kind
+from skyreid.files.strict_json import Json, read_json
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.strict_json import Json, read_json
 
 FORMAT_NAME = "skyreid result"
 FORMAT_VERSION = 1

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, Int64
 from skyreid.errors import MissingFrameError
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.results.uncertainty import mean_interval
-from skyreid.picture_file import picture_size
+from skyreid.files.picture_file import picture_size
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
 

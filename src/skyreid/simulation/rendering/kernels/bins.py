@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from skyreid.compiled import compiled
+from skyreid.processes.compiled import compiled
 
 _CELLS_ACROSS = 256
 _FINEST_M = 0.3

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skyreid.compiled import compiled
+from skyreid.processes.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
 from skyreid.simulation.rendering.kernels.solids import enter, enter_block, enter_in_frame, into_frame, is_hole
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from skyreid.compiled import compiled
+from skyreid.processes.compiled import compiled
 from skyreid.simulation.rendering.kernels.bins import cell_of
 from skyreid.simulation.rendering.kernels.hits import GROUND, SKY, direction_at
 from skyreid.simulation.rendering.kernels.solids import face_at, normal_at, place_in_pattern

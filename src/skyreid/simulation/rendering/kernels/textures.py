@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skyreid.compiled import compiled
+from skyreid.processes.compiled import compiled
 from skyreid.simulation.rendering.paint import Pattern
 
 

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 
-from skyreid.file_lock import try_lock, wait_for_lock
-from skyreid.regular_file import open_regular
+from skyreid.files.file_lock import try_lock, wait_for_lock
+from skyreid.files.regular_file import open_regular
 
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{16,32}\.partial", re.DOTALL)
 _LOCK, _NEW, _OLD = "lock", "new", "old"

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from skyreid.strict_json import parse_json, read_json
+from skyreid.files.strict_json import parse_json, read_json
 
 
 @pytest.mark.parametrize("value", [{"a": [1, -(2**63), 2**63 - 1, 0.5, 1e300, None, True, "9" * 40, "1e999"]}, [], "ä"])

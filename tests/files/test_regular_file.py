@@ -14,11 +14,11 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.survey import read_lines
 from skyreid.evaluation.calibration import load_calibration
 from skyreid.evaluation.results.result_file import read_result
-from skyreid.picture_file import read_picture
-from skyreid.regular_file import open_in_place, open_regular, read_regular
+from skyreid.files.picture_file import read_picture
+from skyreid.files.regular_file import open_in_place, open_regular, read_regular
+from skyreid.files.strict_json import read_json
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.simulation.scene_truth import read_scene_truth
-from skyreid.strict_json import read_json
 from skyreid.training.run_folder import RunFolder, RunLog
 from tests.datasets.miniature_trees import write_ls_vid
 

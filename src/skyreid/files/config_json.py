@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skyreid.errors import CheckpointError
-from skyreid.strict_json import Json
+from skyreid.files.strict_json import Json
 
 Config = TypeVar("Config")
 _types_of = cache(typing.get_type_hints)

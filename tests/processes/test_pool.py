@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skyreid.errors import SettingError
-from skyreid.process_pool import finish_all
+from skyreid.processes.pool import finish_all
 
 
 def write_name(path: Path) -> str:
@@ -64,7 +64,7 @@ def test_workers_leave_an_interruption_to_their_parent(tmp_path):
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
-from skyreid.process_pool import finish_all
+from skyreid.processes.pool import finish_all
 
 def linger(path):
     path.write_text(str(os.getpid()))

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from skyreid.regular_file import read_regular
+from skyreid.files.regular_file import read_regular
 
 # Not recursive: the run-time checker of the tests cannot follow a type that names itself.
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None

@@ -8,8 +8,8 @@ from typing import Literal
 
 import pytest
 
-from skyreid.config_json import from_json, to_json
 from skyreid.errors import CheckpointError
+from skyreid.files.config_json import from_json, to_json
 from skyreid.recipes import RECIPES
 
 

@@ -18,8 +18,8 @@ from typing import TypeVar
 from PIL import ExifTags, Image
 
 from skyreid.errors import MissingFrameError
-from skyreid.progress import Progress
-from skyreid.regular_file import open_regular
+from skyreid.files.regular_file import open_regular
+from skyreid.processes.progress import Progress
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from skyreid.regular_file import open_regular
+from skyreid.files.regular_file import open_regular
 
 
 def bytes_sha256(content: bytes) -> str:

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from skyreid.errors import MissingFrameError
-from skyreid.picture_file import FORMATS, MAX_PIXELS, picture_size, read_picture, sweep_pictures
-from skyreid.progress import silent
+from skyreid.files.picture_file import FORMATS, MAX_PIXELS, picture_size, read_picture, sweep_pictures
+from skyreid.processes.progress import silent
 
 CORNERS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 0], [0, 255, 255], [255, 0, 255]]], np.uint8)
 """Two rows of three colours: no turn and no mirror leaves them where they are."""

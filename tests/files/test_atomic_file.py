@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from skyreid.atomic_file import new_folder, replaced_folder, scratch_folder, sweep_leftovers, write_atomically
+from skyreid.files.atomic_file import new_folder, replaced_folder, scratch_folder, sweep_leftovers, write_atomically
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -31,7 +31,7 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
     program = """
 import os, signal, sys
 from pathlib import Path
-from skyreid.atomic_file import new_folder, replaced_folder, scratch_folder, sweep_leftovers, write_atomically
+from skyreid.files.atomic_file import new_folder, replaced_folder, scratch_folder, sweep_leftovers, write_atomically
 def chunks():
     yield b"half"
     os.kill(os.getpid(), signal.SIGKILL)
@@ -46,7 +46,7 @@ write_atomically(Path(sys.argv[1]), chunks())
 HELD = """
 import sys
 from pathlib import Path
-from skyreid.atomic_file import replaced_folder, write_atomically
+from skyreid.files.atomic_file import replaced_folder, write_atomically
 def chunks():
     print("writing", flush=True)
     sys.stdin.readline()
@@ -116,7 +116,7 @@ def test_a_folder_whose_writer_is_killed_at_a_renaming_is_the_old_or_the_new_one
     program = """
 import os, signal, sys
 from pathlib import Path
-from skyreid.atomic_file import replaced_folder
+from skyreid.files.atomic_file import replaced_folder
 made, rename = 0, os.rename
 def counted(*paths):
     global made

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from skyreid.distributed import Processes
 from skyreid.errors import SettingError
+from skyreid.processes.distributed import Processes
 from tests.distributed_step import FRAMES_OF, everything
 
 
@@ -149,6 +149,6 @@ def test_float16_is_not_silently_replaced_where_it_does_not_exist():
 
 
 def test_a_process_says_nothing_of_the_precision_that_it_was_given():
-    program = "from skyreid.distributed import Processes; Processes(device='cpu', precision='bfloat16')"
+    program = "from skyreid.processes.distributed import Processes; Processes(device='cpu', precision='bfloat16')"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")

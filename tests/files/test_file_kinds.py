@@ -9,15 +9,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import skyreid
-from skyreid import file_kinds as kinds
 from skyreid.building.linking.candidates import write_pair_list
 from skyreid.checkpoint import write_checkpoint
 from skyreid.cli import main
-from skyreid.config_json import to_json
 from skyreid.datasets.benchmarks import BENCHMARKS
 from skyreid.datasets.manifest import write_manifest
 from skyreid.evaluation.results.result_file import write_result
-from skyreid.file_kinds import kind_at
+from skyreid.files import file_kinds as kinds
+from skyreid.files.config_json import to_json
+from skyreid.files.file_kinds import kind_at
 from skyreid.recipes import RECIPES
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.building.films import smooth, write_film
