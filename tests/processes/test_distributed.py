@@ -38,7 +38,7 @@ def two(folder):
     finished = subprocess.run(
         [*launcher, "-m", "tests.distributed_step", str(folder)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=120,
