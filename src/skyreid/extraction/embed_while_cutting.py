@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from skyreid.clips.frame_cache import resize
 from skyreid.extraction.loading import load
 from skyreid.feeding import Feeding
+from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Platform
 
