@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skyreid.config_json import to_json
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.text_encoder import VOCABULARY, BytePairTokenizer, TextEncoder, WordTokenizer, read_merges
+from skyreid.files.config_json import to_json
 from skyreid.models.identity_prompt import CLIP_TOKENS, END, START
 from skyreid.models.tower_pair import CLIP_VOCABULARY, TowerPair
 from skyreid.weights.weights_cache import in_cache

@@ -17,12 +17,12 @@ from skyreid.building.crops.face_mask import FaceMask
 from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import frames
-from skyreid.distributed import Processes
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.extraction.text_encoder import TextEncoder
-from skyreid.picture_file import read_picture
-from skyreid.progress import Progress, silent
+from skyreid.files.picture_file import read_picture
+from skyreid.processes.distributed import Processes
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform

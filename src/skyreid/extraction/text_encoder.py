@@ -18,14 +18,14 @@ from jaxtyping import Float32
 from torch import nn
 
 from skyreid.checkpoint import build_to_fit, read_checkpoint
-from skyreid.config_json import from_json
 from skyreid.errors import CheckpointError, SettingError
+from skyreid.files.config_json import from_json
+from skyreid.files.regular_file import read_regular
 from skyreid.models.identity_prompt import END, START
 from skyreid.models.text_tower import TextTower
 from skyreid.models.tower_pair import CLIP_VOCABULARY
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.progress import Progress, silent
-from skyreid.regular_file import read_regular
+from skyreid.processes.progress import Progress, silent
 from skyreid.weights.weights_cache import fetch
 
 TEMPLATE = "a photo of a person, {}."

@@ -15,13 +15,13 @@ from skyreid.checkpoint import read_checkpoint
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.files.config_json import to_json
+from skyreid.files.strict_json import Json
 from skyreid.models.tower_pair import start_from_pair
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import read_pair
 from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.strict_json import Json
 from skyreid.tracklet import training_labels
 from skyreid.training.epochs import Resumable
 from skyreid.training.run import Run, RunConfig, RunResult, embed_test_set
