@@ -76,6 +76,17 @@ class TestOfAVideo:
         assert log.records[0].place == PLACE
         assert any("2 of 6 records lie past the end of the video, which lasts 2.00 s" in one for one in log.warnings)
 
+    def test_every_picture_has_its_footprint_where_the_geometry_is_told(self, tmp_path):
+        video = write_film(tmp_path / "flight.mp4", smooth(20, height=72, width=128), codec="mpeg4")
+        angles = ("gb_yaw: 0 gb_pitch: -45 gb_roll: 0", "gb_yaw: 0 gb_pitch: -10 gb_roll: 0")
+        text = "[focal_len: 24.00] [latitude: 41.5] [longitude: 2.25] [rel_alt: 30 abs_alt: 90] [{}]"
+        (tmp_path / "flight.SRT").write_text(subtitles(*(text.format(one) for one in angles)))
+        down, with_sky = read_telemetry(video).records
+        north_west, north_east, south_east, south_west = down.corners
+        assert north_west[0] == north_east[0] > south_east[0] == south_west[0] > 41.5
+        assert north_west[1] < south_west[1] < 2.25 < south_east[1] < north_east[1]
+        assert with_sky.corners is None
+
     def test_a_table_beside_it_that_is_no_flight_is_passed_over(self, tmp_path):
         video = write_film(tmp_path / "flight.mp4", smooth(20), codec="mpeg4")
         (tmp_path / "flight.csv").write_text("frame,id,left,top\n1,7,3,4\n")

@@ -12,7 +12,8 @@ from skyreid.files.folder_listing import names_in
 from skyreid.files.picture_file import SUFFIXES
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
 from skyreid.telemetry.dji_subtitles import Cue, GpsOrder, read_cues, read_subtitle_file
-from skyreid.telemetry.flight_log import AltitudeFrom, FlightLog, in_zone
+from skyreid.telemetry.flight_log import AltitudeFrom, FlightLog, FlightRecord, in_zone
+from skyreid.telemetry.ground_position import footprint, ground_view
 from skyreid.telemetry.klv import KlvPacket, holds_klv, read_klv
 from skyreid.telemetry.picture_tags import read_pictures
 from skyreid.telemetry.text_file import MOST_BYTES, read_text
@@ -34,13 +35,28 @@ AS_WRITTEN = TelemetryReading()
 
 
 def read_telemetry(path: Path, reading: TelemetryReading = AS_WRITTEN) -> FlightLog:
-    """Read the telemetry that lies at a path.
+    """Read the telemetry that lies at a path; of a video, with the footprint of every picture on flat ground.
 
     Raises:
         TelemetryError: there is none, or it cannot be read.
     """
-    log = _read(path, reading)
+    log = _in_zone(_read(path, reading), reading)
+    if kind_at(path) is not VIDEO:
+        return log
+    facts = probe(path)
+    records = [_with_corners(record, width=facts.width, height=facts.height) for record in log.records]
+    return replace(log, records=tuple(records))
+
+
+def _in_zone(log: FlightLog, reading: TelemetryReading) -> FlightLog:
     return log if reading.time_zone is None else in_zone(log, reading.time_zone)
+
+
+def _with_corners(record: FlightRecord, *, width: int, height: int) -> FlightRecord:
+    """Add the footprint of the picture, where the geometry tells all of it."""
+    view = None if record.corners is not None else ground_view(record, width=width, height=height)
+    corners = [] if view is None else [corner for corner in footprint(view) if corner is not None]
+    return replace(record, corners=tuple(corners)) if len(corners) == 4 else record
 
 
 def find_telemetry(path: Path, facts: VideoFacts, reading: TelemetryReading = AS_WRITTEN) -> FlightLog | None:
@@ -56,7 +72,7 @@ def find_telemetry(path: Path, facts: VideoFacts, reading: TelemetryReading = AS
             return None
     elif not facts.has_streams_beside and _beside(path) is None:
         return None
-    return read_telemetry(path, reading)
+    return _in_zone(_read(path, reading), reading)
 
 
 def _read(path: Path, reading: TelemetryReading) -> FlightLog:

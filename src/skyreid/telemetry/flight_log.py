@@ -72,7 +72,7 @@ class FlightRecord:
     ground_altitude_m: float | None = None
     """Of that place, counted as `altitude_m`."""
     corners: tuple[tuple[float, float], ...] | None = None
-    """Latitude and longitude of the picture's corners on the ground: upper left, then clockwise."""
+    """Latitude and longitude of the picture's corners on the ground, upper left and clockwise; None with a sky."""
 
     @property
     def place(self) -> tuple[float, float] | None:

@@ -163,9 +163,10 @@ def ground_point(view: GroundView, x: float, y: float, errors: StatedErrors = DR
 
 def footprint(view: GroundView) -> Sequence[tuple[float, float] | None]:
     """Latitude and longitude of the picture's corners on the ground, upper left and clockwise; None for the sky."""
-    corners = ((0.0, 0.0), (float(view.width), 0.0), (float(view.width), float(view.height)), (0.0, float(view.height)))
-    found = [ground_point(view, x, y) for x, y in corners]
-    return [None if point is None else (point.latitude, point.longitude) for point in found]
+    right, low = float(view.width), float(view.height)
+    found = [_offset(view, x, y) for x, y in ((0.0, 0.0), (right, 0.0), (right, low), (0.0, low))]
+    origin = view.latitude, view.longitude
+    return [None if depression < FLATTEST_DEG else _place(origin, offset) for offset, depression in found]
 
 
 def _offset(view: GroundView, x: float, y: float) -> tuple[Float64[np.ndarray, "2"], float]:
