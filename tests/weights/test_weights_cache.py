@@ -78,7 +78,9 @@ def test_no_two_published_files_have_one_place():
 
 
 def test_the_first_use_fetches_and_says_so_with_size_place_and_licence(mirror, cache, caplog):
-    assert fetch("small-encoder") == cache / "intel/e/e.xml"
+    told = []
+    assert fetch("small-encoder", progress=lambda *report: told.append(report)) == cache / "intel/e/e.xml"
+    assert {report[0] for report in told} == {"fetching small-encoder (kB)"}
     assert (cache / "intel/e/e.bin").read_bytes() == WEIGHTS
     assert f"small-encoder: fetching 0.0 MB from {mirror.address[7:]} into {cache}" in caplog.text
     assert "licence of the weights: CC BY 4.0" in caplog.text

@@ -11,12 +11,13 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from io import BufferedRandom
 from pathlib import Path
+from typing import TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
@@ -25,11 +26,12 @@ from skyreid.errors import SettingError
 from skyreid.files.atomic_file import flush, naming
 from skyreid.files.file_lock import try_lock, wait_for_lock
 from skyreid.files.regular_file import open_in_place, open_regular
-from skyreid.processes.progress import Progress
 from skyreid.weights.published_files import PublishedFile
 
 logger = logging.getLogger(__name__)
 
+Hear: TypeAlias = Callable[[int], None]
+"""Hears how many bytes of a file are there."""
 _PIECE_BYTES = 2**18
 _SILENCE_S = 30.0
 """After which a server that says nothing counts as gone."""
@@ -75,14 +77,14 @@ def _has_digest(path: Path, digest: str) -> bool:
         return hashlib.file_digest(content, algorithm).hexdigest() == digits
 
 
-def fetch_file(file: PublishedFile, target: Path, address: str, *, progress: Progress) -> None:
+def fetch_file(file: PublishedFile, target: Path, address: str, *, hear: Hear) -> None:
     """Fetch a file to its place, once; whoever else fetches it is waited for.
 
     Args:
         file: what is expected.
         target: its place; folders are made.
         address: of `address_of`.
-        progress: hears of kilobytes.
+        hear: told after every piece.
 
     Raises:
         FetchError: the server cannot be reached, leads elsewhere, or gives something else.
@@ -95,10 +97,10 @@ def fetch_file(file: PublishedFile, target: Path, address: str, *, progress: Pro
             if target.exists():
                 return
             goes_on = _size(part) > 0
-            _receive_all(file, part, address, record, progress)
+            _receive_all(file, part, address, record, hear)
             if goes_on and not _has_digest(part, file.digest):  # it began as another file, which the server had then
                 part.unlink()
-                _receive_all(file, part, address, record, progress)
+                _receive_all(file, part, address, record, hear)
             if not _has_digest(part, file.digest):
                 part.unlink()
                 raise FetchError(f"{address} gives another file than the published one, of the same size")
@@ -129,7 +131,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _receive_all(file: PublishedFile, part: Path, address: str, record: BufferedRandom, progress: Progress) -> None:
+def _receive_all(file: PublishedFile, part: Path, address: str, record: BufferedRandom, hear: Hear) -> None:
     """Take a file over as many connections as it needs, as long as each brings something."""
     reason = "too often"
     for _ in range(_MOST_CONNECTIONS):
@@ -137,7 +139,7 @@ def _receive_all(file: PublishedFile, part: Path, address: str, record: Buffered
         if before >= file.num_bytes:
             break
         try:
-            _receive(file, part, address, record, progress)
+            _receive(file, part, address, record, hear)
         except _CutOffError as error:
             reason = str(error)
             if _size(part) <= before:
@@ -153,7 +155,7 @@ def _receive_all(file: PublishedFile, part: Path, address: str, record: Buffered
         raise FetchError(f"{host} cannot be reached ({reason})")
 
 
-def _receive(file: PublishedFile, part: Path, address: str, record: BufferedRandom, progress: Progress) -> None:
+def _receive(file: PublishedFile, part: Path, address: str, record: BufferedRandom, hear: Hear) -> None:
     """Add to a part what one connection gives, and no more than the published file has.
 
     Raises:
@@ -176,7 +178,7 @@ def _receive(file: PublishedFile, part: Path, address: str, record: BufferedRand
                     content.truncate(0)
                     raise FetchError(f"{address} gives more than the {file.num_bytes:,} bytes of the published file")
                 content.write(piece)
-                progress(f"fetching {file.name} (kB)", done // 1000, file.num_bytes // 1000)
+                hear(done)
     if done < file.num_bytes:
         raise _CutOffError("the server ended it")
 

@@ -125,18 +125,25 @@ def fetch(name: str, *, mirror: str | None = None, progress: Progress = silent) 
     mirror = os.environ.get("SKYREID_MIRROR") if mirror is None else mirror
     if os.environ.get("SKYREID_OFFLINE", "0") not in ("", "0"):
         raise WeightsError(f"{name} is not in the cache, and SKYREID_OFFLINE forbids to fetch it; {by_hand(name)}")
+    whole = sum(file.num_bytes for file in missing)
     asked = {file: address_of(file, mirror) for file in missing}
     logger.warning(
         "%s: fetching %.1f MB from %s into %s; licence of the weights: %s (SKYREID_OFFLINE=1 forbids it)",
         name,
-        sum(file.num_bytes for file in missing) / 1e6,
+        whole / 1e6,
         urlsplit(asked[missing[0]]).netloc,
         cache,
         weights.weights_licence,
     )
+    done = 0
     for file, address in asked.items():
+
+        def hear(num_bytes: int, before: int = done) -> None:
+            progress(f"fetching {name} (kB)", (before + num_bytes) // 1000, whole // 1000)
+
         try:
-            fetch_file(file, cache / file.place, address, progress=progress)
+            fetch_file(file, cache / file.place, address, hear=hear)
+            done += file.num_bytes
         except FetchError as error:
             raise WeightsError(f"{name}: {error}; {by_hand(name)}") from error
     return cache / weights.files[0].place
