@@ -211,9 +211,9 @@ def _values(record):
         (b"\n\n", "is empty"),
         (bytes(99), "is no text"),
         (b"1\n00:00:01,000 --> 00:00:02,000\nGood morning.\n", "without a complete record .* says 'Good morning.'"),
-        (b"nothing of the kind\n", "holds 0 subtitles"),
+        (b"nothing of the kind\n", "is neither a file of subtitles nor a table"),
         (b"1\n00:00:00,000 --> 00:00:01,000\n[latitude: 41.4", "without a complete record"),
-        (b"[" * 10**6, "holds 0 subtitles"),
+        (b"[" * 10**6, "is neither a file of subtitles nor a table"),
     ],
 )
 def test_what_is_no_telemetry_is_refused(tmp_path, content, complaint):

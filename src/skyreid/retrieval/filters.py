@@ -15,10 +15,9 @@ from jaxtyping import Bool
 
 from skyreid.errors import SettingError
 from skyreid.retrieval.sighting import Sighting
+from skyreid.telemetry.flight_log import distance_m
 from skyreid.tracklet import Tracklet
 
-_EARTH_RADIUS_M = 6_371_008.8
-"""Mean radius; over the distances of a search a sphere is right to half a percent."""
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 
 
@@ -194,7 +193,7 @@ def _is_tall(tracklet: Tracklet, height_px: float) -> bool | None:
 
 def _is_near(tracklet: Tracklet, near: Near) -> bool | None:
     place = position_of(tracklet)
-    return None if place is None else metres_between(place, (near.latitude, near.longitude)) <= near.metres
+    return None if place is None else distance_m(place, (near.latitude, near.longitude)) <= near.metres
 
 
 def seen_until(sighting: Sighting) -> datetime | None:
@@ -210,18 +209,6 @@ def position_of(tracklet: Tracklet) -> tuple[float, float] | None:
     if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
         return None
     return float(latitude), float(longitude)
-
-
-def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Distance over the ground between two places, latitude and longitude in degrees (haversine).
-
-    >>> round(metres_between((48.0, 11.0), (48.001, 11.0)), 1)
-    111.2
-    """
-    north, other_north = math.radians(one[0]), math.radians(other[0])
-    across = math.sin((other_north - north) / 2) ** 2
-    along = math.sin(math.radians(other[1] - one[1]) / 2) ** 2 * math.cos(north) * math.cos(other_north)
-    return 2 * _EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(across + along)))
 
 
 def read_moment(text: str) -> datetime | float:

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from skyreid.errors import SettingError
-from skyreid.retrieval.filters import metres_between, position_of, seen_until
+from skyreid.retrieval.filters import position_of, seen_until
 from skyreid.retrieval.sighting import Sighting
+from skyreid.telemetry.flight_log import distance_m
 from skyreid.tracklet import Frame, Tracklet
 
 MAX_SPEED = 10.0
@@ -101,7 +102,7 @@ def _too_far(one: Seen, other: Seen, max_speed: float) -> str | None:
     middle, other_middle = _middle(one), _middle(other)
     if place is None or other_place is None or middle is None or other_middle is None:
         return None
-    metres = metres_between(place, other_place)
+    metres = distance_m(place, other_place)
     nearest = max(0.0, metres - hypot(_uncertainty_m(one.tracklet), _uncertainty_m(other.tracklet)))
     seconds = abs((middle - other_middle).total_seconds())
     if nearest <= max_speed * seconds:

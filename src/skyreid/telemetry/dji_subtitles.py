@@ -165,6 +165,8 @@ def read_cues(
     told = [found for cue in cues if cue.number not in torn and (found := _told(cue)) is not None]
     if not told:
         shown = next((cue.text.strip() for cue in cues), "")
+        if not cues:
+            raise TelemetryError(f"{name}: is neither a file of subtitles nor a table of a flight")
         raise TelemetryError(
             f"{name}: holds {len(cues)} subtitles without a complete record of telemetry among them"
             + (f"; the first says {shown!r:.80}" if shown else "")
