@@ -124,7 +124,7 @@ def test_memory_does_not_grow_with_the_number_of_tiles(tmp_path):
 
 @pytest.mark.parametrize(
     ("person_px", "side"),
-    [(10, 208), (20, 208), (40, 416), (70, 728), (74, None), (200, None)],
+    [(10, 208), (20, 208), (40, 416), (70, 728), (99, None), (200, None)],
     ids=["enlarged twice at most", "enlarged twice", "as filmed", "made smaller", "large enough", "large"],
 )
 def test_the_side_of_tiles_follows_from_the_height_of_people(person_px, side):

@@ -23,8 +23,9 @@ GOOD_HEIGHT = 40.0
 """Pixels of the detector's picture that a person should have. Measured with YOLOX-Nano: on football from a stand, tiles
 that show people at 36 pixels find nearly as many as tiles four times as many that show them at 72; simulated people
 from a drone are found at 40, hardly at 20."""
-ENOUGH_HEIGHT = 24.0
-"""Pixels of the detector's picture from which on the whole frame will do."""
+ENOUGH_HEIGHT = 32.0
+"""Pixels of the detector's picture from which on the whole frame will do. Measured with YOLOX-Nano on simulated people
+before still cameras: at 24 the whole frame finds 70 % and tiles 94 %, at 36 they find 91 and 97 %."""
 MAX_SHRUNK = 1.6
 """A frame whose longer side is at most so many times that of the detector's picture is searched whole."""
 MAX_ENLARGED = 2.0
