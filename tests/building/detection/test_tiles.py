@@ -149,7 +149,7 @@ PEOPLE = [(24, 24, 32, 32), (160, 120, 168, 128), (320, 200, 328, 208)]
 
 
 def test_how_high_people_are_is_measured_on_a_few_frames(tmp_path):
-    detector = detector_of(tmp_path, box_cells=(1, 5))
+    detector = detector_of(tmp_path, box_cells=(1, 10))  # in tiles that are enlarged twice, which show more of them
     chosen = tiling(film(tmp_path, PEOPLE), detector)
     assert chosen.side == 160
     assert "9 tiles of 160 pixels beside each frame, since people are 40 pixels high" in chosen.because

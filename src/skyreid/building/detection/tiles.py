@@ -93,9 +93,15 @@ def side_for(person_px: float, height: int, width: int, shape: tuple[int, int]) 
     if person_px >= ENOUGH_HEIGHT * shrunk:
         return None
     side = round(max(person_px / GOOD_HEIGHT, 1 / MAX_ENLARGED) * max(shape))
+    side = _affordable(side, height, width, shape)
+    return side if tile_views(height, width, side, shape) else None
+
+
+def _affordable(side: int, height: int, width: int, shape: tuple[int, int]) -> int:
+    """Enlarge tiles until a frame has no more than MAX_TILES."""
     while len(tile_views(height, width, side, shape)) > MAX_TILES:
         side = round(1.05 * side)
-    return side if tile_views(height, width, side, shape) else None
+    return side
 
 
 def _told(side: int, facts: VideoFacts, shape: tuple[int, int], why: str) -> Tiling:
@@ -106,25 +112,23 @@ def _told(side: int, facts: VideoFacts, shape: tuple[int, int], why: str) -> Til
 
 
 def _heights(path: Path, facts: VideoFacts, detector: Detector, *, limits: DecodeLimits) -> list[float]:
-    """Of people whom the detector is sure of, in pixels, in whole frames and tiles that it sees as they were filmed.
+    """Of people whom the detector is sure of, in pixels.
 
-    Where that shows hardly anybody, people may be smaller still: tiles are enlarged then.
+    Tiles are seen as they were filmed, and enlarged; of each frame, those that show more people count.
     """
     looks_s = (facts.duration_s or NUM_LOOKS) / NUM_LOOKS
     shape = detector.picture_size(facts.height, facts.width)
-    as_filmed = max(shape)
-    sides = [
-        side
-        for side in (as_filmed, round(as_filmed / MAX_ENLARGED))
-        if len(tile_views(facts.height, facts.width, side, shape)) <= MAX_TILES
-    ]
+    sides = {
+        _affordable(round(max(shape) / enlarged), facts.height, facts.width, shape) for enlarged in (1, MAX_ENLARGED)
+    }
     heights: list[float] = []
     for number, frame in enumerate(frames(path, interval_s=looks_s, limits=limits), start=1):
-        for side in sides:
-            boxes, _ = find_in_tiles(detector, frame.pixels, side=side, min_score=max(CONFIDENT, detector.score))
-            if len(boxes):
-                heights += (boxes[:, 3] - boxes[:, 1]).tolist()
-                break
+        seen = [
+            find_in_tiles(detector, frame.pixels, side=side, min_score=max(CONFIDENT, detector.score))[0]
+            for side in sorted(sides, reverse=True)
+        ]
+        most = max(seen, key=len)
+        heights += (most[:, 3] - most[:, 1]).tolist()
         if number >= MIN_LOOKS and len(heights) >= ENOUGH_PEOPLE:
             break
     return heights
