@@ -250,7 +250,7 @@ def _told(cue: Cue) -> _Told | None:
             values[known] = -abs(number) if side else number
     groups = {group[1].upper(): group[2] for group in _GROUP.finditer(text)} if "(" in text else {}
     for prefix, what in (("F.PRY", "aircraft"), ("G.PRY", "gimbal")):
-        angles = [part[2] for part in _parts(groups.get(prefix, ""))]
+        angles = [part[1] for part in _parts(groups.get(prefix, ""))]
         if len(angles) == 3:
             values |= zip((f"{what}_pitch", f"{what}_roll", f"{what}_yaw"), map(_float, angles), strict=True)
     lengths = {
@@ -259,7 +259,7 @@ def _told(cue: Cue) -> _Told | None:
         if unit or name.upper() in ("HB", "BAROMETER")
     }
     if (pressure := _parts(groups.get("BAROMETER", ""))) and len(pressure) == 1:
-        lengths["BAROMETER"] = _float(pressure[0][2])
+        lengths["BAROMETER"] = _float(pressure[0][1])
     height_m = next((lengths[name] for name in ("H", "BAROMETER", "HB") if name in lengths), None)
     if height_m is not None:
         values.setdefault("height_m", height_m)
@@ -280,7 +280,7 @@ def _pair(text: str) -> _Pair | None:
     if len(parts) not in (2, 3):
         return None
     letters, numbers = [], []
-    for before, _, number, _, after in parts[:2]:
+    for before, number, _, after in parts[:2]:
         letter = (before or after or "").upper()
         letters.append(letter)
         value = _float(number)
@@ -289,7 +289,7 @@ def _pair(text: str) -> _Pair | None:
     order: GpsOrder | None = {"latlon": "lat-lon", "lonlat": "lon-lat"}.get("".join(kinds))  # type: ignore[assignment]
     third, third_is = None, "unknown"
     if len(parts) == 3:
-        _, _, number, unit, _ = parts[2]
+        _, number, unit, _ = parts[2]
         third = _float(number) * (_FEET_M if unit and unit.lower() == "ft" else 1)
         if unit and unit.lower() in ("m", "ft"):
             third_is = "metres"
@@ -298,8 +298,8 @@ def _pair(text: str) -> _Pair | None:
     return _Pair(numbers[0], numbers[1], order, third, third_is)  # type: ignore[arg-type]
 
 
-def _parts(text: str) -> list[tuple[str | None, str, str, str | None, str | None]]:
-    """The numbers of a group: letter before, the whole, number, unit, letter after; none where one is no number."""
+def _parts(text: str) -> list[tuple[str | None, str, str | None, str | None]]:
+    """The numbers of a group: letter before, number, unit, letter after; none where one is no number."""
     if not text:
         return []
     if ";" in text:
@@ -313,7 +313,7 @@ def _parts(text: str) -> list[tuple[str | None, str, str, str | None, str | None
     found = [_PART.fullmatch(piece.strip()) for piece in pieces]
     if not all(found):
         return []
-    return [(match[1], match[0], match[2], match[3], match[4]) for match in found if match is not None]
+    return [(match[1], match[2], match[3], match[4]) for match in found if match is not None]
 
 
 def _number(text: str) -> float | None:
