@@ -195,7 +195,7 @@ def test_a_picture_a_moment_of_a_film_and_a_text_ask_for_a_person(street, capsys
     blue, _ = asked(capsys, street, *at, "130,20,30,90", tmp_path=tmp_path)
     assert [entry["tracklet_id"][-4:] for entry in (red["entries"][0], blue["entries"][0])] == ["0001", "0002"]
     assert red["asked"] == ["film.mov at 0.5 s"]
-    assert "was embedded as it is, in memory; here its face is covered" in page
+    assert "film.mov at 0.5 s: embedded as it is, in memory; no face is large enough" in page
     text, page = asked(capsys, street, "--text", "blue jumper, grey trousers", tmp_path=tmp_path)
     assert text["entries"][0]["tracklet_id"].endswith("0002")
     assert "<blockquote>blue jumper, grey trousers</blockquote>" in page
@@ -206,7 +206,7 @@ def test_a_picture_a_moment_of_a_film_and_a_text_ask_for_a_person(street, capsys
         tmp_path=tmp_path,
     )  # fmt: skip
     assert both["entries"][0]["tracklet_id"].endswith("0001")
-    assert "in memory; here its face" not in page
+    assert "in memory" not in page
     assert "by the mean of their cosines" in page
     assert both["notes"] == [note for note in both["notes"] if note in page]
 

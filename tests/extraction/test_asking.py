@@ -11,7 +11,7 @@ from PIL import Image
 from skyreid.building.crops.face_mask import GREY, FaceMask, MaskingConfig
 from skyreid.checkpoint import weights_sha256
 from skyreid.errors import NothingFoundError, SettingError
-from skyreid.extraction.asking import COVERED, TEXT_NOTICE, Asker, read_box
+from skyreid.extraction.asking import COVERED, TEXT_NOTICE, UNCOVERED, Asker, read_box
 from skyreid.extraction.loading import load
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.retrieval.embedding_table import EmbeddingTable
@@ -77,7 +77,9 @@ def test_the_face_is_covered_in_what_may_be_shown_and_the_embedding_saw_it(table
     open_faced = Asker(TINY_TOWERS, table, mask=None).picture(path)
     covered = Asker(TINY_TOWERS, table, mask=FaceMask(MaskingConfig())).picture(path)
     assert np.array_equal(open_faced.embedding, covered.embedding)
-    assert covered.notes == (COVERED,)
+    assert covered.notes == (COVERED.format("asked.png"),)
+    small = Asker(TINY_TOWERS, table, mask=FaceMask(MaskingConfig())).picture(saved(tmp_path, person(RED, width=24)))
+    assert small.notes == (UNCOVERED.format("asked.png"),)
     head, legs = np.s_[20:80, 110:130], np.s_[300:400, 110:130]
     assert np.all(np.asarray(covered.picture)[head] == GREY)
     assert np.all(np.asarray(covered.picture)[legs] == np.asarray(open_faced.picture)[legs])

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.datasets.manifest import write_manifest
-from skyreid.errors import NothingFoundError, TableError
+from skyreid.errors import NothingFoundError, SettingError, TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+from skyreid.retrieval.filters import Filters
 from skyreid.retrieval.search import search
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -248,3 +249,24 @@ def test_a_search_that_cannot_be_made_is_refused(query, options, message):
     searched = table(np.eye(4), platforms=np.zeros(4, dtype=np.int64))
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
         search(searched, query, **options)
+
+
+def test_a_name_in_place_of_a_list_of_cameras_is_refused():
+    with pytest.raises(SettingError, match=r"cameras is a list of names; got 'gate' \(did you mean \['gate'\]\?\)"):
+        Filters(cameras="gate")
+
+
+def test_filters_of_a_table_without_a_manifest_are_refused():
+    with pytest.raises(TableError, match="stands in the manifest that a table names; this one names none"):
+        search(named(), "gate-04", filters=Filters(min_height_px=20))
+
+
+def test_a_list_of_queries_asks_by_the_mean_of_their_cosines():
+    searched = named()
+    alone = [{e.row: e.similarity for e in search(searched, row, top_k=len(searched))} for row in (0, 4)]
+    fused = search(searched, [0, "gate-04"], top_k=len(searched))
+    assert len(fused) == len(searched) - 2
+    for entry in fused:
+        assert entry.similarity == pytest.approx((alone[0][entry.row] + alone[1][entry.row]) / 2, abs=1e-6)
+    with pytest.raises(TableError, match="a search needs at least one query; got an empty list"):
+        search(searched, [])

@@ -129,7 +129,7 @@ def search(
             asked += [asker.text(one, vocabulary=vocabulary, progress=bars) for one in text]
     found = search_table(searched, query, table_path=table, asked=asked, scope=scope, top_k=k, videos=videos)
     content: dict[str, object] = {
-        "asked": [*(one.tracklet.tracklet_id for one in found.queries), *(one.words for one in found.asked)],
+        "asked": found.words,
         "entries": found.ranking.to_dicts(),
         "num_searched": found.ranking.num_searched,
         "left_out": [one.to_json() for one in found.ranking.left_out],

@@ -27,10 +27,8 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 
-COVERED = (
-    "The picture that was asked with was embedded as it is, in memory; here its face is covered as in the crops of a "
-    "build."
-)
+COVERED = "{}: embedded as it is, in memory; here the face is covered, as in the crops of a build."
+UNCOVERED = "{}: embedded as it is, in memory; no face is large enough to be recognised, so none is covered here."
 TEXT_NOTICE = (
     "A text finds what the model learned to call so, which is mostly kinds and colours of clothes. It does not "
     "understand 'without', 'left of' or numbers, and knows nobody. Its similarities are lower than those of pictures; "
@@ -155,10 +153,15 @@ class Asker:
             return asked
         covered = pixels.copy()
         is_aerial = self._platform is Platform.AERIAL
-        look = self._mask.look(covered, person, whole_size=None, is_aerial=is_aerial)
-        for region in self._mask.covers([(0.0, look)], 0).regions:
+        # Who reaches to the edge may be cut by it, and larger than they look.
+        is_whole = person[0] > 0 and person[1] > 0 and person[2] < width and person[3] < height
+        whole_size = (person[2] - person[0], person[3] - person[1]) if is_whole else None
+        look = self._mask.look(covered, person, whole_size=whole_size, is_aerial=is_aerial)
+        regions = self._mask.covers([(0.0, look)], 0).regions
+        for region in regions:
             self._mask.paint(covered, region)
-        return replace(asked, picture=Image.fromarray(covered[top:bottom, left:right]), notes=(COVERED,))
+        note = (COVERED if regions else UNCOVERED).format(words)
+        return replace(asked, picture=Image.fromarray(covered[top:bottom, left:right]), notes=(note,))
 
 
 def _frame_at(path: Path, at_s: float) -> UInt8[np.ndarray, "height width 3"]:

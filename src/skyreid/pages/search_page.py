@@ -48,7 +48,7 @@ def write_search_page(
     target = "any platform" if found.target is None else found.target.value
     write_page(
         out,
-        title=f"{found.words} → {target}",
+        title=f"{found.words[0] if len(found.words) == 1 else f'{len(found.words)} queries'} → {target}",
         lead=f"The {len(ranked)} most similar of {found.ranking.num_searched:,} tracklets, every one compared.",
         notice=None,
         body=render(

@@ -29,7 +29,7 @@ class Scope:
     filters: Filters = field(default_factory=Filters)
     possible_only: bool = False
     """Whether candidates are left out that cannot be the person of a tracklet that was asked with."""
-    max_speed: float = MAX_SPEED
+    max_speed: float | int = MAX_SPEED
     """Of a person, in metres a second."""
 
     def __post_init__(self) -> None:

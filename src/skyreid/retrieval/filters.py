@@ -25,11 +25,11 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 class Near:
     """A circle on the ground."""
 
-    latitude: float
+    latitude: float | int
     """Degrees, north positive."""
-    longitude: float
+    longitude: float | int
     """Degrees, east positive."""
-    metres: float
+    metres: float | int
     """Its radius."""
 
     def __post_init__(self) -> None:
@@ -47,18 +47,20 @@ class Near:
 class Filters:
     """What a candidate must fulfil beyond its platform; the defaults let everybody through."""
 
-    cameras: tuple[str, ...] = ()
+    cameras: Sequence[str] = ()
     """Names; () = all."""
-    after: datetime | float | None = None
+    after: datetime | float | int | None = None
     """Seen at this moment or later: a time of day, or seconds after the first frame of the video."""
-    before: datetime | float | None = None
+    before: datetime | float | int | None = None
     """Seen at this moment or earlier, as `after`."""
-    min_height_px: float | None = None
+    min_height_px: float | int | None = None
     """Median height of the person's boxes in the frames of the video."""
     near: Near | None = None
     """The tracklet's position (its attributes `latitude` and `longitude`) lies in this circle."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.cameras, str):
+            raise SettingError(f"cameras is a list of names; got {self.cameras!r} (did you mean [{self.cameras!r}]?)")
         kinds = {type(one) for one in (self.after, self.before) if one is not None}
         if datetime in kinds and len(kinds) > 1:
             raise SettingError(
@@ -155,14 +157,14 @@ def _questions(filters: Filters, cameras: Sequence[str]) -> list[tuple[str, _Que
     return asked
 
 
-def _in_words(moment: datetime | float) -> str:
+def _in_words(moment: datetime | float | int) -> str:
     if not isinstance(moment, datetime):
         return f"{moment:g} s within each video"
     zone = "" if moment.tzinfo else " on each video's own clock"
     return f"{moment.isoformat(sep=' ')}{zone}"
 
 
-def _not_before(sighting: Sighting, moment: datetime | float) -> bool | None:
+def _not_before(sighting: Sighting, moment: datetime | float | int) -> bool | None:
     """Whether the sighting's last moment is this one or a later one."""
     if not isinstance(moment, datetime):
         return None if sighting.offset_s is None else sighting.offset_s[1] >= moment
@@ -170,7 +172,7 @@ def _not_before(sighting: Sighting, moment: datetime | float) -> bool | None:
     return None if ends is None or not _comparable(ends, moment) else _on_clock(ends, moment) >= moment
 
 
-def _not_after(sighting: Sighting, moment: datetime | float) -> bool | None:
+def _not_after(sighting: Sighting, moment: datetime | float | int) -> bool | None:
     if not isinstance(moment, datetime):
         return None if sighting.offset_s is None else sighting.offset_s[0] <= moment
     begins = sighting.clock
@@ -186,7 +188,7 @@ def _on_clock(clock: datetime, moment: datetime) -> datetime:
     return clock if moment.tzinfo is not None else clock.replace(tzinfo=None)
 
 
-def _is_tall(tracklet: Tracklet, height_px: float) -> bool | None:
+def _is_tall(tracklet: Tracklet, height_px: float | int) -> bool | None:
     heights = [frame.box[3] - frame.box[1] for frame in tracklet.frames if frame.box is not None]
     return median(heights) >= height_px if heights else None
 

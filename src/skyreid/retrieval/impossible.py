@@ -34,7 +34,7 @@ class Seen:
     sighting: Sighting
 
 
-def why_impossible(one: Seen, other: Seen, *, max_speed: float = MAX_SPEED) -> str | None:
+def why_impossible(one: Seen, other: Seen, *, max_speed: float | int = MAX_SPEED) -> str | None:
     """Say why two sightings cannot be one person; None = they can, as far as anybody knows.
 
     A position counts as that of the middle of its tracklet.
@@ -53,7 +53,7 @@ def impossible_rows(
     tracklets: Sequence[Tracklet],
     sightings: Sequence[Sighting],
     *,
-    max_speed: float = MAX_SPEED,
+    max_speed: float | int = MAX_SPEED,
 ) -> dict[int, str]:
     """Find the candidates that cannot be the person of one of the asked sightings, with the reason.
 
@@ -97,7 +97,7 @@ def _apart(one: Frame, other: Frame) -> bool:
     )
 
 
-def _too_far(one: Seen, other: Seen, max_speed: float) -> str | None:
+def _too_far(one: Seen, other: Seen, max_speed: float | int) -> str | None:
     place, other_place = position_of(one.tracklet), position_of(other.tracklet)
     middle, other_middle = _middle(one), _middle(other)
     if place is None or other_place is None or middle is None or other_middle is None:

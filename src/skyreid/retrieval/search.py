@@ -172,7 +172,7 @@ def search(
     exclude: Collection[str | int] = (),
     filters: Filters | None = None,
     possible_only: bool = False,
-    max_speed: float = MAX_SPEED,
+    max_speed: float | int = MAX_SPEED,
 ) -> Ranking:
     """Rank the tracklets of a table by their cosine similarity to a query.
 

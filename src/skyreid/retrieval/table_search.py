@@ -39,9 +39,9 @@ class Found:
     """How those weights were fed; None = unknown."""
 
     @property
-    def words(self) -> str:
-        """What was asked with, in a line."""
-        return " + ".join((*(one.tracklet.tracklet_id for one in self.queries), *(one.words for one in self.asked)))
+    def words(self) -> list[str]:
+        """What was asked with, a few words each."""
+        return [*(one.tracklet.tracklet_id for one in self.queries), *(one.words for one in self.asked)]
 
     @property
     def remarks(self) -> list[str]:
