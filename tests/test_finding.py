@@ -1,6 +1,7 @@
 """`find`: from videos to the page of everybody, in one step that goes on where it stopped."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +84,17 @@ def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
     assert table.model is not None
     assert table.seen_unmasked
     assert np.isfinite(table.embeddings).all()
+
+
+def test_the_ten_lines_of_the_tutorial_do_the_same(tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[1] / "docs/tutorials/find-somebody.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(program.splitlines()) <= 10
+    film(tmp_path / "gate").rename(tmp_path / "gate.mp4")
+    film(tmp_path / "roof", shade=200).rename(tmp_path / "drone.mp4")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "tutorial", "exec"), {})  # what we wrote ourselves
+    first, *found = capsys.readouterr().out.splitlines()
+    assert first.endswith("case/browse.html")
+    assert found
+    assert all("drone-drone-" in line and "drone.mp4" in line for line in found)

@@ -27,7 +27,7 @@ def steps(name):
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
         if language == "text":
             yield block
-        else:
+        elif language != "python":  # tests/test_finding.py runs that
             assert language == "console"
             yield from map(shlex.split, block.replace("\\\n", " ").splitlines())
 
@@ -138,7 +138,8 @@ def test_somebody_is_found_as_the_tutorial_says(small, capsys):
             for word in words
         ]
 
-    follow("find-somebody", DONE, with_annotations)
+    # Nor are they found in one step: tests/test_finding.py does that with people who walk.
+    follow("find-somebody", DONE | {"find"}, with_annotations)
     assert len(skyreid.load_table("footage.npz")) == 10
     assert "campus-aerial-campus-01-aerial-0002" in (small / "found.html").read_text()
 
