@@ -180,7 +180,7 @@ class TestATruncatedFile:
         whole = subtitles(text, text, text).encode()
         expected = read(tmp_path, whole).records
         third = whole.index(b"\n3\n") + 1
-        for end in range(third, len(whole)):
+        for end in range(third, len(whole) + 1):
             log = read(tmp_path, whole[:end])
             assert log.records[:2] == expected[:2]
             # Behind the last number of a record, nobody can tell.

@@ -127,15 +127,13 @@ def read_subtitle_file(
     """
     text = read_text(path)
     cues = list(islice(_cues(text), MOST_RECORDS + 1))
-    is_open = not text.endswith(("\n", "\r"))
-    return read_cues(cues, str(path), may_be_cut=is_open, gps_order=gps_order, altitude_from=altitude_from)
+    return read_cues(cues, str(path), gps_order=gps_order, altitude_from=altitude_from)
 
 
 def read_cues(
     cues: Sequence[Cue],
     name: str,
     *,
-    may_be_cut: bool = False,
     gps_order: GpsOrder | None = None,
     altitude_from: AltitudeFrom | None = None,
 ) -> FlightLog:
@@ -144,7 +142,6 @@ def read_cues(
     Args:
         cues: in their order.
         name: of the file, for messages.
-        may_be_cut: whether the last one may lack its end.
         gps_order: as `read_subtitle_file`.
         altitude_from: as `read_subtitle_file`.
 
@@ -158,7 +155,7 @@ def read_cues(
     if cut:
         numbers = ", ".join(str(cue.number) for cue in cut[:3]) + (" and others" if len(cut) > 3 else "")
         warnings.append(f"left out, since they are cut off in their middle: {len(cut)} records, numbers {numbers}")
-    if cues and (_is_torn(cues[-1].text) or (may_be_cut and _is_beginning(cues[-1], cues[-20:-1]))):
+    if cues and (_is_torn(cues[-1].text) or _is_beginning(cues[-1], cues[-20:-1])):
         cut.append(cues[-1])
         warnings.append(f"the file ends in the middle of record {cues[-1].number}, which is left out")
     torn = {cue.number for cue in cut}
@@ -174,8 +171,8 @@ def read_cues(
     if (speechless := len(cues) - len(torn) - len(told)) > 0:
         warnings.append(f"{speechless} of {len(cues)} subtitles hold no telemetry")
     order, order_said = _order_of(told, gps_order, name)
-    if order_said is not None:
-        warnings += [] if order is not None else [order_said]
+    if order is None and order_said is not None:
+        warnings.append(order_said)
     has_times = any(one.cue.start_s is not None for one in told)
     if not has_times:
         warnings.append("the subtitles have no times; time_s counts the clock from the first record on")
