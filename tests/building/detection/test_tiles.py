@@ -149,7 +149,7 @@ PEOPLE = [(24, 24, 32, 32), (160, 120, 168, 128), (320, 200, 328, 208)]
 
 
 def test_how_high_people_are_is_measured_on_a_few_frames(tmp_path):
-    detector = detector_of(tmp_path, box_cells=(1, 10))  # in tiles that are enlarged twice, which show more of them
+    detector = detector_of(tmp_path, box_cells=(1, 5))
     chosen = tiling(film(tmp_path, PEOPLE), detector)
     assert chosen.side == 160
     assert "9 tiles of 160 pixels beside each frame, since people are 40 pixels high" in chosen.because
@@ -170,3 +170,9 @@ def test_a_told_side_is_taken_and_none_is_none(tmp_path):
     assert tiling(path, detector_of(tmp_path, settings=",tiles=200")).side == 200
     assert tiling(path, detector_of(tmp_path, settings=",tiles=none")).side is None
     assert tiling(path, detector_of(tmp_path, settings=",tiles=4000")).side is None  # one tile holds the frame
+
+
+def test_people_who_are_hardly_seen_as_filmed_are_measured_in_enlarged_tiles(tmp_path):
+    small = [(24, 24, 28, 28), (160, 120, 164, 124), (320, 200, 324, 204)]  # a cell only when twice as large
+    chosen = tiling(film(tmp_path, small), detector_of(tmp_path, box_cells=(1, 5)))
+    assert chosen.side == 80 and "since people are 20 pixels high" in chosen.because

@@ -114,21 +114,21 @@ def _told(side: int, facts: VideoFacts, shape: tuple[int, int], why: str) -> Til
 def _heights(path: Path, facts: VideoFacts, detector: Detector, *, limits: DecodeLimits) -> list[float]:
     """Of people whom the detector is sure of, in pixels.
 
-    Tiles are seen as they were filmed, and enlarged; of each frame, those that show more people count.
+    Tiles are seen as they were filmed; where those show hardly anybody, enlarged ones may show more.
     """
     looks_s = (facts.duration_s or NUM_LOOKS) / NUM_LOOKS
     shape = detector.picture_size(facts.height, facts.width)
-    sides = {
-        _affordable(round(max(shape) / enlarged), facts.height, facts.width, shape) for enlarged in (1, MAX_ENLARGED)
-    }
+    as_filmed, enlarged = (
+        _affordable(round(max(shape) / by), facts.height, facts.width, shape) for by in (1, MAX_ENLARGED)
+    )
+    min_score = max(CONFIDENT, detector.score)
     heights: list[float] = []
     for number, frame in enumerate(frames(path, interval_s=looks_s, limits=limits), start=1):
-        seen = [
-            find_in_tiles(detector, frame.pixels, side=side, min_score=max(CONFIDENT, detector.score))[0]
-            for side in sorted(sides, reverse=True)
-        ]
-        most = max(seen, key=len)
-        heights += (most[:, 3] - most[:, 1]).tolist()
+        boxes, _ = find_in_tiles(detector, frame.pixels, side=as_filmed, min_score=min_score)
+        if len(boxes) < MIN_PEOPLE and enlarged < as_filmed:
+            closer, _ = find_in_tiles(detector, frame.pixels, side=enlarged, min_score=min_score)
+            boxes = max(boxes, closer, key=len)
+        heights += (boxes[:, 3] - boxes[:, 1]).tolist()
         if number >= MIN_LOOKS and len(heights) >= ENOUGH_PEOPLE:
             break
     return heights
