@@ -36,7 +36,8 @@ NO_SOURCES = (
     "file; got "
 )
 NO_QUERY = (
-    "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch tensor); got "
+    "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch tensor), or a "
+    "list of these; got "
 )
 PROTOCOLS = ", ".join(skyreid.PROTOCOLS)
 PLATFORM = "a platform is 'ground' or 'aerial'; got "

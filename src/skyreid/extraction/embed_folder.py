@@ -64,7 +64,7 @@ def embed(
         MissingFrameError: a frame is missing or unreadable.
         NothingFoundError: the manifest lists no tracklets, or none of the camera; no table is written.
     """
-    folder = path_of(folder, "a folder of tracklets")
+    folder, checkpoint = path_of(folder, "a folder of tracklets"), path_of(checkpoint, "a checkpoint")
     if sampling is not None:
         find_named(sampling, TEST_CLIPS, "sampling")
     find_named(part, {name: name for name in get_args(Part)}, "part of a benchmark")

@@ -251,7 +251,7 @@ def directions_of(table: EmbeddingTable, query: Query | Sequence[Query]) -> tupl
         else:
             raise TableError(
                 "a query is the id of a tracklet (a str), a row (an int) or an embedding (a NumPy array or a torch "
-                f"tensor), or a list of these; got {kind_of(one)}"
+                f"tensor), or a list of these; got {kind_of(query)}"
             )
     if not directions:
         raise TableError("a search needs at least one query; got an empty list")
