@@ -44,7 +44,7 @@ def test_locks_of_windows_keep_others_out_and_leave_the_file_as_it_is(tmp_path):
     program = MSVCRT + (
         "import os\n"
         "from pathlib import Path\n"
-        "from skyreid.files.file_lock import folder_lock, try_lock\n"
+        "from skyreid.files.atomic_file import folder_lock, try_lock\n"
         "path = Path(sys.argv[1])\n"
         "first, second = (os.open(path / 'log', os.O_RDWR | os.O_APPEND) for _ in range(2))\n"
         "print(try_lock(first), try_lock(second), os.read(first, 8))\n"
@@ -59,7 +59,7 @@ def test_locks_of_windows_keep_others_out_and_leave_the_file_as_it_is(tmp_path):
 
 def test_a_system_without_any_locks_says_so(tmp_path):
     (tmp_path / "log").write_text("")
-    program = "from skyreid.files.file_lock import try_lock\ntry_lock(open(sys.argv[1]).fileno())"
+    program = "from skyreid.files.atomic_file import try_lock\ntry_lock(open(sys.argv[1]).fileno())"
     assert "this system has no locks on files" in run(program, tmp_path / "log").stderr
 
 

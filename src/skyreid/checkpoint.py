@@ -30,9 +30,8 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from skyreid.errors import CheckpointError, SkyreidError
 from skyreid.files.atomic_file import replaced_folder, sweep_leftovers
-from skyreid.files.content_hash import file_sha256
 from skyreid.files.file_kinds import CHECKPOINT, require_kind
-from skyreid.files.folder_listing import names_in
+from skyreid.files.regular_file import file_sha256, names_in
 from skyreid.files.strict_json import Json, read_json
 
 WEIGHTS_FILE = "model.safetensors"

@@ -21,7 +21,7 @@ from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.sources import Source
 from skyreid.errors import SourceError
-from skyreid.files.content_hash import bytes_sha256
+from skyreid.files.regular_file import bytes_sha256
 from skyreid.tracklet import Platform
 
 GATE = Source(path=Path("gate.mp4"), platform=Platform.GROUND, camera="gate")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from skyreid.cli import COMMANDS, GROUPS, RENAMED
+from skyreid.cli.arguments import EXAMPLES
 from skyreid.cli.completion import options_of
-from skyreid.cli.examples import EXAMPLES
 
 HEAD = """# Commands
 

@@ -8,8 +8,7 @@ import pytest
 
 from skyreid.building.sources import parse_source
 from skyreid.cli import COMMANDS, RENAMED, main
-from skyreid.cli.arguments import parse
-from skyreid.cli.examples import EXAMPLES
+from skyreid.cli.arguments import EXAMPLES, parse
 from skyreid.recipes import RECIPES
 from skyreid.tracklet import Platform
 from tests.cli.command_table import command_table

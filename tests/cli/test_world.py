@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from skyreid.cli.world import simulate
+from skyreid.cli.training import simulate
 from skyreid.errors import SettingError
 
 

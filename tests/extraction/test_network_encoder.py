@@ -14,7 +14,7 @@ from skyreid.errors import CheckpointError, SettingError, TableError
 from skyreid.extraction.embed_folder import embed
 from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 from skyreid.extraction.loading import load
-from skyreid.files.content_hash import file_sha256
+from skyreid.files.regular_file import file_sha256
 from skyreid.retrieval.embedding_table import load_table, require_comparable
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED, PublishedFile, PublishedWeights

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skyreid.errors import CheckpointError
-from skyreid.files.content_hash import file_sha256
+from skyreid.files.regular_file import file_sha256
 from skyreid.graphs.graph_process import GraphLimits, Port
 from skyreid.graphs.openvino_file import open_openvino
 from tests.extraction import networks

@@ -17,8 +17,7 @@ from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release
 from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import train_epoch
-from skyreid.training.optimizer import make_adam
-from skyreid.training.schedule import CosineSchedule, StepSchedule
+from skyreid.training.optimizer import CosineSchedule, StepSchedule, make_adam
 from skyreid.training.stage1 import Stage1Config, stage1_epoch
 from skyreid.training.stage2 import Stage2Config, Stage2Step
 from tests.reference.comparison import Comparison, compare

@@ -28,7 +28,7 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.assembling import resize_position_table
 from skyreid.recipes import RECIPES
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.training.schedule import CosineSchedule, StepSchedule
+from skyreid.training.optimizer import CosineSchedule, StepSchedule
 from tests.reference.comparison import EXACT, Comparison, compare
 from tests.reference.stored_cases import IN_REPOSITORY
 

@@ -5,8 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from skyreid.losses import image_text_logits, supervised_contrastive
-from skyreid.training.optimizer import WeightDecay, make_adam
-from skyreid.training.schedule import CosineSchedule
+from skyreid.training.optimizer import CosineSchedule, WeightDecay, make_adam
 from skyreid.training.stage1 import Stage1Config, stage1_epoch, stage1_losses
 from tests.tiny_model import drawn, tiny_model
 

@@ -7,8 +7,7 @@ from torch.testing import assert_close
 from skyreid.clips.clip_loader import ClipBatch, normalize
 from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import train_epoch
-from skyreid.training.optimizer import WeightDecay, make_adam
-from skyreid.training.schedule import StepSchedule
+from skyreid.training.optimizer import StepSchedule, WeightDecay, make_adam
 from skyreid.training.stage2 import Stage2Config, Stage2LossConfig, Stage2Step, stage2_losses
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 

@@ -21,12 +21,9 @@ from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope, box
 from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
-from skyreid.files.atomic_file import sweep_leftovers, write_atomically
-from skyreid.files.content_hash import file_sha256, shortened
-from skyreid.files.file_lock import try_lock
-from skyreid.files.folder_listing import is_left_by_system, names_in
+from skyreid.files.atomic_file import sweep_leftovers, try_lock, write_atomically
 from skyreid.files.picture_file import MAX_BYTES
-from skyreid.files.regular_file import open_in_place
+from skyreid.files.regular_file import file_sha256, is_left_by_system, names_in, open_in_place, shortened
 from skyreid.files.strict_json import read_json
 from skyreid.retrieval.embedding_table import TABLE_FILE
 from skyreid.tracklet import Frame, Tracklet

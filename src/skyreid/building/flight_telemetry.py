@@ -8,8 +8,8 @@ from skyreid.building.video.decode import DataPacket, VideoFacts, data_packets, 
 from skyreid.building.video.picture_folder import PictureFolder, natural_order
 from skyreid.errors import MissingFrameError, TelemetryError, VideoError
 from skyreid.files.file_kinds import PICTURE, VIDEO, kind_at
-from skyreid.files.folder_listing import names_in
 from skyreid.files.picture_file import SUFFIXES
+from skyreid.files.regular_file import names_in
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
 from skyreid.telemetry.dji_subtitles import Cue, GpsOrder, read_cues, read_subtitle_file
 from skyreid.telemetry.flight_log import AltitudeFrom, FlightLog, FlightRecord, in_zone

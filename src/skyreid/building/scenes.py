@@ -22,7 +22,7 @@ from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import ManifestError
 from skyreid.files.atomic_file import write_atomically
-from skyreid.files.content_hash import bytes_sha256, file_sha256
+from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.files.strict_json import read_json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.sighting import source_of

@@ -41,9 +41,8 @@ from skyreid.cli.terminal import (
     print_lines,
     print_notice,
 )
-from skyreid.cli.training import demo, recipe_list, recipe_show, train
+from skyreid.cli.training import demo, recipe_list, recipe_show, simulate, train
 from skyreid.cli.weights import weights_add, weights_get, weights_list, weights_path
-from skyreid.cli.world import simulate
 from skyreid.errors import NothingFoundError, SkyreidError
 
 GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {

@@ -17,9 +17,8 @@ from PIL import Image
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
-from skyreid.files.content_hash import bytes_sha256, file_sha256, shortened
 from skyreid.files.picture_file import MAX_BYTES, read_picture, sweep_pictures
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import bytes_sha256, file_sha256, read_regular, shortened
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Frame, Platform, Tracklet
 

@@ -19,9 +19,8 @@ from pathlib import Path, PureWindowsPath
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.errors import ManifestError
 from skyreid.files.atomic_file import write_atomically
-from skyreid.files.content_hash import bytes_sha256
 from skyreid.files.file_kinds import BUILD, MANIFEST, require_kind
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import bytes_sha256, read_regular
 from skyreid.files.strict_json import parse_json
 from skyreid.tracklet import Frame, Platform, Tracklet
 

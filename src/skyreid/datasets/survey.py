@@ -11,8 +11,7 @@ from pathlib import Path
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import DatasetError, MissingFrameError
-from skyreid.files.folder_listing import names_in
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import names_in, read_regular
 from skyreid.tracklet import Tracklet
 
 

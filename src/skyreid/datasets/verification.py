@@ -16,8 +16,8 @@ from skyreid.datasets.benchmarks.mars_layout import OWN_FILE
 from skyreid.datasets.data_hash import unchanged_picture
 from skyreid.datasets.survey import Finding, FindingKind, Survey
 from skyreid.errors import ChangedFrameError, DatasetError, ManifestError, MissingFrameError
-from skyreid.files.folder_listing import is_left_by_system, names_in
 from skyreid.files.picture_file import sweep_pictures
+from skyreid.files.regular_file import is_left_by_system, names_in
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Frame, Tracklet
 

@@ -50,8 +50,8 @@ from skyreid.evaluation.results.protocol_card import tables_data_sha256
 from skyreid.feeding import Feeding, feeding_differences
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.config_json import from_json, to_json
-from skyreid.files.content_hash import shortened
 from skyreid.files.file_kinds import CALIBRATION, require_kind
+from skyreid.files.regular_file import shortened
 from skyreid.files.strict_json import read_json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE

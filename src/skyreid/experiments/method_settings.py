@@ -17,7 +17,7 @@ from skyreid.recipes.comparison import common, native
 from skyreid.recipes.release import clip_reid_release, ft_clip_release, vsla_clip_release
 from skyreid.recipes.simulated import TOWER_RATE, vsla_clip_simulated
 from skyreid.training.baseline_training import BaselineConfig
-from skyreid.training.schedule import CosineSchedule, StepSchedule
+from skyreid.training.optimizer import CosineSchedule, StepSchedule
 from skyreid.training.two_stage import TwoStageConfig
 
 Settings = Literal["common", "native"]

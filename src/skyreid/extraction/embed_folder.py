@@ -1,5 +1,6 @@
 """A folder of pictures and a model to one embedding table, in memory and on disk."""
 
+import re
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,20 +10,23 @@ from skyreid.arguments import find_named, path_of
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets import read_benchmark
-from skyreid.datasets.crop_folder import read_crops
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import load
 from skyreid.feeding import TestChoice
+from skyreid.files.file_kinds import BUILD, CROPS, require_kind
+from skyreid.files.picture_file import SUFFIXES
+from skyreid.files.regular_file import names_in
 from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-from skyreid.tracklet import Platform, Tracklet
+from skyreid.tracklet import Frame, Platform, Tracklet
 
 Part: TypeAlias = Literal["test", "query", "gallery", "train"]
 """Of a benchmark; "test" is query and gallery."""
+_DIGITS = re.compile(r"(\d+)")
 
 
 def embed(
@@ -134,3 +138,53 @@ def _of_camera(manifest: Manifest, camera: str | None) -> tuple[Tracklet, ...]:
     if not of_camera:
         raise NothingFoundError(f"nobody was found in the camera {camera!r}; name another of {cameras}")
     return of_camera
+
+
+def read_crops(folder: Path, *, platform: Platform) -> tuple[Tracklet, ...]:
+    """Read each subfolder as a tracklet of its own person, frames in the order of the numbers in their names.
+
+    Args:
+        folder: whose subfolders hold the pictures.
+        platform: of all of them; such a folder does not tell.
+
+    Raises:
+        DatasetError: no such folder; none of its subfolders holds a picture, or pictures lie beside them.
+    """
+    require_kind(folder, CROPS, BUILD, error=DatasetError)
+    pictures = {name: _pictures(folder / name) for name in _in_order(names_in(folder)) if (folder / name).is_dir()}
+    if loose := _pictures(folder):
+        raise DatasetError(
+            f"{folder}: {len(loose)} pictures lie beside the subfolders, such as {loose[0]}: one subfolder is one "
+            "tracklet, so put them into one of their own"
+        )
+    if not any(pictures.values()):
+        raise DatasetError(
+            f"{folder} has no manifest.jsonl ('skyreid build' writes it) and no subfolders of crops, one for each "
+            "tracklet; a benchmark is read by its name: --data g2a-vreid (skyreid data list names them)"
+        )
+    if empty := [name for name, inside in pictures.items() if not inside]:
+        raise DatasetError(
+            f"{folder}: {len(empty)} subfolders hold no picture, such as {empty[0]}; remove them, or put their crops "
+            f"straight into them ({', '.join(sorted(SUFFIXES))})"
+        )
+    return tuple(
+        Tracklet(
+            tracklet_id=name,
+            frames=tuple(Frame(str(folder / name / picture)) for picture in inside),
+            pid=number,
+            camid=0,
+            platform=platform,
+        )
+        for number, (name, inside) in enumerate(pictures.items(), start=1)
+    )
+
+
+def _pictures(folder: Path) -> list[str]:
+    return [name for name in _in_order(names_in(folder)) if Path(name).suffix.lower() in SUFFIXES]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Sort by the numbers in the names: frame 10 comes after frame 9."""
+    return sorted(
+        names, key=lambda name: [int(part) if place % 2 else part for place, part in enumerate(_DIGITS.split(name))]
+    )

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from skyreid.errors import SkyreidError
-from skyreid.files.folder_listing import names_in
-from skyreid.files.regular_file import open_regular
+from skyreid.files.regular_file import names_in, open_regular
 
 Form: TypeAlias = Literal["folder", "zip", "JSON", "text", "binary"]
 _HEAD_BYTES = 4096

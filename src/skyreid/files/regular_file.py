@@ -1,9 +1,11 @@
 """Files of strangers, opened so that reading them ends: no folder, no pipe, no device, and no more bytes than allowed.
 
-Every reader of a list, a table or a JSON text opens its file here. Imports the standard library alone.
+Every reader of a list, a table or a JSON text opens its file here. Beside it stand the names in a folder that somebody
+put there on purpose, and the hash that tells that a file is still what it was. Imports the standard library alone.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from io import BufferedReader
@@ -11,6 +13,25 @@ from pathlib import Path
 
 MOST_BYTES = 2**28
 """Of a file that is read whole, where its reader does not say otherwise: values take several times as much memory."""
+_LEFT_BY_SYSTEMS = frozenset(
+    (
+        ".ds_store",
+        ".localized",
+        ".directory",
+        ".fseventsd",
+        ".spotlight-v100",
+        ".trashes",
+        ".temporaryitems",
+        ".appledouble",
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "@eadir",
+        "icon\r",
+    )
+)
+"""What file managers, archivers and network drives leave in every folder that they show, in lower case."""
 
 
 def open_regular(path: Path | str, *, most_bytes: int | None = None) -> BufferedReader:
@@ -61,3 +82,42 @@ def _checked(path: Path | str, flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file, but a folder, a pipe or a device", str(path))
     return descriptor
+
+
+def bytes_sha256(content: bytes) -> str:
+    """Hash bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_sha256(path: Path | str, *, most_bytes: int | None = None) -> str:
+    """Hash a file piece by piece, as hexadecimal digits.
+
+    Args:
+        path: of the file.
+        most_bytes: that it may have; None = however long that takes.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger.
+    """
+    with open_regular(path, most_bytes=most_bytes) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shortened(sha256: str) -> str:
+    """The first twelve digits, which tell two hashes apart in a message."""
+    return sha256[:12]
+
+
+def is_left_by_system(name: str) -> bool:
+    """Whether a name is one that no person gave: `.DS_Store`, `Thumbs.db`, an AppleDouble file `._x` and the like."""
+    return name.startswith("._") or name.lower() in _LEFT_BY_SYSTEMS
+
+
+def names_in(folder: str | Path) -> list[str]:
+    """Name what lies in a folder, sorted, without what the system left there.
+
+    Raises:
+        OSError: there is no such folder, or it cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if not is_left_by_system(entry.name))

@@ -25,7 +25,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from skyreid.errors import CheckpointError
-from skyreid.files.content_hash import bytes_sha256, file_sha256
+from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.processes.limits import lower_rights
 
 THREADS = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from skyreid.baselines.baseline import Baseline, PositionTable
-from skyreid.files.content_hash import file_sha256
+from skyreid.files.regular_file import file_sha256
 from skyreid.pretrained.assembling import assemble, resize_position_table
 from skyreid.pretrained.foreign_state import ForeignState, read_untrusted_state
 

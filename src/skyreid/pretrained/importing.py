@@ -12,8 +12,8 @@ from skyreid.checkpoint import write_checkpoint
 from skyreid.errors import CheckpointError, UnsafeFileError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.files.config_json import to_json
-from skyreid.files.content_hash import file_sha256
 from skyreid.files.file_kinds import CHECKPOINT, kind_at
+from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.models.tower_pair import TowerPair
 from skyreid.models.transformer import Activation

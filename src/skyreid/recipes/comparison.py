@@ -22,8 +22,7 @@ from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.feeding import TestChoice
 from skyreid.training.baseline_training import BaselineConfig
-from skyreid.training.optimizer import OptimizerConfig
-from skyreid.training.schedule import CosineSchedule, StepSchedule
+from skyreid.training.optimizer import CosineSchedule, OptimizerConfig, StepSchedule
 
 COMMON_FRAMES = 8
 COMMON_EPOCHS = 120

@@ -20,7 +20,7 @@ from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.recipes.release import ft_clip_release, vsla_clip_release
-from skyreid.training.schedule import StepSchedule
+from skyreid.training.optimizer import StepSchedule
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
 from skyreid.training.two_stage import TwoStageConfig

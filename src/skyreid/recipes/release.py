@@ -19,8 +19,7 @@ from skyreid.losses import TripletConfig
 from skyreid.models.identity_prompt import IdentityPromptConfig
 from skyreid.models.image_tower import AdapterConfig, ImageTowerConfig
 from skyreid.models.vsla_clip import VslaClipConfig
-from skyreid.training.optimizer import WeightDecay
-from skyreid.training.schedule import StepSchedule
+from skyreid.training.optimizer import StepSchedule, WeightDecay
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
 from skyreid.training.two_stage import TwoStageConfig

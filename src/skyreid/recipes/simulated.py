@@ -23,7 +23,7 @@ from skyreid.models.vsla_clip import VslaClipConfig
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
 from skyreid.processes.distributed import Precision
 from skyreid.recipes.release import NO_ADAPTERS
-from skyreid.training.schedule import StepSchedule
+from skyreid.training.optimizer import StepSchedule
 from skyreid.training.stage1 import Stage1Config
 from skyreid.training.stage2 import Stage2Config, Stage2LossConfig
 from skyreid.training.two_stage import TwoStageConfig

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import TableError
-from skyreid.files.content_hash import shortened
+from skyreid.files.regular_file import shortened
 from skyreid.retrieval.embedding_table import PER_FRAME, EmbeddingTable
 from skyreid.tracklet import Tracklet
 

@@ -10,9 +10,8 @@ from skyreid.building.build_folder import MASKING_FILE
 from skyreid.building.build_report import read_masked_regions
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_built_folder
 from skyreid.errors import DatasetError, ManifestError
-from skyreid.files.content_hash import file_sha256
 from skyreid.files.file_kinds import WORLD, require_kind
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import file_sha256, read_regular
 from skyreid.simulation.scene_truth import TRUTH_DIR, VIDEOS_DIR, SceneBox, SceneFace, SceneFrame, read_scene_truth
 from skyreid.tracklet import Tracklet
 

@@ -27,9 +27,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from skyreid.errors import DatasetError, SettingError
-from skyreid.files.atomic_file import sweep_leftovers, write_atomically
-from skyreid.files.file_lock import folder_lock
-from skyreid.files.folder_listing import names_in
+from skyreid.files.atomic_file import folder_lock, sweep_leftovers, write_atomically
+from skyreid.files.regular_file import names_in
 from skyreid.files.strict_json import read_json
 from skyreid.processes.pool import finish_all
 from skyreid.processes.progress import Progress, silent

@@ -23,9 +23,8 @@ from skyreid.pretrained.imagenet import load_imagenet
 from skyreid.pretrained.pair_checkpoint import load_clip_tower, read_pair
 from skyreid.processes.progress import Progress, silent
 from skyreid.training.epochs import Resumable, train_epoch
-from skyreid.training.optimizer import OptimizerConfig, make_optimizer
+from skyreid.training.optimizer import CosineSchedule, OptimizerConfig, StepSchedule, make_optimizer
 from skyreid.training.run import Run, RunConfig, RunResult
-from skyreid.training.schedule import CosineSchedule, StepSchedule
 
 
 @dataclass(frozen=True, kw_only=True)

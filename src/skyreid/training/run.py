@@ -24,7 +24,7 @@ from skyreid.evaluation.ranking_scores import Scores, evaluate
 from skyreid.extraction.embed_tracklets import Encoder, ExtractionConfig, embed_tracklets
 from skyreid.files.atomic_file import sweep_leftovers
 from skyreid.files.config_json import to_json
-from skyreid.files.content_hash import file_sha256
+from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Precision, Processes
 from skyreid.processes.progress import Progress, silent

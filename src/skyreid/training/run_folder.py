@@ -31,10 +31,8 @@ from tensorboardX.summary import scalar
 from torch import Tensor
 
 from skyreid.errors import CheckpointError
-from skyreid.files.atomic_file import naming, sweep_leftovers, write_atomically
-from skyreid.files.content_hash import shortened
-from skyreid.files.file_lock import try_lock
-from skyreid.files.regular_file import open_in_place, open_regular, read_regular
+from skyreid.files.atomic_file import naming, sweep_leftovers, try_lock, write_atomically
+from skyreid.files.regular_file import open_in_place, open_regular, read_regular, shortened
 from skyreid.files.strict_json import Json, parse_json, read_json
 
 _DATA = "data_sha256"

@@ -19,10 +19,9 @@ from skyreid.errors import SettingError
 from skyreid.losses import image_text_logits, supervised_contrastive
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.training.epochs import Resumable
-from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
+from skyreid.training.optimizer import CosineSchedule, WeightDecay, make_adam, set_learning_rate
 from skyreid.training.run import Run
 from skyreid.training.run_folder import RunFolder
-from skyreid.training.schedule import CosineSchedule
 
 
 @dataclass(frozen=True, kw_only=True)

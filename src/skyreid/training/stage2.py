@@ -21,9 +21,8 @@ from skyreid.models.image_tower import ClipFeatures
 from skyreid.models.vsla_clip import HeadName, TunedPart, VslaClip
 from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import Resumable, train_epoch
-from skyreid.training.optimizer import WeightDecay, make_adam
+from skyreid.training.optimizer import StepSchedule, WeightDecay, make_adam
 from skyreid.training.run import Run
-from skyreid.training.schedule import StepSchedule
 
 FeatureName = Literal["penultimate", "final", "joint"]
 IDENTITIES_AT_ONCE = 64

@@ -23,8 +23,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from skyreid.errors import SettingError
-from skyreid.files.atomic_file import flush, naming
-from skyreid.files.file_lock import try_lock, wait_for_lock
+from skyreid.files.atomic_file import flush, naming, try_lock, wait_for_lock
 from skyreid.files.regular_file import open_in_place, open_regular
 from skyreid.weights.published_files import PublishedFile
 

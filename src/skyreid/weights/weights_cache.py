@@ -21,8 +21,7 @@ from urllib.parse import urlsplit
 from skyreid.arguments import find_named, path_of
 from skyreid.errors import SettingError, WeightsError
 from skyreid.files.atomic_file import write_atomically
-from skyreid.files.content_hash import file_sha256
-from skyreid.files.regular_file import open_regular
+from skyreid.files.regular_file import file_sha256, open_regular
 from skyreid.processes.progress import Progress, silent
 from skyreid.weights.fetching import FetchError, address_of, fetch_file, is_published
 from skyreid.weights.published_files import PUBLISHED, PublishedFile, PublishedWeights, Use

@@ -14,7 +14,7 @@ from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DEFAULT_LIMITS
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding
-from skyreid.files.content_hash import file_sha256
+from skyreid.files.regular_file import file_sha256
 from skyreid.processes.progress import silent
 from skyreid.tracklet import Platform
 from tests.building.films import drawn_face, noise, smooth, write_film

@@ -18,7 +18,7 @@ from skyreid.building.tracked_boxes import Box, TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, FilmEnd, VideoFrame, frames
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding
-from skyreid.files.content_hash import bytes_sha256
+from skyreid.files.regular_file import bytes_sha256
 from skyreid.processes.progress import Progress
 from skyreid.tracklet import Platform
 

@@ -14,8 +14,7 @@ from jaxtyping import Float, UInt8
 
 from skyreid.building.crops.quality import scaled
 from skyreid.errors import CheckpointError, SettingError
-from skyreid.files.content_hash import bytes_sha256
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import bytes_sha256, read_regular
 from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
     Answer,

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from skyreid.errors import ManifestError, SourceError
-from skyreid.files.atomic_file import flush
-from skyreid.files.file_lock import wait_for_lock
+from skyreid.files.atomic_file import flush, wait_for_lock
 from skyreid.files.regular_file import MOST_BYTES, open_in_place, open_regular
 from skyreid.files.strict_json import parse_json
 

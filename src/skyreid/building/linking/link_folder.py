@@ -25,7 +25,7 @@ from skyreid.building.linking.linked_manifest import apply_links, as_built, is_c
 from skyreid.building.linking.presence import presences
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder, read_manifest, write_manifest
 from skyreid.errors import SourceError
-from skyreid.files.file_lock import try_lock
+from skyreid.files.atomic_file import try_lock
 from skyreid.files.regular_file import open_in_place
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable

@@ -16,10 +16,8 @@ from pathlib import Path
 from PIL import Image
 
 from skyreid.errors import VideoError
-from skyreid.files.content_hash import bytes_sha256, file_sha256
-from skyreid.files.folder_listing import names_in
 from skyreid.files.picture_file import MAX_BYTES, SUFFIXES, picture_size, read_picture, taken_at
-from skyreid.files.regular_file import read_regular
+from skyreid.files.regular_file import bytes_sha256, file_sha256, names_in, read_regular
 
 _POSITIVE = {
     "frameRate": r"(?=[\d.]*[1-9])(\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8})",

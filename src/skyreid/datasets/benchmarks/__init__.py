@@ -21,7 +21,7 @@ from skyreid.datasets.benchmarks.benchmark_format import BenchmarkFormat
 from skyreid.datasets.survey import require_files
 from skyreid.errors import DatasetError
 from skyreid.files.file_kinds import kind_at
-from skyreid.files.folder_listing import names_in
+from skyreid.files.regular_file import names_in
 
 BENCHMARKS: dict[str, BenchmarkFormat] = {
     "g2a-vreid": g2a_vreid.FORMAT,

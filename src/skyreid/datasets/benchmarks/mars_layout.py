@@ -31,7 +31,7 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.datasets.survey import Survey, require_files
 from skyreid.errors import DatasetError, MissingFrameError
 from skyreid.files.atomic_file import new_folder, sweep_leftovers
-from skyreid.files.content_hash import bytes_sha256
+from skyreid.files.regular_file import bytes_sha256
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import DISTRACTOR_PID, JUNK_PID, Frame, Platform, Tracklet
 

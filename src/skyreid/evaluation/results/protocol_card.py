@@ -11,7 +11,7 @@ import numpy as np
 
 from skyreid.datasets.data_hash import Row, rows_sha256
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.files.content_hash import shortened
+from skyreid.files.regular_file import shortened
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker

@@ -1,4 +1,4 @@
-from skyreid.files.folder_listing import names_in
+from skyreid.files.regular_file import names_in
 
 
 def test_what_the_system_leaves_in_a_folder_is_not_listed(tmp_path):
