@@ -54,6 +54,15 @@ def test_a_program_reads_the_same_as_json():
     assert SourceReport(**read["sources"][0]) == REPORT.sources[0]
 
 
+def test_who_found_the_people_is_said():
+    (source,) = REPORT.sources
+    both = replace(source, tracklets_found_by={"motion": 3, "detector": 8}, notes=["searched in 9 tiles"])
+    assert replace(REPORT, sources=(both,)).lines()[1:3] == [
+        "C1-a: tracklets found 8 by detector, 3 by motion",
+        "C1-a: searched in 9 tiles",
+    ]
+
+
 def test_a_build_that_found_nobody_says_so():
     empty = replace(REPORT, sources=tuple(replace(source, tracklets=0) for source in REPORT.sources))
     assert "nobody was found: nothing can be embedded or searched" in empty.lines()

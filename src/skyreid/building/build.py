@@ -24,6 +24,7 @@ import dataclasses
 import json
 import math
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -296,6 +297,9 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             read_as=tracked.read_as,
             boxes_dropped=dict(tracked.dropped),
             tracklets=len(tracklets),
+            tracklets_found_by=Counter(
+                tracked.found_by[tracklet.track] for tracklet in result.tracklets if tracklet.track in tracked.found_by
+            ),
             tracklets_dropped=dict(result.dropped_tracklets),
             tracks_dropped=dict(result.dropped_tracks),
             crops=sum(len(tracklet.crops) for tracklet in tracklets),

@@ -81,6 +81,8 @@ class SourceReport:
     """What the annotations were taken for; empty without any."""
     telemetry: str = ""
     """What told where the camera was; empty where nothing did."""
+    tracklets_found_by: Mapping[str, int] = field(default_factory=dict)
+    """Of the kept ones, how many `detector`, `motion`, or `detector and motion` found; empty where none was asked."""
     notes: Sequence[str] = field(default_factory=list)
     """What somebody should know of the source, in words."""
 

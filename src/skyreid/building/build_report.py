@@ -68,6 +68,9 @@ class BuildReport:
         for source in self.sources:
             if source.read_as:
                 lines.append(f"{source.name}: annotations read as {source.read_as}; {source.numbers()}")
+            if source.tracklets_found_by:
+                by = ", ".join(f"{number} by {who}" for who, number in sorted(source.tracklets_found_by.items()))
+                lines.append(f"{source.name}: tracklets found {by}")
             lines += [f"{source.name}: {note}" for note in source.notes]
         if self.identities == PER_TRACKLET and self.sources and all(source.read_as for source in self.sources):
             lines.append(

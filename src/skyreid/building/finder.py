@@ -102,7 +102,13 @@ def find_tracked(
         from skyreid.building.detection.detected_people import find_people_with_detector
 
         return find_people_with_detector(
-            source.path, facts, detector, interval_s=interval_s, limits=limits, progress=progress
+            source.path,
+            facts,
+            detector,
+            from_above=source.platform is Platform.AERIAL,
+            interval_s=interval_s,
+            limits=limits,
+            progress=progress,
         )
     if source.platform is Platform.AERIAL:
         from skyreid.building.motion.moving_camera import find_people_from_moving_camera

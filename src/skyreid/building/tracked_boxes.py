@@ -11,6 +11,9 @@ SHARED: IdentityScope = "shared"
 PER_VIDEO: IdentityScope = "per-video"
 SCOPES: tuple[IdentityScope, ...] = (SHARED, PER_VIDEO)
 
+FoundBy: TypeAlias = Literal["detector", "motion", "detector and motion"]
+"""Who found a person without annotations."""
+
 BoxSides: TypeAlias = Literal["xywh", "xyxy"]
 """What the four numbers of a box are in a file: left, top, width, height; or left, top, right, bottom."""
 BOX_SIDES: tuple[BoxSides, ...] = ("xywh", "xyxy")
@@ -39,6 +42,8 @@ class TrackedBoxes:
     """Why `identified` is what it is, as the end of a sentence; empty where nobody numbered anything."""
     read_as: str = field(default="", compare=False)
     """What the annotations were taken for, such as `BoxMOT's results`; empty without annotations."""
+    found_by: Mapping[int, FoundBy] = field(default_factory=dict)
+    """By track; only where a detector was asked."""
     notes: Collection[str] = field(default=(), compare=False)
     """How people were searched, a sentence each."""
     warnings: Collection[str] = field(default=(), compare=False)

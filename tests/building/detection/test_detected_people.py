@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 
-from skyreid.building.detection.detected_people import find_people_with_detector
+from skyreid.building.detection.detected_people import COVERED, _share_of_smaller, find_people_with_detector
 from skyreid.building.detection.detector import load_detector
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.processes.progress import silent
 from tests.building.detection import onnx_files
 from tests.building.films import write_film
+from tests.building.motion import flights
+from tests.building.motion.flights import flight, walking
 from tests.building.motion.scenes import backdrop
+from tests.building.motion.test_static_camera import purity
 
 HEIGHT, WIDTH = 180, 320
 
@@ -103,3 +106,38 @@ def test_people_who_are_too_small_in_the_whole_frame_are_tracked_in_tiles_and_it
     in_tiles = found(96)
     assert {len(people) for people in in_tiles.frames.values()} == {2}
     assert in_tiles.notes == ("people are searched in 15 tiles of 96 pixels beside each frame, as was asked",)
+
+
+WALKS = {1: walking(-6, -3, 20), 2: walking(5, 4, 200), 3: walking(0, 0, 90)}
+
+
+def from_above(folder, detector):
+    film, truth = flight(folder, 32, flights.hovering, WALKS)
+    found = find_people_with_detector(
+        film,
+        probe(film),
+        load_detector(f"{detector},kind=yolox,score=0.4"),
+        from_above=True,
+        interval_s=0.5,
+        limits=DEFAULT_LIMITS,
+        progress=silent,
+    )
+    return found, truth
+
+
+def test_from_above_people_whom_the_detector_does_not_know_are_found_by_motion(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_files, "TARGET", (10, 250, 10))  # nobody wears green
+    found, truth = from_above(tmp_path, onnx_files.yolox(tmp_path / "d.onnx", height=270, width=480))
+    tracks = purity(found.frames, truth)
+    assert sorted(person for person, _ in tracks.values()) == [1, 2, 3]
+    assert set(found.found_by.values()) == {"motion"} and set(found.found_by) == set(tracks)
+
+
+def test_whom_both_the_detector_and_motion_see_is_one_person(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_files, "TARGET", (15, 240, 240))  # the second walker's trousers
+    found, _ = from_above(tmp_path, onnx_files.yolox(tmp_path / "d.onnx", height=270, width=480, box_cells=(1, 3)))
+    assert any("detector" in who for who in found.found_by.values()) and "motion" in found.found_by.values()
+    for people in found.frames.values():
+        boxes = np.array(list(people.values()))
+        shared = _share_of_smaller(boxes, boxes)
+        assert (shared[~np.eye(len(boxes), dtype=bool)] < COVERED).all()
