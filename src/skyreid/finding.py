@@ -47,7 +47,9 @@ class FindReport:
     """None = people were found by their motion."""
     model: str
     remarks: tuple[str, ...]
-    """What a reader of the page should know, a sentence each."""
+    """How people were found and compared, and who was not: a sentence each."""
+    by_video: tuple[str, ...]
+    """What was left out of each video and how it was searched: a line each."""
 
     @property
     def sightings(self) -> int:
@@ -56,7 +58,11 @@ class FindReport:
 
     def lines(self) -> list[str]:
         """Say it to a reader; the page comes last."""
-        return [*self.remarks, f"{self.sightings} sightings, everybody with who resembles them: {self.page}"]
+        return [
+            *self.by_video,
+            *self.remarks,
+            f"{self.sightings} sightings, everybody with who resembles them: {self.page}",
+        ]
 
     def to_json(self) -> dict[str, Json]:
         """Say it to a program."""
@@ -66,6 +72,7 @@ class FindReport:
             "detector": self.detector,
             "model": self.model,
             "remarks": list(self.remarks),
+            "by_video": list(self.by_video),
             "build": self.build.to_json(),
         }
 
@@ -131,12 +138,21 @@ def find(
         save_table(out_dir / TABLE_FILE, _colour_table(out_dir))
     everybody = read_everybody(out_dir, videos={source.name: source.path for source in sources})
     scenes = draw_scenes(out_dir, everybody.manifest, everybody.videos, progress=progress)
-    remarks = _remarks(report, detector=detector, model=model, interval_s=interval_s)
+    files = [source.path.name for source in sources]
+    remarks = _remarks(report, files, detector=detector, model=model, interval_s=interval_s)
+    by_video = _by_video(report, files)
     page = out_dir / PAGE
     write_browse_page(
-        page, everybody, scenes, folder=out_dir, title=out_dir.resolve().name, remarks=remarks, progress=progress
+        page,
+        everybody,
+        scenes,
+        folder=out_dir,
+        title=out_dir.resolve().name,
+        remarks=remarks,
+        by_video=by_video,
+        progress=progress,
     )
-    return FindReport(page=page, build=report, detector=detector, model=model, remarks=remarks)
+    return FindReport(page=page, build=report, detector=detector, model=model, remarks=remarks, by_video=by_video)
 
 
 def _sources(ground: Sequence[str | PathLike[str]], aerial: Sequence[str | PathLike[str]]) -> list[Source]:
@@ -178,8 +194,10 @@ def _colour_table(folder: Path) -> EmbeddingTable:
     )
 
 
-def _remarks(report: BuildReport, *, detector: str | None, model: str, interval_s: float) -> tuple[str, ...]:
-    """What was not looked at, and what the comparison is good for."""
+def _remarks(
+    report: BuildReport, files: Sequence[str], *, detector: str | None, model: str, interval_s: float
+) -> tuple[str, ...]:
+    """How people were found, what the comparison is good for, and where nobody was found."""
     found = (
         f"People were found by {detector}."
         if detector is not None
@@ -195,9 +213,18 @@ def _remarks(report: BuildReport, *, detector: str | None, model: str, interval_
         compared = f"They were compared by {model}, for {PUBLISHED[model].good_for}."
     else:
         compared = f"They were compared by {model}."
-    left_out = [
-        f"{source.name}: left out: {', '.join(told)}." for source in report.sources if (told := source.left_out())
+    empty = [
+        f"{file}: nobody was found in it."
+        for file, source in zip(files, report.sources, strict=True)
+        if not source.tracklets
     ]
-    empty = [f"{source.name}: nobody was found in it." for source in report.sources if not source.tracklets]
-    notes = [f"{source.name}: {note}" for source in report.sources for note in source.notes]
-    return found, compared, f"One frame in {interval_s:g} s was looked at.", *empty, *left_out, *notes
+    return found, compared, f"One frame in {interval_s:g} s was looked at.", *empty
+
+
+def _by_video(report: BuildReport, files: Sequence[str]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for file, source in zip(files, report.sources, strict=True):
+        told = ", ".join(source.left_out()) or "nothing"
+        lines.append(f"{file}: {source.tracklets} sightings in {source.frames_read} frames; left out: {told}.")
+        lines += [f"{file}: {note}." for note in source.notes]
+    return tuple(lines)

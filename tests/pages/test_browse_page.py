@@ -47,7 +47,15 @@ def page(tmp_path, paint_tracklet):
     Image.new("RGB", (640, 360), "green").save(tmp_path / SCENES / "a.jpg")
     scene = Scene(picture="a.jpg", width=640, height=360, box=(64.0, 36.0, 128.0, 180.0), time_s=1.5)
     path = tmp_path / "browse.html"
-    write_browse_page(path, everybody, {"gate-1": scene}, folder=tmp_path, title="built", remarks=["Told <first>."])
+    write_browse_page(
+        path,
+        everybody,
+        {"gate-1": scene},
+        folder=tmp_path,
+        title="built",
+        remarks=["Told <first>."],
+        by_video=["gate.mp4: nothing."],
+    )
     return path
 
 
@@ -57,6 +65,9 @@ def test_everybody_stands_on_the_page_once_and_nobody_becomes_markup(page):
     assert text.count('class="person"') == 3
     assert "<script>window" not in text
     assert "Told &lt;first&gt;." in text
+    assert (
+        text.index("<details><summary>What was left out") < text.index("gate.mp4: nothing.") < text.index("</details>")
+    )
     assert "4 sightings by 2 cameras, 1 of them nearly the same as another and shown with it." in text
     assert "left:10.00%;top:10.00%;width:10.00%;height:40.00%" in text
 

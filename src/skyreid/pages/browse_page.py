@@ -33,6 +33,7 @@ def write_browse_page(
     folder: Path,
     title: str,
     remarks: Sequence[str] = (),
+    by_video: Sequence[str] = (),
     progress: Progress = silent,
 ) -> None:
     """Write one HTML file, pictures inside, that opens without network or server.
@@ -43,7 +44,8 @@ def write_browse_page(
         scenes: the whole frame around them, by tracklet id, as far as the videos are at hand.
         folder: of the build.
         title: heading of the page.
-        remarks: what was not looked at, what the model is good for: a line each.
+        remarks: how people were found and compared, and who was not: a line each.
+        by_video: what was left out of each video: a line each, shown when asked for.
         progress: hears of tracklets.
 
     Raises:
@@ -73,6 +75,7 @@ def write_browse_page(
             knows_unmasked=everybody.seen_unmasked,
             has_scenes=bool(scenes),
             remarks=remarks,
+            by_video=by_video,
         ),
         footer=render("browse_footer.html", notice=NOTICE, is_masked=masked is not False),
         style=packaged_text("browse.css"),
