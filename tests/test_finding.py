@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import skyreid
 from skyreid.checkpoint import write_checkpoint
@@ -70,6 +71,8 @@ def test_no_video_and_one_that_is_named_twice_are_refused_before_anything_is_rea
         skyreid.find(tmp_path / "case")
     with pytest.raises(SettingError, match=r"gate\.mp4: is named twice"):
         skyreid.find(tmp_path / "case", ground=[tmp_path / "gate.mp4"], aerial=[tmp_path / "x" / ".." / "gate.mp4"])
+    with pytest.raises(SettingError, match="compared by a model that knows people"):
+        skyreid.find(tmp_path / "case", ground=[tmp_path / "gate.mp4"], query_image="somebody.png")
     assert not (tmp_path / "case").exists()
 
 
@@ -78,7 +81,14 @@ def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
     config = {"kind": "vsla-clip", "model": to_json(model.config), "num_identities": 5}
     config["feeding"] = to_json(ExtractionConfig(clip_length=4).feeding_of(model.encoder))
     write_checkpoint(tmp_path / "model", weights=model.state_dict(), config=config, provenance={})
-    report = skyreid.find(tmp_path / "case", ground=[film(tmp_path / "gate")], model=str(tmp_path / "model"))
+    Image.new("RGB", (40, 80), "red").save(tmp_path / "somebody.png")
+    report = skyreid.find(
+        tmp_path / "case",
+        ground=[film(tmp_path / "gate")],
+        model=str(tmp_path / "model"),
+        query_image=tmp_path / "somebody.png",
+    )
+    assert "somebody.png" in report.asked_page.read_text(encoding="utf-8")
     assert report.model == str(tmp_path / "model")
     table = load_table(tmp_path / "case/embeddings.npz")
     assert table.model is not None

@@ -13,7 +13,7 @@ from skyreid.arguments import path_of
 from skyreid.building.build import build
 from skyreid.building.build_report import BuildReport
 from skyreid.building.crops.cropping import TrackletEmbedder
-from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.scenes import draw_scenes
 from skyreid.building.sources import Source
 from skyreid.datasets.data_hash import pictures_sha256
@@ -22,14 +22,16 @@ from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.files.strict_json import Json
 from skyreid.pages.browse_page import write_browse_page
+from skyreid.pages.search_page import write_search_page
 from skyreid.processes.progress import Progress, silent
-from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, save_table
+from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table, save_table
 from skyreid.retrieval.everybody import read_everybody
+from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
 from skyreid.weights.weights_cache import in_cache
 
-PAGE = "browse.html"
+PAGE, ASKED_PAGE = "browse.html", "asked.html"
 COLOURS = "colours"
 """The model that needs no weights: six stripes of mean colour."""
 PREFERRED_DETECTORS = ("yolox-s", "yolox-tiny", "yolox-nano")
@@ -50,6 +52,8 @@ class FindReport:
     """How people were found and compared, and who was not: a sentence each."""
     by_video: tuple[str, ...]
     """What was left out of each video and how it was searched: a line each."""
+    asked_page: Path | None = None
+    """Who resembles the person of the picture that was given; None = none was."""
 
     @property
     def sightings(self) -> int:
@@ -68,6 +72,7 @@ class FindReport:
         """Say it to a program."""
         return {
             "page": str(self.page),
+            "asked_page": None if self.asked_page is None else str(self.asked_page),
             "sightings": self.sightings,
             "detector": self.detector,
             "model": self.model,
@@ -82,6 +87,7 @@ def find(
     *,
     ground: Sequence[str | PathLike[str]] = (),
     aerial: Sequence[str | PathLike[str]] = (),
+    query_image: str | PathLike[str] | None = None,
     detector: str | None = None,
     model: str | None = None,
     interval_s: float = 0.5,
@@ -98,6 +104,7 @@ def find(
         out_dir: folder of the case: new, or of an earlier run.
         ground: videos of cameras on the ground; each is a camera named as its file.
         aerial: videos of drones.
+        query_image: a picture of somebody, cropped to them; who resembles them stands on a page of its own, asked.html.
         detector: who finds the people, as `build` takes it; None = the best published one in the cache
             (`skyreid weights`), else their motion.
         model: what tells people apart: a checkpoint folder, an image network or the name of a published one, as `build`
@@ -108,7 +115,8 @@ def find(
         progress: hears of every step.
 
     Raises:
-        SettingError: no video is named, or one is named twice.
+        SettingError: no video is named, or one is named twice, or a picture is to be compared by colours.
+        MissingFrameError: the picture is none.
         SourceError: the videos do not go together, or the folder is of other videos.
         VideoError: a video cannot be decoded.
         WeightsError: published weights that were named cannot be had.
@@ -119,12 +127,15 @@ def find(
     sources = _sources(ground, aerial)
     detector = detector or _first_in_cache(PREFERRED_DETECTORS)
     model = model or _first_in_cache(PREFERRED_MODELS) or COLOURS
+    if query_image is not None and model == COLOURS:
+        raise SettingError("a picture is compared by a model that knows people: --model person-reid-0277")
+    masking = MaskingConfig() if mask_faces else None
     report = build(
         sources,
         out_dir,
         interval_s=interval_s,
         detector=detector,
-        masking=MaskingConfig() if mask_faces else None,
+        masking=masking,
         embedder=None if model == COLOURS else _embedder(model, progress),
         replace=replace,
         progress=progress,
@@ -152,7 +163,10 @@ def find(
         by_video=by_video,
         progress=progress,
     )
-    return FindReport(page=page, build=report, detector=detector, model=model, remarks=remarks, by_video=by_video)
+    asked = None if query_image is None else _ask(path_of(query_image, "a picture"), out_dir, model, masking)
+    return FindReport(
+        asked_page=asked, page=page, build=report, detector=detector, model=model, remarks=remarks, by_video=by_video
+    )
 
 
 def _sources(ground: Sequence[str | PathLike[str]], aerial: Sequence[str | PathLike[str]]) -> list[Source]:
@@ -183,6 +197,18 @@ def _embedder(model: str, progress: Progress) -> TrackletEmbedder:
     from skyreid.extraction.embed_while_cutting import CuttingEmbedder
 
     return CuttingEmbedder(model, progress=progress)
+
+
+def _ask(picture: Path, out_dir: Path, model: str, masking: MaskingConfig | None) -> Path:
+    """Write the page of those who resemble the person of a picture."""
+    from skyreid.extraction.asking import Asker
+
+    path = out_dir / TABLE_FILE
+    table = load_table(path)
+    asker = Asker(model, table, mask=None if masking is None else FaceMask(masking))
+    found = search_table(table, (), table_path=path, asked=[asker.picture(picture)], top_k=20)
+    write_search_page(out_dir / ASKED_PAGE, found)
+    return out_dir / ASKED_PAGE
 
 
 def _colour_table(folder: Path) -> EmbeddingTable:

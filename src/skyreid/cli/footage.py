@@ -242,6 +242,7 @@ def find(
     ground: tuple[Path, ...] = (),
     aerial: tuple[Path, ...] = (),
     *,
+    query_image: Path | None = None,
     detector: str | None = None,
     model: str | None = None,
     interval_s: float = 0.5,
@@ -257,6 +258,7 @@ def find(
         out: folder of the case; the page is browse.html in it.
         ground: video of a camera on the ground; once for each.
         aerial: video of a drone; once for each.
+        query_image: picture of somebody, cropped to them; who resembles them stands in asked.html.
         detector: who finds the people, as of `skyreid build`; None = the best of `skyreid weights list` in the cache,
             else their motion.
         model: what tells people apart, as of `skyreid build`, or "colours"; None = the best in the cache, else the
@@ -273,6 +275,7 @@ def find(
             out,
             ground=ground,
             aerial=aerial,
+            query_image=query_image,
             detector=detector,
             model=model,
             interval_s=interval_s,
