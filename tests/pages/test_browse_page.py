@@ -1,6 +1,7 @@
 """Everybody on one page: what stands on it, and what a person can do with it in a real browser."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -79,6 +80,33 @@ def test_overlapping_sightings_of_a_camera_stand_below_each_other_on_the_timelin
         ("1", "60.00", "40.00", "1"),
         ("3", "20.00", "20.00", "0"),
     ]
+
+
+def test_who_is_placed_stands_on_a_map_to_scale(tmp_path, paint_tracklet):
+    """A degree of latitude is 111.2 km; of longitude half of that at 60 degrees north."""
+    places = {"south-west": (60.0, 10.0), "north": (60.0009, 10.0), "east": (60.0, 10.0018), "nowhere": None}
+    tracklets = []
+    for name, place in places.items():
+        known = {} if place is None else {"latitude": place[0], "longitude": place[1], "position error, m": 5.0}
+        tracklets.append(replace(paint_tracklet(name), attributes=known))
+    everybody = Everybody(
+        manifest=Manifest(tracklets=tuple(tracklets), sha256="0" * 64, info={}),
+        tracklets=tuple(tracklets),
+        sightings=tuple(Sighting(camera="gate") for _ in tracklets),
+        videos={},
+        resembling=None,
+        stands_for=(0, 1, 2, 3),
+        seen_unmasked=False,
+    )
+    write_browse_page(tmp_path / "browse.html", everybody, {}, folder=tmp_path, title="built")
+    text = (tmp_path / "browse.html").read_text(encoding="utf-8")
+    spots = re.findall(r'class="spot ground" cx="([\d.]+)" cy="([\d.]+)"', text)
+    (x0, y0), (x1, y1), (x2, y2) = [tuple(map(float, spot)) for spot in spots]
+    assert (x1 - x0, y2 - y0) == (0, 0)
+    assert x2 - x0 == pytest.approx(y0 - y1, rel=0.01)
+    assert "(1 without a position)" in text
+    bar, metres = re.search(r'v6h(\d+)v-6"></path><text[^>]*>(\d+) m', text).groups()
+    assert int(bar) / int(metres) == pytest.approx((y0 - y1) / 100.1, rel=0.02)
 
 
 @pytest.fixture(scope="module")

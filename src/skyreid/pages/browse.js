@@ -4,7 +4,7 @@
   const people = [...page.querySelectorAll(".person")];
   const byRow = new Map(people.map((person) => [person.dataset.row, person]));
   const groups = [...page.querySelectorAll(".group")];
-  const bars = [...page.querySelectorAll(".track a")];
+  const bars = [...page.querySelectorAll(".track a, .map a")];
   const controls = page.querySelector(".controls");
   const [search] = controls.getElementsByTagName("input");
   const filters = [...controls.querySelectorAll("select[data-filter]")];

@@ -1,5 +1,6 @@
 """Everybody whom a build found, on one page: by camera and time, each with who resembles them elsewhere."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,9 @@ _LONGEST_PAUSE_S = 300.0
 """Time in which nobody is seen for longer than this is left out of the timeline."""
 _BREAK = 0.02
 """Share of the timeline that stands for time left out."""
+_DEGREE_M = 111_195.0
+"""Metres from one degree of latitude to the next."""
+_MAP_PX, _MAP_MARGIN_PX, _SMALLEST_MAP_M = 640, 30, 20.0
 _FEWEST_S = 1.0
 """The timeline is at least so long."""
 
@@ -69,6 +73,7 @@ def write_browse_page(
         body=render(
             "browse.html",
             groups=groups,
+            map=_map(cards),
             timeline=_timeline([everybody.sightings[row] for row in shown], cards),
             elsewhere=_elsewhere(everybody),
             is_compared=everybody.resembling is not None,
@@ -162,6 +167,47 @@ def _begins(sighting: Sighting) -> float:
     if sighting.clock is not None:
         return sighting.clock.timestamp()
     return sighting.offset_s[0] if sighting.offset_s else 0.0
+
+
+def _map(cards: Sequence[Mapping[str, object]]) -> dict[str, object] | None:
+    """Where people stood, north up and in metres, as far as telemetry places them; no map is fetched to lie below."""
+    placed = []
+    for card in cards:
+        tracklet = card["tracklet"]
+        assert isinstance(tracklet, Tracklet)
+        known = tracklet.attributes
+        if "latitude" in known and "longitude" in known:
+            error = float(known.get("position error, m", 0.0))
+            placed.append((card, float(known["latitude"]), float(known["longitude"]), error))
+    if not placed:
+        return None
+    south, west = min(latitude for _, latitude, _, _ in placed), min(longitude for _, _, longitude, _ in placed)
+    east_m = _DEGREE_M * math.cos(math.radians(south))
+    spots = [
+        (card, (longitude - west) * east_m, (latitude - south) * _DEGREE_M, error)
+        for card, latitude, longitude, error in placed
+    ]
+    extent = max(max(x for _, x, _, _ in spots), max(y for _, _, y, _ in spots), _SMALLEST_MAP_M)
+    scale = (_MAP_PX - 2 * _MAP_MARGIN_PX) / extent
+    bar_m = max(m * 10**power for m in (1, 2, 5) for power in range(6) if m * 10**power <= extent / 3)
+    height = max(y for _, _, y, _ in spots) * scale + 2 * _MAP_MARGIN_PX
+    return {
+        "width": _MAP_PX,
+        "height": round(height),
+        "bar": {"px": round(bar_m * scale), "metres": bar_m},
+        "unplaced": len(cards) - len(placed),
+        "spots": [
+            {
+                "row": card["row"],
+                "platform": card["platform"],
+                "tracklet": card["tracklet"],
+                "x": round(_MAP_MARGIN_PX + x * scale, 1),
+                "y": round(height - _MAP_MARGIN_PX - y * scale, 1),
+                "error": round(error * scale, 1),
+            }
+            for card, x, y, error in spots
+        ],
+    }
 
 
 @dataclass(frozen=True)
