@@ -285,6 +285,7 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             FinishedTracklet(tracklet_id, person, tuple(tracklet.crops), tuple(tracklet.embedding) or None)
         )
     flush(out_dir / CROPS)
+    found_by = Counter(tracked.found_by[one.track] for one in result.tracklets if one.track in tracked.found_by)
     finished = FinishedSource(
         fingerprint=plan.fingerprint,
         report=SourceReport(
@@ -297,9 +298,7 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             read_as=tracked.read_as,
             boxes_dropped=dict(tracked.dropped),
             tracklets=len(tracklets),
-            tracklets_found_by=Counter(
-                tracked.found_by[tracklet.track] for tracklet in result.tracklets if tracklet.track in tracked.found_by
-            ),
+            tracklets_found_by=dict(found_by),
             tracklets_dropped=dict(result.dropped_tracklets),
             tracks_dropped=dict(result.dropped_tracks),
             crops=sum(len(tracklet.crops) for tracklet in tracklets),

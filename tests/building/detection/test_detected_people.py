@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
+from skyreid.building.build import build
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.detection.detected_people import COVERED, _share_of_smaller, find_people_with_detector
 from skyreid.building.detection.detector import load_detector
+from skyreid.building.sources import parse_source
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.processes.progress import silent
 from tests.building.detection import onnx_files
@@ -141,3 +144,15 @@ def test_whom_both_the_detector_and_motion_see_is_one_person(tmp_path, monkeypat
         boxes = np.array(list(people.values()))
         shared = _share_of_smaller(boxes, boxes)
         assert (shared[~np.eye(len(boxes), dtype=bool)] < COVERED).all()
+
+
+def test_who_found_the_tracklets_of_a_build_is_reported_and_kept(tmp_path):
+    """A report whose numbers cannot be written would end every build with a detector."""
+    path = film(tmp_path, [lambda step: (40, 80, 48, 88), lambda step: (200, 120, 208, 128)])
+    network = onnx_files.yolox(tmp_path / "d.onnx", height=180, width=320)
+    source = parse_source(f"{path},platform=aerial,camera=roof")
+    quality = QualityConfig(min_side_px=4, min_sharpness=0.0)
+    reports = [build([source], tmp_path / "built", detector=f"{network},kind=yolox", quality=quality) for _ in range(2)]
+    for report in reports:
+        assert dict(report.sources[0].tracklets_found_by) == {"detector": 2}
+    assert reports[0].to_json() == reports[1].to_json()
