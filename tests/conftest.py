@@ -17,6 +17,85 @@ settings.register_profile("skyreid", deadline=None)
 settings.load_profile("skyreid")
 
 
+THOROUGH = """
+    baselines/test_bicnet_tks
+    baselines/test_grl
+    baselines/test_pit
+    baselines/test_sinet
+    baselines/test_stmn
+    baselines/test_tclnet
+    building/detection/test_detected_people
+    building/detection/test_detector
+    building/detection/test_tiles
+    building/linking/test_event_log
+    building/motion/test_moving_camera
+    building/motion/test_static_camera
+    building/test_build
+    building/test_scenes
+    building/video/test_decode
+    cli/test_footage
+    cli/test_linking
+    cli/test_terminal
+    experiments/test_any_checkpoint
+    experiments/test_checkpoint_evaluation
+    experiments/test_method_comparison
+    extraction/test_embed_while_cutting
+    extraction/test_exporting
+    extraction/test_loading
+    extraction/test_network_encoder
+    files/test_file_kinds
+    graphs/test_onnx_file
+    pages/report/test_in_a_browser
+    pretrained/test_imagenet
+    processes/test_distributed
+    simulation/rendering/test_ray_caster
+    simulation/scenes/test_scenes
+    simulation/sessions/test_session
+    simulation/sessions/test_setting
+    simulation/sessions/test_shooting
+    simulation/sessions/test_stills
+    simulation/sessions/test_walk_planning
+    simulation/test_crop_benchmark
+    simulation/test_difficulty
+    simulation/test_filming
+    simulation/test_pretraining
+    test_cli
+    test_finding
+    test_foreign_systems
+    test_readme
+    test_sweep
+    test_tutorials
+    training/test_baseline_training
+    training/test_run_folder
+    training/test_two_stage
+""".split()
+"""Modules in which a test takes seconds, since it trains, films, draws or starts processes. `pytest` alone leaves them
+out; `pytest --thorough` has them, and `pytest FILE` whatever it names."""
+_IS_FAST = "SKYREID_FAST_TESTS"
+"""Tells the processes of pytest-xdist what the first one was asked for."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole suite be asked for."""
+    parser.addoption("--thorough", action="store_true", help="also run the modules in which tests take seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find out whether the fast suite is meant: nothing was named, and nothing said."""
+    if not hasattr(config, "workerinput"):
+        is_named = config.args_source is pytest.Config.ArgsSource.ARGS
+        os.environ[_IS_FAST] = "" if is_named or config.getoption("--thorough") else "yes"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave those modules out of the fast suite."""
+    if os.environ.get(_IS_FAST):
+        modules = {Path(__file__).parent / f"{name}.py" for name in THOROUGH}
+        config.hook.pytest_deselected(items=[item for item in items if item.path in modules])
+        items[:] = [item for item in items if item.path not in modules]
+
+
 def _folder_from_environment(variable: str) -> Path:
     folder = os.environ.get(variable)
     if folder is None:

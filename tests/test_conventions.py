@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import skyreid
+from tests.conftest import THOROUGH
 
 PACKAGE = Path(skyreid.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -107,3 +108,8 @@ def test_markup_stands_in_pages_only(path):
     is_page = path.relative_to(PACKAGE).parts[0] == "pages"
     tag = re.compile(r"<(body|div|p|span|section|table|td|figure|svg|path)( [a-z-]+=|>)")
     assert is_page or not tag.search(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", THOROUGH)
+def test_what_only_the_thorough_run_tests_is_there(name):
+    assert (Path(__file__).parent / f"{name}.py").is_file()

@@ -89,6 +89,7 @@ def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
         query_image=tmp_path / "somebody.png",
     )
     assert "somebody.png" in report.asked_page.read_text(encoding="utf-8")
+    assert str(report.asked_page) in " ".join(report.lines())
     assert report.model == str(tmp_path / "model")
     table = load_table(tmp_path / "case/embeddings.npz")
     assert table.model is not None

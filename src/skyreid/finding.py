@@ -62,11 +62,9 @@ class FindReport:
 
     def lines(self) -> list[str]:
         """Say it to a reader; the page comes last."""
-        return [
-            *self.by_video,
-            *self.remarks,
-            f"{self.sightings} sightings, everybody with who resembles them: {self.page}",
-        ]
+        asked = [] if self.asked_page is None else [f"Who resembles the person asked for: {self.asked_page}"]
+        count = f"{self.sightings} sightings, everybody with who resembles them: {self.page}"
+        return [*self.by_video, *self.remarks, *asked, count]
 
     def to_json(self) -> dict[str, Json]:
         """Say it to a program."""

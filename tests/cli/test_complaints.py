@@ -39,7 +39,7 @@ TRAIN = "train vsla-clip-small"
         ("evaluate tables a b", "skyreid evaluate tables needs --protocol (skyreid evaluate tables --help)"),
         (
             "search",
-            "skyreid search needs PATH (what `skyreid embed` wrote), --query and --out (skyreid search --help)",
+            "skyreid search needs PATH (what `skyreid embed` wrote) and --out (skyreid search --help)",
         ),
         ("build --out b --model", "--model needs a value (skyreid build --help)"),
         ("build --out b --interval-s ten", "--interval-s must be a number; got 'ten' (skyreid build --help)"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial, wraps
-from inspect import getdoc
+from inspect import getdoc, signature
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -125,11 +125,19 @@ def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str
         description = f"{said}\n\n{example}\n\n{SHARED_OPTIONS}"
         return tyro.cli(call, prog=program, description=description, args=_gathered(words, "--source"))
 
-    return said_in_short(parsed, arguments)
+    options = [f"--{name.replace('_', '-')}" for name in signature(command).parameters]
+    return said_in_short(parsed, arguments, options)
 
 
-def said_in_short(parsed: Callable[[Sequence[str]], Outcome], arguments: Sequence[str]) -> Outcome:
+def said_in_short(
+    parsed: Callable[[Sequence[str]], Outcome], arguments: Sequence[str], options: Sequence[str] = ()
+) -> Outcome:
     """Parse, and let the parser complain in one line instead of a box.
+
+    Args:
+        parsed: what parses.
+        arguments: of the command line.
+        options: of the command, among which a mistyped one is looked for.
 
     Raises:
         SystemExit: as the parser.
@@ -141,7 +149,7 @@ def said_in_short(parsed: Callable[[Sequence[str]], Outcome], arguments: Sequenc
         with _wide_terminal(), redirect_stderr(box):
             return parsed(arguments)
     except SystemExit:
-        print_error(in_short(box.getvalue()))
+        print_error(in_short(box.getvalue(), options))
         raise
 
 

@@ -19,13 +19,18 @@ _NO_TYPE = re.compile(r"no type matching (?P<form>.*?) could be instantiated fro
 _OPTION = re.compile(r"(?<!\S)--?[A-Za-z][\w.-]*")
 
 
-def in_short(box: str) -> str:
-    """Say in one line what a box says, and which command says more."""
+def in_short(box: str, known: Sequence[str] = ()) -> str:
+    """Say in one line what a box says, and which command says more.
+
+    Args:
+        box: what the parser printed.
+        known: options of the command, `--like-this`; the parser itself names few of them.
+    """
     *told, footer = _parts(box) or [[]]
     command = re.search(r"(skyreid.*) --help", " ".join(footer))
     if not told or command is None:
         return " ".join(box.split())
-    return f"{_explained(told, command[1])} ({command[0]})"
+    return f"{_explained(told, command[1], known)} ({command[0]})"
 
 
 def _parts(box: str) -> list[list[str]]:
@@ -42,7 +47,7 @@ def _is_rule(row: str) -> bool:
     return set(row) in ({"─"}, {"-"})
 
 
-def _explained(told: Sequence[Sequence[str]], command: str) -> str:
+def _explained(told: Sequence[Sequence[str]], command: str, known: Sequence[str]) -> str:
     said = " ".join(row.strip() for row in told[0])
     if found := _CHOICE.fullmatch(said):
         choices = re.findall(r"'([^']*)'", found["choices"])
@@ -57,7 +62,7 @@ def _explained(told: Sequence[Sequence[str]], command: str) -> str:
     unknown, needed = _unknown(told), _needed(told)
     options = [word for word in unknown if word.startswith("-")]
     shown = {name for part in told for row in part if row.startswith("    -") for name in _OPTION.findall(row)}
-    guesses = {option: _meant(option, sorted(shown.difference(options))) for option in options}
+    guesses = {option: _meant(option, sorted(shown.union(known).difference(options))) for option in options}
     wrong = [f"{command} has no option {option}{guess}" for option, guess in guesses.items()]
     if unknown and not options:
         wrong = [f"{command} takes no further word; got {_listed(list(map(repr, unknown)), 'and')}"]
