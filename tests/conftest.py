@@ -39,7 +39,7 @@ THOROUGH = """
     experiments/test_any_checkpoint
     experiments/test_checkpoint_evaluation
     experiments/test_method_comparison
-    extraction/test_embed_while_cutting
+    extraction/test_loading_while_cutting
     extraction/test_exporting
     extraction/test_loading
     extraction/test_network_encoder

@@ -192,7 +192,7 @@ def _first_in_cache(names: Sequence[str]) -> str | None:
 
 def _embedder(model: str, progress: Progress) -> TrackletEmbedder:
     # Imported here: colours need no PyTorch.
-    from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+    from skyreid.extraction.loading import CuttingEmbedder
 
     return CuttingEmbedder(model, progress=progress)
 

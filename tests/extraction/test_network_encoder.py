@@ -12,8 +12,7 @@ import skyreid
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import CheckpointError, SettingError, TableError
 from skyreid.extraction.embed_folder import embed
-from skyreid.extraction.embed_while_cutting import CuttingEmbedder
-from skyreid.extraction.loading import load
+from skyreid.extraction.loading import CuttingEmbedder, load
 from skyreid.files.regular_file import file_sha256
 from skyreid.retrieval.embedding_table import load_table, require_comparable
 from skyreid.tracklet import Platform

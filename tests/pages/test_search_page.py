@@ -13,9 +13,8 @@ from PIL import Image
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ManifestError, MissingFrameError, TableError
 from skyreid.pages.search_page import write_search_page
-from skyreid.retrieval.candidates import Scope
+from skyreid.retrieval.candidates import Scope, Seen
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
-from skyreid.retrieval.impossible import Seen
 from skyreid.retrieval.search import Asked
 from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform

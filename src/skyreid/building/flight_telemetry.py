@@ -12,11 +12,10 @@ from skyreid.files.picture_file import SUFFIXES
 from skyreid.files.regular_file import names_in
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
 from skyreid.telemetry.dji_subtitles import Cue, GpsOrder, read_cues, read_subtitle_file
-from skyreid.telemetry.flight_log import AltitudeFrom, FlightLog, FlightRecord, in_zone
+from skyreid.telemetry.flight_log import MOST_BYTES, AltitudeFrom, FlightLog, FlightRecord, in_zone, read_text
 from skyreid.telemetry.ground_position import footprint, ground_view
 from skyreid.telemetry.klv import KlvPacket, holds_klv, read_klv
 from skyreid.telemetry.picture_tags import read_pictures
-from skyreid.telemetry.text_file import MOST_BYTES, read_text
 
 
 @dataclass(frozen=True, kw_only=True)

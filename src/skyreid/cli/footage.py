@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from skyreid.cli.terminal import NOTHING_FOUND, Bars, File, Note, print_error, show_result
 
 if TYPE_CHECKING:
-    from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+    from skyreid.extraction.loading import CuttingEmbedder
 
 _NOBODY = (
     "nobody was found, neither annotated nor by motion. Try a detector (--detector yolox-s, or FILE.onnx,kind=yolox), "
@@ -117,7 +117,7 @@ def build(
 
 def _embedder(model: str, bars: Bars) -> "CuttingEmbedder":
     # Imported here: a build without a model loads no PyTorch.
-    from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+    from skyreid.extraction.loading import CuttingEmbedder
 
     return CuttingEmbedder(model, progress=bars)
 

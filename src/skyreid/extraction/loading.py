@@ -17,6 +17,7 @@ from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
 from skyreid.checkpoint import build_to_fit, read_checkpoint, weights_sha256
 from skyreid.clips.clip_loader import normalize
+from skyreid.clips.frame_cache import resize
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
 from skyreid.errors import CheckpointError, SettingError
@@ -27,12 +28,12 @@ from skyreid.files.config_json import from_json
 from skyreid.files.strict_json import Json
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
+from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import Platform
 from skyreid.weights.weights_cache import with_file
 
 logger = logging.getLogger(__name__)
-
 TRAINING_ONLY = {
     "vsla-clip": ("head_final.", "head_joint.", "identity_prompt.", "text_tower.", "token_embedding."),
     "clip-pair": ("text_tower.", "token_embedding."),
@@ -250,3 +251,38 @@ def _feeding(config: Mapping[str, Json], encoder: VideoEncoder | Baseline, *, cl
         feeding.in_words(),
     )
     return feeding
+
+
+class CuttingEmbedder:
+    """A model that embeds pictures in memory; what it saw reaches no disk.
+
+    Args:
+        model: as `load` takes it.
+        progress: hears of published weights that are fetched.
+
+    Raises:
+        SkyreidError: as `load`.
+    """
+
+    def __init__(self, model: str | PathLike[str], *, progress: Progress = silent) -> None:
+        self._embedder = load(model, device=Processes().device, progress=progress)
+
+    @property
+    def model(self) -> str:
+        """The sha256 of its weights."""
+        assert self._embedder.model is not None, "`load` tells it"
+        return self._embedder.model
+
+    @property
+    def feeding(self) -> Feeding:
+        """How the model is fed."""
+        return self._embedder.feeding
+
+    def kept(self, crop: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
+        """Give the crop at the size that the model sees."""
+        return resize(crop, self.feeding.image_size)
+
+    def embed(self, crops: Sequence[UInt8[np.ndarray, "height width 3"]], platform: Platform) -> list[float]:
+        """Embed all crops of one person by the clips that the model asks for."""
+        (embedding,) = self._embedder.embed_tracklets([list(crops)], platform).tolist()
+        return embedding

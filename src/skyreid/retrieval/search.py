@@ -16,7 +16,7 @@ from PIL import Image
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import ManifestError, TableError
-from skyreid.retrieval.candidates import Candidates, Scope, choose_candidates
+from skyreid.retrieval.candidates import MAX_SPEED, Candidates, Scope, choose_candidates
 from skyreid.retrieval.embedding_table import (
     EmbeddingTable,
     TorchTensor,
@@ -25,7 +25,6 @@ from skyreid.retrieval.embedding_table import (
     table_of,
 )
 from skyreid.retrieval.filters import Filters, LeftOut
-from skyreid.retrieval.impossible import MAX_SPEED
 from skyreid.retrieval.sighting import Sighting, find_sighting
 from skyreid.tracklet import PLATFORMS, Platform
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import TableError
 from skyreid.feeding import Feeding
-from skyreid.retrieval.candidates import Scope, SeenRows, choose_candidates
+from skyreid.retrieval.candidates import Scope, Seen, SeenRows, choose_candidates
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.retrieval.impossible import Seen
 from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.retrieval.search import Asked, Ranking, directions_of, rank_candidates
 from skyreid.retrieval.sighting import Sighting, find_videos

@@ -14,8 +14,15 @@ from itertools import islice
 from pathlib import Path
 
 from skyreid.errors import TelemetryError
-from skyreid.telemetry.flight_log import MOST_RECORDS, AltitudeFrom, FlightLog, FlightRecord, checked_log
-from skyreid.telemetry.text_file import clock_in, read_text
+from skyreid.telemetry.flight_log import (
+    MOST_RECORDS,
+    AltitudeFrom,
+    FlightLog,
+    FlightRecord,
+    checked_log,
+    clock_in,
+    read_text,
+)
 
 _COLUMNS = {
     "time_s": "time_s time timestamp_s seconds elapsed_time osd_flytime fly_time offsettime flight_time",

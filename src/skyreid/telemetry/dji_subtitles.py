@@ -23,8 +23,16 @@ from statistics import median
 from typing import Literal, TypeAlias, get_args
 
 from skyreid.errors import TelemetryError
-from skyreid.telemetry.flight_log import MOST_RECORDS, AltitudeFrom, FlightLog, FlightRecord, checked_log, distance_m
-from skyreid.telemetry.text_file import clock_in, read_text
+from skyreid.telemetry.flight_log import (
+    MOST_RECORDS,
+    AltitudeFrom,
+    FlightLog,
+    FlightRecord,
+    checked_log,
+    clock_in,
+    distance_m,
+    read_text,
+)
 
 GpsOrder: TypeAlias = Literal["lat-lon", "lon-lat"]
 """Which of the two stands first in `GPS(a, b, c)`."""

@@ -4,18 +4,23 @@ Nothing is guessed: a value that the file does not tell, or tells as no fix, is 
 warning and stays as it was written.
 """
 
+import codecs
+import json
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from skyreid.errors import TelemetryError
+from skyreid.files.regular_file import read_regular
 
 MOST_RECORDS = 120_000
 """Of a log: more than an hour with 30 a second, half an hour with 60; recorders begin a new file long before."""
@@ -29,9 +34,13 @@ _FASTEST_M_S = 100.0
 _COARSE_STEP_M = 50.0
 _TOLD = 3
 """Places of one kind that a warning names."""
-
 AltitudeFrom: TypeAlias = Literal["sea", "ellipsoid", "take-off", "not told"]
 """What an altitude counts from."""
+MOST_BYTES = 2**26
+"""Of a text file of telemetry; 120,000 records have about 40 million."""
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})[ T]+(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?(?:[.,](\d{3}))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,3 +391,39 @@ def _listed(what: str, places: Sequence[str]) -> str | None:
 
 def _decimal(degrees: float) -> str:
     return f"{degrees:.6f}".rstrip("0").rstrip(".")
+
+
+def read_text(path: Path) -> str:
+    """Read a text file; a letter that is cut off at its end is left out.
+
+    Raises:
+        TelemetryError: it cannot be read, is empty or too large, or is no text.
+    """
+    try:
+        content = read_regular(path, most_bytes=MOST_BYTES)
+    except OSError as error:
+        raise TelemetryError(f"{path}: cannot be read: {error.strerror}") from error
+    if not content.strip():
+        raise TelemetryError(f"{path}: is empty; a recorder that was switched off early leaves such files")
+    # UTF-8, 16 and 32, each with or without its mark.
+    encoding = json.detect_encoding(content[:4])
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", "replace")  # of old programs on Windows; signs of degrees, mostly
+    if "\0" in text:
+        raise TelemetryError(f"{path}: is no text")
+    return text
+
+
+def clock_in(text: str) -> datetime | None:
+    """Find a date and time in a text, year first, such as `2022-08-07 13:40:40,774,808`; None where there is none."""
+    match = _CLOCK.search(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, part, more = match.groups()
+    micros = f"{part or ''}{more or ''}"[:6].ljust(6, "0")
+    try:
+        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), int(micros))
+    except ValueError:
+        return None

@@ -13,8 +13,7 @@ from PIL import ExifTags
 
 from skyreid.errors import TelemetryError
 from skyreid.files.picture_file import PictureTags, picture_tags, taken_at
-from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, checked_log
-from skyreid.telemetry.text_file import clock_in
+from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, checked_log, clock_in
 
 _DRONE = "{http://www.dji.com/drone-dji/1.0/}"
 _MOST_XMP_BYTES = 2**20

@@ -89,7 +89,7 @@ class Cut:
 
 @runtime_checkable
 class TrackletEmbedder(Protocol):
-    """Embeds whole tracklets from pictures in memory; see `extraction.embed_while_cutting`."""
+    """Embeds whole tracklets from pictures in memory; see `extraction.loading`."""
 
     @property
     def model(self) -> str:

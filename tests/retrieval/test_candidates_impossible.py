@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from skyreid.retrieval.impossible import Seen, why_impossible
+from skyreid.retrieval.candidates import Seen, why_impossible
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Frame, Platform, Tracklet
 

@@ -9,7 +9,7 @@ from skyreid.building.build import build
 from skyreid.building.sources import parse_source
 from skyreid.errors import SourceError
 from skyreid.extraction.embed_folder import embed
-from skyreid.extraction.embed_while_cutting import CuttingEmbedder
+from skyreid.extraction.loading import CuttingEmbedder
 from skyreid.retrieval.embedding_table import load_table
 from tests.building.films import smooth, write_film
 
