@@ -9,10 +9,13 @@ from PIL import Image
 
 import skyreid
 from skyreid.checkpoint import write_checkpoint
+from skyreid.cli import main
 from skyreid.errors import NothingFoundError, SettingError
+from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.files.config_json import to_json
 from skyreid.retrieval.embedding_table import load_table
+from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.building.films import write_film
 from tests.building.motion.scenes import backdrop, scene, walk
 from tests.tiny_model import tiny_model
@@ -49,6 +52,20 @@ def test_two_videos_become_a_page_and_a_second_run_finds_all_done(tmp_path):
     before = crop.stat().st_mtime_ns, report.page.read_bytes()
     skyreid.find(tmp_path / "case", **videos)
     assert (crop.stat().st_mtime_ns, report.page.read_bytes()) == before
+
+
+def test_two_people_who_share_no_colour_do_not_resemble_each_other_for_standing_alone(tmp_path):
+    """With one tracklet on each platform there is no mean to be told from."""
+    tracklets = []
+    for name, colours in (("gate", ("red", "blue")), ("roof", ("lime", "yellow"))):
+        picture = Image.new("RGB", (24, 48), colours[0])
+        picture.paste(colours[1], (0, 24, 24, 48))
+        picture.save(tmp_path / f"{name}.png")
+        platform = Platform.AERIAL if name == "roof" else Platform.GROUND
+        frame = Frame(str(tmp_path / f"{name}.png"))
+        tracklets.append(Tracklet(tracklet_id=name, frames=(frame,), pid=1, camid=0, platform=platform))
+    first, second = embed_colours(tracklets).unit_embeddings
+    assert first @ second < 0.8
 
 
 def test_videos_of_one_name_are_cameras_named_as_their_folders_and_each_has_its_frames(tmp_path):
@@ -109,3 +126,21 @@ def test_the_ten_lines_of_the_tutorial_do_the_same(tmp_path, monkeypatch, capsys
     assert first.endswith("case/browse.html")
     assert found
     assert all("drone-drone-" in line and "drone.mp4" in line for line in found)
+
+
+def test_every_video_counts_however_often_its_option_stands_there(tmp_path, capsys):
+    gate, yard = film(tmp_path / "gate"), film(tmp_path / "yard", shade=200)
+    assert main(["find", "--ground", str(gate), "--ground", str(yard), "--out", str(tmp_path / "case")]) == 0
+    assert {path.stem for path in (tmp_path / "case/sources").glob("*.json")} == {
+        "gate-scene-scene",
+        "yard-scene-scene",
+    }
+
+
+def test_who_was_asked_for_before_is_not_left_behind(tmp_path):
+    (tmp_path / "case").mkdir()
+    gate = film(tmp_path / "gate")
+    skyreid.find(tmp_path / "case", ground=[gate])
+    (tmp_path / "case/asked.html").touch()
+    skyreid.find(tmp_path / "case", ground=[gate])
+    assert not (tmp_path / "case/asked.html").exists()

@@ -20,6 +20,7 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.colour_stripes import embed_colours
+from skyreid.files.picture_file import read_picture
 from skyreid.files.strict_json import Json
 from skyreid.pages.browse_page import write_browse_page
 from skyreid.pages.search_page import write_search_page
@@ -127,6 +128,8 @@ def find(
     model = model or _first_in_cache(PREFERRED_MODELS) or COLOURS
     if query_image is not None and model == COLOURS:
         raise SettingError("a picture is compared by a model that knows people: --model person-reid-0277")
+    if query_image is not None:  # hours later it would be too late to hear of a wrong name
+        read_picture(path_of(query_image, "a picture"))
     masking = MaskingConfig() if mask_faces else None
     report = build(
         sources,
@@ -161,6 +164,7 @@ def find(
         by_video=by_video,
         progress=progress,
     )
+    (out_dir / ASKED_PAGE).unlink(missing_ok=True)  # of whoever was asked for before
     asked = None if query_image is None else _ask(path_of(query_image, "a picture"), out_dir, model, masking)
     return FindReport(
         asked_page=asked, page=page, build=report, detector=detector, model=model, remarks=remarks, by_video=by_video

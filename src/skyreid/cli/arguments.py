@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from inspect import getdoc, signature
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 
 Outcome = TypeVar("Outcome")
+_REPEATED = ("--source", "--ground", "--aerial")
+"""Options that may be given once for each value, too; the parser would keep the last alone."""
 SHARED_OPTIONS = "Every command takes --quiet (no bars, no warnings) and --device auto|cpu|cuda|cuda:N."
 EXAMPLES = {
     "find": "skyreid find --ground gate.mp4 --aerial drone.mp4 --out case",
@@ -123,7 +124,9 @@ def parse(command: Callable[..., Outcome], program: str, arguments: Sequence[str
         said = (getdoc(command) or "").split("Args:")[0].strip()
         example = f"Example: {EXAMPLES[program.removeprefix('skyreid ')]}"
         description = f"{said}\n\n{example}\n\n{SHARED_OPTIONS}"
-        return tyro.cli(call, prog=program, description=description, args=_gathered(words, "--source"))
+        for option in _REPEATED:
+            words = _gathered(words, option)
+        return tyro.cli(call, prog=program, description=description, args=list(words))
 
     options = [f"--{name.replace('_', '-')}" for name in signature(command).parameters]
     return said_in_short(parsed, arguments, options)
@@ -177,16 +180,19 @@ def _split(arguments: Sequence[str], option: str) -> list[str]:
 
 
 def _gathered(arguments: Sequence[str], option: str) -> list[str]:
-    """Let `--source A --source B` and `--source=A --source=B` mean `--source A B`."""
+    """Let `--source A --source B C` and `--source=A --source=B` mean `--source A B C`."""
     arguments = _split(arguments, option)
-    values = [argument for before, argument in pairwise(arguments) if before == option]
-    if len(values) < 2:
+    if arguments.count(option) < 2:
         return arguments
-    kept = [
-        argument
-        for position, argument in enumerate(arguments)
-        if argument != option and (position == 0 or arguments[position - 1] != option)
-    ]
+    kept: list[str] = []
+    values: list[str] = []
+    is_value = False
+    for argument in arguments:
+        if argument == option:
+            is_value = True
+            continue
+        is_value = is_value and not argument.startswith("-")
+        (values if is_value else kept).append(argument)
     return [*kept, option, *values]
 
 

@@ -13,6 +13,8 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import PLATFORMS, Tracklet
 
 STRIPES = 6
+_FEWEST = 3
+"""Tracklets whose mean and spread say something of their camera."""
 _SIZE = (48, 24)
 _MIDDLE = slice(6, 18)
 """Columns where the person is rather than the ground."""
@@ -22,8 +24,8 @@ def embed_colours(tracklets: Sequence[Tracklet]) -> EmbeddingTable:
     """Embed tracklets by lightness and two colour differences of each stripe, averaged over the frames.
 
     Every number is standardised among the tracklets of one platform, which takes the difference of the
-    cameras' light and white balance away as far as a linear change can. A tracklet that stands alone on its platform
-    has nothing to be told from: it resembles all others alike.
+    cameras' light and white balance away as far as a linear change can. Where a platform has fewer than three
+    tracklets, all are standardised together; fewer than three in all stay as they are.
 
     Raises:
         MissingFrameError: a frame is missing or unreadable.
@@ -32,11 +34,12 @@ def embed_colours(tracklets: Sequence[Tracklet]) -> EmbeddingTable:
     colours = np.array(
         [np.mean([_stripes(resize(read_frame(frame), _SIZE)) for frame in t.frames], axis=0) for t in tracklets]
     )
-    for platform in PLATFORMS:
-        rows = platforms == platform.number
-        if rows.any():
-            colours[rows] = (colours[rows] - colours[rows].mean(axis=0)) / (colours[rows].std(axis=0) + 1e-3)
-    colours[~colours.any(axis=1)] = 1.0
+    groups = [platforms == platform.number for platform in PLATFORMS if platform.number in platforms]
+    if min(map(np.count_nonzero, groups), default=0) < _FEWEST:
+        groups = [np.ones(len(tracklets), dtype=bool)] if len(tracklets) >= _FEWEST else []
+    for rows in groups:
+        colours[rows] = (colours[rows] - colours[rows].mean(axis=0)) / (colours[rows].std(axis=0) + 1e-3)
+    colours[~colours.any(axis=1)] = 1.0  # the very mean of all: it resembles nobody more than others
     return EmbeddingTable(
         embeddings=colours.astype(np.float32),
         pids=np.array([tracklet.pid for tracklet in tracklets], dtype=np.int64),
