@@ -26,7 +26,8 @@ import onnxruntime
 import openvino
 
 from skyreid.building.build import build
-from skyreid.building.crops.face_mask import MaskingConfig, pixels_per_metre
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.crops.quality import pixels_per_metre
 from skyreid.building.sources import parse_source, read_sources
 from skyreid.building.video.decode import frames
 from skyreid.datasets.manifest import read_manifest

@@ -21,7 +21,7 @@ from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
 from skyreid.errors import ManifestError
 from skyreid.files.strict_json import read_json
-from skyreid.retrieval.embedding_table import TABLE_FILE
+from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, save_table
 from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
@@ -270,9 +270,6 @@ def write_table_of_unmasked(
 
     Nothing is written where nobody was found.
     """
-    # Imported here: tables bring PyTorch to builds without one.
-    from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
-
     by_id = {tracklet.tracklet_id: tracklet.embedding for source in info.finished for tracklet in source.tracklets}
     if not by_id:
         return

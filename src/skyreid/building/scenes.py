@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 
 from skyreid.building.build_folder import MASKING_FILE
 from skyreid.building.build_report import read_masked_regions
-from skyreid.building.crops.face_mask import GREY, PERSON_M, MaskingConfig
+from skyreid.building.crops.face_mask import GREY, MaskingConfig
+from skyreid.building.crops.quality import PERSON_M
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import VideoFrame, frames
 from skyreid.building.video.picture_folder import pictures_sha256

@@ -55,10 +55,13 @@ def write_browse_page(
     Raises:
         MissingFrameError: a crop is missing or is no picture.
     """
-    shown = [row for row, stands_for in enumerate(everybody.stands_for) if row == stands_for]
+    together: dict[int, list[int]] = {}
+    for row, stands_for in enumerate(everybody.stands_for):
+        together.setdefault(stands_for, []).append(row)
+    shown = sorted(together)
     cards = []
     for row in shown:
-        cards.append(_card(row, everybody, scenes, folder))
+        cards.append(_card(row, together[row], everybody, scenes, folder))
         progress("page", len(cards), len(shown))
     groups = [
         {"camera": camera, "platform": platform, "cards": list(of_camera)}
@@ -102,9 +105,10 @@ def _elsewhere(everybody: Everybody) -> str:
     return "on the other platform" if len(platforms) > 1 else "before other cameras"
 
 
-def _card(row: int, everybody: Everybody, scenes: Mapping[str, Scene], folder: Path) -> dict[str, object]:
+def _card(
+    row: int, together: Sequence[int], everybody: Everybody, scenes: Mapping[str, Scene], folder: Path
+) -> dict[str, object]:
     tracklet, sighting = everybody.tracklets[row], everybody.sightings[row]
-    together = [other for other, stands_for in enumerate(everybody.stands_for) if stands_for == row != other]
     found = () if everybody.resembling is None else everybody.resembling[row]
     best: dict[int, float] = {}
     for one in found:  # the one that stands for somebody is shown once, by its best similarity
@@ -122,7 +126,7 @@ def _card(row: int, everybody: Everybody, scenes: Mapping[str, Scene], folder: P
         "seconds": _seconds(sighting),
         "when": _when(sighting),
         "begins": _begins(sighting),
-        "together": [everybody.tracklets[other].tracklet_id for other in together],
+        "together": [everybody.tracklets[other].tracklet_id for other in together if other != row],
         "resembling": " ".join(f"{other}:{similarity:.3f}" for other, similarity in best.items()),
         "scene": None if scene is None else _shown_scene(scene, folder),
     }

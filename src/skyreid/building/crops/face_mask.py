@@ -25,6 +25,7 @@ from skyreid.building.crops.face_detection import (
     has_colours,
     skin_share,
 )
+from skyreid.building.crops.quality import PERSON_M, pixels_per_metre
 from skyreid.building.tracked_boxes import Box
 from skyreid.errors import SettingError
 
@@ -313,8 +314,6 @@ _STYLES: dict[str, Callable[[Pixels, Box], None]] = {"grey": _paint_grey, "pixel
 # head is its top, as far as it stays narrower than the shoulders. Where the shape tells nothing, the moments around do.
 # Held against a pose model on 592 people of real footage, 85 to 400 pixels high: the middle of the head lies in its
 # place for 577.
-PERSON_M, WIDTH_M, SHOULDERS_M = 1.7, 0.8, 0.5
-"""Metres: how tall people are; how wide, their stride and arms included; and at the least."""
 UPPER_M, ABOVE_M = 0.75, 0.1
 """From the top of the box down to the chest, and what is looked at above it."""
 AROUND = 0.3
@@ -375,20 +374,6 @@ def _followed_place(seen: Sequence[tuple[HeadPlace, float, float]]) -> HeadPlace
     if now is None or max(abs(now.x_m - usual.x_m), abs(now.y_m - usual.y_m)) > MAX_LEAP_M:
         return usual
     return HeadPlace(now.x_m, now.y_m, max(now.width_m, usual.width_m), max(now.height_m, usual.height_m))
-
-
-def pixels_per_metre(box: Box, whole_size: tuple[float, float] | None) -> float:
-    """How large a person is filmed.
-
-    Args:
-        box: of the person in this frame.
-        whole_size: usual width and height of the person around this time, in pixels, where no edge of the picture
-            cuts the box; None = it always does.
-    """
-    if whole_size is None:
-        return max((box[3] - box[1]) / PERSON_M, (box[2] - box[0]) / SHOULDERS_M)
-    width, height = whole_size
-    return max(height / PERSON_M, width / WIDTH_M)
 
 
 def _head_by_shape(pixels: Pixels, person: Box, px_per_m: float) -> _HeadShape | None:

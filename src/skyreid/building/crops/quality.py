@@ -1,4 +1,4 @@
-"""Which boxes and crops show too little of one person to be kept, and why."""
+"""How large people are filmed, and which boxes and crops show too little of one person to be kept, and why."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -17,6 +17,8 @@ BORDER_PX = 1.0
 NEIGHBOURS = 9
 """Boxes, the nearest in time that touch no edge, whose median is a person's usual size there: a stride is
 averaged away, and who comes nearer is compared with what he was a moment ago."""
+PERSON_M, WIDTH_M, SHOULDERS_M = 1.7, 0.8, 0.5
+"""Metres: how tall people are; how wide, their stride and arms included; and at the least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,3 +161,17 @@ def scaled(
     if min(height, width) < 1:
         return cv2.resize(pixels, (max(1, width), max(1, height)), interpolation=interpolation)
     return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=interpolation)
+
+
+def pixels_per_metre(box: Box, whole_size: tuple[float, float] | None) -> float:
+    """How large a person is filmed.
+
+    Args:
+        box: of the person in this frame.
+        whole_size: usual width and height of the person around this time, in pixels, where no edge of the picture
+            cuts the box; None = it always does.
+    """
+    if whole_size is None:
+        return max((box[3] - box[1]) / PERSON_M, (box[2] - box[0]) / SHOULDERS_M)
+    width, height = whole_size
+    return max(height / PERSON_M, width / WIDTH_M)
