@@ -234,8 +234,8 @@ def _remarks(
     )
     if model == COLOURS:
         compared = (
-            "They were compared by the colours of their clothes as the covered crops show them, for want of a model "
-            "that knows people: skyreid weights get person-reid-0277."
+            "They were compared by the colours of their clothes, as the crops show them, for want of a model that "
+            "knows people: skyreid weights get person-reid-0277."
         )
     elif model in PUBLISHED:
         compared = f"They were compared by {model}, for {PUBLISHED[model].good_for}."

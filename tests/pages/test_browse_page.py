@@ -73,6 +73,25 @@ def test_everybody_stands_on_the_page_once_and_nobody_becomes_markup(page):
     assert "left:10.00%;top:10.00%;width:10.00%;height:40.00%" in text
 
 
+def test_a_build_without_masks_is_nowhere_called_covered(tmp_path, paint_tracklet):
+    tracklets = (paint_tracklet("gate-1"), paint_tracklet("roof-1", platform=Platform.AERIAL))
+    everybody = Everybody(
+        manifest=Manifest(tracklets=tracklets, sha256="0" * 64, info={"faces_masked": False}),
+        tracklets=tracklets,
+        sightings=(Sighting(camera="gate"), Sighting(camera="roof")),
+        videos={},
+        resembling=((Resembling(1, 0.5),), (Resembling(0, 0.5),)),
+        stands_for=(0, 1),
+        seen_unmasked=True,
+    )
+    write_browse_page(tmp_path / "browse.html", everybody, {}, folder=tmp_path, title="built")
+    text = (tmp_path / "browse.html").read_text(encoding="utf-8")
+    assert "Compared by the pictures as they are here." in text
+    assert "Faces are <strong>not</strong> covered" in text
+    assert "faces covered" not in text
+    assert "faces were covered" not in text
+
+
 def test_overlapping_sightings_of_a_camera_stand_below_each_other_on_the_timeline(page):
     text = page.read_text(encoding="utf-8")
     assert re.findall(r'data-row="(\d)" style="left:([\d.]+)%;width:([\d.]+)%;--row:(\d)"', text) == [

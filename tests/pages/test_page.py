@@ -3,8 +3,10 @@ import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from markupsafe import Markup
 
+from skyreid.errors import SettingError
 from skyreid.pages.page import write_page
 
 HOSTILE = """"><script>window.pwn=1</script><img src=x onerror='pwn()'>&lt;"""
@@ -100,3 +102,18 @@ def test_a_page_may_run_the_script_that_it_was_given_and_no_other(tmp_path):
     assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     assert page.text["script"] == script
     assert page.text["style"].endswith(".x { color: red; }")
+
+
+def test_an_older_page_is_replaced_and_a_file_of_another_kind_is_not(tmp_path):
+    """A slip of the hand must not cost somebody a video."""
+    path = tmp_path / "page.html"
+    texts = {"title": "a", "lead": "b", "notice": None, "body": Markup("c"), "footer": Markup("d")}
+    path.touch()
+    for title in ("first", "second"):
+        write_page(path, **{**texts, "title": title})
+        assert f"<title>{title}</title>" in path.read_text(encoding="utf-8")
+    video = tmp_path / "drone.mp4"
+    video.write_bytes(b"\0\0\0\x20ftypisom")
+    with pytest.raises(SettingError, match=r"drone\.mp4: is there already and is no page"):
+        write_page(video, **texts)
+    assert video.read_bytes() == b"\0\0\0\x20ftypisom"

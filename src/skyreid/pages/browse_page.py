@@ -67,7 +67,7 @@ def write_browse_page(
         {"camera": camera, "platform": platform, "cards": list(of_camera)}
         for (platform, camera), of_camera in groupby(cards, key=lambda card: (card["platform"], card["camera"]))
     ]
-    masked = everybody.manifest.info.get("faces_masked")
+    is_masked = everybody.manifest.info.get("faces_masked") is not False
     write_page(
         out,
         title=title,
@@ -81,11 +81,12 @@ def write_browse_page(
             elsewhere=_elsewhere(everybody),
             is_compared=everybody.resembling is not None,
             knows_unmasked=everybody.seen_unmasked,
+            is_masked=is_masked,
             has_scenes=bool(scenes),
             remarks=remarks,
             by_video=by_video,
         ),
-        footer=render("browse_footer.html", notice=NOTICE, is_masked=masked is not False),
+        footer=render("browse_footer.html", notice=NOTICE, is_masked=is_masked),
         style=packaged_text("browse.css"),
         script=packaged_text("browse.js"),
     )

@@ -11,9 +11,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from skyreid.errors import SettingError
 from skyreid.files.atomic_file import write_atomically
+from skyreid.files.regular_file import open_regular
 from skyreid.tracklet import Platform
 
+_BEGINNING = b"<!doctype html>"
 # Nothing may run and nothing may be fetched, even if a name slipped through unescaped.
 _CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -40,7 +43,14 @@ def write_page(
         footer: what a template gave.
         style: CSS of this kind of page, behind what all pages share.
         script: JavaScript that is ours to the last letter; it alone may run. "" = none.
+
+    Raises:
+        SettingError: another file than a page lies there, such as a video.
     """
+    if path.is_file() and path.stat().st_size:
+        with open_regular(path) as older:
+            if not older.read(len(_BEGINNING)).lower().startswith(_BEGINNING):
+                raise SettingError(f"{path}: is there already and is no page; name another file, or remove that one")
     page = render(
         "page.html",
         content_policy=_content_policy(script),
