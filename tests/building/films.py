@@ -163,3 +163,13 @@ def write_film_beside(path, pictures, packets, *, codec):
                 film.mux(packet)
         film.mux(stream.encode())
     return path
+
+
+def write_film_with_dji_binary(path, pictures, *, handler=b"SubtitleHandler"):
+    """Write a film with a stream `djmd` as DJI's newer drones do: a film with subtitles, whose labels are changed."""
+    protocol = b"\n\x15\n\x13dvtm_Mavic3.proto\x12\x04\x08\x01\x10\x02"
+    packet = len(protocol).to_bytes(2, "big") + protocol
+    write_film_beside(path, pictures, [packet, packet], codec="mov_text")
+    content = path.read_bytes().replace(b"tx3g", b"djmd").replace(b"sbtl", b"meta")
+    path.write_bytes(content.replace(b"SubtitleHandler", handler.ljust(15, b"\0")))
+    return path

@@ -2,9 +2,10 @@
 
 import pytest
 
-from skyreid.building.flight_telemetry import read_telemetry
+from skyreid.building.flight_telemetry import TelemetryReading, read_telemetry
 from skyreid.errors import TelemetryError
-from tests.building.films import smooth, write_film, write_film_beside
+from skyreid.telemetry.flight_log import zone_of
+from tests.building.films import smooth, write_film, write_film_beside, write_film_with_dji_binary
 from tests.telemetry.klv_packets import flight, packet
 from tests.telemetry.subtitles import MINI, subtitles
 from tests.telemetry.test_picture_tags import write_picture
@@ -92,3 +93,52 @@ class TestOfAVideo:
         (tmp_path / "flight.csv").write_text("frame,id,left,top\n1,7,3,4\n")
         with pytest.raises(TelemetryError, match=r"has no telemetry, neither beside it \(flight.SRT or .csv\)"):
             read_telemetry(video)
+
+    @pytest.mark.parametrize("handler", [b"SubtitleHandler", b"DJI meta"])
+    def test_the_binary_telemetry_of_dji_is_named_with_its_remedy(self, tmp_path, handler):
+        video = write_film_with_dji_binary(tmp_path / "flight.mp4", smooth(20), handler=handler)
+        with pytest.raises(TelemetryError, match=r"carries DJI's binary telemetry \(a djmd stream\).* as flight\.SRT"):
+            read_telemetry(video)
+        (tmp_path / "flight.SRT").write_text(subtitles(*self.TEXTS))
+        assert read_telemetry(video).records[0].place == PLACE
+
+    @pytest.mark.parametrize(
+        ("records", "said"),
+        [
+            (54, "50 of 54 records lie past the end of the video, which lasts 2.00 s: is this the log of another"),
+            (3, None),
+            (2, None),
+        ],
+    )
+    def test_the_log_of_a_longer_recording_is_named(self, tmp_path, records, said):
+        video = write_film(tmp_path / "flight.mp4", smooth(20), codec="mpeg4")
+        text = MINI.format(pair="-121.7458, 48.0771", n=1)
+        (tmp_path / "flight.SRT").write_text(subtitles(*[text] * records))
+        warnings = read_telemetry(video).warnings
+        assert any(said in one for one in warnings) if said else not any("recording" in one for one in warnings)
+
+    def test_the_log_of_a_shorter_recording_is_named(self, tmp_path):
+        video = write_film(tmp_path / "flight.mp4", smooth(80), codec="mpeg4")
+        (tmp_path / "flight.SRT").write_text(subtitles(*self.TEXTS))
+        (said,) = [one for one in read_telemetry(video).warnings if "ends after" in one]
+        assert said == "telemetry ends after 1.0 s of the video's 8.0 s: is this the log of another recording?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "said"),
+    [
+        ("time_s,latitude,longitude\n0,48.1,-121.7\n", {"gps_order": "lat-lon"}, "--gps-order is not used"),
+        ("time_s,latitude,longitude\n0,48.1,-121.7\n", {"altitude_from": "sea"}, "--altitude-from is not used"),
+        ("time_s,latitude,longitude\n0,48.1,-121.7\n", {"time_zone": zone_of("UTC")}, "--time-zone is not used"),
+        (
+            subtitles("[latitude: 48.1] [longitude: -121.7] [rel_alt: 30 abs_alt: 90]"),
+            {"altitude_from": "take-off"},
+            "counts from the sea; --altitude-from take-off is not used",
+        ),
+        (subtitles("[latitude: 48.1] [longitude: -121.7]"), {"gps_order": "lat-lon"}, "it is not used"),
+    ],
+)
+def test_what_a_person_says_and_the_file_leaves_no_room_for_is_named(tmp_path, text, reading, said):
+    (tmp_path / "flight.txt").write_text(text)
+    warnings = read_telemetry(tmp_path / "flight.txt", TelemetryReading(**reading)).warnings
+    assert any(said in warning for warning in warnings)

@@ -74,6 +74,16 @@ class TestSubtitlesBesideAnAerialVideo:
         assert (first.data_sha256, second.cut_again) == (second.data_sha256, ())
 
 
+def test_telemetry_of_another_flight_and_its_impossible_values_stand_in_the_report(tmp_path):
+    source = drone(tmp_path, text=FLIGHT.replace("rel_alt: 30.000", "rel_alt: 99999"), name="other.SRT")
+    (tmp_path / "other.SRT").write_text((tmp_path / "other.SRT").read_text().replace("00:00:01,", "00:00:54,"))
+    report, manifest = built(tmp_path, replace(source, telemetry=tmp_path / "other.SRT"))
+    notes = "\n".join(report.sources[0].notes)
+    assert "warning: telemetry: 2 of 2 records have a height that cannot be, 99999 m in record 1" in notes
+    assert "warning: telemetry: 1 of 2 records lie past the end of the video" in notes
+    assert SEEN[0] not in manifest.tracklets[0].attributes
+
+
 def test_telemetry_that_a_source_names_must_be_readable(tmp_path):
     (tmp_path / "nothing.SRT").touch()
     with pytest.raises(TelemetryError, match="is empty"):

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from skyreid.errors import TelemetryError
-from skyreid.telemetry.flight_log import FlightRecord, checked_log, distance_m, in_zone, zone_of
+from skyreid.telemetry.checked_log import checked_log
+from skyreid.telemetry.flight_log import FlightRecord, distance_m, in_zone, zone_of
 
 NOON = datetime(2026, 5, 4, 12)
 

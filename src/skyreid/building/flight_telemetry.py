@@ -1,5 +1,6 @@
 """The flight log of whatever lies at a path: a subtitle file, a table, a video, a picture or a folder of pictures."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
@@ -11,7 +12,7 @@ from skyreid.files.file_kinds import PICTURE, VIDEO, kind_at
 from skyreid.files.picture_file import SUFFIXES
 from skyreid.files.regular_file import names_in
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
-from skyreid.telemetry.dji_subtitles import Cue, GpsOrder, read_cues, read_subtitle_file
+from skyreid.telemetry.dji_subtitles import SUBTITLES, Cue, GpsOrder, read_cues, read_subtitle_file
 from skyreid.telemetry.flight_log import MOST_BYTES, AltitudeFrom, FlightLog, FlightRecord, in_zone, read_text
 from skyreid.telemetry.ground_position import footprint, ground_view
 from skyreid.telemetry.klv import KlvPacket, holds_klv, read_klv
@@ -31,6 +32,10 @@ class TelemetryReading:
 
 
 AS_WRITTEN = TelemetryReading()
+_APART_S = 1.0
+"""Past the end of a video: recorders write the last second's record at its end."""
+_UNTOLD_END_S = 2.0
+"""A log that covers less of the video than this is said to."""
 
 
 def read_telemetry(path: Path, reading: TelemetryReading = AS_WRITTEN) -> FlightLog:
@@ -39,7 +44,7 @@ def read_telemetry(path: Path, reading: TelemetryReading = AS_WRITTEN) -> Flight
     Raises:
         TelemetryError: there is none, or it cannot be read.
     """
-    log = _in_zone(_read(path, reading), reading)
+    log = _as_told(_read(path, reading), reading)
     if kind_at(path) is not VIDEO:
         return log
     facts = probe(path)
@@ -47,8 +52,23 @@ def read_telemetry(path: Path, reading: TelemetryReading = AS_WRITTEN) -> Flight
     return replace(log, records=tuple(records))
 
 
-def _in_zone(log: FlightLog, reading: TelemetryReading) -> FlightLog:
-    return log if reading.time_zone is None else in_zone(log, reading.time_zone)
+def _as_told(log: FlightLog, reading: TelemetryReading) -> FlightLog:
+    """Add what a person knows, and name what of it the file leaves no room for."""
+    unused = []
+    if reading.gps_order is not None and not log.style.startswith(SUBTITLES):
+        unused.append("the file names each of its coordinates; --gps-order is not used")
+    if reading.altitude_from is not None and all(record.altitude_m is None for record in log.records):
+        unused.append("no altitude is in the file; --altitude-from is not used")
+    elif reading.altitude_from not in (None, log.altitude_from):
+        unused.append(
+            f"the file itself tells that its altitude counts from the {log.altitude_from}; --altitude-from "
+            f"{reading.altitude_from} is not used"
+        )
+    if reading.time_zone is not None:
+        if not any(record.clock is not None and record.clock.tzinfo is None for record in log.records):
+            unused.append("no clock time without a zone is in the file; --time-zone is not used")
+        log = in_zone(log, reading.time_zone)
+    return replace(log, warnings=(*log.warnings, *unused))
 
 
 def _with_corners(record: FlightRecord, *, width: int, height: int) -> FlightRecord:
@@ -71,7 +91,7 @@ def find_telemetry(path: Path, facts: VideoFacts, reading: TelemetryReading = AS
             return None
     elif not facts.has_streams_beside and _beside(path) is None:
         return None
-    return _in_zone(_read(path, reading), reading)
+    return _as_told(_read(path, reading), reading)
 
 
 def _read(path: Path, reading: TelemetryReading) -> FlightLog:
@@ -93,18 +113,32 @@ def _read(path: Path, reading: TelemetryReading) -> FlightLog:
 
 
 def _of_video(video: Path, reading: TelemetryReading) -> FlightLog:
-    """Read what lies beside a video under its name, else what its streams hold, and compare it with the video's end."""
+    """Read what lies beside a video under its name, else what its streams hold, and compare both ends."""
     try:
-        end_s = probe(video).duration_s
+        facts = probe(video)
         beside = _beside(video)
         log = _inside(video, reading) if beside is None else _read(beside, reading)
     except VideoError as error:
         raise TelemetryError(str(error)) from error
-    late = [] if end_s is None else [one for one in log.records if one.time_s is not None and one.time_s > end_s + 1]
-    if not late:
+    return beside_video(log, facts)
+
+
+def beside_video(log: FlightLog, facts: VideoFacts) -> FlightLog:
+    """Name where a log and the video that it is said to belong to end apart, as those of two recordings do."""
+    end_s = facts.duration_s
+    ends = [record.time_s for record in log.records if record.time_s is not None]
+    if end_s is None or not ends:
         return log
-    said = f"{len(late)} of {len(log.records)} records lie past the end of the video, which lasts {end_s:.2f} s"
-    return replace(log, warnings=(*log.warnings, said))
+    late, said = sum(time_s > end_s + _APART_S for time_s in ends), None
+    if late:
+        said = f"{late} of {len(log.records)} records lie past the end of the video, which lasts {end_s:.2f} s"
+        if late > len(log.records) / 2:
+            said += ": is this the log of another recording, or of the whole flight?"
+    elif max(ends) + log.step_s < end_s - _UNTOLD_END_S:
+        said = f"telemetry ends after {max(ends):.1f} s of the video's {end_s:.1f} s"
+        if max(ends) < end_s / 2:
+            said += ": is this the log of another recording?"
+    return log if said is None or said in log.warnings else replace(log, warnings=(*log.warnings, said))
 
 
 def _beside(video: Path) -> Path | None:
@@ -120,8 +154,11 @@ def _beside(video: Path) -> Path | None:
 def _inside(video: Path, reading: TelemetryReading) -> FlightLog:
     """Read the first of a video's streams that holds telemetry."""
     streams: dict[int, list[DataPacket]] = {}
-    total = 0
+    total, has_dji_binary = 0, False
     for packet in data_packets(video):
+        if _is_dji_binary(packet):
+            has_dji_binary = True
+            continue
         streams.setdefault(packet.stream, []).append(packet)
         total += len(packet.content)
         if total > MOST_BYTES:
@@ -139,10 +176,27 @@ def _inside(video: Path, reading: TelemetryReading) -> FlightLog:
             told.append(f"{kind} is of a kind that is not read")
         except TelemetryError as error:
             told.append(f"{kind}: {error}")
+    if has_dji_binary:
+        raise TelemetryError(
+            f"{video}: carries DJI's binary telemetry (a djmd stream), which cannot be read yet; put the recording's "
+            f"subtitles beside it as {video.stem}.SRT: the drone writes them when video subtitles are on in the DJI app"
+        )
     raise TelemetryError(
         f"{video}: has no telemetry, neither beside it ({video.stem}.SRT or .csv) nor in its streams"
         + (f" ({'; '.join(told)[:400]})" if told else "")
     )
+
+
+_DJI_STREAM = re.compile(r"(DJI|CAM) (meta|dbgi)", re.IGNORECASE)
+_DJI_PROTOCOL = re.compile(rb"\bdvtm_[\w-]{1,40}\.proto")
+
+
+def _is_dji_binary(packet: DataPacket) -> bool:
+    """Whether this is one of the streams djmd and dbgi, protocol buffers that DJI has not described.
+
+    They are known by their name in the file, else by that of the protocol, which stands at the beginning.
+    """
+    return _DJI_STREAM.fullmatch(packet.codec) is not None or _DJI_PROTOCOL.search(packet.content[:256]) is not None
 
 
 def _subtitle(packet: DataPacket) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from skyreid.building.flight_telemetry import TelemetryReading, find_telemetry, read_telemetry
+from skyreid.building.flight_telemetry import TelemetryReading, beside_video, find_telemetry, read_telemetry
 from skyreid.building.sources import NO_TELEMETRY, Source
 from skyreid.building.video.decode import VideoFacts
 from skyreid.errors import TelemetryError
@@ -18,8 +18,6 @@ from skyreid.tracklet import Frame, Platform
 
 _CLOCKS_AGREE_S = 5.0
 """How far a declared start and a recorder's clock may be apart before that is said."""
-_UNTOLD_END_S = 2.0
-"""A log that covers less of the video than this is said to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +110,17 @@ def place(source: Source, facts: VideoFacts) -> SourcePlacement:
         altitude_from=source.altitude_from,
     )
     if source.telemetry is not None:
-        return _placed(unknown, read_telemetry(source.telemetry, reading), facts)
+        return _placed(unknown, beside_video(read_telemetry(source.telemetry, reading), facts))
     if source.platform is not Platform.AERIAL:
         return unknown
     try:
         log = find_telemetry(source.path, facts, reading)
     except TelemetryError as error:
         return replace(unknown, notes=(f"no telemetry: {error}",))
-    return unknown if log is None else _placed(unknown, log, facts)
+    return unknown if log is None else _placed(unknown, log)
 
 
-def _placed(unknown: SourcePlacement, log: FlightLog, facts: VideoFacts) -> SourcePlacement:
+def _placed(unknown: SourcePlacement, log: FlightLog) -> SourcePlacement:
     """Add a log, and the start that it tells."""
     source, notes = unknown.source, [f"telemetry, {log.style}"]
     notes += [f"warning: telemetry: {warning}" for warning in log.warnings]
@@ -138,7 +136,4 @@ def _placed(unknown: SourcePlacement, log: FlightLog, facts: VideoFacts) -> Sour
             )
     if start is not None and source.start_time is None:
         source = replace(source, start_time=start)
-    ends = [record.time_s for record in log.records if record.time_s is not None]
-    if ends and facts.duration_s is not None and max(ends) + log.step_s < facts.duration_s - _UNTOLD_END_S:
-        notes.append(f"warning: telemetry ends after {max(ends):.1f} s of {facts.duration_s:.1f} s")
     return replace(unknown, source=source, log=log, notes=tuple(notes))

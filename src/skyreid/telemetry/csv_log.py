@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 
 from skyreid.errors import TelemetryError
+from skyreid.telemetry.checked_log import checked_log
 from skyreid.telemetry.flight_log import (
     MOST_RECORDS,
     AltitudeFrom,
     FlightLog,
     FlightRecord,
-    checked_log,
     clock_in,
     read_text,
 )
@@ -47,6 +47,8 @@ _COLUMNS = {
 """What we know, and the names that exporters give it, signs and case aside."""
 _KNOWN = {name: what for what, names in _COLUMNS.items() for name in names.split()}
 _UNITS = {"feet": 0.3048, "ft": 0.3048, "millisecond": 0.001, "milliseconds": 0.001, "ms": 0.001, "rad": 180 / math.pi}
+_LAST_SECOND = 253_402_300_799
+"""Since 1970, that a date can be made of."""
 _NAME = re.compile(r"\s*([^(\[]{1,80}?)\s*(?:[(\[]\s*([^)\]]{0,30})[)\]])?\s*")
 
 
@@ -161,7 +163,7 @@ def _clock(text: str, name: str) -> datetime | None:
     seconds = _number(text)
     if seconds is not None:  # since 1970, in seconds or milliseconds
         seconds = seconds / 1000 if seconds > 1e11 else seconds
-        return datetime.fromtimestamp(seconds, UTC) if 1e9 <= seconds < 1e10 else None
+        return datetime.fromtimestamp(seconds, UTC) if 0 <= seconds <= _LAST_SECOND else None
     try:
         clock = datetime.fromisoformat(text)
     except ValueError:
@@ -172,7 +174,7 @@ def _clock(text: str, name: str) -> datetime | None:
 
 
 def _number(text: str) -> float | None:
-    if not re.fullmatch(r"[-+]?\d{1,18}(?:[.,]\d{0,18})?(?:[eE][-+]?\d{1,2})?", text):
+    if not re.fullmatch(r"[-+]?\d{1,18}(?:[.,]\d{0,18})?(?:[eE][-+]?\d{1,3})?|nan|[-+]?inf(?:inity)?", text.lower()):
         return None
     return float(text.replace(",", "."))
 

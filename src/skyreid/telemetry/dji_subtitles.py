@@ -23,12 +23,12 @@ from statistics import median
 from typing import Literal, TypeAlias, get_args
 
 from skyreid.errors import TelemetryError
+from skyreid.telemetry.checked_log import checked_log, is_possible_clock
 from skyreid.telemetry.flight_log import (
     MOST_RECORDS,
     AltitudeFrom,
     FlightLog,
     FlightRecord,
-    checked_log,
     clock_in,
     distance_m,
     read_text,
@@ -36,6 +36,8 @@ from skyreid.telemetry.flight_log import (
 
 GpsOrder: TypeAlias = Literal["lat-lon", "lon-lat"]
 """Which of the two stands first in `GPS(a, b, c)`."""
+SUBTITLES = "drone subtitles"
+"""With which the style of their logs begins."""
 _MOST_CHARACTERS = 1500
 """Of one cue that are looked at; the longest known have 500."""
 _MOST_SATELLITES = 64
@@ -48,7 +50,7 @@ _TIMES = re.compile(
 )
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 _TAG = re.compile(r"<[^<>]{0,200}>|<[^<>]{0,200}$|\{\\[^{}]{0,200}\}")
-_NUMBER = r"[-+]?\d{1,15}(?:[.,]\d{1,15})?"
+_NUMBER = r"(?:[-+]?\d{1,25}(?:[.,]\d{1,25})?|(?i:\bnan\b|[-+]?\binf(?:inity)?\b))"
 _WHOLE_NUMBER = re.compile(_NUMBER)
 _BRACKET = re.compile(r"\[([^\[\]]{1,400})\]")
 _ENTRY = re.compile(r"(?<![\w.])([A-Za-z][A-Za-z_.]{0,30}(?: [A-Za-z_]{1,20})?) ?: ?([^\s:]{1,40})(?: ([SW])(?!\w))?")
@@ -178,16 +180,15 @@ def read_cues(
         )
     if (speechless := len(cues) - len(torn) - len(told)) > 0:
         warnings.append(f"{speechless} of {len(cues)} subtitles hold no telemetry")
-    order, order_said = _order_of(told, gps_order, name)
-    if order is None and order_said is not None:
-        warnings.append(order_said)
+    order, order_said, said = _order_of(told, gps_order, name)
+    warnings += said
     has_times = any(one.cue.start_s is not None for one in told)
     if not has_times:
         warnings.append("the subtitles have no times; time_s counts the clock from the first record on")
     states_sea = any("sea_m" in one.values for one in told)
     return checked_log(
         name,
-        _style(told, order_said if order is not None else None),
+        _style(told, order_said),
         list(_records(told, order, has_times=has_times)),
         altitude_from="sea" if states_sea else altitude_from or "not told",
         warnings=warnings,
@@ -330,46 +331,58 @@ def _float(text: str) -> float:
     return float(text.replace(",", "."))
 
 
-def _order_of(told: Sequence[_Told], asked: GpsOrder | None, name: str) -> tuple[GpsOrder | None, str | None]:
-    """Tell which of the two coordinates stands first, and by what; the strongest evidence decides.
+def _order_of(told: Sequence[_Told], asked: GpsOrder | None, name: str) -> tuple[GpsOrder | None, str, list[str]]:
+    """Tell which of the two coordinates stands first, by what, and what is to be said of that.
 
     Raises:
         TelemetryError: what was asked for contradicts the values.
     """
-    pairs = [pair for one in told for pair in (one.gps, one.home) if pair is not None]
-    if not any(one.gps for one in told):
-        return None, None
-    lettered: set[GpsOrder] = {pair.order for pair in pairs if pair.order is not None}
-    wide_first = next((pair for pair in pairs if 90 < abs(pair.first) <= 180), None)
-    wide_second = next((pair for pair in pairs if 90 < abs(pair.second) <= 180), None)
+    first = next((one.gps for one in told if one.gps is not None), None)
+    if first is None:
+        unused = "no GPS(a, b, …) is in the file, whose order --gps-order could say; it is not used"
+        return None, "", [] if asked is None else [unused]
+    shown, because = _evidence(told)
     if asked is not None:
-        wide = wide_first if asked == "lat-lon" else wide_second
-        if wide is not None:
-            value = wide.first if asked == "lat-lon" else wide.second
-            raise TelemetryError(f"{name}: cannot be of the order {asked}: a latitude would be {value:g} degrees")
-        shown = _order_by_distance(told)
-        doubt = "" if shown in (asked, None) else f", though the distance from HOME shows {_in_words(shown)}"
-        return asked, f"{_in_words(asked)}, as was asked for{doubt}"
-    if len(lettered) == 1:
-        (order,) = lettered
-        return order, f"{_in_words(order)}, as their letters say"
-    if (wide_first is None) is not (wide_second is None):
-        by_range: GpsOrder = "lon-lat" if wide_first is not None else "lat-lon"
-        return by_range, f"{_in_words(by_range)}, since one exceeds 90 degrees"
-    if wide_first is not None:
-        return None, "either number of GPS(a, b, …) exceeds 90 degrees somewhere; positions are left out"
-    if (by_distance := _order_by_distance(told)) is not None:
-        return by_distance, f"{_in_words(by_distance)}, as the distance from HOME shows"
-    kinds = {one.gps.third_is for one in told if one.gps is not None}
-    if kinds == {"satellites"}:
-        return "lon-lat", f"{_in_words('lon-lat')}, as where the third number counts satellites"
-    if kinds == {"metres"}:
-        return "lat-lon", f"{_in_words('lat-lon')}, as where the third number is in metres"
-    pair = next(one.gps for one in told if one.gps is not None)
-    return None, (
-        f"nothing tells whether latitude or longitude stands first in GPS({pair.first:g}, {pair.second:g}, …); "
+        latitudes = [pair.first if asked == "lat-lon" else pair.second for pair in _pairs(told)]
+        if wide := [degrees for degrees in latitudes if 90 < abs(degrees) <= 180]:
+            raise TelemetryError(f"{name}: cannot be of the order {asked}: a latitude would be {wide[0]:g} degrees")
+        against = f"GPS(a, b, …) is read as {_in_words(asked)}, as --gps-order asks; the file shows {{}}, {because}"
+        doubts = [] if shown in (asked, None) else [against.format(_in_words(shown))]
+        return asked, f"{_in_words(asked)}, as was asked for", doubts
+    if shown is not None:
+        return shown, f"{_in_words(shown)}, {because}", []
+    untold = (
+        f"nothing tells whether latitude or longitude stands first in GPS({first.first:g}, {first.second:g}, …); "
         f"positions are left out; {' or '.join(f'--gps-order {order}' for order in get_args(GpsOrder))} says it"
     )
+    return None, "", [because or untold]
+
+
+def _pairs(told: Sequence[_Told]) -> list[_Pair]:
+    return [pair for one in told for pair in (one.gps, one.home) if pair is not None]
+
+
+def _evidence(told: Sequence[_Told]) -> tuple[GpsOrder | None, str]:
+    """The order that the file itself shows, and by what, or why not; the strongest evidence decides."""
+    pairs = _pairs(told)
+    lettered: set[GpsOrder] = {pair.order for pair in pairs if pair.order is not None}
+    if len(lettered) == 1:
+        (order,) = lettered
+        return order, "as their letters say"
+    wide_first = any(90 < abs(pair.first) <= 180 for pair in pairs)
+    wide_second = any(90 < abs(pair.second) <= 180 for pair in pairs)
+    if wide_first is not wide_second:
+        return ("lon-lat" if wide_first else "lat-lon"), "since one exceeds 90 degrees"
+    if wide_first:
+        return None, "either number of GPS(a, b, …) exceeds 90 degrees somewhere; positions are left out"
+    if (by_distance := _order_by_distance(told)) is not None:
+        return by_distance, "as the distance from HOME shows"
+    kinds = {one.gps.third_is for one in told if one.gps is not None}
+    if kinds == {"satellites"}:
+        return "lon-lat", "as where the third number counts satellites"
+    if kinds == {"metres"}:
+        return "lat-lon", "as where the third number is in metres"
+    return None, ""
 
 
 def _order_by_distance(told: Sequence[_Told]) -> GpsOrder | None:
@@ -394,7 +407,7 @@ def _in_words(order: GpsOrder) -> str:
 
 
 def _records(told: Sequence[_Told], order: GpsOrder | None, *, has_times: bool) -> Iterator[FlightRecord]:
-    first_clock = next((one.clock for one in told if one.clock is not None), None)
+    first_clock = next((one.clock for one in told if one.clock is not None and is_possible_clock(one.clock)), None)
     # Programs that write whole numbers have hundredths and tenths in mind: 280 is f/2.8, 240 is 24 mm.
     in_tenths = any(one.values.get("fnum", 0) >= 100 for one in told)
     for one in told:
@@ -406,7 +419,7 @@ def _records(told: Sequence[_Told], order: GpsOrder | None, *, has_times: bool) 
         if one.gps is not None and one.gps.third is not None and one.gps.third_is != "satellites":
             altitude_m = one.gps.third
         time_s = one.cue.start_s
-        if not has_times and one.clock is not None and first_clock is not None:
+        if not has_times and one.clock is not None and first_clock is not None and is_possible_clock(one.clock):
             time_s = (one.clock - first_clock).total_seconds()
         yield FlightRecord(
             time_s=time_s,
@@ -429,8 +442,8 @@ def _focal_length_mm(values: Mapping[str, float], *, in_tenths: bool) -> float |
     return length * zoom if 18 <= length <= 1000 and zoom > 0 else None
 
 
-def _style(told: Sequence[_Told], order_said: str | None) -> str:
+def _style(told: Sequence[_Told], order_said: str) -> str:
     has_brackets = any("[" in one.cue.text for one in told)
     has_home_line = any(re.search(r"^HOME", one.cue.text, re.MULTILINE) for one in told)
     kind = "values in brackets" if has_brackets else "lines of HOME and GPS" if has_home_line else "one line a record"
-    return f"drone subtitles, {kind}" + ("" if order_said is None else f"; {order_said}")
+    return f"{SUBTITLES}, {kind}" + (f"; {order_said}" if order_said else "")

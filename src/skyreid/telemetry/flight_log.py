@@ -1,7 +1,6 @@
-"""A flight log: records of where a camera was, how it looked and when; what they tell at a time, and what is odd.
+"""A flight log: records of where a camera was, how it looked and when; what they tell at a time.
 
-Nothing is guessed: a value that the file does not tell, or tells as no fix, is None; what contradicts itself is a
-warning and stays as it was written.
+Nothing is guessed: a value that the file does not tell, or that cannot be (`checked_log.py`), is None.
 """
 
 import codecs
@@ -9,7 +8,7 @@ import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cached_property
@@ -25,15 +24,8 @@ from skyreid.files.regular_file import read_regular
 MOST_RECORDS = 120_000
 """Of a log: more than an hour with 30 a second, half an hour with 60; recorders begin a new file long before."""
 EARTH_RADIUS_M = 6_371_008.8
-_LONGEST_GAP_S = 3.0
+LONGEST_GAP_S = 3.0
 """Between two records that are interpolated; over a longer gap nobody knows where the camera was."""
-_CLOCK_JUMP_S = 1.5
-"""Clocks of whole seconds beside exact times differ by up to one."""
-_FASTEST_M_S = 100.0
-"""Of a camera from record to record, where they are at least as far apart as one step of coarse coordinates."""
-_COARSE_STEP_M = 50.0
-_TOLD = 3
-"""Places of one kind that a warning names."""
 AltitudeFrom: TypeAlias = Literal["sea", "ellipsoid", "take-off", "not told"]
 """What an altitude counts from."""
 MOST_BYTES = 2**26
@@ -124,22 +116,22 @@ class FlightLog:
         time goes back are passed over.
         """
         known = self._in_order
-        place = bisect_right(known, time_s, key=_time)
+        place = bisect_right(known, time_s, key=time_of)
         before = known[place - 1] if place else None
         after = known[place] if place < len(known) else None
         if before is None or after is None:
             near = before or after
-            return near if near is not None and abs(_time(near) - time_s) <= min(_LONGEST_GAP_S, self.step_s) else None
+            return near if near is not None and abs(time_of(near) - time_s) <= min(LONGEST_GAP_S, self.step_s) else None
         if time_s == before.time_s:
             return before
-        if _time(after) - _time(before) > max(_LONGEST_GAP_S, 2 * self.step_s):
+        if time_of(after) - time_of(before) > max(LONGEST_GAP_S, 2 * self.step_s):
             return None
-        return _between(before, after, (time_s - _time(before)) / (_time(after) - _time(before)), time_s)
+        return _between(before, after, (time_s - time_of(before)) / (time_of(after) - time_of(before)), time_s)
 
     @cached_property
     def step_s(self) -> float:
         """How far records are usually apart; 1 where there are fewer than two."""
-        steps = [_time(after) - _time(before) for before, after in pairwise(self._in_order)]
+        steps = [time_of(after) - time_of(before) for before, after in pairwise(self._in_order)]
         return median(steps) if steps else 1.0
 
     def started_at(self) -> datetime | None:
@@ -160,7 +152,7 @@ class FlightLog:
     def _in_order(self) -> Sequence[FlightRecord]:
         found: list[FlightRecord] = []
         for record in self.records:
-            if record.time_s is not None and (not found or record.time_s > _time(found[-1])):
+            if record.time_s is not None and (not found or record.time_s > time_of(found[-1])):
                 found.append(record)
         return found
 
@@ -218,45 +210,6 @@ class FlightLog:
         return (min(values), max(values)) if values else None
 
 
-def checked_log(
-    name: str,
-    style: str,
-    records: Iterable[FlightRecord],
-    *,
-    altitude_from: AltitudeFrom = "not told",
-    warnings: Iterable[str] = (),
-) -> FlightLog:
-    """Make a log of what a file holds: no fix becomes None, and what is odd becomes a warning.
-
-    Raises:
-        TelemetryError: there is no record, or there are more than `MOST_RECORDS`.
-    """
-    told, kept = list(warnings), list(records)
-    if not kept:
-        raise TelemetryError(f"{name}: holds no record of telemetry")
-    if len(kept) > MOST_RECORDS:
-        raise TelemetryError(f"{name}: holds more than {MOST_RECORDS:,} records; cut it into parts")
-    for reason, is_bad in _NO_POSITION.items():
-        bad = [number for number, record in enumerate(kept) if (place := record.place) and is_bad(place)]
-        for number in bad:
-            kept[number] = replace(kept[number], latitude=None, longitude=None)
-        if bad:
-            told.append(f"{len(bad)} of {len(kept)} records have {reason}; their position is left out")
-    if without := sum(record.place is None for record in kept):
-        whole = without == len(kept)
-        told.append("no record has a position" if whole else f"{without} of {len(kept)} records have no position")
-    altitudes = any(record.altitude_m is not None for record in kept)
-    if altitudes and altitude_from == "not told":
-        told.append(
-            "the file does not tell what its altitude counts from (take-off or the sea differs from drone to drone); "
-            "--altitude-from says it"
-        )
-    if altitude_from == "take-off":
-        kept = [replace(one, height_m=one.altitude_m if one.height_m is None else one.height_m) for one in kept]
-    told += [warning for look in (_backwards, _gaps, _clock_jumps, _leaps) if (warning := look(kept))]
-    return FlightLog(name=name, style=style, records=tuple(kept), altitude_from=altitude_from, warnings=tuple(told))
-
-
 def in_zone(log: FlightLog, zone: tzinfo) -> FlightLog:
     """Give local times of no zone their zone; times that it has twice or never, when clocks change, are named."""
     records, odd = [], []
@@ -311,15 +264,9 @@ def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(math.sin(north / 2) ** 2 + across)))
 
 
-def _time(record: FlightRecord) -> float:
+def time_of(record: FlightRecord) -> float:
     assert record.time_s is not None
     return record.time_s
-
-
-_NO_POSITION: dict[str, Callable[[tuple[float, float]], bool]] = {
-    "latitude and longitude 0, which says that there was no fix": lambda place: place == (0, 0),
-    "a latitude beyond 90 or a longitude beyond 180 degrees": lambda place: abs(place[0]) > 90 or abs(place[1]) > 180,
-}
 
 
 def _between(before: FlightRecord, after: FlightRecord, share: float, time_s: float) -> FlightRecord:
@@ -332,61 +279,9 @@ def _between(before: FlightRecord, after: FlightRecord, share: float, time_s: fl
             values[name] = (first + share * ((second - first + 180) % 360 - 180) + 180) % 360 - 180
         else:
             values[name] = first + share * (second - first)
-    clock = None if before.clock is None else before.clock + timedelta(seconds=time_s - _time(before))
+    clock = None if before.clock is None else before.clock + timedelta(seconds=time_s - time_of(before))
     nearest = before if share < 0.5 else after
     return FlightRecord(time_s=time_s, clock=clock, corners=nearest.corners, **values)
-
-
-def _backwards(records: Sequence[FlightRecord]) -> str | None:
-    steps = [
-        f"from {_time(before):.3f} s to {_time(after):.3f} s at record {place}"
-        for (_, before), (place, after) in pairwise(_timed(records))
-        if _time(after) < _time(before)
-    ]
-    return _listed("times go back", steps)
-
-
-def _gaps(records: Sequence[FlightRecord]) -> str | None:
-    steps = [(_time(after) - _time(before), place) for (_, before), (place, after) in pairwise(_timed(records))]
-    longest = max(_LONGEST_GAP_S, 5 * median(step for step, _ in steps)) if steps else 0
-    return _listed(
-        "there are gaps", [f"of {step:.1f} s before record {place}" for step, place in steps if step > longest]
-    )
-
-
-def _clock_jumps(records: Sequence[FlightRecord]) -> str | None:
-    jumps = []
-    clocked = [(place, one, one.clock) for place, one in _timed(records) if one.clock is not None]
-    for (_, before, clock_before), (place, after, clock) in pairwise(clocked):
-        if (clock_before.tzinfo is None) is not (clock.tzinfo is None):
-            continue
-        step_s = (clock - clock_before).total_seconds() - (_time(after) - _time(before))
-        if abs(step_s) > _CLOCK_JUMP_S:
-            jumps.append(f"by {step_s:+.1f} s at record {place} ({_time(after):.2f} s)")
-    return _listed("the clock jumps against the video's time", jumps)
-
-
-def _leaps(records: Sequence[FlightRecord]) -> str | None:
-    leaps = []
-    placed = [(place, one, here) for place, one in _timed(records) if (here := one.place) is not None]
-    for (_, before, there), (place, after, here) in pairwise(placed):
-        way_m = 0.0 if there == here else distance_m(there, here)
-        step_s = _time(after) - _time(before)
-        if way_m > max(_COARSE_STEP_M, _FASTEST_M_S * step_s):
-            leaps.append(f"by {way_m:.0f} m within {step_s:.2f} s at record {place}")
-    return _listed("the position leaps", leaps)
-
-
-def _timed(records: Sequence[FlightRecord]) -> list[tuple[int, FlightRecord]]:
-    """Those with a time, and their numbers from 1."""
-    return [(place, record) for place, record in enumerate(records, start=1) if record.time_s is not None]
-
-
-def _listed(what: str, places: Sequence[str]) -> str | None:
-    if not places:
-        return None
-    more = f" and {len(places) - _TOLD} more" if len(places) > _TOLD else ""
-    return f"{what} {', '.join(places[:_TOLD])}{more}"
 
 
 def _decimal(degrees: float) -> str:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, checked_log
+from skyreid.telemetry.checked_log import LARGE_DRONE_M_S, checked_log
+from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord
 
 KEY = bytes.fromhex("060e2b34020b01010e01030101000000")
 """Of the UAS Datalink Local Set; its eighth byte differs between versions of the register and is not compared."""
@@ -99,6 +100,7 @@ def read_klv(packets: Sequence[KlvPacket], name: str) -> FlightLog:
         records,
         altitude_from="sea" if from_sea else "ellipsoid" if from_ellipsoid else "not told",
         warnings=warnings,
+        fastest_m_s=LARGE_DRONE_M_S,
     )
 
 
@@ -175,7 +177,7 @@ def _values(body: bytes) -> tuple[dict[str, float], datetime | None]:
     for tag, value in _tags(body):
         if tag == _TIME and len(value) == 8:
             micros = int.from_bytes(value, "big")
-            if 0 < micros < 2**53:
+            if micros < 2**53:
                 clock = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
         elif tag in _TAGS:
             name, size, read = _TAGS[tag]

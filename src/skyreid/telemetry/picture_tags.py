@@ -13,9 +13,11 @@ from PIL import ExifTags
 
 from skyreid.errors import TelemetryError
 from skyreid.files.picture_file import PictureTags, picture_tags, taken_at
-from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, checked_log, clock_in
+from skyreid.telemetry.checked_log import checked_log, is_possible_clock
+from skyreid.telemetry.flight_log import MOST_RECORDS, FlightLog, FlightRecord, clock_in
 
 _DRONE = "{http://www.dji.com/drone-dji/1.0/}"
+_NUMBER = re.compile(r"[-+]?(?:\d{1,18}(?:\.\d{1,18})?|nan|inf)", re.IGNORECASE)
 _MOST_XMP_BYTES = 2**20
 _XMP = {
     "RelativeAltitude": "height_m",
@@ -76,7 +78,7 @@ def read_pictures(paths: Sequence[Path], name: str, *, times_s: Sequence[float] 
 
 
 def _times_s(clocks: Sequence[datetime | None]) -> tuple[list[float] | None, list[str]]:
-    known = [clock for clock in clocks if clock is not None]
+    known = [clock for clock in clocks if clock is not None and is_possible_clock(clock)]
     if len(known) < len(clocks) or len({clock.tzinfo is None for clock in known}) > 1:
         return None, ["some pictures do not say when they were taken; time_s is left out"]
     return [(clock - known[0]).total_seconds() for clock in known], []
@@ -126,7 +128,7 @@ def _xmp_values(xmp: bytes) -> tuple[dict[str, float], bool]:
     for element in root.iter():
         for name, text in (*element.attrib.items(), (element.tag, element.text or "")):
             known = _XMP.get(name.removeprefix(_DRONE)) if name.startswith(_DRONE) else None
-            if known is not None and re.fullmatch(r"\s*[-+]?\d{1,12}(\.\d{1,15})?\s*", text):
+            if known is not None and _NUMBER.fullmatch(text.strip()):
                 values[known] = float(text)
     return values, False
 

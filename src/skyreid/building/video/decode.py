@@ -120,6 +120,7 @@ class DataPacket:
     of: str
     """`subtitle` or `data`."""
     codec: str
+    """Or what the file calls the stream, where the codec has no name."""
     time_s: float
     """After the first frame."""
     content: bytes

@@ -134,7 +134,9 @@ def _packet_messages(request: Request) -> Iterator[Message]:
             is_wanted = stream.type in BESIDE and 0 < packet.size <= MOST_PACKET_BYTES
             if is_wanted and packet.pts is not None and packet.time_base is not None:
                 time_s = float(packet.pts * packet.time_base - start_s)
-                fields = {"stream": stream.index, "of": str(stream.type), "codec": str(stream.name), "time_s": time_s}
+                # FFmpeg has no codec for every kind of data.
+                named = stream.name or stream.metadata.get("handler_name", "unknown")
+                fields = {"stream": stream.index, "of": str(stream.type), "codec": str(named), "time_s": time_s}
                 yield "packet", {**fields, "size": packet.size}, bytes(packet)
             elif number % COUNTED_PACKETS == 0:
                 yield "beat", {}, b""
