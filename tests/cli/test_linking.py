@@ -181,6 +181,7 @@ def test_questions_are_answered_in_a_terminal(folder, table, open_terminal):
     page = Path(shown.rpartition("picture: ")[2].split("\n")[0])
     assert page.parent == folder / "link"
     assert f"<title>{GATE} · {ROOF}</title>" in page.read_text()
+    assert "2026-05-04 11:00:10 UTC+02:00" in page.read_text()
     terminal.type("maybe")
     assert "y, n, u, z or q; got 'maybe'" in terminal.read_until("q = quit: ")
     terminal.type("y")

@@ -22,7 +22,7 @@ _READ_BY = {
     "decisions": {"annotator", "json"},
     "undo": {"annotator", "json"},
     "report": {"json"},
-    "ask": _RANKING,
+    "ask": _RANKING | {"videos"},
 }
 """Mode to the options that it reads; `require` and its annotator go with every one."""
 _NEEDS_ANNOTATOR = {"decisions", "undo", "ask"}
@@ -37,6 +37,7 @@ def link(
     folder: File,
     *,
     table: Path | None = None,
+    videos: Path | None = None,
     annotator: str | None = None,
     out: Path | None = None,
     decisions: Path | None = None,
@@ -54,6 +55,8 @@ def link(
     Args:
         folder: what `skyreid build` made; decisions are kept in its links.jsonl, identities in its manifest.
         table: what `skyreid embed` made of it; without one, pairs are ranked by time alone.
+        videos: folder with the footage, for the whole frames and links to the moment; None = the folder and the one
+            above it.
         annotator: name of the person who decides.
         out: CSV file to write: the pairs to decide, with a column to fill in.
         decisions: such a file, filled in (.csv, or .jsonl with a, b and decision): same, different, unsure or empty.
@@ -66,6 +69,7 @@ def link(
     """
     given = {
         "table": table,
+        "videos": videos,
         "annotator": annotator,
         "out": out,
         "decisions": decisions,
@@ -97,7 +101,7 @@ def link(
     if require is not None:
         links.require(who, require)
     if mode == "ask":
-        _ask_all(links, embeddings, config, who)
+        _ask_all(links, embeddings, config, who, videos)
         return
     lines: list[str] = []
     content: dict[str, object] = {}
@@ -155,11 +159,17 @@ def _option(name: str) -> str:
 
 
 def _ask_all(
-    links: "LinkFolder", embeddings: "EmbeddingTable | None", config: "CandidateConfig", annotator: str
+    links: "LinkFolder",
+    embeddings: "EmbeddingTable | None",
+    config: "CandidateConfig",
+    annotator: str,
+    videos: Path | None,
 ) -> None:
     """Ask about one pair after the other; every answer is on the disk before the next question."""
     from skyreid.building.linking.event_log import Decision, make_pair
+    from skyreid.building.scenes import draw_scenes
     from skyreid.pages.pair_page import SIMILARITY_NOTICE, write_pair_page
+    from skyreid.retrieval.sighting import find_sighting, find_videos
 
     answers = {"y": Decision.SAME, "n": Decision.DIFFERENT, "u": Decision.UNSURE}
     by_id = {tracklet.tracklet_id: tracklet for tracklet in links.tracklets}
@@ -174,6 +184,12 @@ def _ask_all(
     if not candidates:
         links.update_manifest()
         raise NothingFoundError(_NO_PAIR)
+    manifest, folder = links.manifest, links.out_dir
+    at_hand = find_videos(manifest, (folder, folder.parent) if videos is None else (videos,))
+    sightings = {one.tracklet_id: find_sighting(one, manifest, at_hand) for one in links.tracklets}
+    with Bars() as bars:
+        scenes = draw_scenes(folder, manifest, at_hand, progress=bars)
+    is_masked = manifest.info.get("faces_masked") is not False
     print_lines([f"{len(candidates)} pairs. {SIMILARITY_NOTICE}"])
     place = 0
     try:
@@ -182,7 +198,8 @@ def _ask_all(
             if not links.open_pairs(annotator=annotator).is_open(candidate.ground, candidate.aerial):
                 place += 1  # implied by an answer, or decided by somebody else meanwhile
                 continue
-            write_pair_page(page, by_id[candidate.ground], by_id[candidate.aerial])
+            pair = by_id[candidate.ground], by_id[candidate.aerial]
+            write_pair_page(page, pair, sightings, scenes, folder=folder, is_masked=is_masked)
             print_lines(_shown(links, candidate, place, len(candidates), page))
             asked = monotonic()
             answer = _answer()

@@ -7,11 +7,10 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from skyreid.building.scenes import SCENES, Scene
-from skyreid.errors import MissingFrameError
-from skyreid.pages.frame_strip import draw_film, jpeg_uri
+from skyreid.building.scenes import Scene
 from skyreid.pages.page import packaged_text, render, write_page
-from skyreid.pages.ranked_list import in_minutes, moment_in_words
+from skyreid.pages.ranked_list import in_minutes
+from skyreid.pages.sighting_shown import SIGHTING_STYLE, shown_sighting
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.everybody import Everybody
 from skyreid.retrieval.sighting import Sighting
@@ -86,8 +85,8 @@ def write_browse_page(
             remarks=remarks,
             by_video=by_video,
         ),
-        footer=render("browse_footer.html", notice=NOTICE, is_masked=is_masked),
-        style=packaged_text("browse.css"),
+        footer=render("sightings_footer.html", notice=NOTICE, is_masked=is_masked),
+        style=packaged_text(SIGHTING_STYLE) + packaged_text("browse.css"),
         script=packaged_text("browse.js"),
     )
 
@@ -114,50 +113,16 @@ def _card(
     best: dict[int, float] = {}
     for one in found:  # the one that stands for somebody is shown once, by its best similarity
         best.setdefault(everybody.stands_for[one.row], one.similarity)
-    scene = scenes.get(tracklet.tracklet_id)
     return {
+        **shown_sighting(tracklet, sighting, scenes.get(tracklet.tracklet_id), folder),
         "row": row,
-        "tracklet": tracklet,
-        "sighting": sighting,
-        "moment": moment_in_words(sighting),
         "platform": tracklet.platform,
         "camera": sighting.camera,
-        "film": draw_film(tracklet),
-        "tallest": _tallest_px(tracklet),
-        "seconds": _seconds(sighting),
         "when": _when(sighting),
         "begins": _begins(sighting),
         "together": [everybody.tracklets[other].tracklet_id for other in together if other != row],
         "resembling": " ".join(f"{other}:{similarity:.3f}" for other, similarity in best.items()),
-        "scene": None if scene is None else _shown_scene(scene, folder),
     }
-
-
-def _shown_scene(scene: Scene, folder: Path) -> dict[str, object]:
-    try:
-        jpeg = (folder / SCENES / scene.picture).read_bytes()
-    except OSError as error:
-        raise MissingFrameError(f"{folder / SCENES / scene.picture}: {error.strerror}") from None
-    left, top, right, bottom = scene.box
-    return {
-        "uri": jpeg_uri(jpeg),
-        "width": scene.width,
-        "height": scene.height,
-        "box": (
-            f"left:{left / scene.width:.2%};top:{top / scene.height:.2%};"
-            f"width:{(right - left) / scene.width:.2%};height:{(bottom - top) / scene.height:.2%}"
-        ),
-        "at": in_minutes(scene.time_s),
-    }
-
-
-def _tallest_px(tracklet: Tracklet) -> int:
-    """Of the person in the video's frame; 0 where nobody knows."""
-    return round(max((frame.box[3] - frame.box[1] for frame in tracklet.frames if frame.box), default=0.0))
-
-
-def _seconds(sighting: Sighting) -> float:
-    return 0.0 if sighting.offset_s is None else sighting.offset_s[1] - sighting.offset_s[0]
 
 
 def _when(sighting: Sighting) -> str:

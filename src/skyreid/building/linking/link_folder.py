@@ -55,8 +55,9 @@ class LinkFolder:
 
     def __init__(self, out_dir: Path) -> None:
         self.out_dir = out_dir
-        manifest = read_built_folder(out_dir)
-        self.tracklets, self._info = as_built(manifest.tracklets, manifest.info)
+        self.manifest = read_built_folder(out_dir)
+        """As it was at the beginning; what decisions do not change holds on: sources, cameras and crops."""
+        self.tracklets, self._info = as_built(self.manifest.tracklets, self.manifest.info)
         """With the pids that the build gave them."""
         self.presences = presences(self.tracklets, self._info)
         self._fingerprints = fingerprints(self.tracklets)
