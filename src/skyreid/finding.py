@@ -20,7 +20,7 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.colour_stripes import embed_colours
-from skyreid.files.picture_file import read_picture
+from skyreid.extraction.query_picture import read_query_picture
 from skyreid.files.strict_json import Json
 from skyreid.pages.browse_page import write_browse_page
 from skyreid.pages.search_page import write_search_page
@@ -129,7 +129,7 @@ def find(
     if query_image is not None and model == COLOURS:
         raise SettingError("a picture is compared by a model that knows people: --model person-reid-0277")
     if query_image is not None:  # hours later it would be too late to hear of a wrong name
-        read_picture(path_of(query_image, "a picture"))
+        read_query_picture(path_of(query_image, "a picture"))
     masking = MaskingConfig() if mask_faces else None
     report = build(
         sources,

@@ -93,7 +93,7 @@ def test_a_moment_of_a_film_asks_with_the_frame_of_that_time(asker, table, tmp_p
         asked = asker.video(film, at_s, whole)
         assert search(table, asked).tracklet_ids[0] == best
     assert asked.words == "a.mov at 0.9 s"
-    with pytest.raises(SettingError, match=r"a\.mov: has no frame at 5 s or later"):
+    with pytest.raises(SettingError, match=r"a\.mov: has no frame at 5 s or later; it ends at 1\.00 s"):
         asker.video(film, 5.0, whole)
     with pytest.raises(SettingError, match="say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found"):
         asker.video(film, 0.1)
@@ -117,6 +117,37 @@ def test_the_only_person_whom_a_detector_finds_is_meant_and_of_several_one_is_na
     assert np.all(np.asarray(asker.video(films[2], 0.1, 2, detector=detector).picture) == onnx_files.TARGET)
     with pytest.raises(SettingError, match="2 people"):
         asker.video(films[2], 0.1, 3, detector=detector)
+
+
+def test_a_detector_finds_the_person_in_a_picture_too(asker, tmp_path):
+    detector = f"{onnx_files.yolox(tmp_path / 'd.onnx', box_cells=(1, 1))},kind=yolox"
+    scene = saved(tmp_path, onnx_files.draw_targets([(96, 32, 104, 40), (32, 32, 40, 40)], height=96, width=160))
+    asked = asker.picture(scene, 2, detector=detector)
+    assert np.all(np.asarray(asked.picture) == onnx_files.TARGET)
+    with pytest.raises(SettingError, match="the detector finds 2 people there; say who is meant"):
+        asker.picture(scene, detector=detector)
+    with pytest.raises(SettingError, match="say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found"):
+        asker.picture(scene, 2)
+
+
+def test_a_scene_without_a_box_is_doubted_and_says_what_helps(asker, tmp_path, monkeypatch):
+    monkeypatch.setenv("SKYREID_CACHE", str(tmp_path))
+    scene = saved(tmp_path, np.concatenate([person(RED)] * 3, axis=1))
+    (doubt,) = asker.picture(scene).notes
+    assert doubt.startswith("warning: asked.png is wider than high (96 x 64)")
+    assert doubt.endswith(": crop it to the person, or give --box X,Y,WIDTH,HEIGHT around them.")
+    assert asker.picture(scene, read_box("0,0,32,64")).notes == ()
+
+
+def test_a_box_around_nothing_is_refused(asker, tmp_path):
+    with pytest.raises(SettingError, match=r"asked\.png, the box 0,0,8,11: has one colour all over and shows nobody"):
+        asker.picture(saved(tmp_path, person(RED)), read_box("0,0,8,11"))
+
+
+@pytest.mark.parametrize("at_s", [float("nan"), float("inf"), -1.0])
+def test_a_moment_that_is_none_is_refused(asker, at_s):
+    with pytest.raises(SettingError, match="a moment in a video is 0 or more seconds after its first frame; got"):
+        asker.video(Path("a.mp4"), at_s)
 
 
 def test_a_text_finds_who_wears_what_it_says_and_is_compared_with_the_joint_part_alone(asker, table):

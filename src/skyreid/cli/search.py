@@ -53,13 +53,14 @@ def search(
         table: what `skyreid embed` wrote.
         out: HTML file to write.
         query: tracklet id.
-        image: picture file, cropped to a person, or with a --box around them; embedded as it is, in memory.
+        image: picture file, cropped to a person, or with a --box around them or a --detector that finds them; embedded
+            as it is, in memory.
         video: file with the person, at the time --at.
         at: seconds after the video's first frame.
         box: X,Y,WIDTH,HEIGHT of the person in the picture or frame, in pixels; or, with --detector, the number of
             somebody whom it finds there, from left to right.
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights: finds the person
-            in the video's frame; needs no --box where there is only one.
+            in the picture or the video's frame; needs no --box where there is only one.
         text: description, such as "red jacket, dark trousers"; the model must have kept its text tower.
         model: what made the table, as of `skyreid embed`; for everything but --query.
         vocabulary: bpe_simple_vocab_16e6.txt.gz, by which CLIP reads a text; without it, the published one, fetched on
@@ -106,10 +107,12 @@ def search(
     searched = load_table(table)
     asked: list[Asked] = []
     if image or video or text:
-        if model is None:
-            raise SettingError("--image, --video and --text are embedded by the model that made the table: --model")
         from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
-        from skyreid.extraction.asking import Asker, read_box
+        from skyreid.extraction.asking import NO_MODEL, Asker, read_box
+
+        if model is None:
+            needed = "--image, --video and --text are embedded by the model that made the table: --model"
+            raise SettingError(needed if searched.model is not None else NO_MODEL)
 
         with Bars() as bars:
             asker = Asker(
@@ -120,10 +123,10 @@ def search(
                 progress=bars,
             )
             place = None if box is None else read_box(box)
-            if isinstance(place, int) and video is None:
-                raise SettingError(f"a --box around somebody in a picture is X,Y,WIDTH,HEIGHT; got {box!r}")
-            within = None if isinstance(place, int) or video is not None else place
-            asked += [asker.picture(Path(one), within) for one in image]
+            if video is None:
+                asked += [asker.picture(Path(one), place, detector=detector, progress=bars) for one in image]
+            else:
+                asked += [asker.picture(Path(one)) for one in image]
             if video is not None and at is not None:
                 asked.append(asker.video(video, at, place, detector=detector, progress=bars))
             asked += [asker.text(one, vocabulary=vocabulary, progress=bars) for one in text]
@@ -181,7 +184,7 @@ def _refuse_unread(
     """Refuse what was given and would not be read."""
     if (video is None) != (at is None):
         raise SettingError("--video FILE and --at SECONDS go together")
-    if detector is not None and video is None:
-        raise SettingError("a --detector finds somebody in a --video; a picture is cropped, or has a --box")
+    if detector is not None and (video is not None) + len(image) != 1:
+        raise SettingError("a --detector finds somebody in one picture or one video; crop the other pictures")
     if box is not None and (video is not None) + len(image) != 1:
         raise SettingError("a --box belongs to one picture or one video; crop the other pictures")

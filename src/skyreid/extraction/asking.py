@@ -4,29 +4,36 @@ A picture is embedded as it is, in memory, like people are by `build --model`; w
 covered.
 """
 
+import math
 import re
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
 from skyreid.building.crops.face_mask import FaceMask
-from skyreid.building.detection.detector import Detector, load_detector
+from skyreid.building.detection.detector import load_detector
 from skyreid.building.tracked_boxes import Box
-from skyreid.building.video.decode import frames
+from skyreid.building.video.decode import FilmEnd, frames
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.extraction.query_picture import MIN_SIDE_PX, Picture, doubt_scene, read_query_picture, refuse_nobody
 from skyreid.extraction.text_encoder import TextEncoder
-from skyreid.files.picture_file import read_picture
 from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
+from skyreid.weights.published_files import PUBLISHED
+from skyreid.weights.weights_cache import in_cache
 
+NO_MODEL = (
+    "the table does not say which model made it ('skyreid find' without a model compares colours), so that only its "
+    "own tracklets can be asked with (--query); a picture or a text needs a table of a model: skyreid embed BUILD "
+    "--model person-reid-0277 --out TABLE"
+)
 COVERED = "{}: embedded as it is, in memory; here the face is covered, as in the crops of a build."
 UNCOVERED = "{}: embedded as it is, in memory; no face is large enough to be recognised, so none is covered here."
 TEXT_NOTICE = (
@@ -34,8 +41,6 @@ TEXT_NOTICE = (
     "understand 'without', 'left of' or numbers, and knows nobody. Its similarities are lower than those of pictures; "
     "they say who fits better, not how well."
 )
-MIN_SIDE_PX = 8
-"""Of a box: what is smaller shows nobody."""
 
 
 class Asker:
@@ -64,7 +69,7 @@ class Asker:
         progress: Progress = silent,
     ) -> None:
         if table.model is None:
-            raise SettingError("the table does not say which model made it, so nothing else can be compared with it")
+            raise SettingError(NO_MODEL)
         embedder = load(model, device=Processes().device, progress=progress)
         if embedder.model != table.model:
             raise SettingError(
@@ -74,18 +79,33 @@ class Asker:
         self._model, self._mask, self._platform = model, mask, platform
         self._embedder = embedder if table.feeding is None else ClipEmbedder(embedder.encoder, table.feeding)
 
-    def picture(self, path: Path, box: Box | None = None) -> Asked:
+    def picture(
+        self,
+        path: Path,
+        box: Box | int | None = None,
+        *,
+        detector: str | None = None,
+        progress: Progress = silent,
+    ) -> Asked:
         """Ask with a picture of somebody.
 
         Args:
             path: of a picture file.
-            box: of the person in it, xyxy in its pixels; None = the picture is cropped to them.
+            box: of the person in it, xyxy in its pixels; or the number of one of those that `detector` finds; None =
+                the only one that it finds, or without one, the picture is cropped to them.
+            detector: as of `video`.
+            progress: hears of what is fetched.
 
         Raises:
             MissingFrameError: no picture.
-            SettingError: a box that is not in the picture.
+            SettingError: a picture that shows nobody, a box that is not in it, or several people and no box.
+            NothingFoundError: the detector finds nobody.
         """
-        return self._person(np.asarray(read_picture(path)), box, path.name)
+        pixels, words = read_query_picture(path), path.name
+        if box is not None or detector is not None:
+            return self._person(pixels, _meant(pixels, box, detector, words, progress), words)
+        asked, doubt = self._person(pixels, None, words), doubt_scene(pixels, words)
+        return asked if doubt is None else replace(asked, notes=(f"{doubt}: {_crop_by()}.", *asked.notes))
 
     def video(
         self,
@@ -111,18 +131,11 @@ class Asker:
             SettingError: it is over at that time, no detector where one is needed, or several people and no box.
             NothingFoundError: the detector finds nobody.
         """
-        if at_s < 0:
+        if not 0 <= at_s < math.inf:
             raise SettingError(f"a moment in a video is 0 or more seconds after its first frame; got {at_s:g}")
         pixels = _frame_at(path, at_s)
         words = f"{path.name} at {at_s:g} s"
-        if not isinstance(box, tuple):
-            if detector is None:
-                raise SettingError(
-                    f"{words}: say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found: --detector "
-                    "yolox-s"
-                )
-            box = _found_box(pixels, box, load_detector(detector, progress=progress), words)
-        return self._person(pixels, box, words)
+        return self._person(pixels, _meant(pixels, box, detector, words, progress), words)
 
     def text(self, text: str, *, vocabulary: Path | None = None, progress: Progress = silent) -> Asked:
         """Ask with a description.
@@ -142,7 +155,7 @@ class Asker:
         before = self._embedder.embed_dim - encoder.embed_dim  # `VideoEncoder.embed` puts the joint feature last
         return Asked(words=text, embedding=encoder.embed(text), first_column=before, notes=(TEXT_NOTICE,))
 
-    def _person(self, pixels: UInt8[np.ndarray, "height width 3"], box: Box | None, words: str) -> Asked:
+    def _person(self, pixels: Picture, box: Box | None, words: str) -> Asked:
         height, width = pixels.shape[:2]
         person = (0.0, 0.0, float(width), float(height)) if box is None else _inside(box, width, height, words)
         left, top, right, bottom = (round(edge) for edge in person)
@@ -164,27 +177,43 @@ class Asker:
         return replace(asked, picture=Image.fromarray(covered[top:bottom, left:right]), notes=(note,))
 
 
-def _frame_at(path: Path, at_s: float) -> UInt8[np.ndarray, "height width 3"]:
-    end_s = 0.0
+def _frame_at(path: Path, at_s: float) -> Picture:
+    ends: list[FilmEnd] = []
     # Of frames that are handed over every `at_s` seconds, the second is the first one from there on.
-    for frame in frames(path, interval_s=at_s or None):
-        end_s = frame.time_s
+    for frame in frames(path, interval_s=at_s or None, at_end=ends.append):
         if frame.time_s >= at_s:
             return frame.pixels
-    raise SettingError(f"{path}: has no frame at {at_s:g} s or later; the last that was looked at is at {end_s:.1f} s")
+    raise SettingError(f"{path}: has no frame at {at_s:g} s or later; it ends at {ends[0].end_s:.2f} s")
 
 
-def _found_box(pixels: UInt8[np.ndarray, "height width 3"], number: int | None, detector: Detector, words: str) -> Box:
-    boxes, _ = detector.find(pixels, min_score=detector.score)
+def _crop_by() -> str:
+    """How somebody in a picture is pointed out."""
+    here = next((name for name, one in PUBLISHED.items() if one.use == "detector" and in_cache(name)), None)
+    found = "" if here is None else f", or let --detector {here} find who is in it"
+    return f"crop it to the person, or give --box X,Y,WIDTH,HEIGHT around them{found}"
+
+
+def _meant(pixels: Picture, box: Box | int | None, detector: str | None, words: str, progress: Progress) -> Box:
+    """The box that was given, or that of the only person whom a detector finds, or of the one of this number."""
+    if isinstance(box, tuple):
+        left, top, right, bottom = map(round, _inside(box, pixels.shape[1], pixels.shape[0], words))
+        refuse_nobody(pixels[top:bottom, left:right], f"{words}, the box {_in_words(box)}")
+        return box
+    if detector is None:
+        raise SettingError(
+            f"{words}: say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found: --detector yolox-s"
+        )
+    finder = load_detector(detector, progress=progress)
+    boxes, _ = finder.find(pixels, min_score=finder.score)
     if len(boxes) == 0:
         raise NothingFoundError(f"{words}: the detector finds nobody there; give a --box, or another moment")
     # From left to right, as somebody counts who looks at the frame.
     people = sorted((float(a), float(b), float(c), float(d)) for a, b, c, d in boxes)
-    if number is not None and 1 <= number <= len(people):
-        return people[number - 1]
-    if number is None and len(people) == 1:
+    if box is not None and 1 <= box <= len(people):
+        return people[box - 1]
+    if box is None and len(people) == 1:
         return people[0]
-    listed = [f"{place}: {_in_words(box)}" for place, box in enumerate(people, start=1)]
+    listed = [f"{place}: {_in_words(one)}" for place, one in enumerate(people, start=1)]
     raise SettingError(
         f"{words}: the detector finds {len(people)} people there; say who is meant, by --box NUMBER or a box",
         notes=listed,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from skyreid.errors import MissingFrameError
 from skyreid.files.regular_file import open_regular
@@ -155,7 +155,9 @@ def _opened(path: str | Path, content: bytes | None) -> Iterator[tuple[Image.Ima
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MissingFrameError(f"{path}: has more than {MAX_PIXELS} pixels; no more are read") from error
     except Exception as error:  # Pillow raises whatever its decoders meet in a damaged file
-        reason = str(error) or type(error).__name__
+        # Pillow would name the object in memory that it read from.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "it is none of these, or cut off" if unknown else str(error) or type(error).__name__
         raise MissingFrameError(f"{path}: cannot be read as {', '.join(FORMATS)}: {reason}") from error
 
 
