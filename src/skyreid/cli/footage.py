@@ -56,15 +56,15 @@ def build(
             latitude=, longitude=, height_m=, heading=, pitch=, hfov= (degrees; a pitch below 0 looks down).
         sources: JSON file of sources, such as `skyreid simulate` writes.
         without_annotations: pass over the annotations that the sources name, and find the people.
-        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights (yolox-nano,
-            yolox-tiny, yolox-s; fetched on first use); finds people where there are no annotations. Without one, their
-            motion tells. tiles=auto|none|PIXELS after a comma: large frames are searched in overlapping tiles too,
-            where people are small; of this side.
+        detector: FILE.onnx (or OpenVINO's .xml),kind=yolox|rt-detr|rf-detr|torchvision|atss, or the name of published
+            weights (yolox-nano, yolox-tiny, yolox-s, person-detection-0203; fetched on first use); finds people where
+            there are no annotations. Without one, their motion tells. tiles=auto|none|PIXELS after a comma: large
+            frames are searched in overlapping tiles too, where people are small; of this side.
         interval_s: seconds between two crops of a person.
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.
-        face_model: face_detection_yunet_*.onnx of OpenCV, or yunet (fetched on first use), instead of its built-in
-            frontal detector.
+        face_model: face_detection_yunet_*.onnx of OpenCV, OpenVINO's .xml, or the name of published weights (yunet,
+            face-detection-retail-0005; fetched on first use), instead of OpenCV's built-in frontal detector.
         observe_px_per_m: pixels a metre of a person from which on found faces are covered, and below which nothing is
             (EN 62676-4, "observe": 1.7 m are 105 pixels).
         recognise_px_per_m: from which on every head is covered (EN 62676-4, "recognise"); inf = only found faces.

@@ -59,8 +59,8 @@ def search(
         at: seconds after the video's first frame.
         box: X,Y,WIDTH,HEIGHT of the person in the picture or frame, in pixels; or, with --detector, the number of
             somebody whom it finds there, from left to right.
-        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision, or the name of published weights: finds the person
-            in the picture or the video's frame; needs no --box where there is only one.
+        detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision|atss, or the name of published weights: finds the
+            person in the picture or the video's frame; needs no --box where there is only one.
         text: description, such as "red jacket, dark trousers"; the model must have kept its text tower.
         model: what made the table, as of `skyreid embed`; for everything but --query.
         vocabulary: bpe_simple_vocab_16e6.txt.gz, by which CLIP reads a text; without it, the published one, fetched on

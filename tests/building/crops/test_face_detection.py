@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from skyreid.building.crops.face_detection import CascadeDetector, YunetDetector, has_colours, skin_share
+from skyreid.building.crops.face_detection import CascadeDetector, YunetDetector, face_detector, has_colours, skin_share
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.graphs.graph_process import GraphLimits
 from tests.building.crops.bright_face_model import write_bright_face_model
+from tests.building.detection import onnx_files
 from tests.building.films import drawn_face, noise
 
 
@@ -81,3 +82,23 @@ def test_a_night_picture_has_no_colours():
     assert not has_colours(grey)
     grey[:30, :30] = (200, 150, 120)
     assert has_colours(grey)
+
+
+def test_a_face_model_of_openvino_sees_the_upper_square_and_answers_in_pixels_of_the_piece(tmp_path):
+    detector = face_detector(onnx_files.as_openvino(onnx_files.faces(tmp_path / "faces.onnx")))
+    piece = np.zeros((256, 80, 3), np.uint8)  # a square of 128 pixels, whose eighths are 16
+    piece[32:48, 48:64] = 255
+    np.testing.assert_allclose(detector.find(piece, person_height=256.0), [[48, 32, 16, 16]])
+    assert detector.find(np.zeros_like(piece), person_height=256.0).shape == (0, 4)
+    assert "a face model of the user for OpenVINO, sha256 " in detector.card
+
+
+def test_another_network_of_openvino_is_no_face_model(tmp_path):
+    path = onnx_files.as_openvino(onnx_files.atss(tmp_path / "people.onnx"))
+    with pytest.raises(SettingError, match=r"people\.xml: a face model for OpenVINO takes \[1, 3, height, width\]"):
+        face_detector(path)
+
+
+def test_a_face_model_of_openvino_that_is_missing_is_named(tmp_path):
+    with pytest.raises(SettingError, match=r"faces\.xml: (there is no such file|an OpenVINO file needs openvino)"):
+        face_detector(tmp_path / "faces.xml")

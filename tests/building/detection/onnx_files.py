@@ -6,6 +6,7 @@ normalisation finds nothing.
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 TARGET = (250, 60, 10)
@@ -110,6 +111,38 @@ def torchvision(
         "scores": (graph.node("Identity", np.array([0.9], np.float32)), "float32", (None,)),
     }
     return graph.save(path, {f"{number}": found[role] for number, role in enumerate(order, start=3570)})
+
+
+def atss(path, *, height=48, width=96):
+    """boxes (xyxy and a score, one row a cell) and labels, as person-detection-0203 gives them."""
+    graph = _Graph({"input": ("float32", (1, 3, height, width))})
+    likeness = graph.likeness(graph.distance("input", TARGET[::-1], reach=40.0), (CELL, CELL))
+    cells = _cells(height, width)
+    corners = np.concatenate([cells[:, :2] - cells[:, 2:] / 2, cells[:, :2] + cells[:, 2:] / 2], axis=1)
+    score = graph.node("Reshape", likeness, np.array([-1, 1]))
+    boxes = graph.node("Concat", corners.astype(np.float32), score, axis=1)
+    labels = graph.node("Identity", np.ones(len(cells), np.int64))
+    return graph.save(path, {"boxes": (boxes, "float32", (len(cells), 5)), "labels": (labels, "int64", (len(cells),))})
+
+
+def faces(path, *, side=64):
+    """Rows of image, label, score and xyxy in shares of the picture, one a cell of eighths that is all white."""
+    graph = _Graph({"input": ("float32", (1, 3, side, side))})
+    likeness = graph.likeness(graph.distance("input", (255, 255, 255), reach=255.0), (CELL, CELL))
+    cells = _cells(side, side) / side
+    corners = np.concatenate([cells[:, :2] - cells[:, 2:] / 2, cells[:, :2] + cells[:, 2:] / 2], axis=1)
+    heads = np.tile(np.array([[0.0, 1.0]], np.float32), (len(cells), 1))
+    score = graph.node("Reshape", likeness, np.array([-1, 1]))
+    rows = graph.node("Concat", heads, score, corners.astype(np.float32), axis=1)
+    rows = graph.node("Unsqueeze", rows, np.array([0, 1]))
+    return graph.save(path, {"527": (rows, "float32", (1, 1, len(cells), 7))})
+
+
+def as_openvino(path):
+    """The same network as an .xml with its .bin; skips the test where OpenVINO is not installed."""
+    openvino = pytest.importorskip("openvino")
+    openvino.save_model(openvino.Core().read_model(path), path.with_suffix(".xml"), compress_to_fp16=False)
+    return path.with_suffix(".xml")
 
 
 def with_weights_elsewhere(path, name):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from skyreid.building.detection.detector import DEFAULT_SCORE, DetectorText, load_detector, parse_detector
+from skyreid.building.detection.families import FAMILIES
 from skyreid.errors import CheckpointError, SettingError, WeightsError
+from skyreid.weights.published_files import PUBLISHED
 from tests.building.detection import onnx_files
 from tests.building.detection.onnx_files import draw_targets
 
@@ -67,6 +69,14 @@ def test_torchvision_of_one_size_gets_a_letterbox(tmp_path):
     path = onnx_files.torchvision(tmp_path / "d.onnx", shape=(1, 3, 60, 100))
     picture = draw_targets([(40, 20, 60, 80)], height=100, width=200)
     assert found(f"{path},kind=torchvision", picture) == [(40, 20, 60, 80)]
+
+
+@pytest.mark.parametrize("as_file", [Path, onnx_files.as_openvino])
+def test_person_detection_of_open_model_zoo_gives_boxes_of_the_stretched_picture(tmp_path, as_file):
+    path = as_file(onnx_files.atss(tmp_path / "d.onnx"))
+    picture = draw_targets([(32, 64, 48, 96)], height=192, width=192)  # cells of 16x32 pixels of the frame
+    assert found(f"{path},kind=atss", picture) == [(32, 64, 48, 96)]
+    assert found(f"{path},kind=atss", draw_targets([], height=192, width=192)) == []
 
 
 def test_another_class_is_nobody(tmp_path):
@@ -182,6 +192,8 @@ def test_the_name_of_published_weights_stands_for_a_file_and_its_kind(tmp_path, 
     monkeypatch.setenv("SKYREID_OFFLINE", "1")
     with pytest.raises(WeightsError, match=r"^yolox-s is not in the cache, .*get https://github\.com/"):
         load_detector("yolox-s,score=0.3")
+    with pytest.raises(WeightsError, match=r"^person-detection-0203 is not in the cache, .*get https://storage\.open"):
+        load_detector("person-detection-0203")
     with pytest.raises(SettingError, match=r"^person-reid-0277 is of the kind 'encoder'"):
         load_detector("person-reid-0277")
 
@@ -215,3 +227,9 @@ def test_what_cannot_be_a_detector_is_refused(text, reason):
     with pytest.raises(SettingError) as caught:
         parse_detector(text)
     assert str(caught.value) == f"{text!r}: {reason}"
+
+
+def test_every_published_detector_is_of_a_kind_that_is_read():
+    for name, weights in PUBLISHED.items():
+        if weights.use == "detector":
+            assert parse_detector(f"{weights.files[0].name},{weights.settings}").kind in FAMILIES, name

@@ -1,4 +1,4 @@
-"""Where faces are in a piece of a frame: OpenCV's own cascade, or a FaceDetectorYN model that the user brings.
+"""Where faces are in a piece of a frame: OpenCV's own cascade, or a model that the user brings, of OpenCV or OpenVINO.
 
 Run as a program, it is the process in which the user's model runs.
 """
@@ -25,6 +25,7 @@ from skyreid.graphs.graph_process import (
     first_line,
     serve,
 )
+from skyreid.graphs.openvino_file import open_openvino
 
 Piece = UInt8[np.ndarray, "height width 3"]
 """RGB."""
@@ -123,6 +124,57 @@ class YunetDetector:
         picture = scaled(cv2.cvtColor(piece, cv2.COLOR_RGB2BGR), scale)
         _, found = self._graph.ask({}, {"picture": picture})
         return found["faces"].astype(float) / scale
+
+
+class SsdDetector:
+    """face-detection-retail-0005 of Open Model Zoo, or an OpenVINO file of its form: rows of image, label, score, xyxy.
+
+    It sees a square of the upper half of a person. The file runs in a process of its own, which ends with this object.
+
+    Raises:
+        SettingError: the file is missing, of another form, or what runs it is not installed.
+    """
+
+    def __init__(self, model: Path) -> None:
+        try:
+            self._file = open_openvino(model)
+        except CheckpointError as error:
+            raise SettingError(str(error)) from error
+        ports = [(port.name, port.shape) for port in (*self._file.inputs, *self._file.outputs)]
+        if len(ports) != 2 or ports[0][1][:2] != (1, 3) or None in ports[0][1] or ports[1][1][-1:] != (7,):
+            form = f"{', '.join(map(str, self._file.inputs))} -> {', '.join(map(str, self._file.outputs))}"
+            raise SettingError(
+                f"{model}: a face model for OpenVINO takes [1, 3, height, width] and gives [1, 1, faces, 7] (as "
+                f"face-detection-retail-0005); this one is {form}"
+            )
+        (self._input, (_, _, self._height, self._width)), (self._output, _) = ports
+        self.card = f"a face model of the user for OpenVINO, sha256 {self._file.sha256}; its maker tells what it misses"
+
+    def find(self, piece: Piece, *, person_height: float) -> Faces:
+        """Give the boxes of whole heads.
+
+        Raises:
+            CheckpointError: the graph cannot work with the picture, or not within the limits.
+        """
+        side = max(piece.shape[1], round(min(piece.shape[0], person_height) / 2))
+        square = np.zeros((side, side, 3), np.uint8)
+        upper = piece[:side]
+        square[: upper.shape[0], : upper.shape[1]] = upper
+        picture = cv2.resize(square, (self._width, self._height))[:, :, ::-1].transpose(2, 0, 1)
+        (rows,) = self._file.run({self._input: np.ascontiguousarray(picture[None], np.float32)}, [self._output])
+        rows = rows.reshape(-1, 7).astype(float)
+        rows = rows[(rows[:, 0] >= 0) & (rows[:, 2] >= MIN_SCORE) & np.isfinite(rows).all(axis=1)]
+        corners = rows[:, 3:] * side
+        return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+
+
+def face_detector(model: Path) -> SsdDetector | YunetDetector:
+    """Load a face model by its ending: .xml is OpenVINO's, anything else a FaceDetectorYN.
+
+    Raises:
+        SettingError: it is missing, or none that can be used.
+    """
+    return SsdDetector(model) if model.suffix.lower() == ".xml" else YunetDetector(model)
 
 
 def _load_yunet(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compute]:

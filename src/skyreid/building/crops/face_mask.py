@@ -21,7 +21,7 @@ from skyreid.building.crops.face_detection import (
     MIN_SKIN,
     CascadeDetector,
     FaceDetector,
-    YunetDetector,
+    face_detector,
     has_colours,
     skin_share,
 )
@@ -57,9 +57,9 @@ class MaskingConfig:
     style: Literal["grey", "pixelate"] = "grey"
     """Of what is painted over them."""
     detector: Literal["cascade", "yunet"] = "cascade"
-    """"cascade" is OpenCV's own; "yunet" is OpenCV's FaceDetectorYN with your file."""
+    """"cascade" is OpenCV's own; "yunet" is your file: of OpenCV's FaceDetectorYN, or an .xml of OpenVINO."""
     model: Path | None = None
-    """Of "yunet": face_detection_yunet_*.onnx."""
+    """Of "yunet": face_detection_yunet_*.onnx, or the .xml of face-detection-retail-0005."""
     observe_px_per_m: float = 62.0
     """Pixels a metre of a person from which on found faces are covered: "observe" of EN 62676-4:2014, where clothing
     and characteristic details begin to show; a person of 1.7 m is 105 pixels high."""
@@ -161,7 +161,7 @@ class FaceMask:
     """
 
     def __init__(self, config: MaskingConfig) -> None:
-        self._detector: FaceDetector = CascadeDetector() if config.model is None else YunetDetector(config.model)
+        self._detector: FaceDetector = CascadeDetector() if config.model is None else face_detector(config.model)
         self._paint = _STYLES[config.style]
         self._config = config
 

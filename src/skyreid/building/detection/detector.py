@@ -1,4 +1,4 @@
-"""A user's detector: an ONNX file of a declared family, from frames to boxes of people."""
+"""A user's detector: an ONNX or OpenVINO file of a declared family, from frames to boxes of people."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ from skyreid.building.detection.families import FAMILIES, Boxes, Declared, Expor
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.graphs.graph_process import GraphFile, Port
 from skyreid.graphs.onnx_file import open_onnx
+from skyreid.graphs.openvino_file import open_openvino
 from skyreid.processes.progress import Progress, silent
 from skyreid.weights.weights_cache import with_file
 
@@ -54,6 +55,7 @@ class Detector:
         self._person = self._family.person if settings.person is None else settings.person
         self._fixed_size = _fixed_size(file, self._names["picture"], settings.size)
         self._side = settings.size or self._family.default_size
+        self._picture_type = next(port.type for port in file.inputs if port.name == self._names["picture"])
         self._takes_batches = _takes_batches(file, self._export, self._names)
         if self._fixed_size is None and self._side is None and not self._family.takes_frames:
             raise CheckpointError(f"{file.path}: takes pictures of any size; say which one (size=N)")
@@ -127,7 +129,7 @@ class Detector:
         """By role, for each picture; what a file promises and what it gives need not agree."""
         is_batch = len(self._export.picture.shape) == 4
         tensors = np.stack([picture.tensor for picture in batch])
-        inputs = {self._names["picture"]: tensors if is_batch else tensors[0]}
+        inputs = {self._names["picture"]: (tensors if is_batch else tensors[0]).astype(self._picture_type)}
         if self._export.size is not None:
             inputs[self._names["size"]] = np.array([picture.size[::-1] for picture in batch], np.int64)
         declared = self._export.outputs
@@ -154,17 +156,19 @@ class Detector:
 
 
 def load_detector(text: str, *, progress: Progress = silent) -> Detector:
-    """Load `FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision[,size=640][,score=0.4][,person=0][,tiles=auto]`.
+    """Load `FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision|atss[,size=640][,score=0.4][,person=0][,tiles=auto]`.
 
-    The name of published weights, such as `yolox-s`, stands for their file and its kind.
+    The name of published weights, such as `yolox-s`, stands for their file and its kind; an OpenVINO file is an .xml
+    with its .bin beside it.
 
     Raises:
-        SettingError: the text is not of this form, or the extra `detection` is not installed.
+        SettingError: the text is not of this form, or what runs such a file is not installed.
         WeightsError: the published weights cannot be had.
         CheckpointError: the file cannot be loaded, or is not of this kind; the message shows both.
     """
     settings = parse_detector(with_file(text, "detector", progress=progress))
-    return Detector(open_onnx(settings.path), settings)
+    opened = open_openvino if settings.path.suffix.lower() == ".xml" else open_onnx
+    return Detector(opened(settings.path), settings)
 
 
 def parse_detector(text: str) -> DetectorText:

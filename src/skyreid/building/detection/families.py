@@ -232,7 +232,31 @@ for one fixed size gets the frame letterboxed into it. Boxes come in pixels of t
 overlaps. The order and the names of the outputs differ from model to model: they are told apart by type and shape.
 Class 0 is the background; in the COCO weights a person is 1."""
 
-FAMILIES = {"yolox": YOLOX, "rt-detr": RT_DETR, "rf-detr": RF_DETR, "torchvision": TORCHVISION}
+
+def _decode_scored(arrays: Arrays, size: tuple[int, int], person: int) -> tuple[Boxes, Scores]:
+    """Decode rows of xyxy and a score, all of one class; those that are left over have the score 0."""
+    rows = arrays["boxes"].astype(np.float64)
+    return rows[:, :4], rows[:, 4]
+
+
+ATSS = Family(
+    preprocessing=Preprocessing(fit="stretch", channels="bgr", divisor=1.0),
+    exports=(
+        Export(
+            picture=Declared(types=("float32", "float16"), shape=(1, 3, None, None)),
+            outputs={"boxes": Declared(name="boxes", types=("float32", "float16"), shape=(None, 5))},
+            decode=_decode_scored,
+        ),
+    ),
+    person=0,
+    overlap=0.6,
+)
+"""person-detection-0203 of Open Model Zoo and its sisters with an ATSS head (Zhang et al. 2020; Apache-2.0), in
+OpenVINO's IR. The picture is stretched, BGR, 0 to 255. `boxes` are xyxy in pixels of it and a score. People are all
+that these files know: their `labels` say it, by 1 or by 0 from card to card, and are not asked, nor does
+the zoo's own test of accuracy, whose suppression of overlaps (0.6) is done here."""
+
+FAMILIES = {"yolox": YOLOX, "rt-detr": RT_DETR, "rf-detr": RF_DETR, "torchvision": TORCHVISION, "atss": ATSS}
 """By the name that a user gives."""
 
 
