@@ -41,6 +41,16 @@ TRAIN = "train vsla-clip-small"
             "search",
             "skyreid search needs PATH (what `skyreid embed` wrote) and --out (skyreid search --help)",
         ),
+        (
+            "telemetry",
+            "skyreid telemetry needs PATH (a video with what lies beside or inside it, subtitles as .SRT, a table of a "
+            "flight as .csv, a picture, or a folder of pictures) (skyreid telemetry --help)",
+        ),
+        (
+            "weights get",
+            "skyreid weights get needs NAME (one of `skyreid weights list`, such as yolox-s) "
+            "(skyreid weights get --help)",
+        ),
         ("build --out b --model", "--model needs a value (skyreid build --help)"),
         ("build --out b --interval-s ten", "--interval-s must be a number; got 'ten' (skyreid build --help)"),
         (

@@ -204,3 +204,27 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(cache, tmp_path):
     changed = dataclasses.replace(published, digest="sha256:" + "0" * 64, equivalents=())
     with pytest.raises(WeightsError, match=r"changed while it was copied$"):
         list(weights_cache._checked(changed, tmp_path / "a"))
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_the_list_fits_the_terminal_and_loses_no_word(cache, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["weights", "list"]) == 0
+    out = capsys.readouterr().out
+    listed = out[: out.index("The cache is")]
+    assert max(map(len, listed.splitlines())) <= int(columns)
+    words = " ".join(listed.split())
+    for name, weights in TABLE.items():
+        assert f"{name} {weights.use}" in words
+        assert f"{weights.what} for {weights.good_for} licence: code" in words
+
+
+def test_what_is_not_in_the_cache_is_short_and_says_beneath_where_its_files_are(cache, capsys):
+    assert main(["weights", "path", "small-encoder"]) == 1
+    first, *others = capsys.readouterr().err.splitlines()
+    assert len(first) < 200
+    assert "'skyreid weights get small-encoder' fetches it" in first
+    files = TABLE["small-encoder"].files
+    assert [other.strip() for other in others] == [
+        f"{file.address} ({file.num_bytes:,} bytes, {file.digest})" for file in files
+    ]

@@ -90,18 +90,21 @@ def _unknown(told: Sequence[Sequence[str]]) -> list[str]:
 
 def _needed(told: Sequence[Sequence[str]]) -> list[str]:
     """Name what is missing: an option by its name, a word that stands alone by what it is."""
-    needed: list[str] = []
+    needed: list[tuple[str, list[str]]] = []
     for first, *others in told:
         if not first.startswith("Missing from"):
             continue
         for row in others:
-            is_help = row.startswith(" " * 8)
-            if not is_help:
-                options = _OPTION.findall(row)
-                needed.append(options[-1] if options else row.strip())
-            elif not needed[-1].startswith("-"):
-                needed[-1] += f" ({row.strip().removesuffix('(required)').strip(' .')})"
-    return needed
+            if row.startswith(" " * 8):  # help, which may take several rows
+                needed[-1][1].append(row.strip().removesuffix("(required)").strip())
+                continue
+            options = _OPTION.findall(row)
+            needed.append((options[-1] if options else _WORDS.get(row.strip(), row.strip()), []))
+    return [name if name.startswith("-") else f"{name} ({' '.join(said).strip(' .')})" for name, said in needed]
+
+
+_WORDS = {"STR": "NAME"}
+"""What the parser calls a word that stands alone, and what it is called in `--help` of other programs."""
 
 
 def _listed(words: Sequence[str], last: str) -> str:

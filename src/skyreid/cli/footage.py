@@ -220,8 +220,8 @@ def telemetry(
     """Show where a drone was, how it looked and when, as its files tell.
 
     Args:
-        file: a video (what lies beside or inside it), subtitles (.SRT), a table of a flight (.csv), a picture, or a
-            folder of pictures.
+        file: a video with what lies beside or inside it, subtitles as .SRT, a table of a flight as .csv, a picture, or
+            a folder of pictures.
         time_zone: of clock times without one, such as Europe/Madrid or +02:00.
         gps_order: which stands first in GPS(a, b, c), where the file does not show it.
         altitude_from: what a plain altitude counts from, which the file does not tell.

@@ -1,6 +1,8 @@
 """`skyreid weights`: published detectors, encoders and starting points, by their names."""
 
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated
 
 import tyro
@@ -26,12 +28,10 @@ def weights_list(*, json: bool = False) -> None:
                 state = "in the cache"
         except WeightsError as error:
             state = f"in the cache: {error}"
-        lines += [
-            f"{name}   {weights.use}, {weights.num_bytes / 1e6:.1f} MB, {state}",
-            f"    {weights.what}",
-            f"    for {weights.good_for}",
-            f"    licence: code {weights.code_licence}; weights {weights.weights_licence}",
-        ]
+        lines += _wrapped(f"{name}   {weights.use}, {weights.num_bytes / 1e6:.1f} MB, {state}", indent=0)
+        lines += _wrapped(weights.what)
+        lines += _wrapped(f"for {weights.good_for}")
+        lines += _wrapped(f"licence: code {weights.code_licence}; weights {weights.weights_licence}")
         content.append(
             {
                 "name": name,
@@ -46,15 +46,27 @@ def weights_list(*, json: bool = False) -> None:
                 "state": state,
             }
         )
-    lines.append(f"The cache is {cache_folder()} (SKYREID_CACHE). 'skyreid weights get NAME' fetches.")
+    lines += ["", f"The cache is {cache_folder()} (SKYREID_CACHE).", "'skyreid weights get NAME' fetches."]
     show_result(Note(lines, {"cache": str(cache_folder()), "weights": content}), json=json)
+
+
+def _wrapped(text: str, *, indent: int = 4) -> list[str]:
+    """Break a line at the terminal's width, at blanks only: addresses and hashes stay whole."""
+    return wrap(
+        text,
+        max(40, get_terminal_size().columns),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def weights_get(name: Name, *, json: bool = False) -> None:
     """Fetch published weights into the cache, and print their path.
 
     Args:
-        name: of the list.
+        name: one of `skyreid weights list`, such as yolox-s.
         json: print JSON.
     """
     from skyreid.weights.weights_cache import fetch
@@ -68,15 +80,18 @@ def weights_path(name: Name, *, json: bool = False) -> None:
     """Print the path of weights that are in the cache; nothing is fetched.
 
     Args:
-        name: of the list.
+        name: one of `skyreid weights list`, such as yolox-s.
         json: print JSON.
     """
     from skyreid.errors import WeightsError
-    from skyreid.weights.weights_cache import by_hand, in_cache
+    from skyreid.weights.weights_cache import in_cache, where_from
 
     place = in_cache(name)
     if place is None:
-        raise WeightsError(f"{name} is not in the cache: 'skyreid weights get {name}' fetches it; or {by_hand(name)}")
+        said = (
+            f"{name} is not in the cache: 'skyreid weights get {name}' fetches it, 'skyreid weights add {name}' takes"
+        )
+        raise WeightsError(f"{said} what you bring:", notes=where_from(name))
     _show(name, place, json=json)
 
 
@@ -84,7 +99,7 @@ def weights_add(name: Name, files: Annotated[tuple[Path, ...], tyro.conf.Positio
     """Take files that you bring into the cache, once their hash is right.
 
     Args:
-        name: of the list.
+        name: one of `skyreid weights list`, such as yolox-s.
         files: all of these weights, in any order and under any names.
         json: print JSON.
     """

@@ -173,7 +173,8 @@ def adopt(name: str, files: Sequence[str | PathLike[str]]) -> Path:
         brought[fitting[0]] = path
     for file in weights.files:
         if file not in brought and not (cache / file.place).exists():
-            raise WeightsError(f"{name} is {len(weights.files)} files, and {file.name} is missing; {by_hand(name)}")
+            whole = "one file" if len(weights.files) == 1 else f"{len(weights.files)} files"
+            raise WeightsError(f"{name} is {whole}, and {file.name} is missing; {by_hand(name)}")
     for file, path in brought.items():
         write_atomically(cache / file.place, _checked(file, path))
     place = in_cache(name)
@@ -196,9 +197,14 @@ def _checked(file: PublishedFile, path: Path) -> Iterator[bytes]:
 def by_hand(name: str) -> str:
     """Say where weights are to be had and how they get into the cache without this program's help."""
     files, cache = published(name).files, cache_folder()
-    told = " and ".join(f"{file.address} ({file.num_bytes:,} bytes, {file.digest})" for file in files)
+    told = " and ".join(where_from(name))
     names, places = " ".join(file.name for file in files), " and ".join(str(cache / file.place) for file in files)
     return f"get {told} by hand, then 'skyreid weights add {name} {names}', or put it at {places}"
+
+
+def where_from(name: str) -> list[str]:
+    """Say of each file where it is to be had and by what it is known."""
+    return [f"{file.address} ({file.num_bytes:,} bytes, {file.digest})" for file in published(name).files]
 
 
 def _is_there(file: PublishedFile, place: Path) -> bool:
