@@ -13,7 +13,7 @@ from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.checkpoint import write_checkpoint
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import read_manifest, write_manifest
-from skyreid.errors import CheckpointError, DatasetError, ResultError, SettingError
+from skyreid.errors import CheckpointError, DatasetError, ResultError, SettingError, WeightsError
 from skyreid.evaluation.results.paired_difference import compare
 from skyreid.evaluation.results.result_file import read_result
 from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint
@@ -21,6 +21,7 @@ from skyreid.feeding import Feeding
 from skyreid.files.config_json import to_json
 from skyreid.pretrained.importing import import_weights
 from tests.datasets.miniature_trees import MINIATURES
+from tests.extraction import networks
 from tests.pretrained.reference_clip import make_reference_clip
 from tests.reference.micro_weights import micro_release_state
 
@@ -124,6 +125,31 @@ def test_every_kind_of_checkpoint_is_scored_and_two_are_compared(pair, release, 
         compare(*results)
     one_clip = read_result(tmp_path / method.name / "ground-to-aerial.all-consecutive.cosine.json").card
     assert (one_clip.clip_length, one_clip.seed) == (2, 3)
+
+
+def test_a_network_of_ones_own_is_scored_like_a_checkpoint(tree, tmp_path):
+    text = f"{networks.random_network(tmp_path / 'net.onnx')},colour=rgb,scale=255"
+    evaluation = evaluate_checkpoint(text, data="g2a-vreid", root=tree("g2a-vreid"), rerank=False)
+    assert evaluation.page == tmp_path / "net-on-g2a-vreid" / "report.html"
+    cards = [one.result.card for one in evaluation.scored]
+    assert {(card.model, card.sampling, card.clip_length) for card in cards} == {("net", "all-frames", 1)}
+    assert len({card.protocol for card in cards}) == 2
+    again = evaluate_checkpoint(text, data="g2a-vreid", root=tmp_path / "g2a-vreid", rerank=False)
+    assert [one.scores.mAP for one in again.scored] == [one.scores.mAP for one in evaluation.scored]
+
+
+def test_a_network_says_on_what_it_is_tested_and_published_weights_are_known_by_name(tmp_path, monkeypatch):
+    path = networks.random_network(tmp_path / "net.onnx")
+    with pytest.raises(SettingError, match=r"was not trained here: say on what it is tested, by --data NAME --root D"):
+        evaluate_checkpoint(f"{path},colour=rgb,scale=255", data="mars")
+    monkeypatch.setenv("SKYREID_CACHE", str(tmp_path))
+    monkeypatch.setenv("SKYREID_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"^person-reid-0277 is not in the cache, .*get https://"):
+        evaluate_checkpoint("person-reid-0277", data="mars", root=tmp_path)
+    with pytest.raises(
+        SettingError, match=r"person-reid-0276: there is no such file; did you mean the weights person-"
+    ):
+        evaluate_checkpoint("person-reid-0276", data="mars", root=tmp_path)
 
 
 def test_the_scores_lie_beside_the_checkpoint_unless_told_otherwise(pair, tree):

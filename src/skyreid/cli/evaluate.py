@@ -36,12 +36,14 @@ def evaluate_checkpoint(
     In both directions where the benchmark has two.
 
     Args:
-        checkpoint: folder that `skyreid train` or `skyreid model import` wrote.
+        checkpoint: folder that `skyreid train` or `skyreid model import` wrote; or a network of your own or the name of
+            published weights, as --model of `skyreid embed`.
         data: name of a benchmark (`skyreid data list`; manifest = a folder that skyreid built); the one of the training
             by default.
         root: folder of the benchmark; where it was in the training by default.
         split: of benchmarks with several; that of the training by default, else 0.
-        out: folder for report.html, results and tables; CHECKPOINT/evaluation, or CHECKPOINT-on-DATA beside it.
+        out: folder for report.html, results and tables; CHECKPOINT/evaluation, or CHECKPOINT-on-DATA beside it (of
+            published weights, in the current folder).
         all_frames: score every frame of a tracklet too, beside the sampled clip; --no-all-frames is quicker.
         rerank: add k-reciprocal re-ranking, as a column of its own; --no-rerank is quicker.
         json: print JSON.

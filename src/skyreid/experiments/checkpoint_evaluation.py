@@ -21,6 +21,7 @@ from skyreid.files.atomic_file import write_atomically
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal
+from skyreid.weights.published_files import PUBLISHED
 
 _RERANKING = KReciprocal()
 _TOO_FEW_TO_RERANK = 2 * _RERANKING.k1
@@ -107,7 +108,8 @@ def evaluate_checkpoint(
     """Score a checkpoint and write `out`: report.html, one result file a score, scores.md and scores.tex.
 
     Args:
-        folder: a checkpoint of any origin, or the folder of a finished run.
+        folder: a checkpoint of any origin, or the folder of a finished run; or a network of your own or the name of
+            published weights, as `load` takes them.
         out: folder; None = `folder`/evaluation for the benchmark of the training, else a folder beside `folder`.
         data: name of the benchmark; None = the one of the training.
         root: folder of the benchmark; None = where it was in the training.
@@ -124,10 +126,9 @@ def evaluate_checkpoint(
     """
     folder = path_of(folder, "a checkpoint")
     root = None if root is None else path_of(root, "the folder of a benchmark")
-    tested = open_checkpoint(folder, data=data, root=root, split=split)
+    tested = open_checkpoint(folder, data=data, root=root, split=split, progress=progress)
     if out is None:
-        beside = folder.resolve().name + f"-on-{tested.dataset}" + (f"-split-{tested.split}" if tested.split else "")
-        out = folder / "evaluation" if data is None else folder.resolve().with_name(beside)
+        out = folder / "evaluation" if data is None else _beside(folder, tested)
     out = path_of(out, "the folder of an evaluation")
     samplings: list[TestChoice] = [tested.embedder.feeding.sampling]
     if all_frames and "all-frames" not in samplings:
@@ -149,6 +150,16 @@ def evaluate_checkpoint(
     beside = [direction for direction in directions if direction.sampling == "all-frames" != samplings[0]]
     write_checkpoint_report(evaluation.page, tested, shown, all_frames=beside, progress=progress)
     return evaluation
+
+
+def _beside(folder: Path, tested: TestedCheckpoint) -> Path:
+    """Name a folder beside what is tested; for published weights, which lie in the cache, in the current folder."""
+    tested_on = f"-on-{tested.dataset}" + (f"-split-{tested.split}" if tested.split else "")
+    if str(folder) in PUBLISHED:
+        return Path.cwd() / f"{folder}{tested_on}"
+    if tested.folder.is_file():
+        return tested.folder.resolve().with_name(tested.folder.stem + tested_on)
+    return folder.resolve().with_name(folder.resolve().name + tested_on)
 
 
 def _directions(

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from skyreid.building.build_report import PER_TRACKLET
-from skyreid.checkpoint import read_checkpoint, weights_sha256
+from skyreid.checkpoint import read_checkpoint
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
@@ -19,13 +19,16 @@ from skyreid.evaluation.results.protocol_card import CheckpointRule, KnownFacts,
 from skyreid.evaluation.table_evaluation import ScoredTables
 from skyreid.extraction.embed_tracklets import embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.extraction.network_encoder import names_a_network
 from skyreid.feeding import Feeding, TestChoice
 from skyreid.files.file_kinds import CHECKPOINT, RUN, kind_at, require_kind
 from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Processes
-from skyreid.processes.progress import Progress
+from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.tracklet import Tracklet
+from skyreid.weights.published_files import PUBLISHED
+from skyreid.weights.weights_cache import with_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +36,10 @@ class TestedCheckpoint:
     """Made by `open_checkpoint`."""
 
     folder: Path
-    """Of the checkpoint."""
-    kept_tables: Path
+    """Of the checkpoint; of somebody's network, its file."""
+    model: str
+    """What `load` takes: the folder, or the network's file with its settings."""
+    kept_tables: Path | None
     """Folder where a training left query.npz and gallery.npz of its own test set, if it did."""
     dataset: str
     """A name of `skyreid data list`."""
@@ -97,7 +102,7 @@ class TestedCheckpoint:
     @cached_property
     def embedder(self) -> ClipEmbedder:
         """The model."""
-        return load(self.folder, device=Processes(precision="float32").device)
+        return load(self.model, device=Processes(precision="float32").device)
 
     @property
     def is_simulated(self) -> bool | None:
@@ -142,8 +147,9 @@ class TestedCheckpoint:
             MissingFrameError: a frame is missing or unreadable.
         """
         feeding = self.embedder.feeding.taking(sampling=sampling)
-        paths = [self.kept_tables / "query.npz", self.kept_tables / "gallery.npz"]
-        if not self._are_current(paths, feeding):
+        kept = self.kept_tables
+        paths = [] if kept is None else [kept / "query.npz", kept / "gallery.npz"]
+        if not paths or not self._are_current(paths, feeding):
             paths = [cache / f"query.{sampling}.npz", cache / f"gallery.{sampling}.npz"]
             if not self._are_current(paths, feeding):
                 self._embed(feeding, paths, progress)
@@ -173,7 +179,8 @@ class TestedCheckpoint:
 
     @cached_property
     def _weights_sha256(self) -> str:
-        return weights_sha256(self.folder)
+        assert self.embedder.model is not None, "`load` tells it"
+        return self.embedder.model
 
     @cached_property
     def _manifest(self) -> Manifest | None:
@@ -208,21 +215,45 @@ class Direction:
 
 
 def open_checkpoint(
-    folder: Path, *, data: str | None = None, root: Path | None = None, split: int | None = None
+    folder: Path,
+    *,
+    data: str | None = None,
+    root: Path | None = None,
+    split: int | None = None,
+    progress: Progress = silent,
 ) -> TestedCheckpoint:
-    """Open a checkpoint for a test.
+    """Open a checkpoint, or somebody's network, for a test.
 
     Args:
-        folder: a checkpoint, or the folder of a run that has come to its end.
+        folder: a checkpoint, or the folder of a run that has come to its end; or a network or the name of published
+            weights, as `load` takes them.
         data: name of the benchmark; None = the one of its training.
         root: folder of the benchmark; None = where it was in the training.
         split: of benchmarks with several; None = that of the training, else 0.
+        progress: hears of published weights that are fetched.
 
     Raises:
         CheckpointError: no checkpoint, a run that has not finished, or a damaged one.
         SettingError: nobody says on what it is tested.
         DatasetError: no benchmark has this name.
     """
+    text = str(folder) if folder.is_dir() else with_file(str(folder), "encoder", progress=progress)
+    if names_a_network(text):
+        if data is None or root is None:
+            raise SettingError(f"{folder} was not trained here: say on what it is tested, by --data NAME --root D")
+        find_format(data)
+        file = Path(text.partition(",")[0]).expanduser()
+        return TestedCheckpoint(
+            folder=file,
+            model=text,
+            kept_tables=None,
+            dataset=data,
+            root=root,
+            split=split or 0,
+            is_own_data=False,
+            config={"kind": str(folder) if str(folder) in PUBLISHED else file.stem},
+            provenance={"network": file.name},
+        )
     require_kind(folder, CHECKPOINT, RUN, error=CheckpointError)
     checkpoint_folder = folder
     if kind_at(folder) is RUN:
@@ -242,6 +273,7 @@ def open_checkpoint(
         split = trained_split if dataset == trained_on and isinstance(trained_split, int) else 0
     return TestedCheckpoint(
         folder=checkpoint_folder,
+        model=str(checkpoint_folder),
         kept_tables=checkpoint_folder.parent,
         dataset=dataset,
         root=Path(str(trained_root)) if root is None else root,

@@ -140,14 +140,14 @@ class SsdDetector:
             self._file = open_openvino(model)
         except CheckpointError as error:
             raise SettingError(str(error)) from error
-        ports = [(port.name, port.shape) for port in (*self._file.inputs, *self._file.outputs)]
-        if len(ports) != 2 or ports[0][1][:2] != (1, 3) or None in ports[0][1] or ports[1][1][-1:] != (7,):
-            form = f"{', '.join(map(str, self._file.inputs))} -> {', '.join(map(str, self._file.outputs))}"
+        takes, gives = self._file.inputs, self._file.outputs
+        height, width = takes[0].shape[2:] if len(takes[0].shape) == 4 else (None, None)
+        if len(takes) + len(gives) != 2 or height is None or width is None or gives[0].shape[-1:] != (7,):
             raise SettingError(
                 f"{model}: a face model for OpenVINO takes [1, 3, height, width] and gives [1, 1, faces, 7] (as "
-                f"face-detection-retail-0005); this one is {form}"
+                f"face-detection-retail-0005); this one is {', '.join(map(str, takes))} -> {', '.join(map(str, gives))}"
             )
-        (self._input, (_, _, self._height, self._width)), (self._output, _) = ports
+        self._input, self._output, self._size = takes[0].name, gives[0].name, (width, height)
         self.card = f"a face model of the user for OpenVINO, sha256 {self._file.sha256}; its maker tells what it misses"
 
     def find(self, piece: Piece, *, person_height: float) -> Faces:
@@ -160,7 +160,7 @@ class SsdDetector:
         square = np.zeros((side, side, 3), np.uint8)
         upper = piece[:side]
         square[: upper.shape[0], : upper.shape[1]] = upper
-        picture = cv2.resize(square, (self._width, self._height))[:, :, ::-1].transpose(2, 0, 1)
+        picture = cv2.resize(square, self._size)[:, :, ::-1].transpose(2, 0, 1)
         (rows,) = self._file.run({self._input: np.ascontiguousarray(picture[None], np.float32)}, [self._output])
         rows = rows.reshape(-1, 7).astype(float)
         rows = rows[(rows[:, 0] >= 0) & (rows[:, 2] >= MIN_SCORE) & np.isfinite(rows).all(axis=1)]
