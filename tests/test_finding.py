@@ -1,6 +1,8 @@
 """`find`: from videos to the page of everybody, in one step that goes on where it stopped."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +83,64 @@ def test_nobody_found_is_said_with_the_remedy_and_leaves_no_page(tmp_path):
     with pytest.raises(NothingFoundError, match=r"nobody was found in 1 video.*--detector yolox-s"):
         skyreid.find(tmp_path / "case", ground=[still])
     assert not (tmp_path / "case/browse.html").exists()
+
+
+def test_a_broken_video_among_several_is_named_and_left_out_until_it_is_mended(tmp_path, capsys):
+    gate, yard, roof = (film(tmp_path / name) for name in ("gate", "yard", "roof"))
+    whole = yard.read_bytes()
+    yard.write_bytes(b"text")
+    roof.write_bytes(whole[: len(whole) * 9 // 10])
+    words = ["--ground", f"{gate},start_time=2026-05-04T09:00:00+02:00,camera=gate", "--ground", str(yard)]
+    command = ["find", *words, "--aerial", str(roof), "--out", str(tmp_path / "case")]
+    assert main(command) == 4
+    err = capsys.readouterr().err
+    text = (tmp_path / "case/browse.html").read_text(encoding="utf-8")
+    told_of = ("yard/scene.mp4 was left out: ", "is not a video", "roof/scene.mp4 was used in part: ", "s were used")
+    for told in told_of:
+        assert told in err
+        assert told in text
+    assert 'class="warning"' in text
+    assert set(re.findall(r'data-camera="([^"]*)"', text)) <= {"gate", "roof-scene"}
+    for path in (yard, roof):
+        path.write_bytes(whole)
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["left_out"] == []
+    assert told["build"]["cut_again"] == ["roof-scene-scene"]
+    assert {one["name"] for one in told["build"]["sources"]} == {"gate-scene", "yard-scene-scene", "roof-scene-scene"}
+    assert 'class="warning"' not in (tmp_path / "case/browse.html").read_text(encoding="utf-8")
+
+
+def test_videos_none_of_which_can_be_used_are_refused_and_an_address_is_one_to_be_recorded(tmp_path, capsys):
+    (tmp_path / "a.mp4").write_bytes(b"text")
+    assert main(["find", "--ground", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "case")]) == 1
+    assert "a.mp4: is not a video" in capsys.readouterr().err
+    assert main(["find", "--ground", "rtsp://gate.local/1", "--out", str(tmp_path / "case")]) == 1
+    assert "is an address; record it first" in capsys.readouterr().err
+    assert main(["find", "--ground", f"{tmp_path}/a.mp4,annotations=b", "--out", str(tmp_path / "case")]) == 1
+    assert "a video has the keys camera, start_time, telemetry" in capsys.readouterr().err
+    assert not (tmp_path / "case").exists()
+
+
+def test_browse_gives_the_page_of_find_also_when_the_videos_are_gone(tmp_path, capsys):
+    gate = film(tmp_path / "gate")
+    page = skyreid.find(tmp_path / "case", ground=[gate]).page
+    before = page.read_bytes()
+    gate.rename(tmp_path / "away.mp4")
+    assert main(["browse", str(tmp_path / "case")]) == 0
+    assert page.read_bytes().count(b'class="scene"') == before.count(b'class="scene"') > 0
+    assert b"found by their motion" in page.read_bytes()
+    assert "1 sighting: " in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "case/scenes")
+    (tmp_path / "elsewhere").mkdir()
+    assert main(["browse", str(tmp_path / "case"), "--videos", str(tmp_path / "elsewhere")]) == 0
+    assert f"scene.mp4: was not found in {tmp_path}/elsewhere; the whole frames" in capsys.readouterr().err
+    for words, refusal in {
+        ("--videos", "nowhere"): "nowhere: --videos names the folder with the footage; there is no such folder",
+        ("--out", str(tmp_path)): "a page is a file, and this is a folder",
+    }.items():
+        assert main(["browse", str(tmp_path / "case"), *words]) == 1
+        assert refusal in capsys.readouterr().err
 
 
 def test_no_video_and_one_that_is_named_twice_are_refused_before_anything_is_read(tmp_path):

@@ -14,30 +14,39 @@ from skyreid.building.build import build
 from skyreid.building.build_report import BuildReport
 from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+from skyreid.building.finder import MOTION
 from skyreid.building.scenes import draw_scenes
-from skyreid.building.sources import Source
+from skyreid.building.sources import Source, parse_source
+from skyreid.building.video.decode import DecodeLimits, why_no_file
+from skyreid.case_record import (
+    COLOURS,
+    CaseRecord,
+    CaseVideo,
+    better_than,
+    binding_case,
+    demand_of,
+    read_case,
+    with_cameras,
+    write_case,
+)
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, read_built_folder
-from skyreid.errors import NothingFoundError, SettingError
+from skyreid.errors import NothingFoundError, SettingError, VideoError
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.extraction.query_picture import read_query_picture
 from skyreid.files.strict_json import Json
 from skyreid.pages.browse_page import write_browse_page
+from skyreid.pages.page import check_page_place
 from skyreid.pages.search_page import write_search_page
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table, save_table
 from skyreid.retrieval.everybody import read_everybody
+from skyreid.retrieval.sighting import find_videos, source_of
 from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
-from skyreid.weights.weights_cache import in_cache
 
 PAGE, ASKED_PAGE = "browse.html", "asked.html"
-COLOURS = "colours"
-"""The model that needs no weights: six stripes of mean colour."""
-PREFERRED_DETECTORS = ("yolox-s", "yolox-tiny", "yolox-nano")
-PREFERRED_MODELS = ("person-reid-0277", "person-reid-0287", "person-reid-0286")
-"""The first that lies in the cache is taken; nothing is fetched unless it is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,8 @@ class FindReport:
     detector: str | None
     """None = people were found by their motion."""
     model: str
+    left_out: tuple[str, ...]
+    """Videos that could not be used, or only in part, and why: a sentence each. The page begins with them."""
     remarks: tuple[str, ...]
     """How people were found and compared, and who was not: a sentence each."""
     by_video: tuple[str, ...]
@@ -62,9 +73,9 @@ class FindReport:
         return sum(source.tracklets for source in self.build.sources)
 
     def lines(self) -> list[str]:
-        """Say it to a reader; the page comes last."""
+        """Say it to a reader, but for `left_out`; the page comes last."""
         asked = [] if self.asked_page is None else [f"Who resembles the person asked for: {self.asked_page}"]
-        count = f"{self.sightings} sightings, everybody with who resembles them: {self.page}"
+        count = f"{_counted(self.sightings, 'sighting')}, everybody with who resembles them: {self.page}"
         return [*self.by_video, *self.remarks, *asked, count]
 
     def to_json(self) -> dict[str, Json]:
@@ -75,6 +86,7 @@ class FindReport:
             "sightings": self.sightings,
             "detector": self.detector,
             "model": self.model,
+            "left_out": list(self.left_out),
             "remarks": list(self.remarks),
             "by_video": list(self.by_video),
             "build": self.build.to_json(),
@@ -89,7 +101,7 @@ def find(
     query_image: str | PathLike[str] | None = None,
     detector: str | None = None,
     model: str | None = None,
-    interval_s: float = 0.5,
+    interval_s: float | None = None,
     mask_faces: bool = True,
     replace: bool = False,
     progress: Progress = silent,
@@ -97,101 +109,202 @@ def find(
     """Find everybody in videos from the ground and from the air, and write the page on which they can be looked up.
 
     People are found, followed and cut out (`build`), embedded before their faces are covered, compared with everybody
-    on the other platform, and shown (`browse`). Run again, it goes on where it stopped; videos can be added.
+    on the other platform, and shown (`browse`). Run again, it goes on where it stopped, with the detector and the model
+    that the case was begun with; videos can be added. A video that cannot be used is left out and named, one that is
+    damaged or cut is used as far as it decodes; run again after it was mended, it is looked at anew.
 
     Args:
         out_dir: folder of the case: new, or of an earlier run.
-        ground: videos of cameras on the ground; each is a camera named as its file.
+        ground: videos of cameras on the ground; each is a camera named as its file. A text may say more of a video, as
+            in `build`: "gate.mp4,start_time=2026-05-04T09:00:00+02:00", camera=, telemetry= and the others.
         aerial: videos of drones.
         query_image: a picture of somebody, cropped to them; who resembles them stands on a page of its own, asked.html.
-        detector: who finds the people, as `build` takes it; None = the best published one in the cache
-            (`skyreid weights`), else their motion.
+        detector: who finds the people, as `build` takes it, "motion" among them; None = as the case was begun, else the
+            best published one in the cache (`skyreid weights`), else their motion.
         model: what tells people apart: a checkpoint folder, an image network or the name of a published one, as `build`
-            takes it, or "colours"; None = the best published one in the cache, else colours.
-        interval_s: from one look at the video to the next.
+            takes it, or "colours"; None = as the case was begun, else the best published one in the cache, else
+            colours.
+        interval_s: from one look at the video to the next; None = as the case was begun, else 0.5.
         mask_faces: cover faces before anything is written.
         replace: begin anew where an earlier run was made with other settings.
         progress: hears of every step.
 
     Raises:
-        SettingError: no video is named, or one is named twice, or a picture is to be compared by colours.
+        SettingError: no video is named, or one is named twice, a picture is to be compared by colours, or something
+            else is chosen than the case was begun with.
         MissingFrameError: the picture is none.
         SourceError: the videos do not go together, or the folder is of other videos.
-        VideoError: a video cannot be decoded.
+        VideoError: a video is not there, or none can be used.
         WeightsError: published weights that were named cannot be had.
         CheckpointError: the model cannot be read.
         NothingFoundError: nobody was found in any video.
     """
     out_dir = path_of(out_dir, "the folder of a case")
     sources = _sources(ground, aerial)
-    detector = detector or _first_in_cache(PREFERRED_DETECTORS)
-    model = model or _first_in_cache(PREFERRED_MODELS) or COLOURS
-    if query_image is not None and model == COLOURS:
+    check_page_place(out_dir / PAGE)
+    before = binding_case(out_dir)
+    case = demand_of(out_dir, before, detector, model, interval_s, mask_faces=mask_faces, replace=replace)
+    if query_image is not None and case.model == COLOURS:
         raise SettingError("a picture is compared by a model that knows people: --model person-reid-0277")
     if query_image is not None:  # hours later it would be too late to hear of a wrong name
         read_query_picture(path_of(query_image, "a picture"))
+        check_page_place(out_dir / ASKED_PAGE)
+    for source in sources:
+        if not source.path.exists():  # a slip of whoever named it; a file that is there may be left out
+            raise VideoError(f"{source.path}: {why_no_file(source.path)}")
+    sources = with_cameras(sources, out_dir, () if before is None else before.videos)
+    case = dataclasses.replace(case, videos=tuple(map(_of_case, sources)))
     masking = MaskingConfig() if mask_faces else None
     report = build(
         sources,
         out_dir,
-        interval_s=interval_s,
-        detector=detector,
+        interval_s=case.interval_s,
+        detector=case.detector,
         masking=masking,
-        embedder=None if model == COLOURS else _embedder(model, progress),
+        embedder=None if case.model == COLOURS else _embedder(case.model, progress),
         replace=replace,
+        limits=DecodeLimits(take_damaged=True),
+        leave_out=True,
+        on_begin=lambda: write_case(out_dir, case),
         progress=progress,
     )
+    files = _names_of_files(sources)
+    left_out = _left_out(report, files)
     if not any(source.tracklets for source in report.sources):
         raise NothingFoundError(
-            f"nobody was found in {len(sources)} videos"
-            + ("; a detector finds people who stand still or are small: --detector yolox-s" if detector is None else "")
+            f"nobody was found in {_counted(len(report.sources), 'video')}"
+            + (
+                "; a detector finds more: the same with --detector yolox-s --replace" if case.detector == MOTION else ""
+            ),
+            notes=left_out,
         )
-    if model == COLOURS:
+    if case.model == COLOURS:
         save_table(out_dir / TABLE_FILE, _colour_table(out_dir))
-    everybody = read_everybody(out_dir, videos={source.name: source.path for source in sources})
-    scenes = draw_scenes(out_dir, everybody.manifest, everybody.videos, progress=progress)
-    files = [source.path.name for source in sources]
-    remarks = _remarks(report, files, detector=detector, model=model, interval_s=interval_s)
-    by_video = _by_video(report, files)
-    page = out_dir / PAGE
+    better = () if before is None or replace else better_than(before)
+    case = dataclasses.replace(
+        case,
+        left_out=left_out,
+        remarks=(*_remarks(report, files, case), *better),
+        by_video=_by_video(report, files),
+    )
+    write_case(out_dir, case)
+    page = browse(out_dir, progress=progress).page
+    (out_dir / ASKED_PAGE).unlink(missing_ok=True)  # of whoever was asked for before
+    asked = None if query_image is None else _ask(path_of(query_image, "a picture"), out_dir, case.model, masking)
+    return FindReport(
+        asked_page=asked,
+        page=page,
+        build=report,
+        detector=None if case.detector == MOTION else case.detector,
+        model=case.model,
+        left_out=left_out,
+        remarks=case.remarks,
+        by_video=case.by_video,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrowseReport:
+    """The page of everybody."""
+
+    page: Path
+    sightings: int
+    missing: tuple[str, ...]
+    """Videos of which the page shows no whole frames, and why: a sentence each."""
+
+    def lines(self) -> list[str]:
+        """Say it to a reader, but for what is missing."""
+        return [f"{_counted(self.sightings, 'sighting')}: {self.page}"]
+
+    def to_json(self) -> dict[str, Json]:
+        """Say it to a program."""
+        return {"tracklets": self.sightings, "page": str(self.page), "missing": list(self.missing)}
+
+
+def browse(
+    folder: str | PathLike[str],
+    out: str | PathLike[str] | None = None,
+    *,
+    table: str | PathLike[str] | None = None,
+    videos: str | PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> BrowseReport:
+    """Show everybody whom a build found on one page; of a case of `find`, with what was said there.
+
+    Args:
+        folder: of the build.
+        out: the .html file; None = browse.html in the folder.
+        table: embeddings of its tracklets; None = embeddings.npz in the folder, if it is there.
+        videos: folder with the footage; None = where `find` saw it, the folder of the build, and the one above it.
+        progress: hears of every step.
+
+    Raises:
+        SettingError: `videos` is no folder, or the page cannot be written there.
+        ManifestError: no build, or a damaged one.
+        TableError: a table that is damaged, or not of these tracklets.
+        VideoError: a video can no longer be decoded.
+    """
+    folder = path_of(folder, "a build")
+    page = folder / PAGE if out is None else path_of(out, "a page")
+    check_page_place(page)
+    place = None if videos is None else path_of(videos, "a folder of videos")
+    if place is not None and not place.is_dir():
+        raise SettingError(f"{place}: --videos names the folder with the footage; {why_no_folder(place)}")
+    manifest, case = read_built_folder(folder), read_case(folder)
+    at_hand = find_videos(manifest, (folder, folder.parent) if place is None else (place,))
+    if case is not None:
+        at_hand |= {video.source.name: video.path for video in case.videos if video.path.exists()}
+    everybody = read_everybody(folder, table=None if table is None else path_of(table, "a table"), videos=at_hand)
+    scenes = draw_scenes(folder, everybody.manifest, everybody.videos, progress=progress)
     write_browse_page(
         page,
         everybody,
         scenes,
-        folder=out_dir,
-        title=out_dir.resolve().name,
-        remarks=remarks,
-        by_video=by_video,
+        folder=folder,
+        title=folder.resolve().name,
+        warnings=() if case is None else case.left_out,
+        remarks=() if case is None else case.remarks,
+        by_video=() if case is None else case.by_video,
         progress=progress,
     )
-    (out_dir / ASKED_PAGE).unlink(missing_ok=True)  # of whoever was asked for before
-    asked = None if query_image is None else _ask(path_of(query_image, "a picture"), out_dir, model, masking)
-    return FindReport(
-        asked_page=asked, page=page, build=report, detector=detector, model=model, remarks=remarks, by_video=by_video
-    )
+    where = "" if place is None else f" in {place}"
+    without = {
+        str(source["name"]): str(source["file"])
+        for tracklet in manifest.tracklets
+        if tracklet.tracklet_id not in scenes and (source := source_of(tracklet, manifest)) is not None
+    }
+    missing = [
+        f"{file}: {'is another file than the one that was cut' if name in at_hand else f'was not found{where}'}; the "
+        "whole frames around its people are not shown (--videos FOLDER says where it is)"
+        for name, file in without.items()
+    ]
+    return BrowseReport(page=page, sightings=len(everybody.tracklets), missing=tuple(missing))
+
+
+def why_no_folder(path: Path) -> str:
+    """Say what lies at a path in place of a folder."""
+    return "that is a file" if path.exists() else "there is no such folder"
 
 
 def _sources(ground: Sequence[str | PathLike[str]], aerial: Sequence[str | PathLike[str]]) -> list[Source]:
-    """A camera for each video, named as its file, and as its folder too where two files have one name."""
-    paths = [(path_of(one, "a video"), Platform.GROUND) for one in ground]
-    paths += [(path_of(one, "a video"), Platform.AERIAL) for one in aerial]
-    if not paths:
+    """All videos, whose cameras may have no name yet."""
+    given = [(one, Platform.GROUND) for one in ground] + [(one, Platform.AERIAL) for one in aerial]
+    if not given:
         raise SettingError("name at least one video (--ground FILE, --aerial FILE)")
-    if twice := [path for path, count in Counter(path.resolve() for path, _ in paths).items() if count > 1]:
-        raise SettingError(f"{twice[0]}: is named twice")
-    stems = Counter(path.stem for path, _ in paths)
-    return [
-        Source(
-            path=path,
-            platform=platform,
-            camera=path.stem if stems[path.stem] == 1 else f"{path.resolve().parent.name}-{path.stem}",
-        )
-        for path, platform in paths
+    sources = [
+        parse_source(one, platform=platform)
+        if isinstance(one, str) and one
+        else Source(path=path_of(one, "a video"), platform=platform, camera="")
+        for one, platform in given
     ]
+    paths = Counter(source.path.resolve() for source in sources)
+    if twice := [path for path, count in paths.items() if count > 1]:
+        raise SettingError(f"{twice[0]}: is named twice")
+    return sources
 
 
-def _first_in_cache(names: Sequence[str]) -> str | None:
-    return next((name for name in names if in_cache(name) is not None), None)
+def _of_case(source: Source) -> CaseVideo:
+    return CaseVideo(path=source.path.resolve(), platform=source.platform, camera=source.camera)
 
 
 def _embedder(model: str, progress: Progress) -> TrackletEmbedder:
@@ -208,7 +321,9 @@ def _ask(picture: Path, out_dir: Path, model: str, masking: MaskingConfig | None
     path = out_dir / TABLE_FILE
     table = load_table(path)
     asker = Asker(model, table, mask=None if masking is None else FaceMask(masking))
-    found = search_table(table, (), table_path=path, asked=[asker.picture(picture)], top_k=20)
+    asked = asker.picture(picture)
+    asked = dataclasses.replace(asked, notes=(*asked.notes, _compared(model)))
+    found = search_table(table, (), table_path=path, asked=[asked], top_k=20)
     write_search_page(out_dir / ASKED_PAGE, found)
     return out_dir / ASKED_PAGE
 
@@ -222,37 +337,59 @@ def _colour_table(folder: Path) -> EmbeddingTable:
     )
 
 
-def _remarks(
-    report: BuildReport, files: Sequence[str], *, detector: str | None, model: str, interval_s: float
-) -> tuple[str, ...]:
-    """How people were found, what the comparison is good for, and where nobody was found."""
-    found = (
-        f"People were found by {detector}."
-        if detector is not None
-        else "People were found by their motion: who stands still, is far away or is hidden is not found. A detector "
-        "finds more: skyreid weights get yolox-s."
+def _names_of_files(sources: Sequence[Source]) -> dict[str, str]:
+    """By the name of the source, what a person calls the video: its file, with its folder where two are called so."""
+    names = Counter(source.path.name for source in sources)
+    return {
+        source.name: source.path.name
+        if names[source.path.name] == 1
+        else f"{source.path.resolve().parent.name}/{source.path.name}"
+        for source in sources
+    }
+
+
+def _left_out(report: BuildReport, files: dict[str, str]) -> tuple[str, ...]:
+    """The videos that could not be used, and those of which something is missing."""
+    return (
+        *(f"{files[one.name]} was left out: {one.reason}." for one in report.unusable),
+        *(
+            f"{files[one.name]} was used in part: {one.damage.removeprefix('warning: ')}."
+            for one in report.sources
+            if one.damage
+        ),
     )
+
+
+def _compared(model: str) -> str:
     if model == COLOURS:
-        compared = (
+        return (
             "They were compared by the colours of their clothes, as the crops show them, for want of a model that "
             "knows people: skyreid weights get person-reid-0277."
         )
-    elif model in PUBLISHED:
-        compared = f"They were compared by {model}, for {PUBLISHED[model].good_for}."
-    else:
-        compared = f"They were compared by {model}."
-    empty = [
-        f"{file}: nobody was found in it."
-        for file, source in zip(files, report.sources, strict=True)
-        if not source.tracklets
-    ]
-    return found, compared, f"One frame in {interval_s:g} s was looked at.", *empty
+    return f"They were compared by {model}" + (f", for {PUBLISHED[model].good_for}." if model in PUBLISHED else ".")
 
 
-def _by_video(report: BuildReport, files: Sequence[str]) -> tuple[str, ...]:
+def _remarks(report: BuildReport, files: dict[str, str], case: CaseRecord) -> tuple[str, ...]:
+    """How people were found, what the comparison is good for, and where nobody was found."""
+    found = (
+        f"People were found by {case.detector}."
+        if case.detector != MOTION
+        else "People were found by their motion: who stands still, is far away or is hidden is not found. A detector "
+        "finds more: skyreid weights get yolox-s."
+    )
+    empty = [f"{files[source.name]}: nobody was found in it." for source in report.sources if not source.tracklets]
+    return found, _compared(case.model), f"One frame in {case.interval_s:g} s was looked at.", *empty
+
+
+def _by_video(report: BuildReport, files: dict[str, str]) -> tuple[str, ...]:
     lines: list[str] = []
-    for file, source in zip(files, report.sources, strict=True):
-        told = ", ".join(source.left_out()) or "nothing"
-        lines.append(f"{file}: {source.tracklets} sightings in {source.frames_read} frames; left out: {told}.")
+    for source in report.sources:
+        file, told = files[source.name], ", ".join(source.left_out()) or "nothing"
+        count, looked = _counted(source.tracklets, "sighting"), _counted(source.frames_read, "frame")
+        lines.append(f"{file}: {count} in {looked}; left out: {told}.")
         lines += [f"{file}: {note}." for note in source.notes]
     return tuple(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

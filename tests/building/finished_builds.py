@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from skyreid.building.build_folder import FinishedSource, FinishedTracklet, SourceReport
+from skyreid.building.build_folder import FinishedSource, FinishedTracklet
 from skyreid.building.build_report import BuildInfo, Declaration
 from skyreid.building.crops.cropping import Crop
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
+from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
 from skyreid.tracklet import Platform
 

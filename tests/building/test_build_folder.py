@@ -8,7 +8,6 @@ from skyreid.building.build_folder import (
     RECORDS,
     FinishedSource,
     FinishedTracklet,
-    SourceReport,
     check_complete,
     fingerprint,
     locked,
@@ -19,6 +18,7 @@ from skyreid.building.build_folder import (
 from skyreid.building.crops.cropping import Crop
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
+from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
 from skyreid.errors import SourceError
 from skyreid.files.regular_file import bytes_sha256

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from skyreid.building.build_folder import SourceReport
-from skyreid.building.build_report import BuildReport, dataset_card, masking_report
+from skyreid.building.build_report import BuildReport, masking_report
+from skyreid.building.dataset_card import dataset_card
+from skyreid.building.source_report import SourceReport
 from skyreid.datasets.statistics import BenchmarkStatistics
 from skyreid.tracklet import Platform
 from tests.building.finished_builds import HEAD, info

@@ -8,7 +8,7 @@ from PIL import Image
 
 from skyreid.building.scenes import SCENES, Scene
 from skyreid.datasets.manifest import Manifest
-from skyreid.pages.browse_page import write_browse_page
+from skyreid.pages.browse_page import _timeline, write_browse_page
 from skyreid.retrieval.everybody import Everybody, Resembling
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Platform
@@ -60,6 +60,14 @@ def page(tmp_path, paint_tracklet):
     return path
 
 
+def test_time_begins_with_the_video_and_short_sightings_have_tenths_of_a_second():
+    seen = [Sighting(camera="gate", file="gate.mp4", offset_s=(100.0, 100.5))]
+    card = {"platform": "ground", "camera": "gate", "row": 0, "tracklet": None, "moment": ""}
+    timeline = _timeline(seen, [card])
+    assert timeline["ticks"][0] == ("0.00%", "0:00.0")
+    assert timeline["lanes"][0][2][0]["place"].startswith("left:99.50%")
+
+
 def test_everybody_stands_on_the_page_once_and_nobody_becomes_markup(page):
     text = page.read_text(encoding="utf-8")
     assert re.findall(r'data-id="([^"]*)"', text)[:2] == ["gate-1", "gate-2"]
@@ -69,6 +77,7 @@ def test_everybody_stands_on_the_page_once_and_nobody_becomes_markup(page):
     assert (
         text.index("<details><summary>What was left out") < text.index("gate.mp4: nothing.") < text.index("</details>")
     )
+    assert re.search(r"<span>1\.0 s", text)
     assert "4 sightings by 2 cameras, 1 of them nearly the same as another and shown with it." in text
     assert "left:10.00%;top:10.00%;width:10.00%;height:40.00%" in text
 

@@ -10,22 +10,25 @@ A build folder holds
     links.jsonl, link/ who was said to be the same person, and the pictures to say it by: `building.linking`
     crops/ID/INDEX.jpg
     sources/NAME.json  one for each finished source: what it gave, and from what
-    partial/           the source in work
+    partial/           the source in work, and its name
     replaced/          records of sources in work that were cut otherwise before, until decisions were carried over
     build.lock         held by the build that runs
 
 A source is finished in one moment, when its file in sources/ appears. Work from before that moment is
 thrown away and done again; afterwards it is not touched as long as its video, its annotations and the
 settings stay the same, and cut again only on purpose (`replace`). So a build may be killed at any time and started
-again, and sources may be added. A crop that is not as it was cut is cut again, with its source.
+again, and sources may be added. A crop that is not as it was cut is cut again, with its source. Why a source that was
+at work begins at its start: docs/architecture.md.
 """
 
 import dataclasses
 import json
+import logging
 import math
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -40,11 +43,13 @@ from skyreid.building.build_folder import (
     STATISTICS_FILE,
     FinishedSource,
     FinishedTracklet,
-    SourceReport,
+    begun_before,
     check_complete,
     check_replacing,
     fingerprint,
+    finished_names,
     locked,
+    note_begun,
     read_finished,
     replaced_tracklets,
     sweep,
@@ -54,31 +59,35 @@ from skyreid.building.build_report import (
     BuildInfo,
     BuildReport,
     Declaration,
-    dataset_card,
+    UnusableSource,
     masking_report,
     write_table_of_unmasked,
 )
 from skyreid.building.crops.cropping import Cut, TrackletEmbedder, cut
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.crops.quality import QualityConfig, QualityFilter
+from skyreid.building.dataset_card import dataset_card
 from skyreid.building.detection.detector import Detector, load_detector
-from skyreid.building.finder import find_tracked, finder_of, read_annotated
+from skyreid.building.finder import MOTION, find_tracked, finder_of, read_annotated
 from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
 from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links, carry_over
 from skyreid.building.placement import SourcePlacement, place
+from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source, check_together, sources_of
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
-from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, VideoFacts, probe
+from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, FilmEnd, VideoFacts, probe
 from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
-from skyreid.errors import SettingError, SourceError
+from skyreid.errors import SettingError, SourceError, VideoError
 from skyreid.files.atomic_file import flush, write_atomically
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_MASKING = MaskingConfig()
 _DEFAULT_QUALITY = QualityConfig()
@@ -97,6 +106,8 @@ def build(
     replace: bool = False,
     embedder: TrackletEmbedder | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
+    leave_out: bool = False,
+    on_begin: Callable[[], None] | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Cut the people of all sources into tracklets below `out_dir` and write the manifest.
@@ -114,7 +125,8 @@ def build(
         out_dir: a new or empty folder, or that of an earlier build, whose finished sources are kept.
         interval_s: presentation time from one crop of a person to the next.
         detector: finds the people of sources without annotations: of `load_detector`, or its text, such as
-            "yolox.onnx,kind=yolox", or "yolox-s", which is fetched (`skyreid weights`); None = their motion tells.
+            "yolox.onnx,kind=yolox", or "yolox-s", which is fetched (`skyreid weights`); None or "motion" = their motion
+            tells.
         quality: which boxes are dropped.
         masking: how faces are covered before anything is written; None = they stay.
         declaration: terms and consent, as they go into the manifest and onto the card.
@@ -123,6 +135,8 @@ def build(
         embedder: embeds people while they are cut, before their faces are covered, into `embeddings.npz`; None = nobody
             does.
         limits: for each decoding process.
+        leave_out: pass over a source that cannot be used, and say so in the report; without it, it ends the build.
+        on_begin: called once, when the folder is this build's and what it holds fits, before anything is cut.
         progress: hears of seconds of video.
 
     Raises:
@@ -140,7 +154,8 @@ def build(
     if not isinstance(detector, Detector | str | None):
         raise SettingError(f"a detector is a text such as 'yolox.onnx,kind=yolox', or None; got {kind_of(detector)}")
     sources, out_dir = sources_of(sources), path_of(out_dir, "the folder of a build")
-    detector = load_detector(detector, progress=progress) if isinstance(detector, str) else detector
+    if isinstance(detector, str):
+        detector = None if detector == MOTION else load_detector(detector, progress=progress)
     check_together(sources)
     settings = _Settings(
         interval_s=interval_s,
@@ -154,17 +169,30 @@ def build(
     with locked(out_dir):
         check_complete(sources, out_dir)
         mask = None if masking is None else FaceMask(masking)
-        plans = [_plan(source, settings) for source in sources]
+        unusable: list[UnusableSource] | None = [] if leave_out else None
+        plans: list[_Plan] = []
+        for source in sources:
+            with _left_out(source, unusable, out_dir):
+                plans.append(_plan(source, settings))
         if not replace:
             check_replacing(out_dir, {plan.source.name: plan.fingerprint for plan in plans})
         kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
+        begun_anew = begun_before(out_dir)
+        if begun_anew is not None:
+            logger.warning("%s begins anew: an earlier run ended while it was being cut", begun_anew)
+        if on_begin is not None and plans:
+            on_begin()
         cut_again = sweep(out_dir, kept)
+        usable: list[tuple[SourcePlacement, FinishedSource]] = []
+        for plan in plans:
+            with _left_out(plan.source, unusable, out_dir):
+                done = kept[plan.source.name] or _finish(plan, out_dir, settings, mask)
+                usable.append((plan.placement, _with_placement(done, plan.placement)))
+        if not usable:
+            raise _none_usable(unusable or [])
         info = BuildInfo(
-            sources=[plan.placement.source for plan in plans],
-            finished=[
-                _with_placement(kept[plan.source.name] or _finish(plan, out_dir, settings, mask), plan.placement)
-                for plan in plans
-            ],
+            sources=[placement.source for placement, _ in usable],
+            finished=[finished for _, finished in usable],
             interval_s=interval_s,
             masking=masking,
             quality=quality,
@@ -172,7 +200,7 @@ def build(
             face_detector_card="none" if mask is None else mask.detector_card,
             embedder=embedder,
         )
-        manifest, outdated = _commit(info, [plan.placement for plan in plans], out_dir, progress)
+        manifest, outdated = _commit(info, [placement for placement, _ in usable], out_dir, progress)
     return BuildReport(
         manifest_path=out_dir / MANIFEST_FILE,
         manifest_sha256=manifest.sha256,
@@ -181,8 +209,34 @@ def build(
         identities=str(manifest.info["identities"]),
         sources=tuple(source.report for source in info.finished),
         cut_again=tuple(cut_again),
+        begun_anew=begun_anew,
         outdated=tuple(outdated),
+        unusable=tuple(unusable or ()),
     )
+
+
+@contextmanager
+def _left_out(source: Source, unusable: list[UnusableSource] | None, out_dir: Path) -> Iterator[None]:
+    """Note a source that cannot be used instead of ending there; with None, and one that was finished, end there."""
+    try:
+        yield
+    except (VideoError, SourceError) as error:
+        shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
+        if unusable is None:
+            raise
+        if source.name in finished_names(out_dir):
+            raise type(error)(
+                f"{error}; it could be used when {out_dir} was begun, and what was cut then is kept: bring the file "
+                "back, or begin anew in another folder"
+            ) from error
+        unusable.append(UnusableSource(source.name, str(error)))
+
+
+def _none_usable(unusable: Sequence[UnusableSource]) -> VideoError:
+    reasons = [one.reason for one in unusable]
+    if len(reasons) == 1:
+        return VideoError(reasons[0])
+    return VideoError(f"none of the {len(reasons)} videos can be used", notes=reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +288,7 @@ def _fingerprint_of(embedder: TrackletEmbedder) -> str:
 
 def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | None) -> FinishedSource:
     source, facts = plan.source, plan.facts
+    note_begun(out_dir, source.name)
     tracked = plan.annotated or find_tracked(
         source,
         facts,
@@ -308,6 +363,7 @@ def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | No
             faces_by_fallback=result.faces_by_fallback,
             faces_expected=result.faces_expected,
             faces_missed=result.faces_missed,
+            damage=_damage(result.end, facts),
             notes=_notes(facts, tracked, result, too_short),
         ),
         tracklets=tuple(tracklets),
@@ -329,6 +385,14 @@ def _notes(facts: VideoFacts, tracked: TrackedBoxes, result: Cut, too_short: str
     film = None if facts.stream_taken is None else f"the film is {facts.stream_taken}"
     of_video = [note for note in (film, result.end.holes_in_words(), too_short) if note is not None]
     return [*of_video, *tracked.notes, *(f"warning: {warning}" for warning in tracked.warnings)]
+
+
+def _damage(end: FilmEnd, facts: VideoFacts) -> str:
+    """What is damaged or missing, and how much was used; nothing to say of a whole film."""
+    if end.damage is None:
+        return ""
+    promised = "" if facts.duration_s is None or facts.duration_s < end.end_s else f" of {facts.duration_s:.1f} s"
+    return f"warning: {end.damage}; {end.num_frames} pictures up to {end.end_s:.1f} s{promised} were used"
 
 
 def _too_short(result: Cut, settings: _Settings) -> str | None:

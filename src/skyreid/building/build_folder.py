@@ -8,16 +8,18 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from skyreid.building.crops.cropping import Crop
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
+from skyreid.building.finder import finder_in_words
 from skyreid.building.linking.event_log import LINKS_FILE
+from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
-from skyreid.building.tracked_boxes import PER_VIDEO, SHARED, IdentityScope, box_of
+from skyreid.building.tracked_boxes import box_of
 from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
@@ -36,75 +38,12 @@ MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
 PARTIAL = "partial"
+_BEGUN = "begun"
 LOCK = "build.lock"
+CASE = "case.json"
+"""What `skyreid find` remembers of its folder."""
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
 _CROP_FILE = re.compile(r"\d{6,}\.jpg")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceReport:
-    """What became of one source."""
-
-    name: str
-    """Camera and file."""
-    frames_read: int
-    """Sampled frames."""
-    boxes: int
-    """Of people, in all frames, annotated or found; those left out are not among them."""
-    boxes_interpolated: int
-    """Added where a person was not marked for a moment."""
-    boxes_dropped: Mapping[str, int]
-    """By reason, before anything was cut: by the reader of the annotations, or by the finder."""
-    tracklets: int
-    tracklets_dropped: Mapping[str, int]
-    tracks_dropped: Mapping[str, int]
-    """Annotated people, or tracks that were found, of whom no tracklet is left, by the main reason."""
-    crops: int
-    """Written, in the tracklets that are kept."""
-    crops_dropped: Mapping[str, int]
-    """By reason: boxes of sampled frames that have no crop. With `crops`, these are all of them."""
-    faces_detected: int
-    """And covered, in the sampled frames."""
-    faces_followed: int
-    """Covered, found by their skin, or a moment before or after."""
-    faces_by_fallback: int
-    """Heads covered because they are large and no face was found on them."""
-    faces_expected: int
-    """Frames in which the detector should have found a face, since it did in those before and after."""
-    faces_missed: int
-    """Of them, those in which it did not: its recall on this footage, as far as it can be known without the truth."""
-    identities: IdentityScope = PER_VIDEO
-    """Whether a number of the annotations is a person, the same in every video, or a track of this one."""
-    identities_because: str = ""
-    """Why, as the end of a sentence; empty without annotations."""
-    read_as: str = ""
-    """What the annotations were taken for; empty without any."""
-    telemetry: str = ""
-    """What told where the camera was; empty where nothing did."""
-    tracklets_found_by: Mapping[str, int] = field(default_factory=dict)
-    """Of the kept ones, how many `detector`, `motion`, or `detector and motion` found; empty where none was asked."""
-    notes: Sequence[str] = field(default_factory=list)
-    """What somebody should know of the source, in words."""
-
-    def numbers(self) -> str:
-        """Whose numbers the annotations' are, in words such as `people, the same in every video (...)`."""
-        what = "people, the same in every video" if self.identities == SHARED else "tracks of this video only"
-        return f"numbers are {what} ({self.identities_because})"
-
-    def left_out(self) -> list[str]:
-        """What was dropped, in words such as `3 crops hidden`."""
-        counts = {
-            "boxes": self.boxes_dropped,
-            "crops": self.crops_dropped,
-            "tracklets": self.tracklets_dropped,
-            "whole tracks": self.tracks_dropped,
-        }
-        return [
-            f"{number} {what} {reason}"
-            for what, reasons in counts.items()
-            for reason, number in sorted(reasons.items())
-            if number
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +102,14 @@ def locked(out_dir: Path) -> Iterator[None]:
 
 def _leave_no_trace(out_dir: Path) -> None:
     """Remove the folder of a build that was refused or stopped before it wrote anything."""
-    if set(names_in(out_dir)) == {LOCK, RECORDS} and not names_in(out_dir / RECORDS):
+    shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
+    if set(names_in(out_dir)) <= {LOCK, CASE, RECORDS, CROPS} and not names_in(out_dir / RECORDS):
         with suppress(OSError):  # Windows removes no file that is open
-            (out_dir / RECORDS).rmdir()
-            (out_dir / LOCK).unlink()
+            for name in (RECORDS, CROPS):
+                if (out_dir / name).exists():
+                    (out_dir / name).rmdir()
+            for name in (CASE, LOCK):
+                (out_dir / name).unlink(missing_ok=True)
             out_dir.rmdir()
 
 
@@ -176,17 +119,17 @@ def check_complete(sources: Sequence[Source], out_dir: Path) -> None:
     Raises:
         SourceError: naming the source.
     """
-    names = {source.name for source in sources}
-    for record in sorted((out_dir / RECORDS).glob("*.json")):
-        if record.stem not in names and not is_left_by_system(record.name):
-            raise SourceError(
-                f"{out_dir}: holds the finished source {record.stem!r}, which is not among the given ones; "
-                "give all sources again, or another folder"
-            )
+    for name in sorted(finished_names(out_dir) - {source.name for source in sources}):
+        raise SourceError(
+            f"{out_dir}: holds the finished source {name!r}, which is not among the given ones; give all sources "
+            "again, or another folder"
+        )
 
 
 def check_replacing(out_dir: Path, wanted: Mapping[str, Mapping[str, str]]) -> None:
     """See that no crops are thrown away because they were cut in another way.
+
+    Those of a damaged video may be, once it is another file: somebody mended it.
 
     Args:
         out_dir: the folder, locked.
@@ -230,6 +173,36 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> list[str]
         if name not in listed:
             _remove_crops(out_dir / CROPS / name)
     return cut_again
+
+
+def note_begun(out_dir: Path, name: str) -> None:
+    """Write down which source is at work, for the next build, if this one is killed."""
+    (out_dir / PARTIAL).mkdir(exist_ok=True)
+    (out_dir / PARTIAL / _BEGUN).write_text(name, encoding="utf-8")
+
+
+def begun_before(out_dir: Path) -> str | None:
+    """Name the source that was at work when an earlier build ended; None = none was, or it was finished."""
+    try:
+        name = (out_dir / PARTIAL / _BEGUN).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    return None if not name or (out_dir / RECORDS / f"{name}.json").exists() else name
+
+
+def finished_names(out_dir: Path) -> set[str]:
+    """Name the sources that have a record, of whatever settings."""
+    return {path.stem for path in (out_dir / RECORDS).glob("*.json") if not is_left_by_system(path.name)}
+
+
+def cut_from(out_dir: Path, name: str) -> str | None:
+    """The sha256 of the video that a finished source was cut from; None = it is not finished.
+
+    Raises:
+        SourceError: its record is damaged.
+    """
+    record = _read_record(out_dir / RECORDS / f"{name}.json")
+    return None if record is None else record["fingerprint"].get("video_sha256")
 
 
 def _remove_crops(folder: Path) -> None:
@@ -354,6 +327,8 @@ def _cut_otherwise(out_dir: Path, name: str, wanted: Mapping[str, str]) -> list[
     record = _read_record(out_dir / RECORDS / f"{name}.json")
     if record is None:
         return []
+    if record.get("report", {}).get("damage"):
+        wanted = {**wanted, "video_sha256": record["fingerprint"].get("video_sha256", "none")}
     return [
         difference
         for key in {**record["fingerprint"], **wanted}
@@ -412,12 +387,20 @@ def _differences(key: str, kept: str, wanted: str) -> list[str]:
             for name in {**before, **after}
             if before.get(name) != after.get(name)
         ]
-    before, after = (
-        shortened(value) if key.endswith("sha256") else "on" if value.startswith("{") else value
-        for value in (kept, wanted)
-    )
+    before, after = (_in_words(key, value) for value in (kept, wanted))
     of = " (of skyreid 0.1)" if key == "builder_version" and before in _BUILDER_VERSIONS_OF_0_1 else ""
     return [f"{_IN_WORDS.get(key, key)} was {before}{of}, now {after}"]
+
+
+def _in_words(key: str, value: str) -> str:
+    """An entry of a fingerprint, short enough to be read."""
+    if key.endswith("sha256"):
+        return shortened(value)
+    if key == "finder":
+        return "a detector" if value.startswith("{") else finder_in_words(value)
+    if key == "embedder":  # sha256 of the weights, then how they are fed
+        return "none" if value == "none" else f"that of the sha256 {shortened(value.partition(' ')[0])}"
+    return "on" if value.startswith("{") else value
 
 
 def _is_as_cut(path: Path, crop: Crop) -> bool:

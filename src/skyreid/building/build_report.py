@@ -1,32 +1,39 @@
-"""What a build says about itself: to its caller, in the manifest, in the report of masking, on the dataset card."""
+"""What a build says about itself: to its caller, in the manifest, in the report of masking."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from skyreid.building.build_folder import CROPS, MASKING_FILE, STATISTICS_FILE, FinishedSource, SourceReport
+from skyreid.building.build_folder import CROPS, FinishedSource
 from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
-from skyreid.building.finder import finder_in_words
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_lines
+from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import Box, box_of
-from skyreid.datasets.benchmarks import g2a_vreid
 from skyreid.datasets.data_hash import pictures_sha256
-from skyreid.datasets.manifest import MANIFEST_FILE
-from skyreid.datasets.statistics import PAPER_CROP_WIDTHS, BenchmarkStatistics
 from skyreid.errors import ManifestError
 from skyreid.files.strict_json import read_json
-from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, save_table
+from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Frame, Tracklet
 
 ANNOTATED, PER_TRACKLET = "annotated", "per-tracklet"
 """Who the pids of a build are."""
 Json: TypeAlias = str | int | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableSource:
+    """A source that was left out."""
+
+    name: str
+    """Camera and file."""
+    reason: str
+    """A sentence that names the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +52,12 @@ class BuildReport:
     sources: tuple[SourceReport, ...]
     cut_again: tuple[str, ...] = ()
     """Sources of an earlier build that were cut again, on purpose or since crops were not as they had been cut."""
+    begun_anew: str | None = None
+    """The source that an earlier run was cutting when it ended; what it had cut of it is gone."""
     outdated: tuple[OutdatedDecision, ...] = ()
     """Decisions of `skyreid link` on tracklets that no tracklet stands for any more."""
+    unusable: tuple[UnusableSource, ...] = ()
+    """Sources that were left out, where that was asked for."""
 
     def __repr__(self) -> str:
         tracklets, crops = sum(one.tracklets for one in self.sources), sum(one.crops for one in self.sources)
@@ -71,7 +82,7 @@ class BuildReport:
             if source.tracklets_found_by:
                 by = ", ".join(f"{number} by {who}" for who, number in sorted(source.tracklets_found_by.items()))
                 lines.append(f"{source.name}: tracklets found {by}")
-            lines += [f"{source.name}: {note}" for note in source.notes]
+            lines += [f"{source.name}: {note}" for note in (source.damage, *source.notes) if note]
         if self.identities == PER_TRACKLET and self.sources and all(source.read_as for source in self.sources):
             lines.append(
                 "nobody is known to be the same person in two videos: skyreid link tells, or identities=shared in a "
@@ -81,6 +92,9 @@ class BuildReport:
             lines.append("nobody was found: nothing can be embedded or searched")
         if self.cut_again:
             lines.append(f"cut again, instead of what was there: {', '.join(self.cut_again)}")
+        if self.begun_anew is not None:
+            lines.append(f"{self.begun_anew}: began anew, since an earlier run ended while it was being cut")
+        lines += [f"{one.name}: left out: {one.reason}" for one in self.unusable]
         lines += outdated_lines(self.outdated)
         lines.append(f"{self.manifest_path}: identities {self.identities}, data sha256 {self.data_sha256}")
         lines.append(f"{self.card_path}: what this data is; fill in terms and consent (skyreid build --help)")
@@ -286,164 +300,3 @@ def write_table_of_unmasked(
         seen_unmasked=info.masking is not None,
     )
     save_table(path, table)
-
-
-# The dataset card: one page of Markdown that says what a build is, from what, how, and on which terms.
-_SIMULATED = (
-    "**Simulated data: every person here was drawn by a program. Nobody was filmed, and no score on this data says "
-    "how well anything works on real footage.**"
-)
-_FILMED = (
-    "Cut from footage by skyreid. It may show real people: a score or a licence is not their consent, and masked "
-    "faces do not make them anonymous."
-)
-
-
-def dataset_card(info: BuildInfo, statistics: BenchmarkStatistics, *, identities: str) -> str:
-    """Write the card of a build; the same build gives the same text.
-
-    Args:
-        info: how it was made.
-        statistics: of its tracklets.
-        identities: who its pids are, as the manifest says it.
-    """
-    title = "Simulated people, seen from the ground and from the air" if info.is_simulated else "People in footage"
-    parts = [
-        [f"# {title}", "", _SIMULATED if info.is_simulated else _FILMED],
-        ["## Terms and consent", "", *_declaration(info)],
-        [
-            "## Counts",
-            "",
-            *_counts(statistics, identities),
-            "",
-            f"![Sequence lengths and crop widths]({STATISTICS_FILE})",
-        ],
-        ["## Sources", "", *_sources(info)],
-        ["## What was left out", "", *_left_out(info)],
-        ["## Masked faces", "", *_masking(info)],
-        ["## Settings", "", *_settings(info)],
-    ]
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
-
-
-def _declaration(info: BuildInfo) -> list[str]:
-    lines = [f"- {name}: {_plain(text)}" for name, text in asdict(info.declaration).items()]
-    if NOT_STATED in asdict(info.declaration).values():
-        lines += ["", "What is not stated is not granted. State it with `skyreid build --terms --consent --contact`."]
-    return lines
-
-
-def _counts(statistics: BenchmarkStatistics, identities: str) -> list[str]:
-    paper = g2a_vreid.FORMAT.paper_row
-    assert paper is not None
-    duration = "unknown" if statistics.average_duration_s is None else f"{statistics.average_duration_s:.1f} s"
-    rows = [
-        ("identities", f"{statistics.identities:,}", f"{paper.identities:,}"),
-        ("tracklets", f"{statistics.tracklets:,}", f"{paper.tracklets:,}"),
-        ("images", f"{statistics.images:,}", f"{paper.images:,}"),
-        ("average duration", duration, f"{paper.average_duration_s:.1f} s"),
-        ("camera views", str(statistics.camera_views), str(paper.camera_views)),
-        ("camera mode", statistics.camera_working_mode or "unknown", paper.camera_working_mode),
-    ]
-    lines = _table(("", "here", "G2A-VReID (paper, Table 1)"), rows)
-    if identities == PER_TRACKLET:
-        lines += [
-            "",
-            "When this was built, nobody had said who is who (`skyreid link`): every tracklet is an identity.",
-        ]
-    for platform, share in statistics.crop_widths_in_paper_range.items():
-        low, high = PAPER_CROP_WIDTHS[platform]
-        lines += ["", f"Of the {platform} crops, {share:.0%} are {low} to {high} pixels wide, as in G2A-VReID."]
-    return lines
-
-
-def _sources(info: BuildInfo) -> list[str]:
-    rows = [
-        (
-            source.path.name,
-            source.camera,
-            source.platform.value,
-            source.start_time.isoformat() if source.start_time else NOT_STATED,
-            finder_in_words(done.fingerprint["finder"]),
-            done.fingerprint["video_sha256"],
-        )
-        for source, done in zip(info.sources, info.finished, strict=True)
-    ]
-    reports = [done.report for done in info.finished if done.report.read_as]
-    told = [
-        f"- {_plain(report.name)}: {_plain(sentence)}"
-        for report in reports
-        for sentence in (f"annotations read as {report.read_as}; {report.numbers()}", *report.notes)
-    ]
-    table = _table(("file", "camera", "platform", "start", "people found by", "sha256 of the video"), rows)
-    return [*table, "", *told] if told else table
-
-
-def _left_out(info: BuildInfo) -> list[str]:
-    rows = [
-        (
-            done.report.name,
-            str(done.report.tracklets),
-            str(done.report.crops),
-            ", ".join(done.report.left_out()) or "nothing",
-        )
-        for done in info.finished
-    ]
-    return _table(("source", "tracklets", "crops", "left out, by reason"), rows)
-
-
-def _masking(info: BuildInfo) -> list[str]:
-    if info.masking is None:
-        return ["**Faces are not masked.**"]
-    faces = info.faces
-    seen = f"[{TABLE_FILE}]({TABLE_FILE}) holds embeddings of people as a model saw them before that, in memory only."
-    detected = int(faces["faces"]) - int(faces["followed"]) - int(faces["fallback"])
-    expected = sum(source.report.faces_expected for source in info.finished)
-    missed = sum(source.report.faces_missed for source in info.finished)
-    recall = (
-        f" Where it found a face in the frames before and after, it found it in {expected - missed} of {expected}."
-        if expected
-        else ""
-    )
-    return [
-        f"Before anything was written, {faces['faces']} regions were covered ({faces['style']}): {detected} faces that "
-        f"the detector found ({faces['detector']}), {faces['followed']} found by their skin or in a frame before or "
-        f"after, and {faces['fallback']} heads of people large enough to be recognised on whom none was found. Below "
-        f"{info.masking.observe_px_per_m:g} pixels a metre nothing is covered; from "
-        f"{info.masking.recognise_px_per_m:g} on, every head that is not seen from straight above. "
-        f"[{MASKING_FILE}]({MASKING_FILE}) tells where. A detector misses faces, and people are also known by their "
-        "build and clothes: this makes recognition harder and rules it out for nobody.",
-        "",
-        f"The detector: {info.face_detector_card}.{recall}",
-        *([] if info.embedder is None else ["", seen]),
-    ]
-
-
-def _settings(info: BuildInfo) -> list[str]:
-    quality = (f"- {name}: {value:g}" for name, value in asdict(info.quality).items())
-    return [
-        f"- one crop every {info.interval_s:g} s",
-        *quality,
-        "",
-        f"[{MANIFEST_FILE}]({MANIFEST_FILE}) lists every tracklet and holds their sha256.",
-    ]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_plain, cells))} |"
-
-
-def _plain(text: str) -> str:
-    """A user's words on one line, so that they neither end a table nor make a heading, HTML or a terminal's colours.
-
-    A file's name may hold bytes that are no text; they are shown as escapes too.
-    """
-    escaped = " ".join(text.split()).replace("\\", "\\\\")
-    escaped = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in escaped)
-    for sign in "|<>[]`*":
-        escaped = escaped.replace(sign, f"\\{sign}")
-    return escaped

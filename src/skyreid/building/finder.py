@@ -11,6 +11,8 @@ from skyreid.processes.progress import Progress
 from skyreid.tracklet import Platform
 
 ANNOTATIONS = "annotations"
+MOTION = "motion"
+"""What stands in a detector's place where people's motion is to tell."""
 MAX_STEP_S = 0.5
 """From frame to frame: who walks across the picture meets his own box again for no longer."""
 MAX_ASPECT = 16

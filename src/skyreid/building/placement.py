@@ -126,7 +126,7 @@ def _placed(unknown: SourcePlacement, log: FlightLog) -> SourcePlacement:
     notes += [f"warning: telemetry: {warning}" for warning in log.warnings]
     start = log.started_at()
     if start is None and any(record.clock for record in log.records) and source.start_time is None:
-        notes.append("the telemetry's clock has no time zone; time_zone= in the source gives the video its start")
+        notes.append("the telemetry's clock has no time zone; FILE,time_zone=Europe/Madrid gives the video its start")
     if start is not None and source.start_time is not None:
         apart_s = abs((start - source.start_time).total_seconds())
         if apart_s > _CLOCKS_AGREE_S:

@@ -18,7 +18,7 @@ from skyreid.building.build_report import read_masked_regions
 from skyreid.building.crops.face_mask import GREY, MaskingConfig
 from skyreid.building.crops.quality import PERSON_M
 from skyreid.building.tracked_boxes import Box
-from skyreid.building.video.decode import VideoFrame, frames
+from skyreid.building.video.decode import DecodeLimits, VideoFrame, frames
 from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import ManifestError
@@ -57,7 +57,7 @@ class Scene:
 def draw_scenes(
     folder: Path, manifest: Manifest, videos: Mapping[str, Path], *, progress: Progress = silent
 ) -> dict[str, Scene]:
-    """Draw the frame around every tracklet whose video is at hand; a video that was drawn before is not read again.
+    """Draw the frame around every tracklet whose video is at hand, or was: what was drawn before is not drawn again.
 
     Args:
         folder: of the build; the pictures go into its folder `scenes`.
@@ -66,7 +66,7 @@ def draw_scenes(
         progress: hears of videos.
 
     Returns:
-        By tracklet id; tracklets whose video is not at hand are missing.
+        By tracklet id; tracklets whose video is not at hand, and was not drawn before, are missing.
 
     Raises:
         ManifestError: the build is damaged.
@@ -75,7 +75,7 @@ def draw_scenes(
     sources: dict[str, tuple[Mapping[str, object], list[Tracklet]]] = {}
     for tracklet in manifest.tracklets:
         source = source_of(tracklet, manifest)
-        if source is not None and (name := str(source["name"])) in videos:
+        if source is not None and ((name := str(source["name"])) in videos or (folder / SCENES).is_dir()):
             for plain in (tracklet.tracklet_id, name):
                 if Path(plain).name != plain:
                     raise ManifestError(f"the name of a source or tracklet must be a plain file name; got {plain!r}")
@@ -88,12 +88,13 @@ def draw_scenes(
         film = _Film(tracklets, regions, interval_s=manifest.info.get("interval_s"))
         record = folder / SCENES / f"{name}.json"
         drawn = _read_record(record, film.key)
-        if drawn is None and _is_the_film(videos[name], source):
+        if drawn is None and name in videos and _is_the_film(videos[name], source):
             drawn = film.draw(videos[name], folder / SCENES)
             content = {"key": film.key, "scenes": {one: asdict(scene) for one, scene in drawn.items()}}
             write_atomically(record, [json.dumps(content).encode()])
         scenes |= drawn or {}
-    progress("frames around people", len(sources), len(sources))
+    if sources:
+        progress("frames around people", len(sources), len(sources))
     return scenes
 
 
@@ -146,7 +147,8 @@ class _Film:
         for tracklet_id, frame in self._largest.items():
             people.setdefault(frame.index, []).append(tracklet_id)
         scenes: dict[str, Scene] = {}
-        for film_frame in frames(video, interval_s=self._interval_s):
+        # What was cut of a damaged film was cut so; of a whole one it makes no difference.
+        for film_frame in frames(video, interval_s=self._interval_s, limits=DecodeLimits(take_damaged=True)):
             for tracklet_id in people.pop(film_frame.index, ()):
                 scenes[tracklet_id] = self._draw_frame(film_frame, tracklet_id, folder)
             if not people:

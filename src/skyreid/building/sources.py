@@ -36,6 +36,7 @@ _KEYS = (
     *_OF_TELEMETRY,
     *_OF_STANDING,
 )
+_KEYS_OF_VIDEO = ("camera", "start_time", *_OF_TELEMETRY, *_OF_STANDING)
 _MAX_NAME, _MAX_NAME_BYTES = 40, 100
 """What a camera or a file gives to a file's name at most: characters, and bytes, so that it stays below 255 of them."""
 
@@ -85,22 +86,28 @@ class Source:
         return f"{_plain(self.camera)}-{_plain(named.stem)}"
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str, *, platform: Platform | None = None) -> Source:
     r"""Read `FILE,platform=ground,camera=C1,annotations=gt.txt`, as the command line takes it.
 
     A comma that belongs to a name and stands before something like `take=` is written `\,`; `~` is the home folder.
+
+    Args:
+        text: of the source.
+        platform: where an option tells it, as those of `find` do. Then the text has no platform and no annotations, and
+            may leave the camera out, whose name is empty.
 
     Raises:
         SourceError: a key is unknown, missing, empty or given twice, the platform is neither of the two, or
             the start time has no time zone.
     """
     path, *items = (part.replace("\\,", ",") for part in re.split(r"(?<!\\),(?=\w+=)", text))
+    keys = _KEYS if platform is None else _KEYS_OF_VIDEO
     given: dict[str, str] = {}
     for item in items:
         key, _, value = item.partition("=")
-        if key not in _KEYS:
+        if key not in keys:
             raise SourceError(
-                f"{text!r}: a source has the keys {', '.join(_KEYS)}; got {key!r}; "
+                f"{text!r}: a {'source' if platform is None else 'video'} has the keys {', '.join(keys)}; got {key!r}; "
                 f"where it belongs to a name, write \\,{key}="
             )
         if key in given:
@@ -108,11 +115,12 @@ def parse_source(text: str) -> Source:
         given[key] = value
     if not path:
         raise SourceError(f"{text!r}: a source begins with its file, as in video.mp4,platform=ground,camera=C1")
-    _check_present(given, repr(text), example=f"{path},platform=ground,camera=C1")
+    needed = ("platform", "camera") if platform is None else ()
+    _check_present(given, repr(text), example=f"{path},platform=ground,camera=C1", needed=needed)
     return Source(
         path=_from_home(path, repr(text)),
-        platform=_platform(given["platform"], repr(text)),
-        camera=given["camera"],
+        platform=_platform(given["platform"], repr(text)) if platform is None else platform,
+        camera=given.get("camera", ""),
         annotations=_from_home(given["annotations"], repr(text)) if "annotations" in given else None,
         **_of_annotations(given, repr(text)),
         start_time=_start_time(given["start_time"], repr(text)) if "start_time" in given else None,

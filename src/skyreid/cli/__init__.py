@@ -4,7 +4,8 @@ Every command is a few lines around one call of the library. What it needs is im
 a wrong option or `--help` answers at once and not after loading PyTorch.
 
 Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2 a command line that is none; 3 done,
-and the result is empty; 70 a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
+and the result is empty; 4 done, without a part of what was given, which is named; 70 a fault of ours, with its
+traceback; 130 interrupted; 141 the reader of the output left.
 """
 
 import errno
@@ -96,7 +97,8 @@ RENAMED = {"ablate": "reproduce", "benchmark": "reproduce", "export": "data expo
 KEPT = {
     "demo": "what is finished in --out is kept",
     "train": "the epochs that are finished are kept in --run-dir",
-    "build": "the sources that are finished are kept in --out",
+    "build": "the sources that are finished are kept in --out, and the one at work begins anew",
+    "find": "the videos that are finished are kept in --out, and the one at work begins anew",
     "link": "every decision is kept",
     "weights get": "what is fetched is kept",
     "simulate": "the videos that are finished are kept in --out",

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from skyreid.cli.terminal import NOTHING_FOUND, Bars, File, Note, print_error, show_result
+from skyreid.cli.terminal import DONE_IN_PART, NOTHING_FOUND, Bars, File, Note, print_error, print_warnings, show_result
 
 if TYPE_CHECKING:
     from skyreid.extraction.loading import CuttingEmbedder
@@ -58,8 +58,9 @@ def build(
         without_annotations: pass over the annotations that the sources name, and find the people.
         detector: FILE.onnx (or OpenVINO's .xml),kind=yolox|rt-detr|rf-detr|torchvision|atss, or the name of published
             weights (yolox-nano, yolox-tiny, yolox-s, person-detection-0203; fetched on first use); finds people where
-            there are no annotations. Without one, their motion tells. tiles=auto|none|PIXELS after a comma: large
-            frames are searched in overlapping tiles too, where people are small; of this side.
+            there are no annotations. Without one, or with the word motion, their motion tells.
+            tiles=auto|none|PIXELS after a comma: large frames are searched in overlapping tiles too, where people are
+            small; of this side.
         interval_s: seconds between two crops of a person.
         mask_faces: cover the faces before anything is written.
         mask_style: what is painted over them.
@@ -191,22 +192,16 @@ def browse(
         folder: what `skyreid build` made.
         out: HTML file to write; None = browse.html in the folder.
         table: what `skyreid embed` wrote; None = embeddings.npz in the folder, if it is there.
-        videos: folder with the footage, for the whole frames and links to the moment; None = the folder and the one
-            above it.
+        videos: folder with the footage, for the whole frames and links to the moment; None = where 'skyreid find' saw
+            it, the folder, and the one above it.
         json: print JSON.
     """
-    from skyreid.building.scenes import draw_scenes
-    from skyreid.pages.browse_page import write_browse_page
-    from skyreid.retrieval.everybody import read_everybody
+    from skyreid.finding import browse as browse_build
 
-    page = out or folder / "browse.html"
-    everybody = read_everybody(folder, table=table, videos=videos)
     with Bars() as bars:
-        scenes = draw_scenes(folder, everybody.manifest, everybody.videos, progress=bars)
-        title = folder.resolve().name
-        write_browse_page(page, everybody, scenes, folder=folder, title=title, progress=bars)
-    count = len(everybody.tracklets)
-    show_result(Note([f"{count} sightings: {page}"], {"tracklets": count, "page": str(page)}), json=json)
+        report = browse_build(folder, out, table=table, videos=videos, progress=bars)
+    print_warnings(report.missing)
+    show_result(report, json=json)
 
 
 def telemetry(
@@ -239,31 +234,35 @@ def telemetry(
 
 def find(
     out: Path,
-    ground: tuple[Path, ...] = (),
-    aerial: tuple[Path, ...] = (),
+    ground: tuple[str, ...] = (),
+    aerial: tuple[str, ...] = (),
     *,
     query_image: Path | None = None,
     detector: str | None = None,
     model: str | None = None,
-    interval_s: float = 0.5,
+    interval_s: float | None = None,
     mask_faces: bool = True,
     replace: bool = False,
     json: bool = False,
-) -> None:
+) -> int:
     """Show everybody in your videos on one page, each with who resembles them.
 
-    Builds, embeds, compares and shows; running it again goes on where it stopped.
+    Builds, embeds, compares and shows; running it again goes on where it stopped: finished videos are kept, the one
+    that was at work begins anew. A video that cannot be used is left out and named; of a damaged one, what decodes is
+    used; both end with status 4.
 
     Args:
         out: folder of the case; the page is browse.html in it.
-        ground: video of a camera on the ground; once for each.
-        aerial: video of a drone; once for each.
+        ground: FILE[,start_time=2026-05-04T09:00:00+02:00][,camera=NAME], video of a camera on the ground; once for
+            each. It may say of the camera what a --source of 'skyreid build' says.
+        aerial: video of a drone, as --ground; once for each. Telemetry is read beside and inside it; telemetry=,
+            time_zone=, gps_order= and altitude_from= say more.
         query_image: picture of somebody, cropped to them; who resembles them stands in asked.html.
-        detector: who finds the people, as of `skyreid build`; None = the best of `skyreid weights list` in the cache,
-            else their motion.
-        model: what tells people apart, as of `skyreid build`, or "colours"; None = the best in the cache, else the
-            colours of clothes.
-        interval_s: seconds from one look at the video to the next.
+        detector: who finds the people, as of `skyreid build`; None = as the folder was begun, else the best of
+            `skyreid weights list` in the cache, else their motion.
+        model: what tells people apart, as of `skyreid build`, or "colours"; None = as the folder was begun, else the
+            best in the cache, else the colours of clothes.
+        interval_s: seconds from one look at the video to the next; None = as the folder was begun, else 0.5.
         mask_faces: cover the faces before anything is written.
         replace: begin anew what an earlier run made with other settings.
         json: print JSON.
@@ -283,4 +282,6 @@ def find(
             replace=replace,
             progress=bars,
         )
+    print_warnings(report.left_out)
     show_result(report, json=json)
+    return DONE_IN_PART if report.left_out else 0

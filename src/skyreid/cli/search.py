@@ -83,6 +83,7 @@ def search(
             manifest are looked through.
         json: print JSON.
     """
+    from skyreid.pages.page import check_page_place
     from skyreid.pages.search_page import write_search_page
     from skyreid.retrieval.candidates import Scope
     from skyreid.retrieval.embedding_table import load_table
@@ -92,6 +93,7 @@ def search(
     if not (query or image or video or text):
         raise SettingError("a search asks with something: --query TRACKLET, --image, --video or --text")
     _refuse_unread(image, video, at, box, detector)
+    check_page_place(out)
     scope = Scope(
         platform=None if to == "any" else Platform(to),
         filters=Filters(

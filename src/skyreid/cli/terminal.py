@@ -32,6 +32,8 @@ Name = Annotated[str, tyro.conf.Positional]
 File = Annotated[Path, tyro.conf.Positional]
 NOTHING_FOUND = 3
 """Exit status of a command that did what it was asked, and whose result is empty."""
+DONE_IN_PART = 4
+"""Exit status of a command whose result lacks a part of what it was given, and says so."""
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _bars = Console(stderr=True, highlight=False)
 
@@ -187,6 +189,12 @@ def print_error(text: str, *notes: str) -> None:
     _errors.print(Text.assemble(("error:", "bold red"), f" {visible(text)}"))
     for note in notes:
         _errors.print(Text(f"  {visible(note)}"))
+
+
+def print_warnings(lines: Sequence[str]) -> None:
+    """Print lines to the standard error that a reader of the result must know."""
+    for line in lines:
+        _errors.print(Text.assemble(("warning:", "bold yellow"), f" {visible(line)}"))
 
 
 def print_notice(text: str) -> None:

@@ -75,6 +75,10 @@ BENCHMARK = Kind(
     "docs/data-and-weights.md says where to get one",
     "'skyreid evaluate CHECKPOINT --data NAME --root FOLDER' scores on it, 'skyreid embed FOLDER --data NAME' takes it",
 )
+UNFINISHED_BUILD = Kind(
+    "the folder of a build that did not come to its end",
+    use="the same 'skyreid build' or 'skyreid find', run again, goes on",
+)
 CROPS = Kind(
     "a folder of crops", ("folder",), "one subfolder a tracklet", "'skyreid embed FOLDER --model CHECKPOINT' takes it"
 )
@@ -119,6 +123,7 @@ _FOLDERS = (
     (("checkpoint",), RUN),
     (("config.json", "train.lock"), RUN),
     (("manifest.jsonl",), BUILD),
+    (("build.lock",), UNFINISHED_BUILD),
     (("world.json",), WORLD),
     # Of the layouts of benchmarks, what no other has.
     (("bbox_train",), BENCHMARK),
@@ -201,6 +206,9 @@ def _instead(path: Path, found: Kind | None, wanted: Sequence[Kind]) -> str:
     if meant := [str(place) for place in (path.parent, *inside) if kind_at(place) in wanted]:
         more = f" and {len(meant) - _SHOWN} more" if len(meant) > _SHOWN else ""
         return f"it is {found.name}; did you mean {', '.join(meant[:_SHOWN])}{more}?"
+    if found is _UNKNOWN["folder"]:
+        names = names_in(path)
+        return f"it is a folder of something else ({', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''})"
     return f"it is {found.name}" + (f": {found.use}" if found.use else "")
 
 

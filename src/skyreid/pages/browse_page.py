@@ -35,6 +35,7 @@ def write_browse_page(
     *,
     folder: Path,
     title: str,
+    warnings: Sequence[str] = (),
     remarks: Sequence[str] = (),
     by_video: Sequence[str] = (),
     progress: Progress = silent,
@@ -47,6 +48,7 @@ def write_browse_page(
         scenes: the whole frame around them, by tracklet id, as far as the videos are at hand.
         folder: of the build.
         title: heading of the page.
+        warnings: which videos could not be used, or only in part: a line each, before everything else.
         remarks: how people were found and compared, and who was not: a line each.
         by_video: what was left out of each video: a line each, shown when asked for.
         progress: hears of tracklets.
@@ -82,6 +84,7 @@ def write_browse_page(
             knows_unmasked=everybody.seen_unmasked,
             is_masked=is_masked,
             has_scenes=bool(scenes),
+            warnings=warnings,
             remarks=remarks,
             by_video=by_video,
         ),
@@ -216,7 +219,7 @@ def _timeline(sightings: Sequence[Sighting], cards: Sequence[Mapping[str, object
     if not placed:
         return None
     moments = [_span(sighting, by_clock=by_clock) for sighting, _ in placed]
-    axis = _Axis.over(moments)
+    axis = _Axis.over([*moments, *_starts(moments, [sighting for sighting, _ in placed])])
     lanes: dict[tuple[object, object], list[dict[str, object]]] = {}
     free_from: dict[tuple[object, object], list[float]] = {}
     for (_, card), (begin, end) in sorted(zip(placed, moments, strict=True), key=lambda one: one[1]):
@@ -255,6 +258,12 @@ def _span(sighting: Sighting, *, by_clock: bool) -> tuple[float, float]:
     if not by_clock or sighting.clock is None:
         return begin, end
     return sighting.clock.timestamp(), sighting.clock.timestamp() + end - begin
+
+
+def _starts(moments: Sequence[tuple[float, float]], sightings: Sequence[Sighting]) -> set[tuple[float, float]]:
+    """When the videos begin, so that time before the first sighting is seen to have passed."""
+    starts = {begin - s.offset_s[0] for (begin, _), s in zip(moments, sightings, strict=True) if s.offset_s is not None}
+    return {(round(start, 3), round(start, 3)) for start in starts}
 
 
 def _ticks(axis: _Axis) -> list[float]:

@@ -45,12 +45,9 @@ def write_page(
         script: JavaScript that is ours to the last letter; it alone may run. "" = none.
 
     Raises:
-        SettingError: another file than a page lies there, such as a video.
+        SettingError: as `check_page_place`.
     """
-    if path.is_file() and path.stat().st_size:
-        with open_regular(path) as older:
-            if not older.read(len(_BEGINNING)).lower().startswith(_BEGINNING):
-                raise SettingError(f"{path}: is there already and is no page; name another file, or remove that one")
+    check_page_place(path)
     page = render(
         "page.html",
         content_policy=_content_policy(script),
@@ -63,6 +60,20 @@ def write_page(
         script=Markup(script),
     )
     write_atomically(path, [f"{page}\n".encode("utf-8", "backslashreplace")])
+
+
+def check_page_place(path: Path) -> None:
+    """See that a page may be written there, before the work that it takes.
+
+    Raises:
+        SettingError: another file than a page lies there, such as a video, or a folder.
+    """
+    if path.is_dir():
+        raise SettingError(f"{path}: a page is a file, and this is a folder; name a file, such as {path / 'page.html'}")
+    if path.is_file() and path.stat().st_size:
+        with open_regular(path) as older:
+            if not older.read(len(_BEGINNING)).lower().startswith(_BEGINNING):
+                raise SettingError(f"{path}: is there already and is no page; name another file, or remove that one")
 
 
 def packaged_text(name: str) -> str:

@@ -261,4 +261,4 @@ def test_progress_is_told_in_seconds(tmp_path):
     told = []
     film = write_film(tmp_path / "a.mov", smooth(11))
     run(film, boxes({}), tmp_path, progress=lambda *step: told.append(step))
-    assert told == [("cut crops", second, second, "a.mov") for second in (0, 0, 1)]
+    assert told == [("cut crops", done, 1, "a.mov") for done in (0, 0, 1, 1)]

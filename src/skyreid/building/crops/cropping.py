@@ -19,7 +19,7 @@ from skyreid.building.video.decode import DecodeLimits, FilmEnd, VideoFrame, fra
 from skyreid.errors import SourceError
 from skyreid.feeding import Feeding
 from skyreid.files.regular_file import bytes_sha256
-from skyreid.processes.progress import Progress
+from skyreid.processes.progress import Progress, seconds_heard
 from skyreid.tracklet import Platform
 
 MAX_PAUSE_S, MAX_PAUSE_STEPS = 2.0, 2.5
@@ -149,7 +149,13 @@ def cut(
     faces: Counter[str] = Counter()
     max_pause_s = max(MAX_PAUSE_S, MAX_PAUSE_STEPS * max(interval_s, 1 / frame_rate))
     ends: list[FilmEnd] = []
-    film = frames(video, interval_s=interval_s, limits=limits, at_end=ends.append)
+    film = seconds_heard(
+        frames(video, interval_s=interval_s, limits=limits, at_end=ends.append),
+        progress,
+        "cut crops",
+        duration_s=duration_s,
+        name=video.name,
+    )
     samples = _samples(film, tracked, quality, mask, embedder, is_aerial=platform is Platform.AERIAL)
     for sample in _covered(samples, mask, faces):
         frames_read += 1
@@ -173,7 +179,6 @@ def cut(
             (tracklet.folder / crop.file_name).write_bytes(jpeg)
             tracklet.crops.append(crop)
             tracklet.seen.extend(sample.seen.get(track, ()))
-        progress("cut crops", round(sample.time_s), round(duration_s or sample.time_s), video.name)
     for tracklet, _ in going_on.values():
         embed(tracklet)
     (end,) = ends

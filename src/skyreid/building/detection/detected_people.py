@@ -22,7 +22,7 @@ from skyreid.building.motion.tracking import (
 )
 from skyreid.building.tracked_boxes import Box, FoundBy, TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
-from skyreid.processes.progress import Progress
+from skyreid.processes.progress import Progress, seconds_heard
 
 DOUBTFUL = 0.5
 """Of the detector's score: a box above this share goes on with a track, but begins none (ByteTrack's idea)."""
@@ -71,7 +71,8 @@ def find_people_with_detector(
     registration = Registration()
     found, camera = [], []
     by_motion: set[tuple[int, Box]] = set()
-    for frame in frames(path, interval_s=interval, limits=limits):
+    film = frames(path, interval_s=interval, limits=limits)
+    for frame in seconds_heard(film, progress, "find people", duration_s=facts.duration_s, name=path.name):
         camera.append(registration.step(frame.pixels))
         boxes, scores = find_in_tiles(detector, frame.pixels, side=tiling.side, min_score=DOUBTFUL * detector.score)
         moving = np.array(list(walking.get(frame.index, {}).values()), np.float64).reshape(-1, 4)
@@ -81,7 +82,6 @@ def find_people_with_detector(
         by_motion.update((frame.index, box) for box in alone)
         sure_boxes = as_boxes(boxes[sure]) + alone
         found.append(FrameBoxes(frame.index, frame.time_s, sure_boxes, doubtful=as_boxes(boxes[~sure])))
-        progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
     step_s = tracking_step_s(interval, facts)
     is_moving = moves(camera, width=facts.width, height=facts.height)
     tracks = link(found, interval_s=step_s, camera=camera if is_moving else None)

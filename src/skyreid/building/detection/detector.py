@@ -17,6 +17,7 @@ from skyreid.graphs.graph_process import GraphFile, Port
 from skyreid.graphs.onnx_file import open_onnx
 from skyreid.graphs.openvino_file import open_openvino
 from skyreid.processes.progress import Progress, silent
+from skyreid.weights.published_files import PUBLISHED
 from skyreid.weights.weights_cache import with_file
 
 EXAMPLE = "detector.onnx,kind=yolox"
@@ -178,6 +179,12 @@ def parse_detector(text: str) -> DetectorText:
         SettingError: a key is unknown, given twice or missing, or a value cannot be.
     """
     path, given = file_and_settings(text, KEYS, "a detector", example=EXAMPLE)
+    if not given and not Path(path).suffix and not Path(path).exists():
+        names = ", ".join(name for name, weights in PUBLISHED.items() if weights.use == "detector")
+        raise SettingError(
+            f"no detector is called {text!r}; there are {names}, a file of yours ({EXAMPLE}) and, to search a whole "
+            "video without a detector, motion"
+        )
     if given.get("kind") not in FAMILIES:
         raise SettingError(f"{text!r}: kind is one of {', '.join(FAMILIES)}, as in {EXAMPLE}; got {given.get('kind')}")
     return DetectorText(

@@ -31,7 +31,7 @@ from skyreid.building.motion.tracking import (
 )
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, VideoFrame, frames
-from skyreid.processes.progress import Progress
+from skyreid.processes.progress import Progress, seconds_heard
 
 MAX_SIDE = 1280
 """Longer side of the pictures that are searched."""
@@ -52,13 +52,15 @@ def find_people_from_moving_camera(
     interval = tracking_interval(interval_s)
     found, camera = [], []
     width = height = 0
-    for seen in moving_things(frames(path, interval_s=interval, max_side=MAX_SIDE, limits=limits)):
+    film = frames(path, interval_s=interval, max_side=MAX_SIDE, limits=limits)
+    for seen in moving_things(
+        seconds_heard(film, progress, "find people", duration_s=facts.duration_s, name=path.name)
+    ):
         height, width = seen.moving.shape
         boxes, _ = find_person_shapes(seen.moving, FROM_A_DRONE)
         rows = np.array(boxes, np.float64).reshape(-1, 4)
         found.append(FrameBoxes(seen.index, seen.time_s, as_boxes(rows)))
         camera.append(seen.motion)
-        progress("find people", round(seen.time_s), round(facts.duration_s or seen.time_s), path.name)
     step_s = tracking_step_s(interval, facts)
     tracks = link(found, interval_s=step_s, camera=camera)
     people, dropped = walkers(tracks, camera, width=width, height=height, interval_s=step_s)

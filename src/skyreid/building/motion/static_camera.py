@@ -30,7 +30,7 @@ from skyreid.building.motion.tracking import (
 from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.building.video.decode import DecodeLimits, VideoFacts, frames
 from skyreid.errors import SourceError
-from skyreid.processes.progress import Progress
+from skyreid.processes.progress import Progress, seconds_heard
 
 
 def find_people(
@@ -67,7 +67,8 @@ def _motion_boxes(
     camera = CameraMotion()
     background = Background(interval_s=float(interval_s))
     found = []
-    for frame in frames(path, interval_s=interval_s, max_side=MAX_SIDE, limits=limits):
+    film = frames(path, interval_s=interval_s, max_side=MAX_SIDE, limits=limits)
+    for frame in seconds_heard(film, progress, "find people", duration_s=facts.duration_s, name=path.name):
         camera.look(frame.time_s, frame.pixels)
         if camera.moves_for_sure:
             break
@@ -76,7 +77,6 @@ def _motion_boxes(
         scale = facts.width / frame.pixels.shape[1]
         scaled = tuple((x0 * scale, y0 * scale, x1 * scale, y1 * scale) for x0, y0, x1, y1 in boxes)
         found.append(FrameBoxes(frame.index, frame.time_s, scaled if frame.time_s >= BLIND_S else ()))
-        progress("find people", round(frame.time_s), round(facts.duration_s or frame.time_s), path.name)
     if camera.moves:
         raise SourceError(
             f"{path}: without annotations people are found by motion, and this camera seems to move; give a detector, "

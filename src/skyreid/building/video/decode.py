@@ -8,6 +8,7 @@ leaves nothing behind when either side is killed. What it says is checked like t
 """
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ PIPE_BYTES = 2**20
 MAX_MESSAGE_BYTES = 2**16
 _OUT_OF_TIME_SIGNALS = {getattr(signal, name, None) for name in ("SIGXCPU", "SIGKILL")} - {None}
 """None of them on Windows."""
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Of a stream, such as rtsp://; a path has made one stroke of two, and a drive of Windows has one letter."""
 USUAL_FRAME_RATE = 25.0
 """For files that do not tell theirs; nothing but the size of steps and holes depends on it."""
 
@@ -48,10 +51,12 @@ class DecodeLimits:
     """Processor seconds for one pass over the file (RLIMIT_CPU)."""
     idle_s: float = 60.0
     """Wall seconds without one more decoded frame."""
+    take_damaged: bool = False
+    """Take what decodes of a damaged or cut file, and tell what is missing (`FilmEnd.damage`), instead of refusing."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value <= 0:
+            if value <= 0 and not isinstance(value, bool):
                 raise ValueError(f"DecodeLimits.{name} must be positive; got {value}")
 
 
@@ -90,6 +95,8 @@ class FilmEnd:
     """How often the time stamps jump ahead."""
     holes: tuple[tuple[int, float, float], ...]
     """The first of them: the frame after it, its time, and the seconds from the frame before."""
+    damage: str | None = None
+    """What is damaged or missing, where that was to be taken (`DecodeLimits.take_damaged`); None = nothing."""
 
     def holes_in_words(self) -> str | None:
         """Where time jumps, for people; None where it does not."""
@@ -150,8 +157,8 @@ def frames(
     """Decode every frame and hand over those that are asked for, in presentation order.
 
     A file that is damaged, or ends before its header promises, gives the frames before that point and
-    then raises; formats without a promise (MPEG transport streams) cannot tell. Leaving the loop early
-    ends the child.
+    then raises; formats without a promise (MPEG transport streams) cannot tell. With `limits.take_damaged` it goes on
+    with the next whole picture, if there is one, and `at_end` is told. Leaving the loop early ends the child.
 
     Args:
         path: a local file, or a folder of pictures (`building.video.picture_folder`).
@@ -200,7 +207,7 @@ def _parts(
 ) -> Generator[VideoFacts | VideoFrame | DataPacket | FilmEnd]:
     """Run one child and hand over what it tells; whatever happens, nothing of it is left afterwards."""
     if not (path.is_file() or path.is_dir()):
-        raise VideoError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
+        raise VideoError(f"{path}: {why_no_file(path)}")
     if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty (0 bytes)")
     request = {
@@ -209,6 +216,7 @@ def _parts(
         "streams_beside": streams_beside,
         "interval": None if interval is None else str(interval),
         "max_side": max_side,
+        "take_damaged": limits.take_damaged,
         "max_pixels": limits.max_pixels,
         "memory_bytes": limits.memory_bytes,
         "cpu_s": limits.cpu_s,
@@ -260,6 +268,15 @@ def _parts(
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def why_no_file(path: Path) -> str:
+    """Say what is wrong with a path at which no video lies."""
+    if path.exists():
+        return "is not a file"
+    if _ADDRESS.match(str(path)):
+        return "is an address; record it first, and name the file: ffmpeg -i ADDRESS -c copy -t SECONDS gate.mkv"
+    return "there is no such file"
 
 
 class _Pipe:
@@ -328,6 +345,7 @@ def _end(message: dict[str, Any]) -> FilmEnd:
         end_s=float(message["end_s"]),
         num_holes=int(message["num_holes"]),
         holes=tuple((int(index), float(at_s), float(by_s)) for index, at_s, by_s in message["holes"]),
+        damage=None if message.get("damage") is None else str(message["damage"]),
     )
 
 

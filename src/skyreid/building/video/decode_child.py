@@ -16,15 +16,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
+from skyreid.building.video.end_mark import missing_mark
 from skyreid.building.video.shown_stream import COUNTED_PACKETS, RefusedError, as_shown, shown_stream
 from skyreid.processes.limits import lower_rights
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.error import FFmpegError
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-import os
+
 
 CONTAINERS = "asf,avi,flv,gif,h264,hevc,ivf,matroska,mov,mpeg,mpegts,mxf,ogg"
 """Formats that hold their own pictures. Playlists (hls, concat, dash, sdp) would open further files."""
@@ -54,6 +56,8 @@ class Request(TypedDict):
     """Seconds as a fraction such as "1/2": send the first frame at or after each multiple of it."""
     max_side: int | None
     """Scale the longer side of what is sent down to this."""
+    take_damaged: bool
+    """Go on with the next whole picture, and tell at the end what is damaged or missing."""
     max_pixels: int
     memory_bytes: int
     cpu_s: int
@@ -95,32 +99,36 @@ def _send(pipe: BinaryIO, kind: str, fields: dict[str, object], pixels: bytes | 
 def _messages(request: Request) -> Iterator[Message]:
     container, stream, streams_told = _open(request)
     with container:
-        film = _Film(container, stream, request["max_pixels"])
+        film = _Film(container, stream, request["max_pixels"], take_damaged=request["take_damaged"])
         promised_s = _promised_s(container, stream)
         is_asked_for = _sampler(request["interval"])
         index = -1
-        for index, time_s, frame in film.frames():
-            if index == 0:
-                facts = _facts(stream, frame, promised_s)
-                beside = any(one.type in BESIDE for one in container.streams)
-                told = {"shown": film.shown, "stream_taken": streams_told, "has_streams_beside": beside}
-                yield "facts", {**facts, **told}, b""
-                if request["first_only"]:
-                    return
-            if is_asked_for(index, time_s):
-                yield _picture(index, time_s, frame, film.shown, request["max_side"])
-            else:
-                yield "beat", {}, b""  # still alive; the caller watches the clock
-        lost = film.missing_end(promised_s) or _missing_mark(request["path"], container.format.name)
-    if index < 0:
-        raise RefusedError("holds a video stream without a single frame")
-    if lost is not None:
-        raise RefusedError(
-            f"is cut: {lost}, its {index + 1} pictures end after {float(film.end_s):.2f} s; "
-            "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
-        )
+        try:
+            for index, time_s, frame in film.frames():
+                if index == 0:
+                    facts = _facts(stream, frame, promised_s)
+                    beside = any(one.type in BESIDE for one in container.streams)
+                    told = {"shown": film.shown, "stream_taken": streams_told, "has_streams_beside": beside}
+                    yield "facts", {**facts, **told}, b""
+                    if request["first_only"]:
+                        return
+                if is_asked_for(index, time_s):
+                    yield _picture(index, time_s, frame, film.shown, request["max_side"])
+                else:
+                    yield "beat", {}, b""  # still alive; the caller watches the clock
+            if index < 0:
+                raise RefusedError("holds a video stream without a single frame")
+            if lost := film.missing_end(promised_s) or missing_mark(request["path"], container.format.name):
+                raise RefusedError(
+                    f"is cut: {lost}, its {index + 1} pictures end after {float(film.end_s):.2f} s; "
+                    "re-mux it (ffmpeg -i IN -c copy OUT) to accept what is left"
+                )
+        except RefusedError as refusal:
+            if index < 0 or not request["take_damaged"]:
+                raise
+            film.damage.append(str(refusal).partition("; ")[0])  # without the remedy
     holes = film.holes()
-    told = {"num_holes": len(holes), "holes": holes[:TOLD_HOLES]}
+    told = {"num_holes": len(holes), "holes": holes[:TOLD_HOLES], "damage": "; ".join(film.damage_told()) or None}
     yield "end", {"num_frames": index + 1, "end_s": float(film.end_s), **told}, b""
 
 
@@ -160,12 +168,21 @@ def _folder_messages(request: Request) -> Iterator[Message]:
         yield "facts", folder.facts(), b""
         if request["first_only"]:
             return
+        lost: list[str] = []
         for index, time_s in enumerate(folder.times_s):
             if is_asked_for(index, time_s):
-                picture = folder.picture(index, max_side=request["max_side"])
+                try:
+                    picture = folder.picture(index, max_side=request["max_side"])
+                except SkyreidError as error:
+                    if not request["take_damaged"]:
+                        raise
+                    lost.append(str(error))
+                    continue
                 size = {"width": picture.width, "height": picture.height, "shown": (False, False, False)}
                 yield "frame", {"index": index, "time_s": float(time_s), **size}, picture.tobytes()
-        yield "end", {"num_frames": len(folder.times_s), "end_s": folder.end_s, "num_holes": 0, "holes": ()}, b""
+        damage = f"{_passed_over(len(lost))} ({lost[0]})" if lost else None
+        end = {"num_frames": len(folder.times_s), "end_s": folder.end_s, "num_holes": 0, "holes": ()}
+        yield "end", {**end, "damage": damage}, b""
     except SkyreidError as error:
         raise RefusedError(str(error)) from error
 
@@ -219,6 +236,9 @@ class _Film:
     container: "InputContainer"
     stream: "VideoStream"
     max_pixels: int
+    take_damaged: bool = False
+    damage: list[str] = field(default_factory=list)
+    """What is damaged or missing, where that is taken."""
     shown: tuple[bool, bool, bool] = (False, False, False)
     """How the file asks to be shown: rows and columns exchanged, then mirrored left to right, then upside down."""
     end_s: Fraction = Fraction(0)
@@ -229,6 +249,7 @@ class _Film:
     """How often each step from frame to frame was seen, in milliseconds."""
     _longest: list[tuple[Fraction, int, Fraction]] = field(default_factory=list)
     """Steps of at least HOLE_S, with the frame after them and its time."""
+    _num_passed_over: int = 0
 
     def frames(self) -> "Iterator[tuple[int, Fraction, VideoFrame]]":
         """Every frame with its number and its time after the first, in presentation order."""
@@ -238,10 +259,14 @@ class _Film:
         first_s = last_s = step_s = Fraction(0)
         index, rotation = -1, 0
         try:
-            for index, frame in enumerate(self._decoded()):
+            for frame in self._decoded():
+                time_s = self._time_s(frame, last_s, step_s)
+                if self.take_damaged and index >= 0 and time_s < last_s:  # damage exchanges the order, too
+                    self._num_passed_over += 1
+                    continue
+                index += 1
                 if frame.is_corrupt:
                     raise RefusedError(f"is damaged at frame {index}; re-encode it (ffmpeg -i IN OUT) to accept that")
-                time_s = self._time_s(frame, last_s, step_s)
                 if index == 0:
                     size, first_s, last_s = (frame.width, frame.height), time_s, time_s
                     # Once: a frame that was asked for its side data is a circle, and stays in memory for long.
@@ -289,13 +314,40 @@ class _Film:
             is_short = is_stated and self.last_packet_s + Fraction(SHORTFALL_S) < whole_s
         return f"its header promises {float(promised_s):.2f} s" if is_short else None
 
+    def damage_told(self) -> list[str]:
+        """What is damaged or missing, in words."""
+        return [*([_passed_over(self._num_passed_over)] if self._num_passed_over else []), *self.damage]
+
     def _decoded(self) -> "Iterator[VideoFrame]":
+        is_broken = False
         for packet in self.container.demux():  # all streams: where one ends is known only by its last packet
             if packet.pts is not None and packet.time_base is not None:
                 end_s = (packet.pts + (packet.duration or 0)) * packet.time_base
                 self.last_packet_s = max(self.last_packet_s, end_s)
-            if packet.stream.index == self.stream.index:
+            if packet.stream.index != self.stream.index:
+                continue
+            if not self.take_damaged:
                 yield from packet.decode()  # type: ignore[misc]
+                continue
+            decoded = self._decoded_if_whole(packet)
+            is_broken = is_broken or decoded is None
+            for frame in decoded or ():
+                # Until a picture that needs no other one, those that follow a damaged one are damaged too.
+                is_broken = frame.is_corrupt or (is_broken and not frame.key_frame)
+                self._num_passed_over += is_broken
+                if not is_broken:
+                    yield frame
+
+    def _decoded_if_whole(self, packet: "Packet") -> "list[VideoFrame] | None":
+        from av.error import FFmpegError
+
+        try:
+            return packet.decode()  # type: ignore[return-value]
+        except MemoryError:
+            raise
+        except FFmpegError:
+            self._num_passed_over += 1
+            return None
 
     def _time_s(self, frame: "VideoFrame", last_s: Fraction, step_s: Fraction) -> Fraction:
         # AVI stores the order of decoding only, and what stands in pts there is wrong for B-frames.
@@ -314,6 +366,10 @@ class _Film:
         self._steps[round(step_s * 1000)] += 1
         if step_s > Fraction(HOLE_S):
             self._longest.append((step_s, index, time_s))
+
+
+def _passed_over(number: int) -> str:
+    return f"{number} damaged picture{'s' * (number != 1)} passed over"
 
 
 def _refusal(what: str, error: "FFmpegError") -> Exception:
@@ -374,57 +430,6 @@ def _picture(
         pixels = b"".join(pixels[start : start + row] for start in range(0, height * plane.line_size, plane.line_size))
     fields = {"index": index, "time_s": float(time_s), "width": width, "height": height, "shown": shown}
     return "frame", fields, pixels
-
-
-def _missing_mark(path: str, container: str) -> str | None:
-    """Which mark of its end a file lacks, where a cut shows in nothing else.
-
-    Ogg and GIF promise no length, and a file that was cut between two frames decodes without an error.
-    """
-    with Path(path).open("rb") as file:
-        if container == "gif" and not _gif_is_whole(file):
-            return "it breaks off before the mark of its end"
-        if container == "ogg" and not _ogg_is_whole(file):
-            return "its last page is not marked as the last"
-    return None
-
-
-def _gif_is_whole(file: BinaryIO) -> bool:
-    """Whether the blocks of a GIF lead to its trailer (GIF89a specification, section 27)."""
-
-    def skip_colours(packed: int) -> None:
-        file.seek(3 << ((packed & 7) + 1) if packed & 128 else 0, os.SEEK_CUR)
-
-    skip_colours(file.read(13)[10])
-    while block := file.read(1):
-        if block == b";":
-            return True
-        if block == b"\x21":
-            file.seek(1, os.SEEK_CUR)  # the label
-        elif block == b",":
-            descriptor = file.read(9)
-            if len(descriptor) < 9:
-                return False
-            skip_colours(descriptor[8])
-            file.seek(1, os.SEEK_CUR)  # the size of a code
-        else:
-            return True  # no block: whatever this is, it is not a file that merely ends early
-        while size := file.read(1):
-            if size == b"\0":
-                break
-            file.seek(size[0], os.SEEK_CUR)
-    return False
-
-
-def _ogg_is_whole(file: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file is the last of its stream (RFC 3533, section 6)."""
-    size = os.fstat(file.fileno()).st_size
-    is_last = False
-    while len(header := file.read(27)) == 27 and header.startswith(b"OggS"):
-        lengths = file.read(header[26])
-        file.seek(sum(lengths), os.SEEK_CUR)
-        is_last = bool(header[5] & 4) and file.tell() <= size
-    return is_last
 
 
 if __name__ == "__main__":
