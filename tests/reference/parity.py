@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from skyreid.clips.clip_loader import ClipBatch, normalize
+from skyreid.models.fast_encoder import FastEncoder
 from skyreid.models.vsla_clip import VslaClip
 from skyreid.pretrained.release import model_from_release
 from skyreid.processes.distributed import Processes
@@ -90,6 +91,8 @@ def forward(case: StoredCase) -> Iterator[Comparison]:
         yield from _inside(inside, stored, clips=len(frames))
         embeddings = model.encoder.embed(frames, cams)
         yield feature("eval_feat", embeddings, stored["eval_feat"])
+        fast = FastEncoder(model.encoder, torch.float32)
+        yield feature("eval_feat, by the encoder for use", fast.embed(frames, cams), stored["eval_feat"])
         permuted = model.encoder.embed(frames[:, stored["perm"]], cams)
         yield feature("eval_feat_perm", permuted, stored["eval_feat_perm"])
         yield feature("order of frames", permuted, embeddings)
