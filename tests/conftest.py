@@ -39,6 +39,7 @@ THOROUGH = """
     experiments/test_any_checkpoint
     experiments/test_checkpoint_evaluation
     experiments/test_method_comparison
+    extraction/test_committed_clips
     extraction/test_loading_while_cutting
     extraction/test_exporting
     extraction/test_loading

@@ -297,6 +297,7 @@ def write_table_of_unmasked(
         manifest=str(manifest_path.resolve()),
         model=embedder.model,
         feeding=embedder.feeding,
+        precision=embedder.precision,
         seen_unmasked=info.masking is not None,
     )
     save_table(path, table)

@@ -135,11 +135,15 @@ def embed(
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: Literal["one-clip", "begin-stride", "begin-chunk", "all-frames", "all-consecutive"] | None = None,
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+    batch: int = 16,
+    threads: int | None = None,
     json: bool = False,
 ) -> None:
     """Embed the tracklets of a build, a benchmark or a folder of crops.
 
-    A folder of crops holds one subfolder for each tracklet.
+    A folder of crops holds one subfolder for each tracklet. A run that was killed goes on where it was, with the same
+    options.
 
     Args:
         folder: what `skyreid build` made, a benchmark (--data), or a folder of crops.
@@ -152,6 +156,10 @@ def embed(
         camera: of a build, only its tracklets; None = all cameras.
         clip_length: frames a clip; None = as the model says. The table records it.
         sampling: which frames of a tracklet are seen; None = as the model says. The table records it.
+        precision: of what is computed; auto = fewer bits where that is clearly faster here and embeds the same way,
+            float32 = exact. The table records it.
+        batch: clips that the model sees at once.
+        threads: that compute, and as many that read pictures; None = one for each core.
         json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets
@@ -168,12 +176,16 @@ def embed(
             camera=camera,
             clip_length=clip_length,
             sampling=sampling,
+            precision=precision,
+            batch=batch,
+            threads=threads,
             progress=bars,
         )
     assert table.feeding is not None
     fed = table.feeding.in_words()
-    said = f"{len(table)} tracklets embedded into {out}: {fed}"
-    show_result(Note([said], {"tracklets": len(table), "table": str(out), "fed": fed}), json=json)
+    said = f"{len(table)} tracklets embedded into {out}: {fed}, {table.precision}"
+    content = {"tracklets": len(table), "table": str(out), "fed": fed, "precision": table.precision}
+    show_result(Note([said], content), json=json)
 
 
 def browse(

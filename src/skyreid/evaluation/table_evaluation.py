@@ -231,6 +231,7 @@ def score_tables(
         data_sha256=tables_data_sha256(query, gallery),
         tables_sha256=tables_sha256(query, gallery),
         model_sha256=query.model,
+        precision=" and ".join(sorted({known for known in (query.precision, gallery.precision) if known})) or None,
         sampling=None if fed is None else fed.sampling,
         clip_length=None if fed is None else fed.clip_length,
         **vars(facts or KnownFacts()),

@@ -101,8 +101,8 @@ class TestedCheckpoint:
 
     @cached_property
     def embedder(self) -> ClipEmbedder:
-        """The model."""
-        return load(self.model, device=Processes(precision="float32").device)
+        """The model, exact: a stored score does not hang on the machine that it was computed on."""
+        return load(self.model, device=Processes(precision="float32").device, precision="float32")
 
     @property
     def is_simulated(self) -> bool | None:

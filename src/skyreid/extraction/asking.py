@@ -77,7 +77,9 @@ class Asker:
                 "one model can be compared (name that model, or embed the folder by this one)"
             )
         self._model, self._mask, self._platform = model, mask, platform
-        self._embedder = embedder if table.feeding is None else ClipEmbedder(embedder.encoder, table.feeding)
+        self._embedder = (
+            embedder if table.feeding is None else ClipEmbedder(embedder.encoder, table.feeding, policy=embedder.policy)
+        )
 
     def picture(
         self,

@@ -1,10 +1,15 @@
 """A folder of pictures and a model to one embedding table, in memory and on disk."""
 
+import logging
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
+
+import torch
 
 from skyreid.arguments import find_named, path_of
 from skyreid.clips.frame_cache import FrameCache
@@ -13,17 +18,21 @@ from skyreid.datasets import read_benchmark
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
-from skyreid.extraction.embed_tracklets import embed_tracklets
-from skyreid.extraction.loading import load
-from skyreid.feeding import TestChoice
+from skyreid.extraction.committed_clips import CommittedClips, committed_clips
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
+from skyreid.extraction.loading import ClipEmbedder, load
+from skyreid.extraction.precision import on_threads
+from skyreid.feeding import Feeding, TestChoice
 from skyreid.files.file_kinds import BUILD, CROPS, require_kind
 from skyreid.files.picture_file import SUFFIXES
 from skyreid.files.regular_file import names_in
-from skyreid.processes.distributed import Processes
+from skyreid.files.strict_json import Json
+from skyreid.processes.distributed import Precision, Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.tracklet import Frame, Platform, Tracklet
 
+logger = logging.getLogger(__name__)
 Part: TypeAlias = Literal["test", "query", "gallery", "train"]
 """Of a benchmark; "test" is query and gallery."""
 _DIGITS = re.compile(r"(\d+)")
@@ -41,9 +50,16 @@ def embed(
     camera: str | None = None,
     clip_length: int | None = None,
     sampling: TestChoice | None = None,
+    precision: Precision = "auto",
+    batch: int = ExtractionConfig.batch_size,
+    threads: int | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed the tracklets of a folder: of a build, of somebody's benchmark, or one subfolder of crops each.
+
+    With `out`, what is embedded is committed batch by batch into OUT.clips: a run that was killed goes on from there
+    when it is called again in the same way, and ends in the same bits. Clips whose pictures changed meanwhile are
+    embedded again, and so is everything when the model is another one; a log message says so.
 
     Args:
         folder: what `skyreid build` made; with `data`, a benchmark; without a manifest, a folder of crops.
@@ -56,10 +72,14 @@ def embed(
         camera: of a build, only its tracklets; None = those of all cameras.
         clip_length: frames a clip; None = as the model says.
         sampling: which frames of a tracklet are seen; None = as the model says.
+        precision: "float32" is the exact path; "auto" as `load` decides. The table records it.
+        batch: clips that the model sees at once.
+        threads: that compute, and as many that read pictures; None = one for each core.
         progress: told after every batch.
 
     Raises:
-        SettingError: no such camera, sampling, part or platform; an option that does not go with such a folder; or the
+        SettingError: no such camera, sampling, part, platform or precision; a batch or threads below 1; another run
+            is embedding into this table; an option that does not go with such a folder; or the
             model must be told a platform that nobody named; or a path is none.
         ManifestError: a damaged manifest.
         DatasetError: the folder is none of the three, or not what the benchmark's format says.
@@ -82,23 +102,91 @@ def embed(
         tracklets = _part(data, folder, split, part)
     else:
         tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
-    processes = Processes()
-    embedder = load(checkpoint, device=processes.device, progress=progress)
-    if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
-        raise SettingError(
-            f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it by "
-            "--platform ground or --platform aerial"
-        )
-    # The table speaks for all crops of a tracklet, also for those that are in no clip.
-    tracklets = with_hashes(tracklets, progress=progress)
-    feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
-    # Each frame is read once, so a cache would only hold memory.
-    cache = FrameCache(feeding.image_size, capacity_bytes=0)
-    table = embed_tracklets(embedder.encoder, tracklets, cache, processes, feeding, progress=progress)
-    table = replace(table, manifest=str(manifest_path.resolve()) if is_build else None, model=embedder.model)
-    if out is not None and processes.is_first:
-        save_table(out, table)
+    if batch < 1:
+        raise SettingError(f"batch must be at least 1 clip; got {batch}")
+    # The policy of the model says how it computes; nothing is to change it.
+    processes = Processes(precision="float32")
+    with on_threads(threads) as used:
+        embedder = _load_alike(checkpoint, processes, precision, progress)
+        if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
+            raise SettingError(
+                f"{folder}: the model must be told which platform filmed, and a folder of crops does not say: name it "
+                "by --platform ground or --platform aerial"
+            )
+        # The table speaks for all crops of a tracklet, also for those that are in no clip.
+        tracklets = with_hashes(tracklets, progress=progress)
+        feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
+        # Each frame is read once, so a cache would only hold memory.
+        cache = FrameCache(feeding.image_size, capacity_bytes=0)
+        with _committed(out, embedder, feeding, processes, batch, tracklets) as committed:
+            table = embed_tracklets(
+                embedder.encoder,
+                tracklets,
+                cache,
+                processes,
+                feeding,
+                batch_size=batch,
+                threads=used,
+                committed=committed,
+                progress=progress,
+            )
+            table = replace(
+                table,
+                manifest=str(manifest_path.resolve()) if is_build else None,
+                model=embedder.model,
+                precision=embedder.policy.precision,
+            )
+            if out is not None and processes.is_first:
+                save_table(out, table)
+            processes.wait_for_all()  # what is committed goes when the table is there
     return table
+
+
+def _load_alike(checkpoint: Path, processes: Processes, precision: Precision, progress: Progress) -> ClipEmbedder:
+    """Let the first process choose the precision, and all compute in it."""
+    embedder = load(checkpoint, device=processes.device, precision=precision, progress=progress)
+    chosen: Precision = processes.first_then_others(lambda: embedder.policy.precision)
+    if embedder.policy.precision == chosen:
+        return embedder
+    return load(checkpoint, device=processes.device, precision=chosen)
+
+
+@contextmanager
+def _committed(
+    out: str | PathLike[str] | None,
+    embedder: ClipEmbedder,
+    feeding: Feeding,
+    processes: Processes,
+    batch: int,
+    tracklets: Sequence[Tracklet],
+) -> Iterator[CommittedClips | None]:
+    """Open what an earlier run has left beside the table, and say what of it is of no use any more."""
+    if out is None:
+        yield None
+        return
+    table = path_of(out, "the file of a table")
+    share = "" if processes.world_size == 1 else f"-{processes.rank + 1}-of-{processes.world_size}"
+    made_by: dict[str, Json] = {
+        "model": embedder.model,
+        "feeding": feeding.to_text(),
+        "precision": embedder.policy.precision,
+        "engine": embedder.policy.engine,
+        "device": processes.device.type,
+        "threads": torch.get_num_threads(),
+        "batch": batch,
+        "torch": torch.__version__,
+    }
+    path = table.with_name(f"{table.name}.clips{share}")
+    with committed_clips(path, made_by, embed_dim=embedder.embed_dim) as committed:
+        if changed := committed.changed(tracklets):
+            logger.warning(
+                "%s: the pictures of %d tracklets changed since they were embedded, such as %s; what was embedded with "
+                "them is embedded again",
+                path,
+                len(changed),
+                changed[0],
+            )
+        yield committed
 
 
 def _refuse_unread(

@@ -48,6 +48,19 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Committed(Protocol):
+    """Batches of an earlier run, and the place for those of this one; see `committed_clips.py`."""
+
+    def find(self, batch: Sequence[ClipRequest]) -> Float32[Tensor, "clip embed"] | None:
+        """Give the embeddings of these clips; None = they are still to be made."""
+        ...
+
+    def add(self, batch: Sequence[ClipRequest], embeddings: Float32[Tensor, "clip embed"]) -> None:
+        """Keep them."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExtractionConfig:
     """How a training run tests; the checkpoint that it writes wants to be fed in this way ever after."""
@@ -93,6 +106,7 @@ def embed_tracklets(
     *,
     batch_size: int = ExtractionConfig.batch_size,
     threads: int = ExtractionConfig.threads,
+    committed: Committed | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed each tracklet; deterministic, in time order, no augmentation.
@@ -105,6 +119,7 @@ def embed_tracklets(
         feeding: frames per clip, how they are taken and normalised; the table records it.
         batch_size: clips that the model sees at once; changes speed and memory only.
         threads: threads that read frames.
+        committed: what an earlier run of the same has left, and where this one leaves what it embeds; None = nowhere.
         progress: told after every batch.
 
     Raises:
@@ -118,12 +133,19 @@ def embed_tracklets(
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
     reader = ClipReader(cache, clip_length=feeding.clip_length, augmentation=None)
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
+    known = [None if committed is None else committed.find(batch) for batch in batches]
+    missing = [batch for batch, embeddings in zip(batches, known, strict=True) if embeddings is None]
+    loaded = load_batches(reader, missing, threads=threads)
     embedded = [torch.zeros(0, encoder.embed_dim)]
-    for done, batch in enumerate(load_batches(reader, batches, threads=threads), start=1):
-        on_device = batch.to(processes.device)
-        with processes.mixed_precision():
-            embeddings = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
-        embedded.append(embeddings.float().cpu())
+    for done, (batch, embeddings) in enumerate(zip(batches, known, strict=True), start=1):
+        if embeddings is None:
+            on_device = next(loaded).to(processes.device)
+            with processes.mixed_precision():
+                made = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
+            embeddings = made.float().cpu()
+            if committed is not None:
+                committed.add(batch, embeddings)
+        embedded.append(embeddings)
         progress("embedding", done, len(batches))
     means = mean_of_clips(torch.cat(embedded), torch.tensor(rows, dtype=torch.long), num_tracklets=len(share))
     pictures = [pictures_sha256(tracklet) for tracklet in tracklets]
@@ -135,6 +157,7 @@ def embed_tracklets(
         tracklet_ids=np.array([tracklet.tracklet_id for tracklet in tracklets], dtype=np.str_),
         pictures=None if None in pictures else np.array(pictures, dtype="S64"),
         feeding=feeding,
+        precision=processes.precision,
     )
 
 

@@ -87,7 +87,7 @@ def export_checkpoint(checkpoint: Path, out: Path) -> ExportReport:
         CheckpointError: not a checkpoint, or a damaged one.
         SettingError: see `export_embedder`.
     """
-    return export_embedder(load(checkpoint), out)
+    return export_embedder(load(checkpoint, precision="float32"), out)
 
 
 def export_embedder(embedder: ClipEmbedder, out: Path) -> ExportReport:

@@ -82,6 +82,8 @@ class EmbeddingTable:
     """sha256 of the weights that made the embeddings; None = unknown."""
     feeding: Feeding | None = None
     """How those weights were fed; None = unknown."""
+    precision: str | None = None
+    """In which numbers they computed, such as "float32" or "bfloat16"; None = unknown. It forbids no comparison."""
     seen_unmasked: bool = False
     """Whether the model saw people before their faces were covered, so more than the pictures show."""
 
@@ -191,6 +193,7 @@ class EmbeddingTable:
             manifest=self.manifest,
             model=self.model,
             feeding=self.feeding,
+            precision=self.precision,
             seen_unmasked=self.seen_unmasked,
         )
 
@@ -218,6 +221,7 @@ class EmbeddingTable:
             manifest=self.manifest,
             model=self.model if self.model == other.model else None,
             feeding=self.feeding if self.feeding == other.feeding else None,
+            precision=self.precision if self.precision == other.precision else None,
             seen_unmasked=self.seen_unmasked or other.seen_unmasked,
         )
 
@@ -312,6 +316,7 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable) -> None:
         "manifest": _from_the_table(table.manifest, path.parent.resolve()),
         "model": table.model,
         "feeding": None if table.feeding is None else table.feeding.to_text(),
+        "precision": table.precision,
         "seen": _UNMASKED if table.seen_unmasked else None,
     }
     arrays |= {name: np.array(text) for name, text in texts.items() if text is not None}
@@ -356,7 +361,9 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         SettingError: the path is none.
     """
     path = path_of(path, "a table")
-    arrays = read_npz(path, (*ARRAYS, "pictures", "manifest", "model", "feeding", "seen"), mapped="embeddings")
+    arrays = read_npz(
+        path, (*ARRAYS, "pictures", "manifest", "model", "feeding", "precision", "seen"), mapped="embeddings"
+    )
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise TableError(f"{path}: a table holds the arrays {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
@@ -377,6 +384,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
             manifest=None if manifest is None else os.path.normpath(path.parent.resolve() / manifest),
             model=_as_text("model", arrays),
             feeding=None if fed is None else read_feeding(fed),
+            precision=_as_text("precision", arrays),
             seen_unmasked=_as_text("seen", arrays) == _UNMASKED,
         )
     except (TableError, CheckpointError) as refusal:

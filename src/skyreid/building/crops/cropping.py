@@ -101,6 +101,11 @@ class TrackletEmbedder(Protocol):
         """How they are fed."""
         ...
 
+    @property
+    def precision(self) -> str:
+        """In which numbers they compute."""
+        ...
+
     def kept(self, crop: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
         """Give what is kept of a crop until its tracklet ends: the crop at the size that the model sees."""
         ...

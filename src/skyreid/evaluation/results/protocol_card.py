@@ -68,6 +68,8 @@ class ProtocolCard(KnownFacts):
     """Of who stands in the two tables; see `tables_sha256`."""
     model_sha256: str | None = field(default=None, metadata=_MAY_DIFFER)
     """Of the weights."""
+    precision: str | None = field(default=None, metadata=_MAY_DIFFER)
+    """In which numbers the embeddings were computed; those of query and gallery where they differ."""
 
     protocol: str
     query_platform: Asking
