@@ -56,6 +56,17 @@ def test_a_protocol_that_is_not_there_is_refused_before_anything_is_read():
         skyreid.evaluate(*[crowd(np.random.default_rng(0), 8, 2)] * 2, "cross_camera")
 
 
+def test_a_score_says_in_which_precision_its_embeddings_were_computed(tables):
+    query, gallery = tables
+    for precisions, said in (((None, None), None), (("bfloat16", "bfloat16"), "bfloat16")):
+        asked, searched = (replace(one, precision=its) for one, its in zip(tables, precisions, strict=True))
+        assert skyreid.evaluate(asked, searched, "cross-camera").result.card.precision == said
+    mixed = skyreid.evaluate(
+        replace(query, precision="float32"), replace(gallery, precision="bfloat16"), "cross-camera"
+    )
+    assert mixed.result.card.precision == "bfloat16 and float32"
+
+
 def test_two_evaluations_and_their_files_compare_alike(tables, tmp_path):
     noise = np.random.default_rng(8)
     other = [replace(one, embeddings=noise.standard_normal(one.embeddings.shape).astype(np.float32)) for one in tables]

@@ -216,9 +216,12 @@ def _fewer_bits(encoder: nn.Module, device: torch.device) -> Precision | None:
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     if device.type != "cpu" or not isinstance(encoder, VideoEncoder):
         return None
-    # PyTorch tells it from 2.11 on; a CPU that nobody knows computes as ever.
-    known = getattr(torch.cpu, "get_capabilities", dict)()
-    return "bfloat16" if known.get("amx_bf16") or known.get("avx512_bf16") else None
+    return "bfloat16" if _cpu().get("amx_bf16") or _cpu().get("avx512_bf16") else None
+
+
+def _cpu() -> dict[str, object]:
+    """What PyTorch knows of the CPU; nothing where its version does not tell."""
+    return dict(getattr(torch.cpu, "get_capabilities", dict)())
 
 
 def _converted(encoder: Encoder, low: Precision) -> Encoder:
@@ -265,17 +268,9 @@ def _clock(device: torch.device) -> float:
 
 def _place(model: str, device: torch.device) -> Path | None:
     """Name the file of an outcome: of these weights, on such a machine, by these versions."""
-    names = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else getattr(torch.cpu, "get_capabilities", dict)()
-    )
-    known = [
-        model,
-        names,
-        torch.get_num_threads(),
-        torch.__version__,
-        version("skyreid"),
-        os.environ.get("ONEDNN_MAX_CPU_ISA"),
-    ]
+    names = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
+    switches = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    known = [model, names, switches, torch.get_num_threads(), torch.__version__, version("skyreid")]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
     try:
         return cache_folder() / "precision" / f"{name}.json"

@@ -181,6 +181,7 @@ class Watcher:
 
     model = "0" * 64
     feeding = Feeding(clip_length=1, image_size=(8, 4), needs_platform=False)
+    precision = "float32"
 
     def __init__(self):
         self.most_held = 0

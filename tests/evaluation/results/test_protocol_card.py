@@ -10,7 +10,7 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.reranking import KReciprocal
 from tests.evaluation.results.result_examples import CARD
 
-MAY_DIFFER = {"model", "model_sha256", "seed", "commit"}
+MAY_DIFFER = {"model", "model_sha256", "precision", "seed", "commit"}
 NAMES = [each.name for each in fields(ProtocolCard)]
 
 

@@ -148,6 +148,10 @@ def change(tmp_path, changes, *, hash_too=True):
     return path
 
 
+def test_a_result_of_before_precisions_were_stated_is_read(tmp_path):
+    assert read_result(change(tmp_path, {"card.precision": ABSENT})).card.precision is None
+
+
 ABSENT = object()
 IDS = "per_query.tracklet_ids"
 

@@ -243,8 +243,11 @@ def _parse(content: Mapping[str, Json]) -> EvaluationResult:
     scores, slices = content["scores"], content["slices"]
     if not isinstance(scores, dict) or not isinstance(slices, list):
         raise ResultError("scores must be an object and slices a list")
+    card = content["card"]
+    if isinstance(card, dict):
+        card = {"precision": None, **card}  # which files of 0.1 do not state
     return EvaluationResult(
-        card=from_json(ProtocolCard, content["card"], where="card"),
+        card=from_json(ProtocolCard, card, where="card"),
         scores={name: from_json(Estimate, score, where=f"scores.{name}") for name, score in scores.items()},
         interval=from_json(IntervalConfig, content["interval"], where="interval"),
         queries=_count(content, "queries"),
