@@ -24,7 +24,10 @@ def test_ci_installs_a_version_that_is_declared(declared):
     assert requirement.specifier.contains(Version(LOCKED[canonicalize_name(requirement.name)]))
 
 
-@pytest.mark.parametrize("declared", [*PROJECT["dependencies"], *EXTRAS["detection"]])
+BROUGHT = [*PROJECT["dependencies"], *EXTRAS["detection"], *EXTRAS["serve"]]
+
+
+@pytest.mark.parametrize("declared", BROUGHT)
 def test_every_dependency_has_a_lowest_version_that_ci_can_install(declared):
     bounds = {bound.operator for bound in Requirement(declared).specifier}
     assert bounds in ({">=", "<"}, {"=="})
@@ -39,7 +42,7 @@ def test_every_locked_file_is_held_against_a_hash_and_no_path_of_a_machine_stand
 
 def test_the_bill_of_materials_lists_the_dependencies_in_the_locked_versions():
     listed = {canonicalize_name(component["name"]): component["version"] for component in BILL["components"]}
-    declared = {canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *EXTRAS["detection"]]}
+    declared = {canonicalize_name(Requirement(line).name) for line in BROUGHT}
     assert declared <= listed.keys()
     assert {name: LOCKED[name] for name in declared} == {name: listed[name] for name in declared}
 

@@ -40,6 +40,9 @@ ANSWERS = {
     "Where is a drone's subtitle file read?": "telemetry/dji_subtitles.py: read_subtitle_file",
     "Where does a person in a drone's picture stand?": "telemetry/ground_position.py: ground_point",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
+    "Which tables has a case?": "cases/schema.py: TRACKLETS",
+    "Who is who in a case?": "cases/decisions.py: read_standing",
+    "What makes a search in a case fast?": "cases/search_cache.py: SearchCache",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
     "How good is a build, against that truth?": "simulation/construction_scores.py: evaluate_construction",
 }

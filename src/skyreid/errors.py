@@ -15,6 +15,8 @@
     ├── VideoError           footage that cannot be decoded within its limits
     ├── SourceError          footage that cannot be turned into tracklets with what was given
     ├── TelemetryError       a file that holds no telemetry, or says what nobody can tell apart
+    ├── CaseError            a case that cannot be used, or does not hold what was asked for
+    │   └── RefusedError         what the rules of a case forbid
     ├── NothingFoundError    the work was done, and its result is empty
     └── SettingError         settings that cannot work together, or not with this data
 
@@ -93,6 +95,14 @@ class TelemetryError(SkyreidError):
 
 class SourceError(SkyreidError):
     """Footage that cannot be turned into tracklets with what was given."""
+
+
+class CaseError(SkyreidError):
+    """A case that cannot be used, or does not hold what was asked for."""
+
+
+class RefusedError(CaseError):
+    """What the rules of a case forbid, such as deleting under a legal hold; the command line ends with status 5."""
 
 
 NO_TRACKLETS = "lists no tracklets: nobody was found when it was built; build it anew with --detector or annotations"

@@ -11,7 +11,8 @@ HEAD = """# Commands
 Every command takes `--help`, `--quiet` (no bars, no warnings) and `--device auto|cpu|cuda|cuda:N`; every one that
 reports takes `--json`. Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2 a command line
 that is none; 3 done, and the result is empty; 4 done, without a part of what was given, which is named (`find`, where
-a video could not be used, or only in part); 70 a fault of skyreid; 130 interrupted; 141 the reader of the output left.
+a video could not be used, or only in part), or a case has faults; 5 refused by the rules of a case; 70 a fault of
+skyreid; 130 interrupted; 141 the reader of the output left.
 """
 
 

@@ -4,19 +4,21 @@ Every command is a few lines around one call of the library. What it needs is im
 a wrong option or `--help` answers at once and not after loading PyTorch.
 
 Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2 a command line that is none; 3 done,
-and the result is empty; 4 done, without a part of what was given, which is named; 70 a fault of ours, with its
-traceback; 130 interrupted; 141 the reader of the output left.
+and the result is empty; 4 done, without a part of what was given, which is named; 5 refused by the rules of a case; 70
+a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
 """
 
 import errno
 import shlex
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
+from skyreid.cli.cases import case_add, case_decide, case_export, case_list, case_new, case_search, case_verify
 from skyreid.cli.completion import completion
 from skyreid.cli.data import data_export, data_list, data_split, data_stats, data_verify
 from skyreid.cli.evaluate import (
@@ -34,6 +36,7 @@ from skyreid.cli.reproduce import reproduce, reproduce_table2
 from skyreid.cli.search import search
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
+    REFUSED,
     OutputError,
     abandon_output,
     flush_output,
@@ -44,7 +47,7 @@ from skyreid.cli.terminal import (
 )
 from skyreid.cli.training import demo, recipe_list, recipe_show, simulate, train
 from skyreid.cli.weights import weights_add, weights_get, weights_list, weights_path
-from skyreid.errors import NothingFoundError, SkyreidError
+from skyreid.errors import NothingFoundError, RefusedError, SkyreidError
 
 GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
     "find somebody": {
@@ -59,6 +62,13 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "weights path": weights_path,
         "weights add": weights_add,
         "telemetry": telemetry,
+        "case new": case_new,
+        "case list": case_list,
+        "case add": case_add,
+        "case search": case_search,
+        "case decide": case_decide,
+        "case export": case_export,
+        "case verify": case_verify,
     },
     "build a dataset": {
         "link": link,
@@ -100,6 +110,7 @@ KEPT = {
     "build": "the sources that are finished are kept in --out, and the one at work begins anew",
     "find": "the videos that are finished are kept in --out, and the one at work begins anew",
     "link": "every decision is kept",
+    "case add": "the sources that are finished are kept",
     "weights get": "what is fetched is kept",
     "simulate": "the videos that are finished are kept in --out",
     "evaluate": "the tables that are finished are kept",
@@ -108,6 +119,8 @@ KEPT = {
 }
 """What an interrupted command leaves to the next one; those that are not here leave nothing."""
 
+_LARGEST_SHOWN = 5
+"""Commands of a family that the overview shows one by one."""
 _GO_ON = "and run the same command again, train with --resume"
 _REMEDIES = {
     errno.ENOSPC: f"free some space, {_GO_ON}",
@@ -152,6 +165,9 @@ def _run(given: Sequence[str], shared: SharedOptions) -> int:
     except NothingFoundError as error:
         print_error(str(error), *getattr(error, "__notes__", ()))
         return NOTHING_FOUND
+    except RefusedError as error:
+        print_error(str(error), *getattr(error, "__notes__", ()))
+        return REFUSED
     except SkyreidError as error:
         print_error(str(error), *getattr(error, "__notes__", ()))
         return 1
@@ -205,14 +221,26 @@ def _usage(given: Sequence[str]) -> int:
     if not is_asked:
         close = get_close_matches(" ".join(words), COMMANDS, n=1)
         print_error(f"no command is called {' '.join(words)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-    width = max(map(len, family or COMMANDS))
+    shown = {"": _purposes(family)} if family else {purpose: _in_short(group) for purpose, group in GROUPS.items()}
+    width = max(len(name) for commands in shown.values() for name in commands)
     lines = ["skyreid: find a person seen by a ground camera in drone footage, and the other way round."]
-    for purpose, commands in ({"": family} if family else GROUPS).items():
+    for purpose, commands in shown.items():
         lines += ["", f"{purpose}:"] if purpose else [""]
-        lines += [f"  skyreid {name:{width}}  {_purpose(command)}" for name, command in commands.items()]
+        lines += [f"  skyreid {name:{width}}  {told}" for name, told in commands.items()]
     print_lines([*lines, "", f"{SHARED_OPTIONS}", "skyreid COMMAND --help says more."])
     return 0 if is_asked else 2
 
 
-def _purpose(command: Callable[..., int | None]) -> str:
-    return (command.__doc__ or "").splitlines()[0]
+def _in_short(commands: dict[str, Callable[..., int | None]]) -> dict[str, str]:
+    """What commands are for; a large family takes one line, so that the overview fits on a screen."""
+    told = _purposes(commands)
+    sizes = Counter(name.partition(" ")[0] for name in commands)
+    for family in [family for family, size in sizes.items() if size > _LARGEST_SHOWN]:
+        verbs = [name.partition(" ")[2] for name in commands if name.startswith(f"{family} ")]
+        told = {name: text for name, text in told.items() if not name.startswith(f"{family} ")}
+        told[f"{family} …"] = f"{', '.join(verbs)}: skyreid {family} says more."
+    return told
+
+
+def _purposes(commands: dict[str, Callable[..., int | None]]) -> dict[str, str]:
+    return {name: (command.__doc__ or "").splitlines()[0] for name, command in commands.items()}

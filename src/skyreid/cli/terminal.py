@@ -34,6 +34,8 @@ NOTHING_FOUND = 3
 """Exit status of a command that did what it was asked, and whose result is empty."""
 DONE_IN_PART = 4
 """Exit status of a command whose result lacks a part of what it was given, and says so."""
+REFUSED = 5
+"""Exit status of a command that the rules of a case forbid."""
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _bars = Console(stderr=True, highlight=False)
 

@@ -69,6 +69,7 @@ BUILD = Kind(
     "'skyreid build' makes it",
     "'skyreid embed', 'skyreid link', 'skyreid data export' and 'skyreid data verify' take it",
 )
+CASE = Kind("a case", (), "'skyreid case new' makes one", "'skyreid case add', 'work' and 'search' take it")
 BENCHMARK = Kind(
     "the folder of a benchmark",
     (),
@@ -122,6 +123,8 @@ _FOLDERS = (
     (("provenance.json",), CHECKPOINT),
     (("checkpoint",), RUN),
     (("config.json", "train.lock"), RUN),
+    (("case.sqlite",), CASE),
+    (("database.json",), CASE),
     (("manifest.jsonl",), BUILD),
     (("build.lock",), UNFINISHED_BUILD),
     (("world.json",), WORLD),

@@ -18,7 +18,7 @@ from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import Manifest, read_manifest
 from skyreid.errors import NothingFoundError, SettingError, TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
-from skyreid.retrieval.filters import Filters, LeftOut, filter_sightings, position_of, seen_until
+from skyreid.retrieval.filters import Filters, LeftOut, SeenColumns, filter_rows, position_of, seen_until
 from skyreid.retrieval.manifest_agreement import tracklets_of
 from skyreid.retrieval.sighting import Sighting, camera_names, find_sighting
 from skyreid.telemetry.flight_log import distance_m
@@ -229,7 +229,8 @@ def choose_candidates(
     impossible: dict[int, str] = {}
     if seen is not None:
         cameras = camera_names(seen.manifest)
-        rows, by_filters = filter_sightings(scope.filters, rows, seen.tracklets, seen.sightings, cameras=cameras)
+        columns = SeenColumns.of(seen.tracklets, seen.sightings, cameras)
+        rows, by_filters = filter_rows(scope.filters, rows, columns, cameras=cameras)
         told += by_filters
         asking = [seen[row] for row in asked]
         impossible = impossible_rows(asking, rows, seen.tracklets, seen.sightings, max_speed=scope.max_speed)

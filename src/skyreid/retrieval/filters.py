@@ -5,13 +5,13 @@ A tracklet of which nobody knows what a filter asks for (no time of day, no posi
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64, Int64
 
 from skyreid.errors import SettingError
 from skyreid.retrieval.sighting import Sighting
@@ -92,21 +92,56 @@ class LeftOut:
         return {"filter": self.filter, "left_out": self.count, "unknown": self.unknown}
 
 
-def filter_sightings(
-    filters: Filters,
-    candidates: Bool[np.ndarray, " row"],
-    tracklets: Sequence[Tracklet],
-    sightings: Sequence[Sighting],
-    *,
-    cameras: Sequence[str],
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeenColumns:
+    """Where, when and how large people were seen, one value a row; NaN where nobody knows."""
+
+    cameras: Int64[np.ndarray, " row"]
+    """Places in a list of names."""
+    first_s: Float64[np.ndarray, " row"]
+    """Of the tracklet, after the video's first frame."""
+    last_s: Float64[np.ndarray, " row"]
+    begins: Float64[np.ndarray, " row"]
+    """Time of day of the first moment as the video's own clock showed it, in seconds from 1970."""
+    zone_s: Float64[np.ndarray, " row"]
+    """That clock is this much before UTC."""
+    height_px: Float64[np.ndarray, " row"]
+    """Median of the boxes."""
+    latitude: Float64[np.ndarray, " row"]
+    longitude: Float64[np.ndarray, " row"]
+
+    @classmethod
+    def of(cls, tracklets: Sequence[Tracklet], sightings: Sequence[Sighting], cameras: Sequence[str]) -> "SeenColumns":
+        """Gather them from tracklets and where they were seen."""
+        places = {camera: place for place, camera in enumerate(cameras)}
+        offsets = [sighting.offset_s or (math.nan, math.nan) for sighting in sightings]
+        zones = [None if sighting.clock is None else sighting.clock.utcoffset() for sighting in sightings]
+        positions = [position_of(tracklet) or (math.nan, math.nan) for tracklet in tracklets]
+
+        def column(values: Iterable[float]) -> Float64[np.ndarray, " row"]:
+            return np.fromiter(values, dtype=np.float64, count=len(tracklets))
+
+        return cls(
+            cameras=np.array([places.get(sighting.camera, -1) for sighting in sightings], dtype=np.int64),
+            first_s=column(first for first, _ in offsets),
+            last_s=column(last for _, last in offsets),
+            begins=column(wall_seconds(sighting.clock) for sighting in sightings),
+            zone_s=column(math.nan if zone is None else zone.total_seconds() for zone in zones),
+            height_px=column(median_height(tracklet) for tracklet in tracklets),
+            latitude=column(latitude for latitude, _ in positions),
+            longitude=column(longitude for _, longitude in positions),
+        )
+
+
+def filter_rows(
+    filters: Filters, candidates: Bool[np.ndarray, " row"], columns: SeenColumns, *, cameras: Sequence[str]
 ) -> tuple[Bool[np.ndarray, " row"], tuple[LeftOut, ...]]:
     """Let those candidates through that fulfil every filter.
 
     Args:
         filters: what is asked for.
         candidates: the rows that are in question.
-        tracklets: of all rows.
-        sightings: where and when they were seen.
+        columns: where, when and how large they were seen.
         cameras: the names that there are.
 
     Returns:
@@ -117,43 +152,41 @@ def filter_sightings(
     """
     left, told = candidates.copy(), []
     clocks = [moment for moment in (filters.after, filters.before) if isinstance(moment, datetime)]
-    if clocks and left.any() and all(sightings[row].clock is None for row in _rows(left)):
+    if clocks and left.any() and np.isnan(columns.begins[left]).all():
         raise SettingError(
             f"{_in_words(clocks[0])}: no candidate's video has a time of day (start_time of a source, skyreid build); "
             "give seconds after the first frame of a video instead, such as 12.5 or 1:02:03"
         )
-    for name, fulfils in _questions(filters, cameras):
-        answers = {row: fulfils(tracklets[row], sightings[row]) for row in _rows(left)}
-        unknown = [row for row, answer in answers.items() if answer is None]
-        for row, answer in answers.items():
-            left[row] = answer is True
-        out = sum(answer is not True for answer in answers.values())
-        told.append(LeftOut(filter=name, count=out, unknown=len(unknown)))
+    for name, asked in _questions(filters, columns, cameras):
+        values = np.full(left.shape, np.nan)
+        values[left] = asked(np.flatnonzero(left))
+        unknown = int(np.count_nonzero(np.isnan(values[left])))
+        fulfils = left & (values == 1)
+        told.append(LeftOut(filter=name, count=int(left.sum() - fulfils.sum()), unknown=unknown))
+        left = fulfils
     return left, tuple(told)
 
 
-def _rows(mask: Bool[np.ndarray, " row"]) -> list[int]:
-    return np.flatnonzero(mask).tolist()
+_Question = Callable[[Int64[np.ndarray, " kept"]], Float64[np.ndarray, " kept"]]
+"""Whether rows fulfil a filter: 1, 0, or NaN where nobody knows."""
 
 
-_Question = Callable[[Tracklet, Sighting], bool | None]
-"""Whether a tracklet fulfils a filter; None = nobody knows."""
-
-
-def _questions(filters: Filters, cameras: Sequence[str]) -> list[tuple[str, _Question]]:
+def _questions(filters: Filters, columns: SeenColumns, cameras: Sequence[str]) -> list[tuple[str, _Question]]:
     asked: list[tuple[str, _Question]] = []
     if wanted := filters.cameras:
         if unknown := [name for name in wanted if name not in cameras]:
             raise SettingError(f"no camera is called {unknown[0]!r}; the cameras: {', '.join(cameras)}")
-        asked.append((f"camera {', '.join(wanted)}", lambda _, sighting: sighting.camera in wanted))
+        places = [place for place, name in enumerate(cameras) if name in wanted]
+        asked.append((f"camera {', '.join(wanted)}", lambda rows: np.isin(columns.cameras[rows], places) * 1.0))
     if (after := filters.after) is not None:
-        asked.append((f"after {_in_words(after)}", lambda _, sighting: _not_before(sighting, after)))
+        asked.append((f"after {_in_words(after)}", lambda rows: _at_least(_times(columns, rows, after, 1), after)))
     if (before := filters.before) is not None:
-        asked.append((f"before {_in_words(before)}", lambda _, sighting: _not_after(sighting, before)))
+        asked.append((f"before {_in_words(before)}", lambda rows: _at_most(_times(columns, rows, before, 0), before)))
     if (height := filters.min_height_px) is not None:
-        asked.append((f"height of at least {height:g} px", lambda tracklet, _: _is_tall(tracklet, height)))
+        heights = columns.height_px
+        asked.append((f"height of at least {height:g} px", lambda rows: _at_least(heights[rows], height)))
     if (near := filters.near) is not None:
-        asked.append((f"near {near}", lambda tracklet, _: _is_near(tracklet, near)))
+        asked.append((f"near {near}", lambda rows: _at_most(_metres(columns, rows, near), near.metres)))
     return asked
 
 
@@ -164,38 +197,48 @@ def _in_words(moment: datetime | float | int) -> str:
     return f"{moment.isoformat(sep=' ')}{zone}"
 
 
-def _not_before(sighting: Sighting, moment: datetime | float | int) -> bool | None:
-    """Whether the sighting's last moment is this one or a later one."""
+def _times(
+    columns: SeenColumns, rows: Int64[np.ndarray, " kept"], moment: datetime | float | int, end: int
+) -> Float64[np.ndarray, " kept"]:
+    """First or last moments of sightings, as the moment that they are compared with was given."""
     if not isinstance(moment, datetime):
-        return None if sighting.offset_s is None else sighting.offset_s[1] >= moment
-    ends = seen_until(sighting)
-    return None if ends is None or not _comparable(ends, moment) else _on_clock(ends, moment) >= moment
+        return (columns.first_s, columns.last_s)[end][rows]
+    times = columns.begins[rows]
+    if end:
+        times = times + (columns.last_s[rows] - columns.first_s[rows])
+    # Without a zone, the moment is what the video's own clock showed.
+    return times if moment.tzinfo is None else times - columns.zone_s[rows]
 
 
-def _not_after(sighting: Sighting, moment: datetime | float | int) -> bool | None:
+def _metres(columns: SeenColumns, rows: Int64[np.ndarray, " kept"], near: Near) -> Float64[np.ndarray, " kept"]:
+    places = zip(columns.latitude[rows].tolist(), columns.longitude[rows].tolist(), strict=True)
+    center = (float(near.latitude), float(near.longitude))
+    return np.array([math.nan if math.isnan(one[0]) else distance_m(one, center) for one in places], dtype=np.float64)
+
+
+def _at_least(values: Float64[np.ndarray, " kept"], least: datetime | float | int) -> Float64[np.ndarray, " kept"]:
+    return np.where(np.isnan(values), np.nan, values >= _seconds(least))
+
+
+def _at_most(values: Float64[np.ndarray, " kept"], most: datetime | float | int) -> Float64[np.ndarray, " kept"]:
+    return np.where(np.isnan(values), np.nan, values <= _seconds(most))
+
+
+def _seconds(moment: datetime | float | int) -> float:
     if not isinstance(moment, datetime):
-        return None if sighting.offset_s is None else sighting.offset_s[0] <= moment
-    begins = sighting.clock
-    return None if begins is None or not _comparable(begins, moment) else _on_clock(begins, moment) <= moment
+        return float(moment)
+    return wall_seconds(moment) if moment.tzinfo is None else moment.timestamp()
 
 
-def _comparable(clock: datetime, moment: datetime) -> bool:
-    return clock.tzinfo is not None or moment.tzinfo is None
+def wall_seconds(clock: datetime | None) -> float:
+    """What a clock shows, whatever its zone, in seconds from 1970; NaN where there is none."""
+    return math.nan if clock is None else clock.replace(tzinfo=UTC).timestamp()
 
 
-def _on_clock(clock: datetime, moment: datetime) -> datetime:
-    """The clock as the moment was written: without a zone, it is what the video's own clock showed."""
-    return clock if moment.tzinfo is not None else clock.replace(tzinfo=None)
-
-
-def _is_tall(tracklet: Tracklet, height_px: float | int) -> bool | None:
+def median_height(tracklet: Tracklet) -> float:
+    """Median height of a person's boxes, in pixels; NaN where there are none."""
     heights = [frame.box[3] - frame.box[1] for frame in tracklet.frames if frame.box is not None]
-    return median(heights) >= height_px if heights else None
-
-
-def _is_near(tracklet: Tracklet, near: Near) -> bool | None:
-    place = position_of(tracklet)
-    return None if place is None else distance_m(place, (near.latitude, near.longitude)) <= near.metres
+    return float(median(heights)) if heights else math.nan
 
 
 def seen_until(sighting: Sighting) -> datetime | None:

@@ -1,0 +1,233 @@
+"""A case: a directory with one database as the only truth, and files that the database names or that follow from it.
+
+case.sqlite              everything that is known; or
+database.json            where it is known, when PostgreSQL holds it
+crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered
+cache/                   what makes searching fast, derived from the database
+work/                    of jobs that run
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError
+
+from skyreid.arguments import path_of
+from skyreid.building.linking.event_log import check_annotator
+from skyreid.cases.audit import FIRST, record, utc_now
+from skyreid.cases.database import Database
+from skyreid.cases.schema import CASE, TABLES, VERSION
+from skyreid.errors import CaseError
+from skyreid.files.atomic_file import new_folder, write_atomically
+from skyreid.files.file_kinds import CASE as CASE_KIND
+from skyreid.files.file_kinds import require_kind
+from skyreid.files.strict_json import Json, read_json
+
+DATABASE_FILE = "case.sqlite"
+DATABASE_ELSEWHERE = "database.json"
+CROPS, CACHE, WORK = "crops", "cache", "work"
+RETENTION_DAYS = 30
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
+"""By the version that it ends in: what makes the tables of the version before into those of this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseFacts:
+    """What is true of a case as a whole."""
+
+    case_id: str
+    name: str
+    created_at: str
+    created_by: str
+    retention_days: int
+    """How long a source is kept that says nothing else."""
+    legal_hold: str | None
+    """Why nothing may be deleted; None = it may."""
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        return asdict(self)
+
+
+class Case:
+    """An open case; `create_case` and `open_case` give one. To be used in a `with` block, or closed."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+
+    def __enter__(self) -> "Case":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Case({str(self.folder)!r})"
+
+    def close(self) -> None:
+        """End its connections."""
+        self.database.close()
+
+    def facts(self) -> CaseFacts:
+        """What is true of it as a whole."""
+        with self.database.reading() as connection:
+            row = connection.execute(sa.select(CASE)).one()
+        return CaseFacts(
+            case_id=row.case_id,
+            name=row.name,
+            created_at=row.created_at,
+            created_by=row.created_by,
+            retention_days=row.retention_days,
+            legal_hold=row.legal_hold,
+        )
+
+    def crop_path(self, crops: str, sha256: str) -> Path:
+        """Where a crop lies, by the key of its source's crops and the hash of its bytes."""
+        return self.folder / CROPS / crops / sha256[:2] / f"{sha256}.jpg"
+
+
+def next_revision(connection: Connection) -> int:
+    """Number this transaction, which changes what can be searched."""
+    return connection.execute(
+        CASE.update().values(revision=CASE.c.revision + 1).returning(CASE.c.revision)
+    ).scalar_one()
+
+
+def create_case(
+    folder: str | PathLike[str],
+    *,
+    by: str,
+    name: str | None = None,
+    database: str | None = None,
+    retention_days: int = RETENTION_DAYS,
+) -> Case:
+    """Make an empty case.
+
+    Args:
+        folder: a new directory.
+        by: who makes it.
+        name: that people call it; None = that of the folder.
+        database: URL of a PostgreSQL database, without a password (~/.pgpass has it); None = a file in the folder.
+        retention_days: how long sources are kept that say nothing else.
+
+    Raises:
+        CaseError: the folder is there already, or the database cannot be had.
+        SourceError: a name that cannot be shown.
+    """
+    folder = path_of(folder, "the folder of a case")
+    check_annotator(by)
+    name = check_annotator(folder.resolve().name if name is None else name)
+    if retention_days < 1:
+        raise CaseError(f"footage is kept for at least one day; got retention_days={retention_days}")
+    case_id = uuid4().hex
+    if folder.exists():
+        raise CaseError(f"{folder}: is there already; a case begins in a new folder")
+    with new_folder(folder) as staging:
+        staging.chmod(0o700)
+        if database is None:
+            made = Database(staging / DATABASE_FILE)
+        else:
+            elsewhere = {"url": _without_password(database), "namespace": f"case_{case_id}"}
+            write_atomically(staging / DATABASE_ELSEWHERE, [json.dumps(elsewhere, indent=1).encode() + b"\n"])
+            made = Database(database, namespace=elsewhere["namespace"])
+        made.create(TABLES)
+        with made.writing() as connection:
+            connection.execute(
+                CASE.insert().values(
+                    number=1,
+                    case_id=case_id,
+                    name=name,
+                    schema_version=VERSION,
+                    created_at=utc_now(),
+                    created_by=by,
+                    retention_days=retention_days,
+                    revision=0,
+                    audit_seq=0,
+                    audit_hash=FIRST,
+                )
+            )
+            record(connection, by, "case new", name, {"retention_days": retention_days})
+        made.close()
+    return open_case(folder)
+
+
+def open_case(folder: str | PathLike[str]) -> Case:
+    """Open a case; tables of an older skyreid are brought up to date.
+
+    Raises:
+        CaseError: the folder is none, is damaged, or was written by a later skyreid.
+    """
+    folder = path_of(folder, "the folder of a case")
+    require_kind(folder, CASE_KIND, error=CaseError)
+    if (folder / DATABASE_ELSEWHERE).exists():
+        url, namespace = _elsewhere(folder / DATABASE_ELSEWHERE)
+        case = Case(folder, Database(url, namespace=namespace))
+    else:
+        case = Case(folder, Database(folder / DATABASE_FILE))
+    try:
+        with case.database.reading() as connection:
+            version = connection.execute(sa.select(CASE.c.schema_version)).scalar_one()
+        if version > VERSION:
+            raise CaseError(
+                f"{folder}: was written by a later skyreid (version {version} of the tables; ours: {VERSION})"
+            )
+        if version < VERSION:
+            _migrate(case)
+    except BaseException:
+        case.close()
+        raise
+    return case
+
+
+def list_cases(folder: str | PathLike[str]) -> list[Path]:
+    """Find the cases in a folder, by name; or the folder itself, if it is one."""
+    folder = path_of(folder, "a folder of cases")
+    candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
+    return [path for path in candidates if is_case(path)]
+
+
+def is_case(folder: Path) -> bool:
+    """Whether a folder holds a case."""
+    return any((folder / name).is_file() for name in (DATABASE_FILE, DATABASE_ELSEWHERE))
+
+
+def _migrate(case: Case) -> None:
+    with case.database.writing() as connection:
+        version = connection.execute(sa.select(CASE.c.schema_version)).scalar_one()
+        for step in range(version + 1, VERSION + 1):
+            MIGRATIONS[step](connection)
+            connection.execute(CASE.update().values(schema_version=step))
+            record(connection, "skyreid", "case migrated", f"version {step}")
+
+
+def _without_password(url: str) -> str:
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() != "postgresql":
+        raise CaseError(f"a database is given as postgresql+psycopg://USER@HOST/NAME; got {url!r:.80}")
+    if parsed.password is not None:
+        raise CaseError(
+            "a password does not belong into a command or a case; put it into ~/.pgpass (PostgreSQL reads it)"
+        )
+    return url
+
+
+def _elsewhere(path: Path) -> tuple[str, str]:
+    try:
+        told = read_json(path)
+    except (OSError, ValueError) as error:
+        raise CaseError(f"{path}: must say where the database is; it cannot be read: {error}") from error
+    url, namespace = (told.get(key) if isinstance(told, Mapping) else None for key in ("url", "namespace"))
+    if not isinstance(url, str) or not isinstance(namespace, str) or not re.fullmatch(r"case_[0-9a-f]{32}", namespace):
+        raise CaseError(f"{path}: must hold url and namespace; got {told!r:.200}")
+    return _without_password(url), namespace

@@ -1,0 +1,407 @@
+"""Who is who: decisions of people, as events that are only added to, and the identities that follow from them.
+
+They are the events of `skyreid link`, under the words of a case: a pair is confirmed, rejected, or somebody is unsure.
+Nothing is changed or removed: who takes a decision back adds an event, and so does who decides otherwise. Identities
+are never stored; `building.linking.link_state` folds the events to them, here as there.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from skyreid.building.linking.event_log import (
+    Decision,
+    DecisionEvent,
+    LinkEvent,
+    Pair,
+    RebuildEvent,
+    RequireEvent,
+    Seen,
+    UndoEvent,
+    check_annotator,
+    make_pair,
+    new_event_id,
+    now,
+)
+from skyreid.building.linking.link_state import Contradiction, Identities, LinkState, OpenPairs, identify, replay
+from skyreid.building.linking.presence import OverlapConflict, Presence, overlap_conflicts
+from skyreid.cases.audit import record
+from skyreid.cases.case import Case
+from skyreid.cases.schema import DECISIONS, SOURCES, TRACKLETS
+from skyreid.cases.sources import sources_in
+from skyreid.errors import CaseError, RefusedError, SettingError
+from skyreid.files.strict_json import Json
+from skyreid.tracklet import Frame, Tracklet
+
+CONFIRMED, REJECTED, UNSURE, OPEN = "confirmed", "rejected", "unsure", "open"
+WORDS = {Decision.SAME: CONFIRMED, Decision.DIFFERENT: REJECTED, Decision.UNSURE: UNSURE}
+"""What a case calls the decisions of `skyreid link`."""
+_DECISIONS = {word: decision for decision, word in WORDS.items()}
+_UNDO, _REQUIRE, _REBUILT = "undo", "require", "rebuilt"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standing:
+    """What holds after all decisions."""
+
+    tracklets: tuple[Tracklet, ...]
+    """That can be decided on, as built; their frames are not filled in."""
+    presences: Mapping[str, Presence]
+    state: LinkState
+    identities: Identities
+
+    @cached_property
+    def members(self) -> Mapping[int, tuple[str, ...]]:
+        """Pid to the tracklets of that identity, those who are alone too."""
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        for tracklet_id, pid in self.identities.pids.items():
+            found[pid].append(tracklet_id)
+        return {pid: tuple(ids) for pid, ids in found.items()}
+
+    @property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """Pairs that are rejected, and joined by confirmed ones all the same; none of the latter counts meanwhile."""
+        return self.identities.contradictions
+
+    @cached_property
+    def overlaps(self) -> list[OverlapConflict]:
+        """Identities that one camera saw twice at the same time: they cannot be one person."""
+        pids = self.identities.pids
+        return overlap_conflicts([_with_pid(t, pids[t.tracklet_id]) for t in self.tracklets], self.presences)
+
+    def pair_state(self, first: str, second: str) -> str:
+        """Say what was decided on two tracklets, or follows: confirmed, rejected, unsure, or open."""
+        pids = self.identities.pids
+        if pids[first] == pids[second]:
+            return CONFIRMED
+        if (pids[first], pids[second]) in self._rejected:
+            return REJECTED
+        return UNSURE if self.state.decisions.get(make_pair(first, second)) else OPEN
+
+    def rejected_with(self, tracklet_id: str) -> set[str]:
+        """Tracklets that are somebody else: nobody is asked about them again."""
+        pid = self.identities.pids[tracklet_id]
+        others = {other for one, other in self._rejected if one == pid}
+        return {member for other in others for member in self.members[other]}
+
+    def open_pairs(self, annotator: str | None) -> OpenPairs:
+        """Tell which pairs a person may still be asked about; None = nobody in particular."""
+        return OpenPairs(self.identities.pids, self.state, annotator=annotator)
+
+    @cached_property
+    def _rejected(self) -> set[tuple[int, int]]:
+        pids = self.identities.pids
+        pairs = [(pids[first], pids[second]) for first, second in self.state.cannot_links()]
+        return {*pairs, *((second, first) for first, second in pairs)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """What a confirmation would join."""
+
+    first: tuple[str, ...]
+    """Tracklets of the one identity."""
+    second: tuple[str, ...]
+    rejected: tuple[Contradiction, ...]
+    """What contradicts it: it is refused until one of those decisions is taken back."""
+    overlaps: tuple[OverlapConflict, ...]
+    """Seen by one camera at the same time: to be shown, since a person may have been found twice."""
+
+
+def read_events(case: Case) -> list[LinkEvent]:
+    """Give the whole history, the oldest first."""
+    with case.database.reading() as connection:
+        return events_in(connection)
+
+
+def read_standing(case: Case) -> Standing:
+    """Say who is who now."""
+    with case.database.reading() as connection:
+        return standing_in(connection)
+
+
+def decide(
+    case: Case,
+    first: str,
+    second: str,
+    decision: str,
+    *,
+    annotator: str,
+    rank: int | None = None,
+    similarity: float | None = None,
+    model: int | None = None,
+    seconds: float | None = None,
+) -> DecisionEvent:
+    """Store a decision on two tracklets; it is on the disk when this returns.
+
+    Args:
+        case: whose.
+        first: one of them, or of its identity.
+        second: the other one.
+        decision: confirmed, rejected or unsure.
+        annotator: who decides.
+        rank: place in the ranking that was shown, from 1.
+        similarity: that was shown.
+        model: number of the model that it is of.
+        seconds: how long the person looked.
+
+    Raises:
+        CaseError: a tracklet is not in the case.
+        RefusedError: a confirmation that contradicts a rejection; the message names both.
+        SourceError: the same tracklet twice, or a name that cannot be shown.
+        SettingError: no such decision.
+    """
+    check_annotator(annotator)
+    if decision not in _DECISIONS:
+        raise SettingError(f"a decision is {', '.join(_DECISIONS)}; got {decision!r:.80}")
+    pair = make_pair(first, second)
+    with case.database.writing() as connection:
+        seen = _fingerprints(connection, pair)
+        for tracklet_id in pair:
+            if tracklet_id not in seen:
+                raise CaseError(f"{case.folder}: has no tracklet {tracklet_id!r}, or it is in the trash")
+        event = DecisionEvent(
+            event_id=new_event_id(),
+            time=now(),
+            annotator=annotator,
+            decision=_DECISIONS[decision],
+            tracklets=pair,
+            fingerprints=(seen[pair[0]], seen[pair[1]]),
+            rank=rank,
+            similarity=similarity,
+            seconds=seconds,
+        )
+        if event.decision is Decision.SAME:
+            _refuse_contradiction(standing_in(connection, touched=pair), pair, annotator)
+        _insert(connection, [event], model=model)
+        told: dict[str, Json] = {"event": event.event_id, "rank": rank, "similarity": similarity, "seconds": seconds}
+        record(connection, annotator, decision, " ".join(pair), told)
+    return event
+
+
+def undo(case: Case, *, annotator: str, event_id: str | None = None) -> DecisionEvent:
+    """Take back a decision; an earlier one of the same person on the same pair holds again.
+
+    Nobody takes back what somebody else said; who sees it otherwise decides otherwise, and then neither counts.
+
+    Args:
+        case: whose.
+        annotator: who takes it back.
+        event_id: of the decision; None = this person's last one that stands.
+
+    Raises:
+        CaseError: there is none, or it is somebody else's.
+    """
+    check_annotator(annotator)
+    with case.database.writing() as connection:
+        standing = replay(events_in(connection), {}).standing
+        mine = [event for event in standing if event.annotator == annotator and event_id in (None, event.event_id)]
+        if not mine:
+            which = "decision to undo" if event_id is None else f"standing decision {event_id!r}"
+            raise CaseError(f"{case.folder}: {annotator!r} has no {which}")
+        undone = mine[-1]
+        event = UndoEvent(event_id=new_event_id(), time=now(), annotator=annotator, undoes=undone.event_id)
+        _insert(connection, [event])
+        record(connection, annotator, "undo", " ".join(undone.tracklets), {"event": undone.event_id})
+    return undone
+
+
+def require(case: Case, annotators: int, *, annotator: str) -> None:
+    """Set how many people must confirm a pair before it counts.
+
+    Raises:
+        SettingError: fewer than one.
+    """
+    check_annotator(annotator)
+    if annotators < 1:
+        raise SettingError(f"at least one annotator must be required; got {annotators}")
+    with case.database.writing() as connection:
+        event = RequireEvent(event_id=new_event_id(), time=now(), annotator=annotator, annotators=annotators)
+        _insert(connection, [event])
+        record(connection, annotator, "require", str(annotators))
+
+
+def preview_merge(case: Case, first: str, second: str) -> Merge:
+    """Say what a confirmation would join, and what speaks against it.
+
+    Raises:
+        CaseError: a tracklet is not in the case.
+    """
+    pair = make_pair(first, second)
+    with case.database.reading() as connection:
+        standing = standing_in(connection)
+        if missing := [one for one in pair if one not in standing.presences]:
+            raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
+    pids = standing.identities.pids
+    joined = [_with_pid(t, 0) for t in standing.tracklets if pids[t.tracklet_id] in (pids[first], pids[second])]
+    before = {conflict.tracklets for conflict in standing.overlaps}
+    overlaps = [one for one in overlap_conflicts(joined, standing.presences) if one.tracklets not in before]
+    return Merge(
+        first=standing.members[pids[first]],
+        second=standing.members[pids[second]],
+        rejected=tuple(_contradictions_with(standing, pair)),
+        overlaps=tuple(overlaps),
+    )
+
+
+def append_events(connection: Connection, events: Sequence[LinkEvent]) -> int:
+    """Add the events of another log, such as that of `skyreid link`; those that are known are left out."""
+    known = set(connection.execute(sa.select(DECISIONS.c.event_id)).scalars())
+    new = [event for event in events if event.event_id not in known]
+    _insert(connection, new)
+    return len(new)
+
+
+def events_in(connection: Connection) -> list[LinkEvent]:
+    """Give the history, in a transaction that runs."""
+    rows = connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.seq))
+    return [_event(row._asdict()) for row in rows]
+
+
+def standing_in(connection: Connection, *, touched: Iterable[str] | None = None) -> Standing:
+    """Say who is who, in a transaction that runs.
+
+    Args:
+        connection: of the transaction.
+        touched: tracklets that are asked about; None = all. Others are left out, unless somebody decided on them.
+    """
+    events = events_in(connection)
+    query = (
+        sa.select(
+            *(TRACKLETS.c[name] for name in ("tracklet_id", "pid", "fingerprint", "first_s", "last_s", "source")),
+        )
+        .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
+        .where(SOURCES.c.trashed_at.is_(None))
+        .order_by(TRACKLETS.c.number)
+    )
+    if touched is not None:
+        decided = {one for event in events if isinstance(event, DecisionEvent) for one in event.tracklets}
+        moved = {
+            seen.tracklet_id for event in events if isinstance(event, RebuildEvent) for seen in event.moved.values()
+        }
+        wanted = {*touched, *decided, *moved}
+        pids = sa.select(TRACKLETS.c.pid).where(TRACKLETS.c.tracklet_id.in_(wanted))
+        query = query.where(TRACKLETS.c.pid.in_(pids))
+    sources = {source.number: source for source in sources_in(connection, with_trash=False)}
+    tracklets: list[Tracklet] = []
+    presences: dict[str, Presence] = {}
+    present: dict[str, str] = {}
+    for row in connection.execute(query):
+        source = sources[row.source]
+        tracklets.append(
+            Tracklet(
+                tracklet_id=row.tracklet_id,
+                frames=_NO_FRAMES,
+                pid=row.pid,
+                camid=source.camid,
+                platform=source.platform,
+            )
+        )
+        seconds = None if row.first_s is None else (row.first_s, row.last_s)
+        presences[row.tracklet_id] = Presence(source=source.name, seconds=seconds, video_start=source.begins)
+        present[row.tracklet_id] = row.fingerprint
+    state = replay(events, present)
+    return Standing(tracklets=tuple(tracklets), presences=presences, state=state, identities=identify(tracklets, state))
+
+
+_NO_FRAMES = (Frame(""),)
+
+
+def _with_pid(tracklet: Tracklet, pid: int) -> Tracklet:
+    return Tracklet(
+        tracklet_id=tracklet.tracklet_id,
+        frames=tracklet.frames,
+        pid=pid,
+        camid=tracklet.camid,
+        platform=tracklet.platform,
+    )
+
+
+def _refuse_contradiction(standing: Standing, pair: Pair, annotator: str) -> None:
+    found = _contradictions_with(standing, pair, annotator)
+    if found:
+        first, second = found[0].different
+        raise RefusedError(
+            f"{' and '.join(pair)} cannot be confirmed: that would join {first} and {second}, which are rejected (by "
+            f"way of {', '.join(found[0].chain)}); take that decision back first"
+        )
+
+
+def _contradictions_with(standing: Standing, pair: Pair, annotator: str | None = None) -> list[Contradiction]:
+    """What would contradict itself once as many people as are needed confirm a pair, and does not now."""
+    before = {one.different for one in standing.contradictions}
+    others = {who: what for who, what in standing.state.decisions.get(pair, {}).items() if who != annotator}
+    enough = {f"{number}": Decision.SAME for number in range(standing.state.required)}
+    said = {**standing.state.decisions, pair: {**others, **enough}}
+    after = LinkState(decisions=said, standing=(), outdated=(), required=standing.state.required)
+    return [one for one in identify(standing.tracklets, after).contradictions if one.different not in before]
+
+
+def _fingerprints(connection: Connection, tracklet_ids: Sequence[str]) -> dict[str, str]:
+    query = (
+        sa.select(TRACKLETS.c.tracklet_id, TRACKLETS.c.fingerprint)
+        .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
+        .where(TRACKLETS.c.tracklet_id.in_(tracklet_ids), SOURCES.c.trashed_at.is_(None))
+    )
+    return {row.tracklet_id: row.fingerprint for row in connection.execute(query)}
+
+
+# An event as a row.
+def _insert(connection: Connection, events: Sequence[LinkEvent], *, model: int | None = None) -> None:
+    for event in events:
+        connection.execute(DECISIONS.insert().values(_row(event) | {"model": model}))
+
+
+def _row(event: LinkEvent) -> dict[str, object]:
+    row: dict[str, object] = {
+        "event_id": event.event_id,
+        "time": event.time.isoformat(),
+        "annotator": event.annotator,
+    }
+    match event:
+        case UndoEvent():
+            return row | {"kind": _UNDO, "undoes": event.undoes}
+        case RequireEvent():
+            return row | {"kind": _REQUIRE, "annotators": event.annotators}
+        case RebuildEvent():
+            return row | {"kind": _REBUILT, "moved": [[*old, *new] for old, new in event.moved.items()]}
+        case DecisionEvent():
+            first, second = event.tracklets
+            return row | {
+                "kind": WORDS[event.decision],
+                "first": first,
+                "second": second,
+                "first_fingerprint": event.fingerprints[0],
+                "second_fingerprint": event.fingerprints[1],
+                "rank": event.rank,
+                "similarity": event.similarity,
+                "seconds": event.seconds,
+            }
+
+
+def _event(row: Mapping[str, Any]) -> LinkEvent:
+    event_id, time, annotator = row["event_id"], datetime.fromisoformat(row["time"]), row["annotator"]
+    if row["kind"] == _UNDO:
+        return UndoEvent(event_id=event_id, time=time, annotator=annotator, undoes=row["undoes"])
+    if row["kind"] == _REQUIRE:
+        return RequireEvent(event_id=event_id, time=time, annotator=annotator, annotators=row["annotators"])
+    if row["kind"] == _REBUILT:
+        moved = {Seen(old, then): Seen(new, at) for old, then, new, at in row["moved"]}
+        return RebuildEvent(event_id=event_id, time=time, annotator=annotator, moved=moved)
+    return DecisionEvent(
+        event_id=event_id,
+        time=time,
+        annotator=annotator,
+        decision=_DECISIONS[row["kind"]],
+        tracklets=(row["first"], row["second"]),
+        fingerprints=(row["first_fingerprint"], row["second_fingerprint"]),
+        rank=row["rank"],
+        similarity=row["similarity"],
+        seconds=row["seconds"],
+    )

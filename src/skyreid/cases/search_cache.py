@@ -1,0 +1,292 @@
+"""The vectors of one model as a matrix in a file, and what filters ask of their tracklets: derived from the database.
+
+    cache/MODEL/meta.json   of which case and moment it is
+    cache/MODEL/rows.npy    number, source, first and last second, height and place of each tracklet
+    cache/MODEL/units.f16   their vectors, scaled to length 1, as float16, mapped and not read
+
+It may be removed at any time and is written anew, whole or not at all. What changed after its moment is read from the
+database at each search and takes the place of the rows here; when that is much, the cache is written anew.
+
+Scores of float16 choose who is looked at closely; whoever may be among the best is then compared by the vectors of the
+database in float32. So a search finds exactly whom `skyreid search` finds in the table of the same vectors.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from jaxtyping import Bool, Float16, Float32, Float64, Int64
+from sqlalchemy.engine import Connection
+
+from skyreid.cases.case import CACHE, Case
+from skyreid.cases.schema import AUDIT, CASE, REMOVED, SOURCES, TRACKLETS, VECTORS
+from skyreid.cases.sources import CaseSource, sources_in
+from skyreid.cases.tracklets import CaseModel, as_vectors
+from skyreid.files.atomic_file import replaced_folder
+from skyreid.files.strict_json import read_json
+from skyreid.retrieval.filters import SeenColumns, wall_seconds
+from skyreid.retrieval.search import Direction
+from skyreid.tracklet import Platform
+
+_META, _ROWS, _UNITS = "meta.json", "rows.npy", "units.f16"
+_FORMAT = 1
+_NAMES = ("number", "source", "first_s", "last_s", "height_px", "latitude", "longitude")
+_ROW = np.dtype([(name, "<i8" if name in ("number", "source") else "<f8") for name in _NAMES])
+_AT_A_TIME = 4_096
+_MOST_BEHIND, _MOST_BEHIND_SHARE = 2_000, 0.05
+"""Rows that may have changed since the cache was written before it is written anew: so many, or this share of it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """Rows with their vectors: of the cache, or those that are newer."""
+
+    rows: np.ndarray
+    units: Float16[np.ndarray, "row embed"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gallery:
+    """All that can be searched at one moment."""
+
+    parts: tuple[_Part, _Part]
+    """The cache, and what is newer."""
+    is_there: Bool[np.ndarray, " row"]
+    """Of both parts, one after the other: False where a newer row stands for it, or it is gone."""
+    numbers: Int64[np.ndarray, " row"]
+    sources: Mapping[int, CaseSource]
+    columns: SeenColumns
+    """What filters ask."""
+    cameras: tuple[str, ...]
+    """Their names, by camid."""
+
+    def of_platform(self, platform: Platform) -> Bool[np.ndarray, " row"]:
+        """Which rows were seen from a platform."""
+        wanted = {source.camid for source in self.sources.values() if source.platform is platform}
+        return np.isin(self.columns.cameras, list(wanted))
+
+    def scores(self, direction: Direction, rows: Int64[np.ndarray, " candidate"]) -> Float32[np.ndarray, " candidate"]:
+        """Compare some rows with a direction, as far as float16 goes (`score_error`)."""
+        split = len(self.parts[0].rows)
+        behind = int(np.searchsorted(rows, split))
+        pairs = zip(self.parts, (rows[:behind], rows[behind:] - split), strict=True)
+        return np.concatenate([_scores(part.units, direction, chosen) for part, chosen in pairs])
+
+
+def score_error(width: int) -> float:
+    """How far a score may be from the cosine: two roundings to float16, of its sum too, and the sum's own error."""
+    return 2**-10 + 2**-12 + width * 2.0**-23
+
+
+class SearchCache:
+    """The cache of one model of one case; safe to keep open, and to be used by one thread at a time."""
+
+    def __init__(self, case: Case, model: CaseModel) -> None:
+        self._case, self._model = case, model
+        self.folder = case.folder / CACHE / str(model.number)
+        self._loaded: tuple[dict[str, Any], _Part] | None = None
+        self._gallery: tuple[tuple[int, int], Gallery] | None = None
+
+    def gallery(self, connection: Connection) -> Gallery:
+        """Give what can be searched at the moment of a transaction; the cache is written where there is none."""
+        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        meta, cached = self._fitting(connection, revision)
+        if self._gallery is None or self._gallery[0] != (meta["revision"], revision):
+            newer, gone = self._changes(connection, meta["revision"])
+            if len(newer | gone) > max(_MOST_BEHIND, _MOST_BEHIND_SHARE * len(cached.rows)):
+                self._write(connection)
+                meta, cached = self._fitting(connection, revision)
+                newer, gone = set(), set()
+            gallery = self._assemble(connection, meta["revision"], cached, newer, gone)
+            self._gallery = (meta["revision"], revision), gallery
+        return self._gallery[1]
+
+    def rebuild(self) -> int:
+        """Write the cache anew from the database; gives the number of its rows."""
+        with self._case.database.reading() as connection:
+            self._write(connection)
+            assert self._loaded is not None
+            return len(self._loaded[1].rows)
+
+    def damage(self, connection: Connection) -> list[str]:
+        """Compare every row with the database, a sentence for what differs; a cache that is not there has no damage."""
+        if not self.folder.exists():
+            return []
+        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        loaded = self._read()
+        if loaded is None or not self._is_of(connection, loaded[0], revision):
+            return [f"{self.folder}: is not of this case as it is now"]
+        meta, cached = loaded
+        newer, gone = self._changes(connection, meta["revision"])
+        places = {int(number): place for place, number in enumerate(cached.rows["number"])}
+        expected, wrong = 0, 0
+        for part in _truth(connection, self._model, sa.true()):
+            kept = [place for place, number in enumerate(part.rows["number"]) if int(number) not in newer]
+            at = [places.get(int(part.rows["number"][place]), -1) for place in kept]
+            expected += len(kept)
+            same = (cached.rows[at] == part.rows[kept]) | _both_nan(cached.rows[at], part.rows[kept])
+            same &= (cached.units[at].view(np.uint16) == part.units[kept].view(np.uint16)).all(axis=1)
+            wrong += int(np.count_nonzero(~same | (np.array(at) < 0)))
+        held = sum(number not in newer and number not in gone for number in places)
+        told = [f"{self.folder}: {wrong} rows are not what the database holds"] if wrong else []
+        if held != expected:
+            told.append(f"{self.folder}: holds {held} rows, the database {expected}")
+        return told
+
+    def _fitting(self, connection: Connection, revision: int) -> tuple[dict[str, Any], _Part]:
+        """The cache on the disk, once it is of this case and not ahead of it; else a new one."""
+        if self._loaded is None or not self._is_of(connection, self._loaded[0], revision):
+            self._loaded = self._read()
+        if self._loaded is None or not self._is_of(connection, self._loaded[0], revision):
+            self._write(connection)
+        assert self._loaded is not None
+        return self._loaded
+
+    def _is_of(self, connection: Connection, meta: Mapping[str, Any], revision: int) -> bool:
+        """Whether a cache was written from the past of this very database, and not of a copy that went another way."""
+        told = connection.execute(sa.select(CASE.c.case_id)).scalar_one()
+        hashed = connection.execute(
+            sa.select(AUDIT.c.hash).where(AUDIT.c.seq == meta["audit_seq"])
+        ).scalar_one_or_none()
+        return meta["case_id"] == told and meta["revision"] <= revision and hashed == meta["audit_hash"]
+
+    def _read(self) -> tuple[dict[str, Any], _Part] | None:
+        """Open the files; None where they are not there, or not whole."""
+        try:
+            meta = read_json(self.folder / _META)
+            if not isinstance(meta, dict) or meta.get("format") != _FORMAT or meta.get("width") != self._model.width:
+                return None
+            rows = np.load(self.folder / _ROWS, allow_pickle=False)
+            shape = (len(rows), self._model.width)
+            if rows.dtype != _ROW or (self.folder / _UNITS).stat().st_size != 2 * shape[0] * shape[1]:
+                return None
+            # Mapped so that a copy is made of what is written, which nobody does; torch takes no read-only arrays.
+            units = (
+                np.memmap(self.folder / _UNITS, dtype="<f2", mode="c", shape=shape) if len(rows) else _no_units(shape)
+            )
+        except (OSError, ValueError, KeyError):
+            return None
+        return meta, _Part(rows=rows, units=units)
+
+    def _write(self, connection: Connection) -> None:
+        facts = connection.execute(
+            sa.select(CASE.c.case_id, CASE.c.revision, CASE.c.audit_seq, CASE.c.audit_hash)
+        ).one()
+        rows: list[np.ndarray] = []
+        with replaced_folder(self.folder) as staging:
+            with (staging / _UNITS).open("wb") as file:
+                for part in _truth(connection, self._model, sa.true()):
+                    rows.append(part.rows)
+                    file.write(part.units.tobytes())
+            np.save(staging / _ROWS, np.concatenate([np.empty(0, dtype=_ROW), *rows]), allow_pickle=False)
+            meta = {"format": _FORMAT, "width": self._model.width, **facts._asdict()}
+            (staging / _META).write_text(json.dumps(meta))
+        self._loaded = self._read()
+
+    def _changes(self, connection: Connection, since: int) -> tuple[set[int], set[int]]:
+        """Numbers of the tracklets that changed since, and of those that are gone."""
+        vectors = sa.select(VECTORS.c.tracklet).where(VECTORS.c.model == self._model.number, VECTORS.c.revision > since)
+        tracklets = sa.select(TRACKLETS.c.number).where(TRACKLETS.c.revision > since)
+        gone = sa.select(REMOVED.c.tracklet).where(REMOVED.c.model == self._model.number, REMOVED.c.revision > since)
+        newer = {*connection.execute(vectors).scalars(), *connection.execute(tracklets).scalars()}
+        return newer, set(connection.execute(gone).scalars())
+
+    def _assemble(self, connection: Connection, since: int, cached: _Part, newer: set[int], gone: set[int]) -> Gallery:
+        """Put what changed since the cache was written in the place of its rows."""
+        is_newer = sa.or_(TRACKLETS.c.revision > since, VECTORS.c.revision > since)
+        delta = _joined(list(_truth(connection, self._model, is_newer)) if newer else [], self._model.width)
+        numbers = np.concatenate([cached.rows["number"], delta.rows["number"]])
+        is_there = np.ones(len(numbers), dtype=bool)
+        is_there[: len(cached.rows)] = ~np.isin(cached.rows["number"], list(newer | gone))
+        sources = {source.number: source for source in sources_in(connection, with_trash=True)}
+        cameras: dict[int, str] = {source.camid: source.camera for source in sources.values()}
+        return Gallery(
+            parts=(cached, delta),
+            is_there=is_there,
+            numbers=numbers,
+            sources=sources,
+            columns=_columns(np.concatenate([cached.rows, delta.rows]), sources),
+            cameras=tuple(cameras.get(camid, "") for camid in range(max(cameras, default=-1) + 1)),
+        )
+
+
+def _truth(connection: Connection, model: CaseModel, which: sa.ColumnElement[bool]) -> Iterator[_Part]:
+    """What the database holds for a model and can be searched, some thousand rows at a time, by number."""
+    from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
+
+    query = (
+        sa.select(*(TRACKLETS.c[name] for name in _NAMES), VECTORS.c.embedding)
+        .join(VECTORS, VECTORS.c.tracklet == TRACKLETS.c.number)
+        .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
+        .where(VECTORS.c.model == model.number, SOURCES.c.trashed_at.is_(None), which)
+        .order_by(TRACKLETS.c.number)
+        .limit(_AT_A_TIME)
+    )
+    last = -1
+    while found := connection.execute(query.where(TRACKLETS.c.number > last)).all():
+        last = found[-1].number
+        rows = [tuple(np.nan if value is None else value for value in row[:-1]) for row in found]
+        vectors = as_vectors([row.embedding for row in found], model.width)
+        yield _Part(rows=np.array(rows, dtype=_ROW), units=unit_rows(vectors).astype("<f2"))
+
+
+def _joined(parts: Sequence[_Part], width: int) -> _Part:
+    return _Part(
+        rows=np.concatenate([np.empty(0, dtype=_ROW), *(part.rows for part in parts)]),
+        units=np.concatenate([_no_units((0, width)), *(part.units for part in parts)]),
+    )
+
+
+def _no_units(shape: tuple[int, int]) -> Float16[np.ndarray, "row embed"]:
+    return np.empty(shape, dtype="<f2")
+
+
+def _both_nan(ours: np.ndarray, theirs: np.ndarray) -> Bool[np.ndarray, " row"]:
+    """Rows that are equal once NaN equals NaN."""
+    equal = np.ones(len(ours), dtype=bool)
+    for name in _NAMES:
+        one, other = ours[name], theirs[name]
+        equal &= (one == other) | (np.isnan(one) & np.isnan(other))
+    return equal
+
+
+def _columns(rows: np.ndarray, sources: Mapping[int, CaseSource]) -> SeenColumns:
+    known = np.array(sorted(sources), dtype=np.int64)
+    # Rows of a source that is gone are masked; whatever stands for it here is never looked at.
+    place = np.minimum(np.searchsorted(known, rows["source"]), len(known) - 1)
+
+    def of_source(values: Sequence[float | int]) -> Float64[np.ndarray, " row"]:
+        return np.array(values, dtype=np.float64)[place] if len(known) else np.empty(0)
+
+    begins = [sources[int(number)].begins for number in known]
+    zones = [None if clock is None else clock.utcoffset() for clock in begins]
+    camids = of_source([sources[int(number)].camid for number in known])
+    return SeenColumns(
+        cameras=camids.astype(np.int64),
+        first_s=rows["first_s"].copy(),
+        last_s=rows["last_s"].copy(),
+        begins=of_source([wall_seconds(clock) for clock in begins]) + rows["first_s"],
+        zone_s=of_source([np.nan if zone is None else zone.total_seconds() for zone in zones]),
+        height_px=rows["height_px"].copy(),
+        latitude=rows["latitude"].copy(),
+        longitude=rows["longitude"].copy(),
+    )
+
+
+def _scores(
+    units: Float16[np.ndarray, "row embed"], direction: Direction, chosen: Int64[np.ndarray, " candidate"]
+) -> Float32[np.ndarray, " candidate"]:
+    import torch
+
+    if direction.first_column == 0:
+        asked = torch.from_numpy(direction.unit[0].astype(np.float16))
+        matrix = torch.from_numpy(np.asarray(units))
+        compared = matrix if len(chosen) == len(units) else matrix.index_select(0, torch.from_numpy(chosen))
+        return torch.mv(compared, asked).float().numpy()
+    asked = torch.from_numpy(np.ascontiguousarray(direction.unit[0]))
+    blocks = np.split(chosen, range(_AT_A_TIME, len(chosen), _AT_A_TIME))
+    parts = [torch.from_numpy(units[block, direction.first_column :].astype(np.float32)) for block in blocks]
+    return torch.cat([torch.mv(part, asked) / torch.linalg.vector_norm(part, dim=1) for part in parts]).numpy()

@@ -1,0 +1,298 @@
+"""Who in a case resembles somebody: exact, over all whom the filters let through, with what was decided on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+import sqlalchemy as sa
+from jaxtyping import Bool, Float32, Int64, Shaped
+from sqlalchemy.engine import Connection
+
+from skyreid.cases.case import Case
+from skyreid.cases.decisions import OPEN, Standing, standing_in
+from skyreid.cases.schema import TRACKLETS
+from skyreid.cases.search_cache import Gallery, SearchCache, score_error
+from skyreid.cases.tracklets import (
+    AT_A_TIME,
+    CaseModel,
+    CaseTracklet,
+    models_in,
+    read_vectors,
+    tracklet_numbers,
+    tracklets_in,
+)
+from skyreid.errors import CaseError, NothingFoundError, SettingError, TableError
+from skyreid.files.strict_json import Json
+from skyreid.retrieval.filters import Filters, LeftOut, filter_rows
+from skyreid.retrieval.search import Asked, Direction, most_similar
+from skyreid.tracklet import Platform
+
+_NO_FILTERS = Filters()
+MOST_FOUND = 1_000
+"""Of one search."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Somebody whom a search found; a similarity is not an identification."""
+
+    rank: int
+    """From 1."""
+    similarity: float
+    """Cosine, -1 to 1."""
+    state: str
+    """What was decided on them and the query: open, confirmed, rejected or unsure."""
+    seen: CaseTracklet
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        sighting = self.seen.sighting
+        start_s, end_s = sighting.offset_s or (None, None)
+        return {
+            "rank": self.rank,
+            "tracklet_id": self.seen.tracklet.tracklet_id,
+            "similarity": self.similarity,
+            "state": self.state,
+            "platform": self.seen.source.platform.value,
+            "camera": sighting.camera,
+            "file": sighting.file,
+            "start_s": start_s,
+            "end_s": end_s,
+            "time": None if sighting.clock is None else sighting.clock.isoformat(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseRanking:
+    """What a search in a case found, the most similar first."""
+
+    candidates: tuple[Candidate, ...]
+    num_searched: int
+    """Everybody whom the filters let through was compared."""
+    left_out: tuple[LeftOut, ...]
+    """What each filter left out."""
+    num_decided: int
+    """Left out because it was decided on them: they are the person already, or somebody else."""
+    num_waiting: int
+    """Tracklets that have no vector by this model yet."""
+    model: CaseModel
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """Say it to a reader."""
+        told = [
+            f"{one.similarity:7.4f}  {one.seen.tracklet.tracklet_id}" + ("" if one.state == OPEN else f"  {one.state}")
+            for one in self.candidates
+        ]
+        told += [f"{one.filter}: {one.in_words()}." for one in self.left_out if one.count]
+        if self.num_decided:
+            told.append(f"{self.num_decided} who are decided on already are left out (--decided shows them).")
+        if self.num_waiting:
+            told.append(f"{self.num_waiting} tracklets have no vector by this model yet: the result is partial.")
+        return [*told, f"searched {self.num_searched:,} tracklets, exact. A ranking is not an identification."]
+
+    def to_json(self) -> dict[str, Json]:
+        """Say it to a program."""
+        return {
+            "candidates": [one.to_json() for one in self.candidates],
+            "num_searched": self.num_searched,
+            "left_out": [one.to_json() for one in self.left_out],
+            "num_decided": self.num_decided,
+            "num_waiting": self.num_waiting,
+            "model": self.model.model,
+            "seconds": self.seconds,
+        }
+
+
+class CaseSearch:
+    """Searches one case again and again: keeps the caches of its models open. For one thread at a time."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._caches: dict[int, SearchCache] = {}
+
+    def search(
+        self,
+        queries: Sequence[str] = (),
+        *,
+        asked: Sequence[Asked] = (),
+        platform: Platform | None = None,
+        top_k: int = 20,
+        filters: Filters = _NO_FILTERS,
+        model: int | None = None,
+        with_decided: bool = False,
+    ) -> CaseRanking:
+        """Rank everybody whom the filters let through by likeness to what is asked with.
+
+        Args:
+            queries: ids of tracklets; several ask as one, by the mean of the cosines.
+            asked: what else is asked with, embedded by the same model.
+            platform: to be searched; None = both.
+            top_k: how many to find.
+            filters: what a candidate must fulfil.
+            model: number of the model; None = the one with the most vectors.
+            with_decided: find those too who are confirmed as the query's person or rejected.
+
+        Raises:
+            CaseError: no such tracklet or model, or a query without a vector.
+            NothingFoundError: nobody may be found.
+            SettingError: nothing to ask with, or a filter that cannot be.
+            TableError: a vector of another size.
+        """
+        if not queries and not asked:
+            raise SettingError("a search asks with something: a tracklet, a picture or a text")
+        if not 1 <= top_k <= MOST_FOUND:
+            raise SettingError(f"a search finds 1 to {MOST_FOUND}; got k={top_k}")
+        begun = monotonic()
+        with self._case.database.reading() as connection:
+            chosen = _choose_model(self._case, connection, model)
+            standing = standing_in(connection, touched=queries)
+            if missing := [one for one in queries if one not in standing.presences]:
+                raise CaseError(f"{self._case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
+            numbers = tracklet_numbers(connection, queries)
+            directions = _directions(connection, chosen, [numbers[one] for one in queries], asked)
+            gallery = self._cache(chosen).gallery(connection)
+            rows = gallery.is_there.copy()
+            waiting = sum(source.num_tracklets for source in gallery.sources.values() if source.trashed_at is None)
+            waiting -= int(np.count_nonzero(rows))
+            rows &= ~np.isin(gallery.numbers, list(numbers.values()))
+            decided = 0
+            if not with_decided:
+                is_decided = rows & np.isin(gallery.numbers, _decided(connection, standing, queries))
+                decided = int(np.count_nonzero(is_decided))
+                rows &= ~is_decided
+            rows, told = _filtered(gallery, rows, platform, filters)
+            candidates = np.flatnonzero(rows)
+            if candidates.size == 0:
+                left = "; ".join(f"{one.filter}: {one.in_words()}" for one in told if one.count)
+                raise NothingFoundError(
+                    f"{self._case.folder}: nobody is left to search" + (f" ({left})" if left else "")
+                )
+            found, similarities = _best(connection, chosen, gallery, directions, candidates, top_k)
+            seen = {one.number: one for one in tracklets_in(self._case, connection, numbers=found.tolist())}
+        return CaseRanking(
+            candidates=tuple(
+                Candidate(
+                    rank=rank,
+                    similarity=float(similarity),
+                    state=_state(standing, queries, seen[int(number)].tracklet.tracklet_id),
+                    seen=seen[int(number)],
+                )
+                for rank, (number, similarity) in enumerate(zip(found, similarities, strict=True), start=1)
+            ),
+            num_searched=int(candidates.size),
+            left_out=told,
+            num_decided=decided,
+            num_waiting=waiting,
+            model=chosen,
+            seconds=monotonic() - begun,
+        )
+
+    def _cache(self, model: CaseModel) -> SearchCache:
+        if model.number not in self._caches:
+            self._caches[model.number] = SearchCache(self._case, model)
+        return self._caches[model.number]
+
+
+def _choose_model(case: Case, connection: Connection, number: int | None) -> CaseModel:
+    models = models_in(connection)
+    chosen = next((one for one in models if number in (None, one.number)), None)
+    if chosen is None or chosen.num_vectors == 0:
+        raise CaseError(
+            f"{case.folder}: has no vectors to search"
+            + (f" by model {number}" if number is not None else "")
+            + "; 'skyreid case work' makes them, 'skyreid case add CASE TABLE.npz' brings them in"
+        )
+    return chosen
+
+
+def _directions(
+    connection: Connection, model: CaseModel, numbers: Sequence[int], asked: Sequence[Asked]
+) -> list[Direction]:
+    from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
+    from skyreid.retrieval.embedding_table import has_direction
+
+    directions = [Direction(row[np.newaxis]) for row in unit_rows(read_vectors(connection, model, numbers))]
+    for one in asked:
+        given = np.asarray(one.embedding, dtype=np.float32).reshape(1, -1)
+        if given.shape[1] != model.width - one.first_column or not has_direction(given)[0]:
+            raise TableError(
+                f"{one.words}: must be {model.width - one.first_column} finite numbers, not all zero, as the vectors "
+                f"of this model are; got {given.shape[1]} (embed it with the same model)"
+            )
+        directions.append(Direction(unit_rows(given), one.first_column))
+    return directions
+
+
+def _filtered(
+    gallery: Gallery, rows: Bool[np.ndarray, " row"], platform: Platform | None, filters: Filters
+) -> tuple[Bool[np.ndarray, " row"], tuple[LeftOut, ...]]:
+    told: list[LeftOut] = []
+    if platform is not None:
+        on_platform = rows & gallery.of_platform(platform)
+        told.append(LeftOut(filter=f"platform {platform}", count=int(rows.sum() - on_platform.sum())))
+        rows = on_platform
+    left, by_filters = filter_rows(filters, rows, gallery.columns, cameras=gallery.cameras)
+    return left, (*told, *by_filters)
+
+
+def _best(
+    connection: Connection,
+    model: CaseModel,
+    gallery: Gallery,
+    directions: Sequence[Direction],
+    candidates: Int64[np.ndarray, " candidate"],
+    top_k: int,
+) -> tuple[Int64[np.ndarray, " found"], Float32[np.ndarray, " found"]]:
+    """Choose by float16 who may be among the best, and put those in order by what the database holds."""
+    scores = np.mean([gallery.scores(one, candidates) for one in _joined(directions)], axis=0, dtype=np.float32)
+    if top_k < scores.size:
+        last = np.partition(scores, scores.size - top_k)[scores.size - top_k]
+        # Whoever is below by both errors together cannot be among the best.
+        candidates = candidates[scores >= last - 2 * score_error(model.width)]
+    numbers = gallery.numbers[candidates]
+    similarities = _cosines(read_vectors(connection, model, numbers.tolist()), directions)
+    ids = _ids(connection, numbers.tolist())
+    best = most_similar(similarities, ids, top_k)
+    return numbers[best], similarities[best]
+
+
+def _cosines(vectors: Float32[np.ndarray, "row embed"], directions: Sequence[Direction]) -> Float32[np.ndarray, " row"]:
+    from skyreid.retrieval.cosine import cosine_similarities, unit_rows
+
+    parts = {one.first_column: np.ascontiguousarray(vectors[:, one.first_column :]) for one in directions}
+    units = {column: unit_rows(part) for column, part in parts.items()}
+    compared = [cosine_similarities(one.unit, units[one.first_column])[0] for one in directions]
+    return np.asarray(np.stack(compared).mean(axis=0, dtype=np.float32))
+
+
+def _joined(directions: Sequence[Direction]) -> list[Direction]:
+    """As many products as are needed: the mean of cosines is the product with the mean of the directions."""
+    whole = [one.unit for one in directions if one.first_column == 0]
+    if len(whole) < len(directions):
+        return list(directions)
+    return [Direction(np.stack(whole).mean(axis=0, dtype=np.float32))]
+
+
+def _ids(connection: Connection, numbers: Sequence[int]) -> Shaped[np.ndarray, " found"]:
+    query = sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id)
+    ids: dict[int, str] = {}
+    for start in range(0, len(numbers), AT_A_TIME):
+        part = numbers[start : start + AT_A_TIME]
+        ids |= {row.number: row.tracklet_id for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))}
+    return np.array([ids[number] for number in numbers], dtype=np.str_)
+
+
+def _decided(connection: Connection, standing: Standing, queries: Sequence[str]) -> list[int]:
+    """Numbers of the tracklets that are the person of a query, or are said not to be."""
+    pids = standing.identities.pids
+    same = {member for one in queries for member in standing.members[pids[one]]}
+    other = {member for one in queries for member in standing.rejected_with(one)}
+    return list(tracklet_numbers(connection, same | other).values())
+
+
+def _state(standing: Standing, queries: Sequence[str], tracklet_id: str) -> str:
+    """What was decided on a candidate and the first of the queries that somebody decided on."""
+    states = [standing.pair_state(one, tracklet_id) for one in queries if tracklet_id in standing.presences]
+    return next((state for state in states if state != OPEN), OPEN)

@@ -1,0 +1,282 @@
+"""`skyreid case …`: the footage, people and decisions of one search, kept in one place."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from skyreid.cli.search import Several
+from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Name, Note, show_result
+from skyreid.errors import CaseError, SettingError
+from skyreid.tracklet import Platform
+
+if TYPE_CHECKING:
+    from skyreid.cases.case import Case
+    from skyreid.cases.sources import CaseSource
+
+
+def case_new(
+    case: File,
+    *,
+    name: str | None = None,
+    database: str | None = None,
+    retention_days: int = 30,
+    by: str | None = None,
+    json: bool = False,
+) -> None:
+    """Make an empty case.
+
+    Args:
+        case: a new folder.
+        name: what people call it; that of the folder when not given.
+        database: postgresql+psycopg://USER@HOST/NAME, without a password (~/.pgpass has it); a file in the folder when
+            not given.
+        retention_days: how long footage is kept.
+        by: who makes it; the user of this machine when not given.
+        json: print JSON.
+    """
+    from skyreid.cases.case import create_case
+
+    with create_case(case, by=_who(by), name=name, database=database, retention_days=retention_days) as made:
+        facts = made.facts()
+    said = [f"case {facts.name}: {case}", f"skyreid case add {case} FOLDER --purpose TEXT brings in what was built"]
+    show_result(Note(said, {"folder": str(case), **facts.to_json()}), json=json)
+
+
+def case_list(
+    folder: Annotated[Path, tyro.conf.Positional] = Path(),
+    *,
+    tracklets: bool = False,
+    json: bool = False,
+) -> None:
+    """List cases, or what one holds.
+
+    Args:
+        folder: with cases, or a case.
+        tracklets: list the tracklets of a case.
+        json: print JSON.
+    """
+    from skyreid.cases.case import is_case, list_cases, open_case
+    from skyreid.cases.tracklets import read_tracklets
+
+    if tracklets:
+        with open_case(folder) as case:
+            seen = read_tracklets(case)
+        ids = [one.tracklet.tracklet_id for one in seen]
+        said = [f"{one.tracklet.tracklet_id}  {one.source.platform}  {one.source.camera}" for one in seen]
+        show_result(Note(said or ["no tracklet yet"], ids), json=json)
+    elif is_case(folder):
+        with open_case(folder) as case:
+            show_result(_holds(case), json=json)
+    else:
+        notes = []
+        for path in list_cases(folder):
+            with open_case(path) as case:
+                notes.append((path, _holds(case)))
+        said = [f"{path}: {note.lines()[0]}" for path, note in notes]
+        content = [note.to_json() for _, note in notes]
+        show_result(Note(said or [f"no case in {folder}; 'skyreid case new CASE' makes one"], content), json=json)
+
+
+def case_add(case: File, what: File, purpose: str = "", *, by: str | None = None, json: bool = False) -> None:
+    """Bring a folder of `skyreid build` into a case, or a table of `skyreid embed`.
+
+    Bringing the same in again changes nothing.
+
+    Args:
+        case: that takes it.
+        what: folder or table (.npz); vectors and decisions in the folder come along.
+        purpose: why the people in it are looked at; a folder needs one.
+        by: who brings it.
+        json: print JSON.
+    """
+    from skyreid.cases.case import open_case
+    from skyreid.cases.importing import import_build, import_table
+    from skyreid.files.file_kinds import BUILD, TABLE, kind_at, require_kind
+
+    require_kind(what, BUILD, TABLE, error=CaseError)
+    with open_case(case) as opened, Bars() as bars:
+        if kind_at(what) is TABLE:
+            report = import_table(opened, what, by=_who(by))
+        else:
+            report = import_build(opened, what, by=_who(by), purpose=purpose, progress=bars)
+    show_result(report, json=json)
+
+
+def case_search(
+    case: File,
+    *,
+    tracklet: Several = (),
+    to: Literal["other", "aerial", "ground", "any"] = "other",
+    camera: Several = (),
+    after: str | None = None,
+    before: str | None = None,
+    min_height_px: float | None = None,
+    near: str | None = None,
+    decided: bool = False,
+    model: int | None = None,
+    k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
+    json: bool = False,
+) -> None:
+    """Rank the people of a case by likeness to one of them.
+
+    Args:
+        case: that is searched.
+        tracklet: id of a tracklet; several ask as one.
+        to: platform to search; other = the one from which the tracklet was not seen.
+        camera: name of a camera to search; may be given several times; without it, all.
+        after: as of `skyreid search`.
+        before: as of `skyreid search`.
+        min_height_px: median height of the person's boxes in the frames.
+        near: LATITUDE,LONGITUDE,METRES: the tracklet's position lies in this circle.
+        decided: show those too who are confirmed or rejected already.
+        model: number of the model, as `skyreid case list CASE` shows it; the one with the most vectors when not given.
+        k: how many to show.
+        json: print JSON.
+    """
+    from skyreid.cases.case import open_case
+    from skyreid.cases.searching import CaseSearch
+    from skyreid.cases.tracklets import find_tracklet
+    from skyreid.retrieval.filters import Filters, read_moment, read_near
+
+    if not tracklet:
+        raise SettingError("a search asks with something: --tracklet ID")
+    filters = Filters(
+        cameras=camera,
+        after=None if after is None else read_moment(after),
+        before=None if before is None else read_moment(before),
+        min_height_px=min_height_px,
+        near=None if near is None else read_near(near),
+    )
+    with open_case(case) as opened:
+        if to == "other":
+            seen_from = find_tracklet(opened, tracklet[0]).source.platform
+            platform = Platform.GROUND if seen_from is Platform.AERIAL else Platform.AERIAL
+        else:
+            platform = None if to == "any" else Platform(to)
+        found = CaseSearch(opened).search(
+            tracklet, platform=platform, top_k=k, filters=filters, model=model, with_decided=decided
+        )
+    show_result(found, json=json)
+
+
+def case_decide(
+    case: File,
+    first: Name,
+    second: Name,
+    decision: Annotated[Literal["confirmed", "rejected", "unsure", "undo"], tyro.conf.Positional],
+    annotator: str,
+    *,
+    json: bool = False,
+) -> None:
+    """Say whether two tracklets are one person, or take that back.
+
+    Args:
+        case: that they are of.
+        first: id of a tracklet.
+        second: id of another one.
+        decision: what is said; undo takes back what this annotator said of the two.
+        annotator: who says it.
+        json: print JSON.
+    """
+    from skyreid.building.linking.event_log import make_pair
+    from skyreid.cases.case import open_case
+    from skyreid.cases.decisions import decide, read_standing, undo
+
+    with open_case(case) as opened:
+        if decision == "undo":
+            pair = make_pair(first, second)
+            mine = [one for one in read_standing(opened).state.standing if one.annotator == annotator]
+            event_id = next((one.event_id for one in reversed(mine) if one.tracklets == pair), None)
+            if event_id is None:
+                raise CaseError(f"{case}: {annotator!r} has said nothing of {first} and {second} that stands")
+            event = undo(opened, annotator=annotator, event_id=event_id)
+        else:
+            event = decide(opened, first, second, decision, annotator=annotator)
+        state = read_standing(opened).pair_state(first, second)
+    said = [f"{decision}: {' and '.join(event.tracklets)}; now {state}"]
+    show_result(Note(said, {"event": event.event_id, "decision": decision, "state": state}), json=json)
+
+
+def case_export(
+    case: File,
+    out: Path,
+    *,
+    format: Literal["build", "table", "csv", "json"] = "build",
+    model: int | None = None,
+    by: str | None = None,
+    json: bool = False,
+) -> None:
+    """Write what a case holds.
+
+    Args:
+        case: that is written.
+        out: a new folder for build, else a file.
+        format: build (a folder as of `skyreid build`, for `skyreid data export` and all others), table (.npz of one
+            model), csv (one line a decision), json (everything but pictures and vectors).
+        model: number of the model, for a table.
+        by: who asks.
+        json: print JSON.
+    """
+    from skyreid.cases.case import open_case
+    from skyreid.cases.exporting import export_case
+
+    with open_case(case) as opened, Bars() as bars:
+        report = export_case(opened, out, format, by=_who(by), model=model, progress=bars)
+    show_result(report, json=json)
+
+
+def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
+    """See that a case is as it was written: database, log, crops, and what searches derive from them.
+
+    Args:
+        case: to be looked at.
+        rebuild: write anew what is derived and not as the database is.
+        json: print JSON.
+    """
+    from skyreid.cases.case import open_case
+    from skyreid.cases.verification import verify_case
+
+    with open_case(case) as opened, Bars() as bars:
+        found = verify_case(opened, rebuild=rebuild, progress=bars)
+    show_result(found, json=json)
+    return DONE_IN_PART if found.damage else 0
+
+
+def _holds(case: "Case") -> Note:
+    """What a case holds, the first line for lists of cases."""
+    from skyreid.cases.decisions import read_standing
+    from skyreid.cases.sources import read_sources
+    from skyreid.cases.tracklets import read_models
+
+    facts, sources, models, standing = case.facts(), read_sources(case), read_models(case), read_standing(case)
+    counts = {platform.value: sum(one.platform is platform for one in sources) for platform in Platform}
+    num_tracklets, confirmed = sum(one.num_tracklets for one in sources), len(standing.state.links())
+    said = [
+        f"{facts.name}: {counts['ground']} sources on the ground, {counts['aerial']} in the air, {num_tracklets} "
+        f"tracklets, {confirmed} confirmed pairs"
+        + (f", on legal hold: {facts.legal_hold}" if facts.legal_hold else ""),
+        *map(_source_line, sources),
+        *(f"model {one.number}: {one.model[:16]}, {one.num_vectors} vectors of {one.width}" for one in models),
+    ]
+    content: dict[str, object] = {
+        "folder": str(case.folder),
+        **facts.to_json(),
+        "sources": [one.to_json() for one in sources],
+        "tracklets": num_tracklets,
+        "confirmed_pairs": confirmed,
+        "models": [{"number": one.number, "model": one.model, "vectors": one.num_vectors} for one in models],
+    }
+    return Note(said, content)
+
+
+def _source_line(source: "CaseSource") -> str:
+    return (
+        f"source {source.name}: {source.platform}, camera {source.camera}, {source.num_tracklets} tracklets, kept "
+        f"until {source.retain_until[:10]}, for: {source.purpose}"
+    )
+
+
+def _who(by: str | None) -> str:
+    return getpass.getuser() if by is None else by

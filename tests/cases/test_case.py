@@ -1,0 +1,94 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from skyreid.cases import case as cases
+from skyreid.cases.audit import audit_damage
+from skyreid.cases.case import create_case, list_cases, open_case
+from skyreid.cases.schema import AUDIT
+from skyreid.cases.sources import read_sources
+from skyreid.errors import CaseError, SourceError
+
+
+def test_a_new_case_is_empty_says_who_made_it_and_is_opened_again(empty):
+    with open_case(empty.folder) as case:
+        facts = case.facts()
+        assert (facts.name, facts.created_by, facts.legal_hold) == ("case", "anna", None)
+        assert read_sources(case) == []
+        with case.database.reading() as connection:
+            assert connection.execute(sa.select(AUDIT.c.action)).scalars().all() == ["case new"]
+            assert list(audit_damage(connection)) == []
+
+
+def test_only_its_owner_may_look_into_the_folder(tmp_path):
+    with create_case(tmp_path / "case", by="anna") as case:
+        assert case.folder.stat().st_mode & 0o077 == 0
+
+
+def test_cases_are_listed_and_a_case_lists_itself(tmp_path):
+    for name in ("square", "gate"):
+        create_case(tmp_path / name, by="anna").close()
+    (tmp_path / "else").mkdir()
+    assert [path.name for path in list_cases(tmp_path)] == ["gate", "square"]
+    assert list_cases(tmp_path / "gate") == [tmp_path / "gate"]
+    assert list_cases(tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "refusal"),
+    [
+        ({"retention_days": 0}, "at least one day"),
+        ({"name": " square"}, "visible characters"),
+        ({"database": "mysql://host/name"}, r"postgresql\+psycopg://USER@HOST/NAME"),
+        ({"database": "postgresql+psycopg://anna:secret@host/name"}, "a password does not belong"),
+    ],
+)
+def test_what_no_case_can_be_is_refused_and_leaves_no_folder(tmp_path, settings, refusal):
+    with pytest.raises((CaseError, SourceError), match=refusal):
+        create_case(tmp_path / "case", by="anna", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_not_taken(tmp_path):
+    (tmp_path / "case").mkdir()
+    with pytest.raises(CaseError, match="is there already; a case begins in a new folder"):
+        create_case(tmp_path / "case", by="anna")
+
+
+def test_a_folder_that_is_no_case_is_refused(tmp_path):
+    with pytest.raises(CaseError, match=r"must be a case \('skyreid case new' makes one\); it is an empty folder"):
+        open_case(tmp_path)
+
+
+def test_a_damaged_database_is_named(copied):
+    with (copied / "case.sqlite").open("r+b") as file:
+        file.write(b"no database at all")
+    with pytest.raises(CaseError, match=r"the database of the case is damaged .*; take it from a backup"):
+        open_case(copied)
+
+
+def test_a_case_of_a_later_skyreid_is_refused_and_one_of_an_earlier_is_brought_up_to_date(copied, monkeypatch):
+    monkeypatch.setattr(cases, "VERSION", 2)
+    monkeypatch.setitem(
+        cases.MIGRATIONS, 2, lambda connection: connection.exec_driver_sql("CREATE TABLE added (number)")
+    )
+    for _ in range(2):  # the second time there is nothing left to do
+        open_case(copied).close()
+    with closing(sqlite3.connect(copied / "case.sqlite")) as raw:
+        assert raw.execute("SELECT action, subject FROM audit ORDER BY seq DESC").fetchone() == (
+            "case migrated",
+            "version 2",
+        )
+    monkeypatch.setattr(cases, "VERSION", 1)
+    with pytest.raises(CaseError, match=r"was written by a later skyreid \(version 2 of the tables; ours: 1\)"):
+        open_case(copied)
+
+
+def test_what_a_case_forgot_by_a_failure_was_never_there(case):
+    with pytest.raises(RuntimeError), case.database.writing() as connection:
+        connection.execute(AUDIT.delete())
+        raise RuntimeError
+    with case.database.reading() as connection:
+        assert list(audit_damage(connection)) == []

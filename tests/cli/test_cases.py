@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from skyreid.cli import main
+from tests.cases.builds import drawn, write_build
+
+GATE, ROOF = "gate-a-0001", "roof-a-0001"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cases")
+    write_build(folder / "built", embeddings=drawn())
+    assert main(["case", "new", str(folder / "case"), "--by", "anna"]) == 0
+    assert main(["case", "add", str(folder / "case"), str(folder / "built"), "--purpose", "a test"]) == 0
+    return folder
+
+
+def told(capsys, *words):
+    capsys.readouterr()
+    assert main([*map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_case_is_made_filled_searched_decided_on_and_written(place, capsys, tmp_path):
+    case = place / "case"
+    assert [one["name"] for one in told(capsys, "case", "list", place)] == ["case"]
+    held = told(capsys, "case", "list", case)
+    assert (held["tracklets"], held["confirmed_pairs"], len(held["sources"])) == (6, 0, 3)
+    assert told(capsys, "case", "list", case, "--tracklets")[0] == GATE
+    found = told(capsys, "case", "search", case, "--tracklet", GATE, "-k", "2")
+    assert [one["platform"] for one in found["candidates"]] == ["aerial", "aerial"]
+    assert told(capsys, "case", "decide", case, GATE, ROOF, "confirmed", "--annotator", "anna")["state"] == "confirmed"
+    assert told(capsys, "case", "decide", case, ROOF, GATE, "undo", "--annotator", "anna")["state"] == "open"
+    assert told(capsys, "case", "export", case, "--out", tmp_path / "d.csv", "--format", "csv")["count"] == 2
+    assert told(capsys, "case", "export", case, "--out", tmp_path / "all.json", "--format", "json")["count"] == 6
+    assert told(capsys, "case", "verify", case)["damage"] == []
+    assert (
+        main(["search", str(place / "built" / "embeddings.npz"), "--query", GATE, "--out", str(tmp_path / "p.html")])
+        == 0
+    )
+
+
+def test_what_a_case_refuses_ends_with_status_5(place, capsys):
+    write_build(place / "uncovered", ["door-a-0001"], faces_masked=False)
+    assert main(["case", "add", str(place / "case"), str(place / "uncovered"), "--purpose", "a test"]) == 5
+    assert main(["case", "add", str(place / "case"), str(place / "built")]) == 5
+    assert "every source has a purpose" in capsys.readouterr().err
+
+
+def test_damage_is_named_and_ends_with_status_4(place, tmp_path, capsys):
+    assert main(["case", "new", str(tmp_path / "case")]) == 0
+    assert main(["case", "add", str(tmp_path / "case"), str(place / "built"), "--purpose", "a test"]) == 0
+    next((tmp_path / "case" / "crops").glob("*/*/*.jpg")).unlink()
+    capsys.readouterr()
+    assert main(["case", "verify", str(tmp_path / "case")]) == 4
+    assert "cannot be read: No such file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (["search", "{case}"], "a search asks with something: --tracklet ID"),
+        (["search", "{case}", "--tracklet", "gate-a-9"], "has no tracklet 'gate-a-9'"),
+        (["decide", "{case}", GATE, ROOF, "undo", "--annotator", "cleo"], "'cleo' has said nothing"),
+        (["add", "{case}", "{place}/nothing"], "nothing lies there"),
+        (["list", "{place}/nothing", "--tracklets"], "must be a case"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(place, capsys, words, refusal):
+    filled = [word.format(case=place / "case", place=place) for word in words]
+    assert main(["case", *filled]) == 1
+    assert refusal in capsys.readouterr().err
+
+
+def test_without_the_extra_everything_else_works_and_a_case_says_what_to_install():
+    program = "import sys; sys.modules['sqlalchemy'] = None; from skyreid.cli import main; sys.exit(main({}))"
+    called = [
+        subprocess.run([sys.executable, "-c", program.format(words)], capture_output=True, text=True, check=False)
+        for words in (["--help"], ["case", "list"])
+    ]
+    assert called[0].returncode == 0 and "skyreid case …" in called[0].stdout
+    assert called[1].returncode == 1
+    assert called[1].stderr.strip() == "error: cases need SQLAlchemy: pip install 'skyreid[serve]'"
