@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyreid.retrieval.cosine import COSINE, cosine_similarities, unit_rows
-from skyreid.retrieval.embedding_table import has_direction
+from skyreid.retrieval.row_lengths import has_direction
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "metrics"
 ROUNDED = 5e-6

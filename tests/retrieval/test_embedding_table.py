@@ -292,3 +292,29 @@ def test_a_table_says_whether_the_model_saw_people_before_their_faces_were_cover
     assert seen.select(np.ones(len(seen), bool)).seen_unmasked
     save_table(tmp_path / "plain.npz", table())
     assert not load_table(tmp_path / "plain.npz").seen_unmasked
+
+
+def test_a_table_in_float16_is_half_the_file_and_ranks_alike(tmp_path):
+    generator = np.random.default_rng(0)
+    embeddings = (generator.standard_normal((300, 64)) * 10.0 ** generator.integers(-9, 9, (300, 1))).astype(np.float32)
+    ids = np.arange(300)
+    whole = EmbeddingTable.of(embeddings, tracklet_ids=ids, pids=ids, camids=ids, platforms=Platform.GROUND)
+    half = whole.in_float16()
+    for name, table in (("whole", whole), ("half", half)):
+        save_table(tmp_path / f"{name}.npz", table)
+    saved = (tmp_path / "whole.npz").stat().st_size - (tmp_path / "half.npz").stat().st_size
+    assert saved == embeddings.nbytes // 2
+    loaded = load_table(tmp_path / "half.npz")
+    assert loaded.embeddings.dtype == np.float16
+    assert isinstance(loaded.embeddings.base, np.memmap)
+    assert np.array_equal(loaded.embeddings, half.embeddings)
+    np.testing.assert_allclose(loaded.unit_embeddings, whole.unit_embeddings, rtol=0, atol=5e-4)
+    assert "300 tracklets of 64 float16 numbers" in repr(loaded)
+
+
+def test_numbers_that_float16_knows_stay_what_they_are_but_for_a_power_of_two():
+    made = table(**arrays(rows=3) | {"embeddings": np.float32([[1.5, -3, 0.25], [2**-30, 2**-31, 1], [2**40, 1, 0]])})
+    rounded = made.in_float16().embeddings
+    assert np.abs(rounded).max() < 4
+    assert (rounded[0] / made.embeddings[0]).tolist() == [0.5] * 3
+    assert rounded[2].tolist() == [1.0, 0.0, 0.0]  # 2**-40 of its length tells nobody anything

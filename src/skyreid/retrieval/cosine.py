@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 from skyreid.retrieval.ranker import Rows
 
@@ -23,8 +23,12 @@ _ROWS_AT_A_TIME = 8_192
 """Bounds what a pass over a memory-mapped table takes of memory."""
 
 
-def unit_rows(embeddings: Float32[np.ndarray, "row embed"]) -> Float32[np.ndarray, "row embed"]:
-    """Scale every row to length 1; rows for which `embedding_table.has_direction` is false must not come."""
+def unit_rows(embeddings: Float[np.ndarray, "row embed"]) -> Float32[np.ndarray, "row embed"]:
+    """Scale every row of float32 or float16 to length 1.
+
+    A row comes out the same whatever stands beside it. Rows for which `row_lengths.has_direction` is false must
+    not come.
+    """
     units = np.empty(embeddings.shape, dtype=np.float32)
     unit_rows_into(units, embeddings, np.arange(len(embeddings)))
     return units
@@ -32,12 +36,12 @@ def unit_rows(embeddings: Float32[np.ndarray, "row embed"]) -> Float32[np.ndarra
 
 def unit_rows_into(
     units: Float32[np.ndarray, "kept embed"],
-    embeddings: Float32[np.ndarray, "row embed"],
+    embeddings: Float[np.ndarray, "row embed"],
     kept: Int64[np.ndarray, " kept"],
 ) -> None:
     """Write some rows, scaled to length 1, into memory that is there already."""
     for start in range(0, len(kept), _ROWS_AT_A_TIME):
-        rows = torch.from_numpy(embeddings[kept[start : start + _ROWS_AT_A_TIME]])
+        rows = torch.from_numpy(embeddings[kept[start : start + _ROWS_AT_A_TIME]].astype(np.float32, copy=False))
         scaled = torch.from_numpy(units[start : start + _ROWS_AT_A_TIME])
         torch.div(rows, torch.linalg.vector_norm(rows, dim=1, keepdim=True), out=scaled)
 

@@ -7,9 +7,9 @@ from jaxtyping import Float32
 
 from skyreid.errors import SettingError
 from skyreid.retrieval.cosine import cosine_similarities, unit_rows
-from skyreid.retrieval.embedding_table import has_direction
 from skyreid.retrieval.nearest_neighbours import nearest_neighbours
 from skyreid.retrieval.ranker import Rows
+from skyreid.retrieval.row_lengths import has_direction
 
 
 @dataclass(frozen=True)

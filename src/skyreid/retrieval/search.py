@@ -17,21 +17,14 @@ from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import ManifestError, TableError
 from skyreid.retrieval.candidates import MAX_SPEED, Candidates, Scope, choose_candidates
-from skyreid.retrieval.embedding_table import (
-    EmbeddingTable,
-    TorchTensor,
-    has_direction,
-    in_numpy,
-    table_of,
-)
+from skyreid.retrieval.comparing import Direction, may_be_among_the_first, mean_cosines
+from skyreid.retrieval.embedding_table import EmbeddingTable, TorchTensor, in_numpy, table_of
 from skyreid.retrieval.filters import Filters, LeftOut
+from skyreid.retrieval.row_lengths import has_direction
 from skyreid.retrieval.sighting import Sighting, find_sighting
 from skyreid.tracklet import PLATFORMS, Platform
 
 logger = logging.getLogger(__name__)
-
-_CANDIDATES_PER_BLOCK = 8_192
-"""Bounds the copies at some tens of megabytes, whatever the size of the table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -222,15 +215,6 @@ def search(
     return rank_candidates(table, directions, choose_candidates(table, scope, asked=asked), top_k=top_k)
 
 
-@dataclass(frozen=True)
-class Direction:
-    """What one query is compared by."""
-
-    unit: Float32[np.ndarray, "1 part"]
-    first_column: int = 0
-    """Of the embeddings, where the part begins that is compared with it."""
-
-
 def directions_of(table: EmbeddingTable, query: Query | Sequence[Query]) -> tuple[list[Direction], tuple[int, ...]]:
     """Give what asks as unit vectors, and the rows that are among the queries.
 
@@ -268,10 +252,10 @@ def rank_candidates(
     if not isinstance(top_k, int | np.integer) or top_k < 1:
         raise TableError(f"top_k must be a whole number of at least 1; got {top_k!r}")
     rows = np.flatnonzero(candidates.rows)
-    cosines = np.stack([_cosines(table, one, rows) for one in directions])
-    similarities = np.asarray(cosines.mean(axis=0, dtype=np.float32))
-    best = most_similar(similarities, table.tracklet_ids[rows], top_k)
-    found = rows[best]
+    contenders = rows if top_k >= rows.size else may_be_among_the_first(table, directions, rows, top_k)
+    similarities = mean_cosines(table, directions, contenders)
+    best = most_similar(similarities, table.tracklet_ids[contenders], top_k)
+    found = contenders[best]
     return Ranking(
         tracklet_ids=table.tracklet_ids[found],
         pids=table.pids[found],
@@ -286,24 +270,12 @@ def rank_candidates(
     )
 
 
-def _cosines(
-    table: EmbeddingTable, direction: Direction, rows: Int64[np.ndarray, " candidate"]
-) -> Float32[np.ndarray, " candidate"]:
-    from skyreid.retrieval.cosine import cosine_similarities, unit_rows  # loads PyTorch, when something is compared
-
-    def units(block: Int64[np.ndarray, " row"]) -> Float32[np.ndarray, "row part"]:
-        if direction.first_column == 0:
-            return table.unit_embeddings[block]
-        return unit_rows(np.ascontiguousarray(table.embeddings[block, direction.first_column :]))
-
-    blocks = np.split(rows, range(_CANDIDATES_PER_BLOCK, rows.size, _CANDIDATES_PER_BLOCK))
-    return np.concatenate([cosine_similarities(direction.unit, units(block))[0] for block in blocks])
-
-
 def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]:
     if not 0 <= row < len(table):
         raise TableError(f"query row must be between 0 and {len(table) - 1}; got {row}")
-    return table.unit_embeddings[row : row + 1]
+    from skyreid.retrieval.cosine import unit_rows  # loads PyTorch, when something is compared
+
+    return unit_rows(table.embeddings[row : row + 1])
 
 
 def _unit_embedding(

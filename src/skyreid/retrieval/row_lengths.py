@@ -1,0 +1,48 @@
+"""How long embeddings are, which of them have a direction at all, and how they are rounded to half the size."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Float16, Float32
+
+LEAST_NORM = 1e-12
+"""Rows shorter than this have no direction: their squares leave the range of float32."""
+_ROWS_AT_A_TIME = 8_192
+"""Bounds what a pass over a memory-mapped table takes of memory."""
+
+
+def row_norms(embeddings: Float[np.ndarray, "row embed"], first_column: int = 0) -> Float32[np.ndarray, " row"]:
+    """Give the length of each row, or of the part of it that begins at a column, as far as float32 can tell."""
+    if embeddings.dtype == np.float16:
+        from skyreid.retrieval.half_products import half_norms  # loads numba
+
+        return half_norms(np.asarray(embeddings), first_column)
+    norms = np.empty(len(embeddings), dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
+            rows = np.asarray(embeddings[start : start + _ROWS_AT_A_TIME, first_column:])
+            np.sqrt(np.einsum("re,re->r", rows, rows), out=norms[start : start + _ROWS_AT_A_TIME])
+    return norms
+
+
+def are_directions(norms: Float32[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
+    """Tell of each length whether a cosine with its row is defined: finite, not zero, its squares in float32."""
+    return np.isfinite(norms) & (norms >= LEAST_NORM)
+
+
+def has_direction(embeddings: Float[np.ndarray, "row embed"]) -> Bool[np.ndarray, " row"]:
+    """Tell for each row whether a cosine with it is defined."""
+    return are_directions(row_norms(embeddings))
+
+
+def rounded_to_float16(
+    embeddings: Float[np.ndarray, "row embed"], norms: Float32[np.ndarray, " row"]
+) -> Float16[np.ndarray, "row embed"]:
+    """Round rows of these lengths, each multiplied by a power of two that brings its numbers to about 1.
+
+    That changes no direction, and keeps them from where float16 knows few digits, or none.
+    """
+    rounded = np.empty(embeddings.shape, dtype=np.float16)
+    exponents = np.frexp(norms / np.sqrt(embeddings.shape[1]))[1][:, np.newaxis]
+    for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
+        block = slice(start, start + _ROWS_AT_A_TIME)
+        rounded[block] = np.ldexp(embeddings[block], -exponents[block])
+    return rounded
