@@ -35,10 +35,13 @@ from skyreid.retrieval.search import directions_of, rank_candidates, search
 TOP = 100
 QUERIES = 200
 FRESH = """
-import resource, sys, time
-def told(what):
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"  {what:<14} {1000 * (time.process_time() - started):7.0f} CPU-ms, {megabytes} MiB at most so far")
+import re, sys, time
+from pathlib import Path
+def told(what):  # the pages of a mapped file are the system's, which may take them back
+    status = Path("/proc/self/status").read_text()
+    own, most = (int(re.search(name + r":\\s+(\\d+) kB", status)[1]) // 1024 for name in ("RssAnon", "VmHWM"))
+    took = 1000 * (time.process_time() - started)
+    print(f"  {what:<14} {took:7.0f} CPU-ms; memory of its own {own} MiB, with mapped files {most} MiB at most")
 started = time.process_time()
 from skyreid.retrieval.embedding_table import load_table
 from skyreid.retrieval.search import search

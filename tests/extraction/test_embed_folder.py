@@ -41,6 +41,15 @@ def test_the_table_on_disk_is_what_was_embedded_and_names_its_manifest(
     assert table.manifest == str(footage / "manifest.jsonl")  # absolute, wherever the command was given
 
 
+def test_a_table_is_written_in_float16_where_asked_for(footage, tracklets, save_checkpoint, tmp_path):
+    write_manifest(footage / "manifest.jsonl", tracklets)
+    checkpoint = save_checkpoint(feeding=to_json(FED))
+    whole = embed(footage, checkpoint)
+    half = embed(footage, checkpoint, tmp_path / "half.npz", table_precision="float16")
+    assert load_table(tmp_path / "half.npz").embeddings.dtype == half.embeddings.dtype == np.float16
+    np.testing.assert_allclose(half.unit_embeddings, whole.unit_embeddings, rtol=0, atol=5e-4)
+
+
 def test_the_checkpoint_says_how_it_is_fed_and_who_overrides_it_is_recorded(
     footage, tracklets, save_checkpoint, tmp_path
 ):

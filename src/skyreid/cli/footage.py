@@ -138,6 +138,7 @@ def embed(
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     batch: int = 16,
     threads: int | None = None,
+    table_precision: Literal["float32", "float16"] = "float32",
     json: bool = False,
 ) -> None:
     """Embed the tracklets of a build, a benchmark or a folder of crops.
@@ -160,6 +161,7 @@ def embed(
             float32 = exact. The table records it.
         batch: clips that the model sees at once.
         threads: that compute, and as many that read pictures; None = one for each core.
+        table_precision: of the written numbers; float16 is half the file and cosines within 0.0001.
         json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets
@@ -179,6 +181,7 @@ def embed(
             precision=precision,
             batch=batch,
             threads=threads,
+            table_precision=table_precision,
             progress=bars,
         )
     assert table.feeding is not None

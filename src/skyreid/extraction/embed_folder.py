@@ -35,6 +35,7 @@ from skyreid.tracklet import Frame, Platform, Tracklet
 logger = logging.getLogger(__name__)
 Part: TypeAlias = Literal["test", "query", "gallery", "train"]
 """Of a benchmark; "test" is query and gallery."""
+TablePrecision: TypeAlias = Literal["float32", "float16"]
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -53,6 +54,7 @@ def embed(
     precision: Precision = "auto",
     batch: int = ExtractionConfig.batch_size,
     threads: int | None = None,
+    table_precision: TablePrecision = "float32",
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed the tracklets of a folder: of a build, of somebody's benchmark, or one subfolder of crops each.
@@ -75,6 +77,8 @@ def embed(
         precision: "float32" is the exact path; "auto" as `load` decides. The table records it.
         batch: clips that the model sees at once.
         threads: that compute, and as many that read pictures; None = one for each core.
+        table_precision: of the written numbers: "float16" is half the file and two thirds of the time of a search, by
+            cosines that are off by less than 0.0001.
         progress: told after every batch.
 
     Raises:
@@ -92,6 +96,7 @@ def embed(
     if sampling is not None:
         find_named(sampling, TEST_CLIPS, "sampling")
     find_named(part, {name: name for name in get_args(Part)}, "part of a benchmark")
+    find_named(table_precision, {name: name for name in get_args(TablePrecision)}, "precision of a table")
     filmed_from = None if platform is None else Platform(platform)
     manifest_path = folder / MANIFEST_FILE
     is_build = data is None and manifest_path.exists()
@@ -136,6 +141,8 @@ def embed(
                 model=embedder.model,
                 precision=embedder.policy.precision,
             )
+            if table_precision == "float16":
+                table = table.in_float16()
             if out is not None and processes.is_first:
                 save_table(out, table)
             processes.wait_for_all()  # what is committed goes when the table is there
