@@ -237,11 +237,13 @@ def open_checkpoint(
         SettingError: nobody says on what it is tested.
         DatasetError: no benchmark has this name.
     """
-    text = str(folder) if folder.is_dir() else with_file(str(folder), "encoder", progress=progress)
-    if names_a_network(text):
+    text, is_checkpoint = str(folder), folder.is_dir()
+    if not is_checkpoint and (text in PUBLISHED or names_a_network(text)):  # before anything is fetched
         if data is None or root is None:
             raise SettingError(f"{folder} was not trained here: say on what it is tested, by --data NAME --root D")
         find_format(data)
+    text = text if is_checkpoint else with_file(text, "encoder", progress=progress)
+    if data is not None and root is not None and not is_checkpoint and names_a_network(text):
         file = Path(text.partition(",")[0]).expanduser()
         return TestedCheckpoint(
             folder=file,
