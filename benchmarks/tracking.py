@@ -17,8 +17,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from trackeval.metrics import HOTA, Identity
 
+from skyreid.building.detection import detected_people
 from skyreid.building.detection.detector import load_detector
 from skyreid.building.finder import find_tracked, read_annotated
+from skyreid.building.motion import moving_camera, static_camera
 from skyreid.building.motion.tracking import tracking_interval
 from skyreid.building.sources import read_sources
 from skyreid.building.tracked_boxes import TrackedBoxes
@@ -35,7 +37,11 @@ def main() -> None:
     parser.add_argument("sources", type=Path, help="JSON file of sources with annotations")
     parser.add_argument("--only", default="", help="sources whose name holds this")
     parser.add_argument("--detector", help="as build takes it; without one, motion tells")
+    parser.add_argument("--apart", action="store_true", help="without joining pieces of tracks by place and colour")
     arguments = parser.parse_args()
+    if arguments.apart:
+        for finder in (static_camera, moving_camera, detected_people):
+            finder.join = lambda tracks, *_, **__: list(tracks)
     detector = None if arguments.detector is None else load_detector(arguments.detector)
     print(ROW.format("film", "HOTA", "IDF1", "purity", "fragments", "people", "tracks", "s"))
     for source in read_sources(arguments.sources):

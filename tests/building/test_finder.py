@@ -24,8 +24,9 @@ def source(platform, *, path="a.mp4", annotations=None):
     ],
 )
 def test_without_annotations_the_platform_decides(asked, finder, words):
-    assert finder_of(asked, None, None) == finder
-    assert finder_in_words(finder) == words
+    joined = ", pieces of tracks joined by place and colour"
+    assert finder_of(asked, None, None) == finder + joined
+    assert finder_in_words(finder + joined) == words + joined
 
 
 def test_a_detector_is_told_by_its_fingerprint():

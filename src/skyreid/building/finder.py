@@ -13,6 +13,8 @@ from skyreid.tracklet import Platform
 ANNOTATIONS = "annotations"
 MOTION = "motion"
 """What stands in a detector's place where people's motion is to tell."""
+JOINED = ", pieces of tracks joined by place and colour"
+"""Part of every other finder's name, since it decides over the crops."""
 MAX_STEP_S = 0.5
 """From frame to frame: who walks across the picture meets his own box again for no longer."""
 MAX_ASPECT = 16
@@ -20,7 +22,7 @@ MAX_ASPECT = 16
 
 
 def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes | None) -> str:
-    """Name who finds the people: annotations, `static-camera`, `moving-camera`, or the detector's fingerprint.
+    """Name who finds the people: annotations, or `static-camera`, `moving-camera` or the detector, with `JOINED`.
 
     Args:
         source: whose people.
@@ -30,16 +32,20 @@ def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes
     if annotated is not None:
         return f"{ANNOTATIONS}: {annotated.read_as}; identities {annotated.scope}"
     if detector is not None:
-        return detector.fingerprint
-    return "moving-camera" if source.platform is Platform.AERIAL else "static-camera"
+        return detector.fingerprint + JOINED
+    return ("moving-camera" if source.platform is Platform.AERIAL else "static-camera") + JOINED
 
 
 def finder_in_words(finder: str) -> str:
     """Say it to a person."""
-    return {
+    if finder.startswith(ANNOTATIONS):
+        return ANNOTATIONS
+    searched = finder.removesuffix(JOINED)
+    words = {
         "static-camera": "motion before a camera that stands still",
         "moving-camera": "motion before a camera that moves",
-    }.get(finder, ANNOTATIONS if finder.startswith(ANNOTATIONS) else f"detector {finder}")
+    }.get(searched, f"detector {searched}")
+    return words + finder[len(searched) :]
 
 
 def read_annotated(source: Source, facts: VideoFacts) -> TrackedBoxes | None:

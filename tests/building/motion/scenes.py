@@ -58,3 +58,12 @@ def walk(start, speed, *, foot=160, height=70):
         return left, foot - height, left + 26, foot
 
     return at
+
+
+def all_looks(tracks, number):
+    """What `FrameBoxes.looks` holds in each of so many frames, when every track looks like nothing else."""
+    looks = [{} for _ in range(number)]
+    for own, track in zip(np.eye(len(tracks), dtype=np.float32), tracks, strict=True):
+        for step, box in zip(track.steps.tolist(), track.boxes.tolist(), strict=True):
+            looks[step][tuple(box)] = own
+    return looks

@@ -16,12 +16,12 @@ from skyreid.building.motion.moving_camera import (
     walkers,
 )
 from skyreid.building.motion.registration import carry
-from skyreid.building.motion.tracking import Track
+from skyreid.building.motion.tracking import FrameBoxes, Track
 from skyreid.building.video.decode import DEFAULT_LIMITS, VideoFrame, probe
 from skyreid.processes.progress import silent
 from tests.building.motion import flights
 from tests.building.motion.flights import flight, ground, walking
-from tests.building.motion.scenes import seen_through_noise
+from tests.building.motion.scenes import all_looks, seen_through_noise
 from tests.building.motion.test_static_camera import overlap, purity
 
 POSTS = [(3, 3), (-5, 1)]
@@ -212,7 +212,8 @@ def thing(first, number, *, left=100.0, top=200.0, speed=(3.0, 0.0), size=(10.0,
 
 def kept(*tracks, camera=STILL):
     """First and last step of each track that stays, and what was dropped."""
-    people, dropped = walkers(tracks, camera, width=WIDTH, height=HEIGHT, interval_s=STEP_S)
+    found = [FrameBoxes(step, step * STEP_S, (), looks=looks) for step, looks in enumerate(all_looks(tracks, 200))]
+    people, dropped = walkers(tracks, found, camera, width=WIDTH, height=HEIGHT, interval_s=STEP_S)
     stretches = [(int(track.steps[0]), int(track.steps[-1])) for track in people]
     return stretches, {reason: number for reason, number in dropped.items() if number}
 

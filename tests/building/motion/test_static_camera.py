@@ -11,7 +11,7 @@ from skyreid.building.motion.tracking import FrameBoxes, Track
 from skyreid.building.video.decode import DEFAULT_LIMITS, probe
 from skyreid.errors import SourceError
 from skyreid.processes.progress import silent
-from tests.building.motion.scenes import WIDTH, backdrop, scene, seen_through_noise, walk, with_people
+from tests.building.motion.scenes import WIDTH, all_looks, backdrop, scene, seen_through_noise, walk, with_people
 
 
 def judged(picture_at, seconds=15):
@@ -229,9 +229,9 @@ def person(first, number, *, left=100.0, foot=300.0, height=60.0, speed=5.0, wid
     return Track(steps=np.arange(first, first + number), boxes=boxes)
 
 
-def kept(*tracks):
+def kept(*tracks, looks=None):
     """Track number -> frame numbers, and what was dropped; every third frame of the video is searched."""
-    found = [FrameBoxes(3 * step, step / 10, ()) for step in range(200)]
+    found = [FrameBoxes(3 * step, step / 10, (), looks=own) for step, own in enumerate(looks or all_looks(tracks, 200))]
     people = clean(tracks, found, width=FRAME_WIDTH, height=FRAME_HEIGHT, interval_s=0.1)
     frames = {}
     for index, boxes in people.frames.items():
@@ -277,6 +277,10 @@ def test_a_track_is_cut_where_somebody_stands_behind_and_makes_it_taller():
     joined.boxes[20:35, 1] -= 40
     frames, dropped = kept(*crowd(), joined)
     assert dropped == {"odd-height": 15}
+    assert sorted(len(indexes) for indexes in frames.values()) == [40, 40, 40, 40, 40, 45]
+    # Who comes out in other clothes is somebody else.
+    looks = all_looks([*crowd(), joined.at(np.arange(28)), joined.at(np.arange(28, 60))], 200)
+    frames, _ = kept(*crowd(), joined, looks=looks)
     assert sorted(len(indexes) for indexes in frames.values()) == [20, 25, 40, 40, 40, 40, 40]
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float64
 
 from skyreid.building.detection.detector import Detector
 from skyreid.building.detection.tiles import find_in_tiles, tiling_of
+from skyreid.building.motion.joining import join, looks_of
 from skyreid.building.motion.moving_camera import find_people_from_moving_camera
 from skyreid.building.motion.registration import Registration, moves
 from skyreid.building.motion.tracking import (
@@ -80,14 +81,16 @@ def find_people_with_detector(
         sure = (scores >= detector.score) | alike.any(axis=0)  # two witnesses
         alone = as_boxes(moving[~alike.any(axis=1)])
         by_motion.update((frame.index, box) for box in alone)
-        sure_boxes = as_boxes(boxes[sure]) + alone
-        found.append(FrameBoxes(frame.index, frame.time_s, sure_boxes, doubtful=as_boxes(boxes[~sure])))
+        sure_boxes, doubtful = as_boxes(boxes[sure]) + alone, as_boxes(boxes[~sure])
+        looks = dict(zip(sure_boxes + doubtful, looks_of(frame.pixels, sure_boxes + doubtful), strict=True))
+        found.append(FrameBoxes(frame.index, frame.time_s, sure_boxes, doubtful, looks))
     step_s = tracking_step_s(interval, facts)
-    is_moving = moves(camera, width=facts.width, height=facts.height)
-    tracks = link(found, interval_s=step_s, camera=camera if is_moving else None)
-    lasting = in_order(track for track in tracks if len(track) * step_s >= MIN_LIFE_S)
+    motions = camera if moves(camera, width=facts.width, height=facts.height) else None
+    tracks = link(found, interval_s=step_s, camera=motions)
+    joined = join(tracks, found, interval_s=step_s, camera=motions)
+    lasting = in_order(track for track in joined if len(track) * step_s >= MIN_LIFE_S)
     searched = sum(len(frame.boxes) + len(frame.doubtful) for frame in found)
-    linked, kept = sum(map(len, tracks)), sum(map(len, lasting))
+    linked, kept = sum(map(len, joined)), sum(map(len, lasting))
     dropped = {"untracked": searched - linked, "short-lived": linked - kept}
     return TrackedBoxes(
         frames=by_frame(lasting, found),

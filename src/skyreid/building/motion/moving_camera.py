@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy import ndimage
 
+from skyreid.building.motion.joining import join, looks_of
 from skyreid.building.motion.person_shapes import FROM_A_DRONE, find_person_shapes
 from skyreid.building.motion.registration import Homography, Registration, between, carry
 from skyreid.building.motion.tracking import (
@@ -22,6 +23,7 @@ from skyreid.building.motion.tracking import (
     Track,
     apart,
     as_boxes,
+    box_sizes,
     by_frame,
     in_order,
     link,
@@ -58,12 +60,13 @@ def find_people_from_moving_camera(
     ):
         height, width = seen.moving.shape
         boxes, _ = find_person_shapes(seen.moving, FROM_A_DRONE)
-        rows = np.array(boxes, np.float64).reshape(-1, 4)
-        found.append(FrameBoxes(seen.index, seen.time_s, as_boxes(rows)))
+        boxes = as_boxes(np.array(boxes, np.float64).reshape(-1, 4))
+        looks = dict(zip(boxes, looks_of(seen.pixels, boxes), strict=True))
+        found.append(FrameBoxes(seen.index, seen.time_s, boxes, looks=looks))
         camera.append(seen.motion)
     step_s = tracking_step_s(interval, facts)
     tracks = link(found, interval_s=step_s, camera=camera)
-    people, dropped = walkers(tracks, camera, width=width, height=height, interval_s=step_s)
+    people, dropped = walkers(tracks, found, camera, width=width, height=height, interval_s=step_s)
     dropped["untracked"] = sum(len(frame.boxes) for frame in found) - sum(map(len, tracks))
     scale = facts.width / max(width, 1)
     in_frame = [replace(track, boxes=track.boxes * scale) for track in people]
@@ -133,6 +136,7 @@ class SeenFrame:
     time_s: float
     motion: Homography | None
     """Of the ground, from the frame before; None where it was lost."""
+    pixels: UInt8[np.ndarray, "height width 3"]
     moving: Bool[np.ndarray, "height width"]
 
 
@@ -186,7 +190,7 @@ def _seen(window: Sequence[_Kept], due: int, shadows: CastShadows) -> SeenFrame:
             )
             covers.append(cover)
         moving = _standing_out(pixels, median_of_nine(covers), shadows)
-    return SeenFrame(this.frame.index, this.frame.time_s, this.motion, moving)
+    return SeenFrame(this.frame.index, this.frame.time_s, this.motion, pixels, moving)
 
 
 def _neighbours(window: Sequence[_Kept], due: int) -> list[int]:
@@ -269,15 +273,22 @@ POSE_BAND = (0.65, 1.5)
 
 
 def walkers(
-    tracks: Sequence[Track], camera: Sequence[Homography | None], *, width: int, height: int, interval_s: float
+    tracks: Sequence[Track],
+    found: Sequence[FrameBoxes],
+    camera: Sequence[Homography | None],
+    *,
+    width: int,
+    height: int,
+    interval_s: float,
 ) -> tuple[list[Track], Counter[str]]:
     """Keep what is one whole person who walks; the number of boxes left out, by reason, comes second.
 
     Reasons: short-lived, standing (or moving with the camera only), merged, odd-size, cut-at-border. Tracks are
-    cut where people meet.
+    cut where people meet, and joined again where it shows who is who.
 
     Args:
         tracks: of everything that moves.
+        found: the searched frames, which know how their boxes look.
         camera: the motion of the ground from the step before to each step.
         width: of the pictures that the boxes are in.
         height: of the same.
@@ -294,6 +305,7 @@ def walkers(
     people = keep([track for track in people if _walks(track, camera, interval_s)], "standing", people)
     people, dropped["merged"] = apart(people)
     people = keep(_of_usual_size(people), "odd-size", people)
+    people = join(people, found, interval_s=interval_s, camera=camera)
     people = keep([track for track in people if len(track) >= shortest], "short-lived", people)
     # Asked again after the cuts: of a person and a post in one track, only the person walks.
     people = keep([track for track in people if _walks(track, camera, interval_s)], "standing", people)
@@ -304,7 +316,7 @@ def walkers(
 def _walks(track: Track, camera: Sequence[Homography | None], interval_s: float) -> bool:
     """Does it get ahead over the ground, in most windows?"""
     reach = min(round(WINDOW_S / interval_s), int(track.steps[-1] - track.steps[0]))
-    size = float(np.median(_sizes(track)))
+    size = float(np.median(box_sizes(track.boxes)))
     speeds, straightness = [], []
     for first in range(len(track)):
         last = int(np.searchsorted(track.steps, track.steps[first] + reach))
@@ -331,18 +343,14 @@ def _of_usual_size(tracks: Sequence[Track]) -> list[Track]:
     """Leave out tracks and boxes that are too large or too small; where a box is too large, the track is cut."""
     if not tracks:
         return []
-    usual = float(np.median(np.concatenate([_sizes(track) for track in tracks])))
+    usual = float(np.median(np.concatenate([box_sizes(track.boxes) for track in tracks])))
     kept: list[Track] = []
     for track in tracks:
-        own = float(np.median(_sizes(track)))
+        own = float(np.median(box_sizes(track.boxes)))
         if not PERSON_BAND[0] * usual <= own <= PERSON_BAND[1] * usual:
             continue
-        large, small = _sizes(track) > POSE_BAND[1] * own, _sizes(track) < POSE_BAND[0] * own
+        large, small = box_sizes(track.boxes) > POSE_BAND[1] * own, box_sizes(track.boxes) < POSE_BAND[0] * own
         borders = np.flatnonzero(np.diff(large)) + 1
         pieces = [piece[~(large | small)[piece]] for piece in np.split(np.arange(len(track)), borders)]
         kept += [track.at(piece) for piece in pieces if len(piece)]
     return kept
-
-
-def _sizes(track: Track) -> Float64[np.ndarray, " box"]:
-    return np.sqrt((track.boxes[:, 2:] - track.boxes[:, :2]).prod(axis=1))

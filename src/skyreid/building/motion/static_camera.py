@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scipy.ndimage import median_filter
 
+from skyreid.building.motion.joining import join, looks_of
 from skyreid.building.motion.person_shapes import find_person_shapes
 from skyreid.building.motion.tracking import (
     FrameBoxes,
@@ -76,7 +77,11 @@ def _motion_boxes(
         background.learn(people)
         scale = facts.width / frame.pixels.shape[1]
         scaled = tuple((x0 * scale, y0 * scale, x1 * scale, y1 * scale) for x0, y0, x1, y1 in boxes)
-        found.append(FrameBoxes(frame.index, frame.time_s, scaled if frame.time_s >= BLIND_S else ()))
+        if frame.time_s >= BLIND_S:
+            looks = dict(zip(scaled, looks_of(frame.pixels, boxes), strict=True))
+            found.append(FrameBoxes(frame.index, frame.time_s, scaled, looks=looks))
+        else:
+            found.append(FrameBoxes(frame.index, frame.time_s, ()))
     if camera.moves:
         raise SourceError(
             f"{path}: without annotations people are found by motion, and this camera seems to move; give a detector, "
@@ -254,7 +259,8 @@ POSE_BAND = (0.8, 1.3)
 def clean(
     tracks: Sequence[Track], found: Sequence[FrameBoxes], *, width: int, height: int, interval_s: float
 ) -> TrackedBoxes:
-    """Keep what is one whole person; tracks are cut where people meet and numbered anew from 0.
+    """Keep what is one whole person; tracks are cut where people meet, joined where it shows who is who, and numbered
+    anew from 0.
 
     Reasons in `dropped`, counted in boxes: short-lived, never-moves, merged, cut-at-border, and odd-height
     (against the row of the feet).
@@ -271,6 +277,7 @@ def clean(
     people = keep(lambda track: _travel(track, smooth=shortest) >= MIN_TRAVEL, "never-moves", people)
     people, dropped["merged"] = apart(people)
     people, dropped["odd-height"] = _of_usual_height(people)
+    people = join(people, found, interval_s=interval_s)
     people = keep(lambda track: len(track) >= shortest, "short-lived", people)
     ordered = in_order(people)
     inside = [whole_boxes(track, width, height) for track in ordered]

@@ -1,14 +1,14 @@
 """Boxes of single frames to tracks of one thing each: linked by ByteTrack, and cut where people meet."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
 import supervision
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from trackers import ByteTrackTracker
 
 from skyreid.building.motion.registration import Homography, carry, local_scale
@@ -26,6 +26,13 @@ class FrameBoxes:
     boxes: tuple[Box, ...]
     doubtful: tuple[Box, ...] = ()
     """These may go on with a track, but begin none."""
+    looks: Mapping[Box, Float32[np.ndarray, " number"]] = field(default_factory=dict, compare=False)
+    """How each of all these looks, by `joining.looks_of`; only where pieces of tracks are joined."""
+
+
+def box_sizes(boxes: Float64[np.ndarray, "box 4"]) -> Float64[np.ndarray, " box"]:
+    """Root of each box's area: about a metre of a person, from most views."""
+    return np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
 
 
 def as_boxes(rows: Float64[np.ndarray, "box 4"]) -> tuple[Box, ...]:
