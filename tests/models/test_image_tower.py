@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from skyreid.models.image_tower import AdapterConfig, ClipFeatures, ImageTower, ImageTowerConfig
 from tests.models.test_transformer import pytorchs
-from tests.tiny_model import ADAPTERS, IMAGE_SIZE, NO_ADAPTERS, drawn, randomized, tiny_image_config
+from tests.tiny_model import ADAPTERS, IMAGE_SIZE, NO_ADAPTERS, drawn, randomized, tiny_image_config, tiny_model
 
 DIM, EMBED = 128, 32
 BENDS = {
@@ -244,3 +244,33 @@ def test_impossible_sizes_are_refused(sizes, message):
 def test_frames_of_another_size_are_refused():
     with pytest.raises(RuntimeError, match="must match"):
         make_tower()(drawn(1, 2, 3, 32, 16))
+
+
+def test_blocks_that_are_computed_again_give_the_same_bits_and_keep_less():
+    def run(*, recomputes):
+        model = tiny_model()
+        model.train_in_stage2("adapters", ("final", "joint"))
+        tower = model.encoder.tower
+        tower.recomputes_blocks = recomputes
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda t: t):
+            features = model.encoder(drawn(2, 3, 3, *IMAGE_SIZE), torch.tensor([0, 1]))
+        sum(feature.square().sum() for feature in features).backward()
+        gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+        return features, gradients, sum(tensor.numel() for tensor in kept if not isinstance(tensor, nn.Parameter))
+
+    (plain, gradients, all_kept), (again, same_gradients, kept) = run(recomputes=False), run(recomputes=True)
+    assert all(torch.equal(one, other) for one, other in zip(plain, again, strict=True))
+    assert gradients.keys() == same_gradients.keys()
+    assert all(torch.equal(gradient, same_gradients[name]) for name, gradient in gradients.items())
+    assert kept < all_kept / 4
+
+
+def test_no_graph_is_kept_below_the_first_part_that_is_trained():
+    model = tiny_model()
+    model.train_in_stage2("adapters", ("final", "joint"))
+    inputs = []
+    first = model.encoder.tower.blocks[0]
+    first.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
+    model.encoder(drawn(2, 3, 3, *IMAGE_SIZE), torch.tensor([0, 1]))
+    assert [tokens.requires_grad for tokens in inputs] == [False]

@@ -22,7 +22,7 @@ class Kept:
         self.reports.append((task, done, total, note))
 
 
-def make_epochs(kept, *, log_dir=None, finished=0, steps=0, total=3):
+def make_epochs(kept, *, log_dir=None, finished=0, steps=0, total=3, steps_between_waits=1):
     return Epochs(
         stage=2,
         total=total,
@@ -32,6 +32,7 @@ def make_epochs(kept, *, log_dir=None, finished=0, steps=0, total=3):
         log_dir=log_dir,
         keep=kept.keep,
         progress=kept.progress,
+        steps_between_waits=steps_between_waits,
     )
 
 
@@ -102,3 +103,19 @@ def test_a_process_that_does_not_write_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(make_epochs(Kept(), log_dir=None))
     assert not any(tmp_path.iterdir())
+
+
+def test_steps_that_are_read_together_are_logged_as_if_each_were_read_and_before_the_state_is_kept(tmp_path):
+    one_by_one, together = Kept(), Kept()
+    run(make_epochs(one_by_one, log_dir=tmp_path / "one", total=2))
+    epochs = make_epochs(together, log_dir=tmp_path / "three", total=2, steps_between_waits=3)
+    told = [len(together.reports) for _ in epochs for step in range(2) if not epochs.report(losses_of(step))]
+    assert told == [0, 0, 2, 2]
+    assert together.states == one_by_one.states
+    assert len(together.reports) == len(one_by_one.reports) == 4
+    lines = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "three")]
+    assert [json.loads(line)["step"] for line in lines[1]] == [json.loads(line)["step"] for line in lines[0]]
+
+
+def losses_of(step):
+    return {"a": torch.tensor(1.0, requires_grad=True), "b": torch.tensor(0.5 * step)}

@@ -16,6 +16,7 @@ import torch
 from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from skyreid.errors import SettingError
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
@@ -118,11 +119,12 @@ class ImageBlock(nn.Module):
         context = normed
         if prompt is not None:
             context = torch.cat([normed, repeat(prompt, "clip length dim -> clip frame length dim", frame=frames)], 2)
+        # A slice of everything would cost a backward pass of its own: zeros, and a copy into them.
+        asking, stream = (normed, tokens) if keep is None else (normed[:, :, :keep], tokens[:, :, :keep])
         attended = self.attention(
-            rearrange(normed[:, :, :keep], "clip frame token dim -> (clip frame) token dim"),
+            rearrange(asking, "clip frame token dim -> (clip frame) token dim"),
             rearrange(context, "clip frame token dim -> (clip frame) token dim"),
         )
-        stream = tokens[:, :, :keep]
         mixed = stream + rearrange(attended, "(clip frame) token dim -> clip frame token dim", clip=clips)
         if adapt and self.cross_frame is not None:
             mixed = mixed + self.cross_frame(stream)
@@ -148,6 +150,9 @@ class ImageTower(nn.Module):
         )
         self.norm_post = nn.LayerNorm(dim)
         self.projection = nn.Parameter(dim**-0.5 * torch.randn(dim, embed_dim))
+        self.recomputes_blocks = False
+        """Whether training keeps the input of each block alone and computes the rest again in its backward pass:
+        a third more time, a fraction of the memory, the same numbers."""
 
     def forward(
         self,
@@ -166,9 +171,10 @@ class ImageTower(nn.Module):
         tokens = self._tokenize(frames)
         last = len(self.blocks) - 1
         for layer, block in enumerate(self.blocks[:-1]):
-            tokens = block(tokens, self._prompt(prompts, layer), adapt=adapt)
+            tokens = self._run(block, tokens, self._prompt(prompts, layer), adapt=adapt)
         penultimate = tokens[:, :, 0]
-        class_tokens = self.blocks[-1](tokens, self._prompt(prompts, last), adapt=adapt, keep=1)[:, :, 0]
+        prompt = self._prompt(prompts, last)
+        class_tokens = self._run(self.blocks[-1], tokens, prompt, adapt=adapt, keep=1)[:, :, 0]
         final = self.norm_post(class_tokens)
         return ClipFeatures(
             penultimate=penultimate.mean(dim=1),
@@ -199,6 +205,12 @@ class ImageTower(nn.Module):
             [module for module in modules if isinstance(module, IntraFrameAdapter)],
             [module for module in modules if isinstance(module, CrossFrameAdapter)],
         )
+
+    def _run(self, block: nn.Module, *inputs: Tensor | None, **options: bool | int) -> Tensor:
+        if self.recomputes_blocks and torch.is_grad_enabled():
+            # Nothing in a block draws.
+            return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False, **options)  # pyright: ignore[reportReturnType]
+        return block(*inputs, **options)
 
     def _tokenize(
         self,

@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skyreid.models.training_kernels import attend, quick_gelu
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention: tokens attend to themselves, or to `context` when it is given.
@@ -53,7 +55,7 @@ class SelfAttention(nn.Module):
             two=2,
             head=self.heads,
         )
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        mixed = attend(query, key, value, causal=causal)
         return self.out(rearrange(mixed, "batch head token inner -> batch token (head inner)"))
 
     def weights(
@@ -76,7 +78,7 @@ class QuickGELU(nn.Module):
     """x * sigmoid(1.702 x): the approximation that CLIP was trained with."""
 
     def forward(self, features: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        return features * (1.702 * features).sigmoid()
+        return quick_gelu(features)
 
 
 def make_activation(name: Activation) -> nn.Module:

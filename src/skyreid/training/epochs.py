@@ -20,6 +20,10 @@ from skyreid.training.optimizer import set_learning_rate
 from skyreid.training.run_folder import RunFolder, RunLog, TrainingState, check_same_start
 
 
+STEPS_BETWEEN_WAITS = 16
+"""Steps whose losses a GPU keeps before they are read and logged together: reading them waits for all that it does."""
+
+
 class Resumable:
     """A model that is trained stage after stage, from the first epoch that no earlier process finished.
 
@@ -91,6 +95,7 @@ class Resumable:
             log_dir=self._folder.path if self._processes.is_first else None,
             keep=keep,
             progress=self._progress,
+            steps_between_waits=STEPS_BETWEEN_WAITS if self._processes.device.type == "cuda" else 1,
         )
 
     def _load(self) -> TrainingState | None:
@@ -114,6 +119,7 @@ class Epochs:
         log_dir: the run folder in the process that writes, None in the others.
         keep: saves the state after an epoch; is given the finished epochs and steps.
         progress: told after every step.
+        steps_between_waits: steps whose losses are read and logged together.
     """
 
     def __init__(
@@ -127,6 +133,7 @@ class Epochs:
         log_dir: Path | None,
         keep: Callable[[int, int], None],
         progress: Progress,
+        steps_between_waits: int = 1,
     ) -> None:
         self._stage = stage
         self._total = total
@@ -136,11 +143,14 @@ class Epochs:
         self._log = RunLog(log_dir, stage=stage, steps_done=steps) if log_dir is not None else None
         self._keep = keep
         self._progress = progress
+        self._steps_between_waits = steps_between_waits
+        self._unread: list[dict[str, Tensor]] = []
 
     def __iter__(self) -> Iterator[int]:
         try:
             for epoch in range(self._finished + 1, self._total + 1):
                 yield epoch
+                self._read()
                 if self._log is not None:
                     self._log.flush()
                 self._keep(epoch, self._steps)
@@ -149,14 +159,24 @@ class Epochs:
                 self._log.close()
 
     def report(self, losses: dict[str, Tensor]) -> None:
-        """Log the losses of one step."""
-        self._steps += 1
-        values = torch.stack([*losses.values()]).tolist()  # one wait for the device, not one a loss
-        total = sum(values)
-        if self._log is not None:
-            self._log.write(self._steps, {"loss": total, **dict(zip(losses, values, strict=True))})
-        steps = max(self._total * self._steps_per_epoch, self._steps)
-        self._progress(f"stage {self._stage}", self._steps, steps, f"loss {total:.3f}")
+        """Log the losses of one step, at the latest when its epoch is done."""
+        self._unread.append({name: loss.detach() for name, loss in losses.items()})
+        if len(self._unread) == self._steps_between_waits:
+            self._read()
+
+    def _read(self) -> None:
+        """Log the steps that are not yet: one wait for the device, however many they are."""
+        if not self._unread:
+            return
+        rows = torch.stack([torch.stack([*losses.values()]) for losses in self._unread]).tolist()
+        for losses, values in zip(self._unread, rows, strict=True):
+            self._steps += 1
+            total = sum(values)
+            if self._log is not None:
+                self._log.write(self._steps, {"loss": total, **dict(zip(losses, values, strict=True))})
+            steps = max(self._total * self._steps_per_epoch, self._steps)
+            self._progress(f"stage {self._stage}", self._steps, steps, f"loss {total:.3f}")
+        self._unread.clear()
 
 
 def train_epoch(

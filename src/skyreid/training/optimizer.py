@@ -33,7 +33,7 @@ def make_adam(model: nn.Module, decay: WeightDecay) -> Adam:
     groups = [{"params": weights, "weight_decay": decay.weights, "rate_factor": 1.0}]
     if biases:
         groups.append({"params": biases, "weight_decay": decay.biases, "rate_factor": decay.bias_learning_rate_factor})
-    return Adam(groups)
+    return Adam(groups, fused=_is_fused(weights))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,17 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
                 factor *= config.bias_rate_factor
             by_factor.setdefault(factor, []).append(parameter)
     groups = [{"params": parameters, "rate_factor": factor} for factor, parameters in by_factor.items()]
+    fused = _is_fused(groups[0]["params"])
     if config.algorithm == "adam":
-        return Adam(groups, weight_decay=config.weight_decay)
-    return SGD(groups, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay)
+        return Adam(groups, weight_decay=config.weight_decay, fused=fused)
+    return SGD(
+        groups, momentum=config.momentum, nesterov=config.nesterov, weight_decay=config.weight_decay, fused=fused
+    )
+
+
+def _is_fused(parameters: list[nn.Parameter]) -> bool | None:
+    """One kernel a step on a GPU; on a CPU it saves nothing and rounds otherwise, so that is left to PyTorch."""
+    return True if parameters[0].is_cuda else None
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

@@ -76,10 +76,8 @@ def train_stage1(
         folder: keeps the features.
         sampler: of stage 2, whose clips the features may come from.
     """
-    features, labels = (
-        part.to(run.processes.device)
-        for part in _bare_features(model, config, run, folder, sampler, initial_sha256=training.initial_sha256)
-    )
+    features, labels = _bare_features(model, config, run, folder, sampler, initial_sha256=training.initial_sha256)
+    features = features.to(run.processes.device)
     model.train_in_stage1()
     optimizer = make_adam(model, config.weight_decay)
     steps = len(features) // config.batch_size
@@ -93,7 +91,7 @@ def train_stage1(
                 optimizer,
                 features,
                 labels,
-                order=order.to(features.device),
+                order=order,
                 epoch=epoch,
                 config=config,
                 report=epochs.report,
@@ -148,8 +146,8 @@ def stage1_epoch(
         model: after `train_in_stage1`.
         optimizer: over its identity prompt.
         features: joint features of the bare tower.
-        labels: training label of each feature.
-        order: places in `features`, a permutation of them in training.
+        labels: training label of each feature, on the CPU, where counting a batch's identities waits for no GPU.
+        order: places in `features`, a permutation of them in training, on the CPU.
         epoch: from 1.
         config: of stage 1.
         report: is given the losses of every step.
@@ -159,10 +157,11 @@ def stage1_epoch(
     """
     config.check_num_features(len(order))
     set_learning_rate(optimizer, config.schedule.learning_rate(epoch, config.epochs))
-    for batch in order.split(config.batch_size):
+    batches = zip(order.split(config.batch_size), order.to(features.device).split(config.batch_size), strict=True)
+    for batch, on_device in batches:
         if config.drop_last and len(batch) < config.batch_size:
             break
-        losses = stage1_losses(model, features[batch], labels[batch], config.cosine_temperature)
+        losses = stage1_losses(model, features[on_device], labels[batch], config.cosine_temperature)
         optimizer.zero_grad(set_to_none=True)
         torch.stack([*losses.values()]).sum().backward()
         optimizer.step()
@@ -179,7 +178,9 @@ def stage1_losses(
 
     An identity that several clips share is encoded once; its column counts once per clip.
     """
-    identities, position = labels.unique(return_inverse=True)
+    identities, position, labels = (
+        part.to(features.device, non_blocking=True) for part in (*labels.unique(return_inverse=True), labels)
+    )
     texts = model.text_features(identities)[position].float()
     # Dot products of tens are coarse in 16 bits (METHOD section 5: the loss is computed outside autocast).
     with torch.autocast(features.device.type, enabled=False):
