@@ -136,7 +136,7 @@ class PlainProgram(nn.Module):
         return self.text_norm(tokens.permute(1, 0, 2))[:, end] @ self.text_projection
 
     def stage2_loss(self, frames: Tensor, platforms: Tensor, labels: Tensor, every_text: Tensor) -> Tensor:
-        features = penultimate, final, joint = self.encode(frames, platforms)
+        _, final, joint = features = self.encode(frames, platforms)
         with torch.no_grad():
             texts = self.text(labels)
         scores = [head(feature) for head, feature in zip(self.heads, (final, joint), strict=True)]

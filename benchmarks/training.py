@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/training.py stage2 stage1            # seconds, gradients, share of the peak
     OMP_NUM_THREADS=1 python benchmarks/training.py memory --clips 4         # peak of a process, by variant
-    OMP_NUM_THREADS=1 python benchmarks/training.py curve --root WORLD       # 200 steps in bfloat16, three seeds in float32
+    OMP_NUM_THREADS=1 python benchmarks/training.py curve --root WORLD       # 200 steps in bfloat16 and in float32
     OMP_NUM_THREADS=1 python benchmarks/training.py scaling --root WORLD     # one process and two under torchrun
 
-ViT-B/16, 8 x 256 x 128, adapters of 256, platform prompt 3 x 16, 930 identities, random weights. Seconds are CPU seconds
-of the quickest round; sides take turns. `curve` and `scaling` train `vsla-clip-small` on WORLD, a benchmark of simulated
-people (`skyreid demo` leaves one).
+ViT-B/16, 8 x 256 x 128, adapters of 256, platform prompt 3 x 16, 930 identities, random weights. Seconds are CPU
+seconds of the quickest round; sides take turns. `curve` and `scaling` train `vsla-clip-small` on WORLD, a benchmark of
+simulated people (`skyreid demo` leaves one); `curve` takes three seeds in float32.
 """
 
 import argparse
@@ -29,9 +29,10 @@ from plain_program import PlainProgram, one_group_a_tensor
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
 from skyreid.processes.distributed import Precision, Processes
+from skyreid.training.memory import step_bytes
 from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
 from skyreid.training.stage1 import stage1_losses
-from skyreid.training.stage2 import Stage2LossConfig, Stage2Step
+from skyreid.training.stage2 import Stage2Config, Stage2LossConfig, Stage2Step
 
 CONFIG = VslaClipConfig(platform_prompt=PlatformPromptConfig(depth=3, length=16))
 IDENTITIES, FRAMES, RATE = 930, 8, 1e-4
@@ -111,7 +112,7 @@ class Ours:
         losses = self._step(*batch)
         self._optimizer.zero_grad(set_to_none=True)
         self.processes.backward(torch.stack([*losses.values()]).sum())
-        return float(sum(losses.values()))
+        return sum(loss.item() for loss in losses.values())
 
     def step(self, *batch: torch.Tensor) -> None:
         self.backward(*batch)
@@ -242,17 +243,20 @@ def memory(clips: int) -> None:
 
 
 def one_step(clips: int, precision: Precision, *, recompute: bool) -> None:
-    from skyreid.training.memory import step_bytes
-
     batch, model = drawn_batch(clips), trained_model()
     model.encoder.tower.recomputes_blocks = recompute
     began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    estimate = step_bytes(CONFIG, clips, FRAMES, IDENTITIES, precision=precision, recompute=recompute)
+    stage2 = Stage2Config(recompute_blocks=recompute)
+    foretold = [
+        step_bytes(CONFIG, stage2, clips=count, frames=FRAMES, num_identities=IDENTITIES, precision=precision)
+        for count in (clips, 32)
+    ]
     Ours(model, precision, torch.randn(IDENTITIES, CONFIG.embed_dim)).step(*batch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(
         f"{precision}, {'recomputed' if recompute else 'kept':10}, {clips} clips: peak {peak / 1e9:.2f} GB, "
-        f"model and libraries {began / 1e9:.2f}; foretold {estimate / 1e9:.2f}",
+        f"model and libraries {began / 1e9:.2f}; "
+        f"foretold {foretold[0] / 1e9:.2f}, of 32 clips {foretold[1] / 1e9:.1f}",
         flush=True,
     )
 
@@ -272,7 +276,7 @@ def train_small(root: Path, run_dir: Path, *options: str, launcher: tuple[str, .
 
 def curve(root: Path) -> None:
     """Means of 20 steps; spread is from the lowest to the highest of three seeds in float32."""
-    options = "--stage1.epochs 20 --stage2.epochs 67 --stage2.sampler.identities 32".split()
+    options = ["--stage1.epochs", "20", "--stage2.epochs", "30"]
     with tempfile.TemporaryDirectory() as scratch:
         exact = [
             train_small(root, Path(scratch) / f"{seed}", *options, "--seed", str(seed), "--precision", "float32")
@@ -296,7 +300,7 @@ def curve(root: Path) -> None:
 
 def scaling(root: Path) -> None:
     """Wall seconds of the same run on one process and on two."""
-    options = "--stage1.epochs 20 --stage2.epochs 20 --stage2.sampler.drop-last".split()
+    options = ["--stage1.epochs", "20", "--stage2.epochs", "20", "--stage2.sampler.drop-last"]
     took = {}
     for count in (1, 2):
         launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}")

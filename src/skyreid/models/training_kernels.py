@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
@@ -22,7 +23,7 @@ _PIECE = 1 << 16
 
 
 def quick_gelu(features: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """x * sigmoid(1.702 x)."""
+    """Give x * sigmoid(1.702 x)."""
     is_trained = torch.is_grad_enabled() and features.requires_grad
     # Pieces of 16 bits fit in the cache as they are.
     if not is_trained or features.is_cuda or features.dtype.itemsize == 2:
@@ -55,7 +56,8 @@ class _QuickGelu(torch.autograd.Function):
 
 
 def _pieces(tensor: Tensor) -> tuple[Tensor, ...]:
-    return tensor.reshape(-1).split(_PIECE)
+    # A fake tensor has no numbers (`training/memory.py`): nothing is gained by taking it apart.
+    return tensor.reshape(-1).split(tensor.numel() if isinstance(tensor, FakeTensor) else _PIECE)
 
 
 def attend(

@@ -6,7 +6,6 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skyreid.models.training_kernels import attend, quick_gelu
 

@@ -68,13 +68,12 @@ class Processes:
             precision = "bfloat16" if is_cuda and torch.cuda.is_bf16_supported() else "float32"
         if precision == "float16" and not is_cuda:
             raise SettingError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
-        launched = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
         self.precision: Precision = precision
         # It tells everybody who uses it, in every process, which precision it was given.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self._fabric = Fabric(
             accelerator="cuda" if is_cuda else "cpu",
-            devices=launched,
+            devices=self.local_world_size,
             num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
             strategy="ddp" if "LOCAL_WORLD_SIZE" in os.environ else "auto",
             precision={"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision],  # pyright: ignore[reportArgumentType]
@@ -91,6 +90,11 @@ class Processes:
     @property
     def world_size(self) -> int:
         return self._fabric.world_size
+
+    @property
+    def local_world_size(self) -> int:
+        """Processes on this machine."""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
 
     @property
     def is_first(self) -> bool:

@@ -19,7 +19,6 @@ from skyreid.processes.progress import Progress
 from skyreid.training.optimizer import set_learning_rate
 from skyreid.training.run_folder import RunFolder, RunLog, TrainingState, check_same_start
 
-
 STEPS_BETWEEN_WAITS = 16
 """Steps whose losses a GPU keeps before they are read and logged together: reading them waits for all that it does."""
 

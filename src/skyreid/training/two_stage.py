@@ -24,6 +24,7 @@ from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import training_labels
 from skyreid.training.epochs import Resumable
+from skyreid.training.memory import check_memory
 from skyreid.training.run import Run, RunConfig, RunResult, embed_test_set
 from skyreid.training.stage1 import Stage1Config, train_stage1
 from skyreid.training.stage2 import Stage2Config, train_stage2
@@ -54,6 +55,14 @@ def train_two_stages(config: TwoStageConfig, *, resume: bool = False, progress: 
     run = Run(config, image_size=config.image_size, resume=resume, progress=progress)
     # What cannot work is refused before a minute is spent on it, and leaves no folder behind.
     _check(config, run.clips)
+    memory = check_memory(
+        config.model,
+        config.stage2,
+        run.processes,
+        frames=config.clip_length,
+        num_identities=run.clips.num_identities,
+    )
+    progress("memory", 1, 1, memory)
     model = build_model(config, num_identities=run.clips.num_identities)
     with run.opened() as folder:
         if (finished := run.read_finished()) is not None:
