@@ -2,7 +2,7 @@ import pytest
 import sqlalchemy as sa
 
 from skyreid.cases.audit import audit_damage, audit_head, read_audit, record
-from skyreid.cases.schema import AUDIT, CASE
+from skyreid.cases.schema import AUDIT, AUDIT_HEAD
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_row_that_was_removed_is_named(log, seq):
 def test_rows_that_were_removed_at_the_end_are_named(log):
     change(log, AUDIT.delete().where(AUDIT.c.seq > 4))
     assert damage(log) == ["audit log: rows 5 to 6 were removed"]
-    change(log, CASE.update().values(audit_seq=4))
+    change(log, AUDIT_HEAD.update().values(seq=4))
     assert damage(log) == ["audit log: row 4, the last one, is not the one that was written"]
 
 
@@ -70,7 +70,7 @@ def test_a_row_that_was_written_anew_with_its_hash_does_not_fit_the_next(log):
         before = connection.execute(sa.select(AUDIT).where(AUDIT.c.seq == 4)).one()
         last = connection.execute(sa.select(AUDIT).where(AUDIT.c.seq == 5)).one()
         connection.execute(AUDIT.delete().where(AUDIT.c.seq == 5))
-        connection.execute(CASE.update().values(audit_seq=4, audit_hash=before.hash))
+        connection.execute(AUDIT_HEAD.update().values(seq=4, hash=before.hash))
         record(connection, "mallory", "look", "nobody")  # a chain of its own from here on
-        connection.execute(CASE.update().values(audit_seq=last.seq, audit_hash=last.hash))
+        connection.execute(AUDIT_HEAD.update().values(seq=last.seq, hash=last.hash))
     assert damage(log) == ["audit log: row 5, the last one, is not the one that was written"]

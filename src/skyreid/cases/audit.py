@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.schema import AUDIT, CASE
+from skyreid.cases.schema import AUDIT, AUDIT_HEAD
 from skyreid.files.regular_file import bytes_sha256
 from skyreid.files.strict_json import Json
 
@@ -40,23 +40,28 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
+def begin_audit(connection: Connection) -> None:
+    """Make the head of an empty log."""
+    connection.execute(AUDIT_HEAD.insert().values(number=1, seq=0, hash=FIRST))
+
+
 def record(
     connection: Connection, who: str, action: str, subject: str = "", details: Mapping[str, Json] | None = None
 ) -> None:
     """Add a row, in the transaction that does what it tells of."""
-    head = connection.execute(sa.select(CASE.c.audit_seq, CASE.c.audit_hash)).one()
+    head = connection.execute(sa.select(AUDIT_HEAD)).one()
     row = {
-        "seq": head.audit_seq + 1,
+        "seq": head.seq + 1,
         "time": utc_now(),
         "who": who,
         "action": action,
         "subject": subject,
         "details": json.dumps(details or {}, sort_keys=True, separators=(",", ":")),
-        "previous": head.audit_hash,
+        "previous": head.hash,
     }
     row["hash"] = _hash(row)
     connection.execute(AUDIT.insert().values(row))
-    connection.execute(CASE.update().values(audit_seq=row["seq"], audit_hash=row["hash"]))
+    connection.execute(AUDIT_HEAD.update().values(seq=row["seq"], hash=row["hash"]))
 
 
 def read_audit(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[AuditRow]:
@@ -78,8 +83,8 @@ def read_audit(connection: Connection, *, after: int = 0, limit: int | None = No
 
 def audit_head(connection: Connection) -> str:
     """Number and hash of the last row, as one text to be kept elsewhere."""
-    head = connection.execute(sa.select(CASE.c.audit_seq, CASE.c.audit_hash)).one()
-    return f"{head.audit_seq}:{head.audit_hash}"
+    head = connection.execute(sa.select(AUDIT_HEAD)).one()
+    return f"{head.seq}:{head.hash}"
 
 
 def audit_damage(connection: Connection) -> Iterator[str]:
@@ -95,13 +100,13 @@ def audit_damage(connection: Connection) -> Iterator[str]:
         elif row["seq"] == before + 1 and row["previous"] != previous:
             yield f"audit log: row {row['seq']} does not follow row {before}: one of them was put in its place"
         before, previous = row["seq"], row["hash"]
-    head = connection.execute(sa.select(CASE.c.audit_seq, CASE.c.audit_hash)).one()
-    if head.audit_seq > before:
-        last = f"row {head.audit_seq} was" if head.audit_seq == before + 1 else f"rows {before + 1} to {head[0]} were"
+    head = connection.execute(sa.select(AUDIT_HEAD)).one()
+    if head.seq > before:
+        last = f"row {head.seq} was" if head.seq == before + 1 else f"rows {before + 1} to {head.seq} were"
         yield f"audit log: {last} removed"
-    elif head.audit_seq < before:
-        yield f"audit log: rows after {head.audit_seq} were added by hand"
-    elif head.audit_hash != previous:
+    elif head.seq < before:
+        yield f"audit log: rows after {head.seq} were added by hand"
+    elif head.hash != previous:
         yield f"audit log: row {before}, the last one, is not the one that was written"
 
 

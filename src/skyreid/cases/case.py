@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
-from skyreid.cases.audit import FIRST, record, utc_now
+from skyreid.cases.audit import begin_audit, record, utc_now
 from skyreid.cases.database import Database
 from skyreid.cases.schema import CASE, TABLES, VERSION
 from skyreid.errors import CaseError
@@ -150,10 +150,9 @@ def create_case(
                     created_by=by,
                     retention_days=retention_days,
                     revision=0,
-                    audit_seq=0,
-                    audit_hash=FIRST,
                 )
             )
+            begin_audit(connection)
             record(connection, by, "case new", name, {"retention_days": retention_days})
         made.close()
     return open_case(folder)

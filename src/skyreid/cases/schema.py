@@ -1,4 +1,4 @@
-"""The tables of a case, as they lie in its database.
+"""The tables of a case, and of the people of a server, as they lie in their databases.
 
 Times of day are ISO 8601 in UTC; moments that are compared are seconds since 1970. `revision` counts the transactions
 that changed what can be searched: the number of the last one that changed the row.
@@ -36,8 +36,6 @@ CASE = Table(
     Column("retention_days", Integer, nullable=False),
     Column("legal_hold", Text),  # why nothing may be deleted; NULL = it may
     Column("revision", BigInteger, nullable=False),
-    Column("audit_seq", BigInteger, nullable=False),  # of the last row of the audit log
-    Column("audit_hash", Text, nullable=False),
 )
 
 CAMERAS = Table(
@@ -155,3 +153,55 @@ AUDIT = Table(
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
+
+AUDIT_HEAD = Table(
+    "audit_head",
+    TABLES,
+    Column("number", Integer, CheckConstraint("number = 1"), primary_key=True),  # there is one row
+    Column("seq", BigInteger, nullable=False),  # of the last row of the log
+    Column("hash", Text, nullable=False),
+)
+
+# People, in a database of their own beside the cases: docs/decisions/0009-the-case.md says why.
+PEOPLE = MetaData()
+AUDIT.to_metadata(PEOPLE)
+AUDIT_HEAD.to_metadata(PEOPLE)
+
+USERS = Table(
+    "users",
+    PEOPLE,
+    Column("name", Text, primary_key=True),
+    Column("password", Text, nullable=False),  # scrypt: its costs, salt and hash
+    Column("is_admin", Boolean, nullable=False),  # may add users and cases, and has every role
+    Column("is_disabled", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
+ROLES = Table(
+    "roles",
+    PEOPLE,
+    Column("user", Text, ForeignKey("users.name"), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+)
+
+SESSIONS = Table(
+    "sessions",
+    PEOPLE,
+    Column("token_sha256", Text, primary_key=True),
+    Column("user", Text, ForeignKey("users.name"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("begun", Float, nullable=False),
+    Column("used", Float, nullable=False),
+)
+
+ATTEMPTS = Table(
+    "login_attempts",
+    PEOPLE,
+    Column("key", Text, primary_key=True),  # hash of a name or an address
+    Column("failures", Integer, nullable=False),
+    Column("blocked_until", Float, nullable=False),
+)
+
+SETUP = Table("setup", PEOPLE, Column("token_sha256", Text, primary_key=True))  # of whoever starts the server first

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float16, Float32, Float64, Int64
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import CACHE, Case
-from skyreid.cases.schema import AUDIT, CASE, REMOVED, SOURCES, TRACKLETS, VECTORS
+from skyreid.cases.schema import AUDIT, AUDIT_HEAD, CASE, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseModel, as_vectors
 from skyreid.files.atomic_file import replaced_folder
@@ -172,9 +172,9 @@ class SearchCache:
         return meta, _Part(rows=rows, units=units)
 
     def _write(self, connection: Connection) -> None:
-        facts = connection.execute(
-            sa.select(CASE.c.case_id, CASE.c.revision, CASE.c.audit_seq, CASE.c.audit_hash)
-        ).one()
+        facts = connection.execute(sa.select(CASE.c.case_id, CASE.c.revision)).one()._asdict()
+        head = connection.execute(sa.select(AUDIT_HEAD)).one()
+        facts |= {"audit_seq": head.seq, "audit_hash": head.hash}
         rows: list[np.ndarray] = []
         with replaced_folder(self.folder) as staging:
             with (staging / _UNITS).open("wb") as file:
@@ -182,7 +182,7 @@ class SearchCache:
                     rows.append(part.rows)
                     file.write(part.units.tobytes())
             np.save(staging / _ROWS, np.concatenate([np.empty(0, dtype=_ROW), *rows]), allow_pickle=False)
-            meta = {"format": _FORMAT, "width": self._model.width, **facts._asdict()}
+            meta = {"format": _FORMAT, "width": self._model.width, **facts}
             (staging / _META).write_text(json.dumps(meta))
         self._loaded = self._read()
 

@@ -18,7 +18,18 @@ from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
-from skyreid.cli.cases import case_add, case_decide, case_export, case_list, case_new, case_search, case_verify
+from skyreid.cli.cases import (
+    case_add,
+    case_decide,
+    case_export,
+    case_hold,
+    case_list,
+    case_new,
+    case_purge,
+    case_restore,
+    case_search,
+    case_verify,
+)
 from skyreid.cli.completion import completion
 from skyreid.cli.data import data_export, data_list, data_split, data_stats, data_verify
 from skyreid.cli.evaluate import (
@@ -69,6 +80,9 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case decide": case_decide,
         "case export": case_export,
         "case verify": case_verify,
+        "case hold": case_hold,
+        "case purge": case_purge,
+        "case restore": case_restore,
     },
     "build a dataset": {
         "link": link,

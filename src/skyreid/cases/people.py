@@ -1,0 +1,351 @@
+"""Who may do what on a server of cases: users, their roles, their sessions. Whatever nobody allowed is denied.
+
+Passwords are kept as scrypt hashes, sessions by the hash of their token. A server begins without any user: whoever
+starts it gets a token that makes the first one, once.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from skyreid.building.linking.event_log import check_annotator
+from skyreid.cases.audit import begin_audit, record, utc_now
+from skyreid.cases.database import Database
+from skyreid.cases.schema import ATTEMPTS, AUDIT_HEAD, PEOPLE, ROLES, SESSIONS, SETUP, USERS
+from skyreid.errors import CaseError, RefusedError, SettingError
+
+PEOPLE_FILE = "people.sqlite"
+LEAST_PASSWORD = 12
+IDLE_S, LONGEST_S = 3600.0, 12 * 3600.0
+"""A session ends when nothing was done for so long, and whatever is done after so long."""
+FREE_TRIES = 5
+"""Wrong passwords before the first wait; each further one doubles it."""
+LONGEST_WAIT_S = 900.0
+_NOT_IN = "wrong name or password, or too many tries in a short time"
+"""One message for all, so that nobody learns which names there are."""
+_N, _R, _P = 2**15, 8, 1
+"""Costs of scrypt: 32 MiB and some 0.1 s a try."""
+_USED_EVERY_S = 60.0
+"""A session's last use is noted no more often."""
+
+
+class Role(StrEnum):
+    """What a person is in a case."""
+
+    VIEWER = "viewer"
+    ANNOTATOR = "annotator"
+    EXAMINER = "examiner"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Right(StrEnum):
+    """What can be allowed."""
+
+    SEE = "see"
+    """Footage with covered faces, tracklets, searches, identities."""
+    DECIDE = "decide"
+    SEE_ORIGINALS = "see originals"
+    """With a reason, which the log keeps."""
+    EXPORT = "export"
+    MANAGE = "manage"
+    """Sources, jobs, retention, roles."""
+    AUDIT = "audit"
+    """The log."""
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({Right.SEE}),
+    Role.ANNOTATOR: frozenset({Right.SEE, Right.DECIDE}),
+    Role.EXAMINER: frozenset({Right.SEE, Right.DECIDE, Right.SEE_ORIGINALS, Right.EXPORT}),
+    Role.ADMIN: frozenset(Right),
+    Role.AUDITOR: frozenset({Right.AUDIT}),  # and no footage
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Somebody who can log in."""
+
+    name: str
+    is_admin: bool
+    """May add users and cases, and is admin of every case."""
+    is_disabled: bool
+    created_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Somebody who is logged in."""
+
+    user: User
+    csrf: str
+    """Goes with every request that changes something."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSession:
+    """What the browser of somebody who logged in is told, once."""
+
+    token: str
+    csrf: str
+
+
+class People:
+    """The users of a server; `open_people` gives them."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self.database = database
+        self._clock = clock
+
+    def close(self) -> None:
+        """End the connections."""
+        self.database.close()
+
+    def setup_token(self) -> str | None:
+        """Give a token for the first user, which takes the place of an earlier one; None = there are users."""
+        with self.database.writing() as connection:
+            if connection.execute(sa.select(USERS.c.name)).first() is not None:
+                return None
+            token = secrets.token_urlsafe(32)
+            connection.execute(SETUP.delete())
+            connection.execute(SETUP.insert().values(token_sha256=_hashed(token)))
+        return token
+
+    def add_first(self, token: str, name: str, password: str) -> None:
+        """Make the first user, an administrator, by the token that the server printed when it began.
+
+        Raises:
+            RefusedError: the token is another one, or was used.
+            SettingError: a password that is too easy.
+            SourceError: a name that cannot be shown.
+        """
+        password = _new_password(name, password)
+        with self.database.writing() as connection:
+            where = SETUP.c.token_sha256 == _hashed(token)
+            if connection.execute(SETUP.delete().where(where)).rowcount != 1:
+                raise RefusedError("this token is not the one that the server printed when it began")
+            _insert_user(connection, name, password, is_admin=True, by=name)
+
+    def add(self, name: str, password: str, *, by: str, is_admin: bool = False) -> None:
+        """Make a user, who has no role in any case yet.
+
+        Raises:
+            CaseError: there is one of this name.
+            SettingError: a password that is too easy.
+            SourceError: a name that cannot be shown.
+        """
+        password = _new_password(name, password)
+        with self.database.writing() as connection:
+            if _user(connection, name) is not None:
+                raise CaseError(f"there is a user {name!r} already")
+            _insert_user(connection, name, password, is_admin=is_admin, by=by)
+
+    def set_password(self, name: str, password: str, *, by: str) -> None:
+        """Change a password; all sessions of this user end.
+
+        Raises:
+            CaseError: there is no such user.
+            SettingError: a password that is too easy.
+        """
+        password = _new_password(name, password)
+        self._change(name, by, "password", password=password)
+
+    def disable(self, name: str, *, by: str) -> None:
+        """Let a user in no more; all sessions end. The name stays, since the logs of cases speak of it.
+
+        Raises:
+            CaseError: there is no such user, or nobody else could add users then.
+        """
+        others = [user for user in self.users() if user.is_admin and not user.is_disabled and user.name != name]
+        if not others:
+            raise CaseError(f"{name!r} is the last administrator")
+        self._change(name, by, "user disabled", is_disabled=True)
+
+    def set_role(self, name: str, case_id: str, role: Role | None, *, by: str) -> None:
+        """Give a user a role in a case, or take it; None = none.
+
+        Raises:
+            CaseError: there is no such user.
+        """
+        with self.database.writing() as connection:
+            if _user(connection, name) is None:
+                raise CaseError(f"there is no user {name!r}")
+            connection.execute(ROLES.delete().where(ROLES.c.user == name, ROLES.c.case_id == case_id))
+            if role is not None:
+                connection.execute(ROLES.insert().values(user=name, case_id=case_id, role=role.value))
+            record(connection, by, "role", name, {"case": case_id, "role": None if role is None else role.value})
+
+    def role(self, name: str, case_id: str) -> Role | None:
+        """Tell what a user is in a case; None = nobody."""
+        with self.database.reading() as connection:
+            user = _user(connection, name)
+            if user is None or user.is_disabled:
+                return None
+            where = ROLES.c.user == name, ROLES.c.case_id == case_id
+            told = connection.execute(sa.select(ROLES.c.role).where(*where)).scalar_one_or_none()
+        if user.is_admin:
+            return Role.ADMIN
+        return None if told is None else Role(told)
+
+    def may(self, name: str, case_id: str, right: Right) -> bool:
+        """Tell whether a user may do something in a case."""
+        role = self.role(name, case_id)
+        return role is not None and right in RIGHTS[role]
+
+    def roles(self, case_id: str) -> dict[str, Role]:
+        """List who has a role in a case; administrators of the server have all without one."""
+        with self.database.reading() as connection:
+            rows = connection.execute(sa.select(ROLES).where(ROLES.c.case_id == case_id).order_by(ROLES.c.user))
+            return {row.user: Role(row.role) for row in rows}
+
+    def users(self) -> list[User]:
+        """List the users, those who are not let in too."""
+        with self.database.reading() as connection:
+            return [_as_user(row) for row in connection.execute(sa.select(USERS).order_by(USERS.c.name))]
+
+    def log_in(self, name: str, password: str, *, address: str) -> NewSession:
+        """Let somebody in who knows the password; every failure lets the next wait longer, also after a restart.
+
+        Raises:
+            RefusedError: it is wrong, or tried too often; the message does not tell which.
+        """
+        keys = [_hashed(f"name {name}"), _hashed(f"address {address}")]
+        now = self._clock()
+        with self.database.reading() as connection:
+            waits = connection.execute(sa.select(ATTEMPTS.c.blocked_until).where(ATTEMPTS.c.key.in_(keys))).scalars()
+            is_blocked = any(until > now for until in waits)
+            stored = connection.execute(
+                sa.select(USERS.c.password).where(USERS.c.name == name, USERS.c.is_disabled.is_(False))
+            ).scalar_one_or_none()
+        if is_blocked:
+            raise RefusedError(_NOT_IN)
+        # Whoever is not there costs as much as whoever is.
+        is_right = _matches(password, _NOBODY if stored is None else stored) and stored is not None
+        made = NewSession(token=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
+        with self.database.writing() as connection:
+            if is_right:
+                connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.key.in_(keys)))
+                told = {"token_sha256": _hashed(made.token), "user": name, "csrf": made.csrf}
+                connection.execute(SESSIONS.insert().values(**told, begun=now, used=now))
+            else:
+                for key in keys:
+                    _count_failure(connection, key, now)
+            who = "somebody" if stored is None else name
+            record(connection, who, "login" if is_right else "login refused", details={"address": address})
+        if not is_right:
+            raise RefusedError(_NOT_IN)
+        return made
+
+    def session(self, token: str) -> Session | None:
+        """Tell who is logged in with a token; None = nobody, or no more."""
+        now = self._clock()
+        with self.database.reading() as connection:
+            found = connection.execute(sa.select(SESSIONS).where(SESSIONS.c.token_sha256 == _hashed(token))).first()
+            user = None if found is None else _user(connection, found.user)
+        if found is None or user is None or user.is_disabled:
+            return None
+        if now - found.used > IDLE_S or now - found.begun > LONGEST_S:
+            self.log_out(token)
+            return None
+        if now - found.used > _USED_EVERY_S:
+            with self.database.writing() as connection:
+                where = SESSIONS.c.token_sha256 == found.token_sha256
+                connection.execute(SESSIONS.update().where(where).values(used=now))
+        return Session(user=user, csrf=found.csrf)
+
+    def log_out(self, token: str) -> None:
+        """End a session; one that is not there stays so."""
+        with self.database.writing() as connection:
+            connection.execute(SESSIONS.delete().where(SESSIONS.c.token_sha256 == _hashed(token)))
+
+    def end_sessions(self, name: str, *, by: str) -> None:
+        """End all sessions of a user."""
+        with self.database.writing() as connection:
+            connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
+            record(connection, by, "sessions ended", name)
+
+    def _change(self, name: str, by: str, action: str, **values: str | bool) -> None:
+        with self.database.writing() as connection:
+            if connection.execute(USERS.update().where(USERS.c.name == name).values(**values)).rowcount == 0:
+                raise CaseError(f"there is no user {name!r}")
+            connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
+            record(connection, by, action, name)
+
+
+def open_people(folder: Path, *, clock: Callable[[], float] = time.time) -> People:
+    """Open the users of the server of a folder of cases; the first time there are none.
+
+    Args:
+        folder: with the cases.
+        clock: seconds since 1970.
+    """
+    path = folder / PEOPLE_FILE
+    path.touch(mode=0o600)
+    database = Database(path)
+    database.create(PEOPLE)
+    with database.writing() as connection:
+        if connection.execute(sa.select(AUDIT_HEAD)).first() is None:
+            begin_audit(connection)
+    return People(database, clock)
+
+
+def _insert_user(connection: Connection, name: str, password: str, *, is_admin: bool, by: str) -> None:
+    told = {"name": name, "password": password, "is_admin": is_admin, "is_disabled": False}
+    connection.execute(USERS.insert().values(**told, created_at=utc_now(), created_by=by))
+    record(connection, by, "user added", name, {"is_admin": is_admin})
+
+
+def _user(connection: Connection, name: str) -> User | None:
+    row = connection.execute(sa.select(USERS).where(USERS.c.name == name)).first()
+    return None if row is None else _as_user(row)
+
+
+def _as_user(row: Any) -> User:
+    return User(name=row.name, is_admin=row.is_admin, is_disabled=row.is_disabled, created_at=row.created_at)
+
+
+def _count_failure(connection: Connection, key: str, now: float) -> None:
+    known = connection.execute(sa.select(ATTEMPTS.c.failures).where(ATTEMPTS.c.key == key)).scalar_one_or_none()
+    failures = (known or 0) + 1
+    wait_s = 0.0 if failures < FREE_TRIES else min(LONGEST_WAIT_S, 2.0 ** (failures - FREE_TRIES))
+    connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.key == key))
+    connection.execute(ATTEMPTS.insert().values(key=key, failures=failures, blocked_until=now + wait_s))
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# Passwords.
+def _new_password(name: str, password: str) -> str:
+    """Hash a password once it is none that is guessed first."""
+    check_annotator(name)
+    if len(password) < LEAST_PASSWORD or name.casefold() in password.casefold() or len(set(password)) < 5:
+        raise SettingError(
+            f"a password has at least {LEAST_PASSWORD} characters, five different ones, and not the user's name in it"
+        )
+    salt = secrets.token_bytes(16)
+    return f"scrypt${_N}${_R}${_P}${salt.hex()}${_scrypt(password, salt, _N, _R, _P).hex()}"
+
+
+def _matches(password: str, stored: str) -> bool:
+    _, n, r, p, salt, expected = stored.split("$")
+    made = _scrypt(password, bytes.fromhex(salt), int(n), int(r), int(p))
+    return secrets.compare_digest(made, bytes.fromhex(expected))
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=2**27, dklen=32)
+
+
+_NOBODY = f"scrypt${_N}${_R}${_P}${'00' * 16}${'00' * 32}"
+"""A password that nothing matches."""

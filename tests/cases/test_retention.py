@@ -1,0 +1,104 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from skyreid.cases.case import CROPS
+from skyreid.cases.decisions import decide, read_standing
+from skyreid.cases.importing import import_build
+from skyreid.cases.retention import hold, keep_until, purge_due, remains, restore_source, trash_source
+from skyreid.cases.searching import CaseSearch
+from skyreid.cases.sources import read_sources, source_named
+from skyreid.cases.tracklets import read_models, read_table, read_tracklets
+from skyreid.cases.verification import verify_case
+from skyreid.errors import CaseError, NothingFoundError, RefusedError
+from skyreid.tracklet import Platform
+
+GATE, ROOF = "gate-a-0001", "roof-a-0001"
+LATER = datetime.now(UTC) + timedelta(days=8)
+
+
+def everything_in(folder):
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_what_is_in_the_trash_is_not_found_and_comes_back_as_it_was(case):
+    searching = CaseSearch(case)
+    before = searching.search([GATE]).to_json()["candidates"]
+    decide(case, GATE, ROOF, "confirmed", annotator="anna")
+    trash_source(case, "roof-a", by="anna")
+    with pytest.raises(NothingFoundError):
+        searching.search([GATE], platform=Platform.AERIAL)
+    assert read_standing(case).state.links() == []
+    assert len(read_tracklets(case)) == 3
+    restore_source(case, "roof-a", by="anna")
+    assert read_standing(case).state.links() == [(GATE, ROOF)]
+    found = searching.search([GATE], with_decided=True).to_json()["candidates"]
+    assert [{**one, "state": "open"} for one in found] == before
+
+
+def test_after_seven_days_nothing_is_left_and_that_is_proved(case):
+    CaseSearch(case).search([GATE])
+    source, (model,) = source_named(case, "roof-a"), read_models(case)
+    table = read_table(case, model)
+    vector = table.embeddings[table.row_of(ROOF)].tobytes()
+    crop = next(path for path in (case.folder / CROPS / source.crops).rglob("*.jpg")).read_bytes()
+    if case.database.is_file:
+        assert vector in everything_in(case.folder)
+    assert crop in everything_in(case.folder)
+    trash_source(case, "roof-a", by="anna")
+    assert purge_due(case).purged == ()
+    assert purge_due(case, at=LATER).purged == ("roof-a",)
+    assert remains(case, "roof-a") == []
+    left = everything_in(case.folder)
+    assert vector not in left and crop not in left
+    assert [one.name for one in read_sources(case, with_trash=True)] == ["gate-a", "gate-b"]
+    assert {c.seen.tracklet.tracklet_id for c in CaseSearch(case).search([GATE]).candidates} == {
+        "gate-a-0002",
+        "gate-b-0001",
+    }
+    assert verify_case(case).damage == ()
+
+
+def test_a_purged_source_may_come_again_under_new_numbers(case, built):
+    trash_source(case, "roof-a", by="anna")
+    with pytest.raises(CaseError, match=r"source 'roof-a' is in the trash; 'skyreid case restore' brings it back"):
+        import_build(case, built, by="anna", purpose="a test")
+    old = {one.number for one in read_tracklets(case)}
+    purge_due(case, at=LATER)
+    import_build(case, built, by="anna", purpose="a test")
+    again = [one for one in read_tracklets(case) if one.source.name == "roof-a"]
+    assert len(again) == 3 and not {one.number for one in again} & (old | {4, 5, 6})
+    assert remains(case, "roof-a") == []
+    assert len(CaseSearch(case).search([GATE]).candidates) == 5
+
+
+def test_dates_put_into_the_trash_what_may_not_stay(case):
+    keep_until(case, "gate-b", datetime.now(UTC) - timedelta(minutes=1), by="anna")
+    report = purge_due(case)
+    assert (report.trashed, report.purged) == (("gate-b",), ())
+    assert report.waiting[0].startswith("gate-b: in the trash, purged after ")
+    month = datetime.now(UTC) + timedelta(days=31)
+    assert set(purge_due(case, at=month).trashed) == {"gate-a", "roof-a"}
+
+
+def test_a_legal_hold_stops_hands_and_dates(case):
+    trash_source(case, "roof-a", by="anna")
+    hold(case, "court order", by="anna")
+    for refused in (lambda: trash_source(case, "gate-a", by="anna"), lambda: purge_due(case, at=LATER)):
+        with pytest.raises(RefusedError, match=r"on legal hold \(court order\)"):
+            refused()
+    assert len(read_sources(case, with_trash=True)) == 3
+    hold(case, None, by="anna")
+    assert purge_due(case, at=LATER).purged == ("roof-a",)
+
+
+def test_what_is_not_there_cannot_be_trashed_restored_or_proved(case):
+    with pytest.raises(CaseError, match="has no source 'roof-b'; its sources: gate-a, gate-b, roof-a"):
+        trash_source(case, "roof-b", by="anna")
+    with pytest.raises(CaseError, match="'roof-a' is not in the trash"):
+        restore_source(case, "roof-a", by="anna")
+    with pytest.raises(CaseError, match="no source 'roof-a' was purged"):
+        remains(case, "roof-a")
+    trash_source(case, "roof-a", by="anna")
+    with pytest.raises(CaseError, match="'roof-a' is in the trash already"):
+        trash_source(case, "roof-a", by="anna")
