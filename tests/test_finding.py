@@ -158,7 +158,9 @@ def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
     config = {"kind": "vsla-clip", "model": to_json(model.config), "num_identities": 5}
     config["feeding"] = to_json(ExtractionConfig(clip_length=4).feeding_of(model.encoder))
     write_checkpoint(tmp_path / "model", weights=model.state_dict(), config=config, provenance={})
-    Image.new("RGB", (40, 80), "red").save(tmp_path / "somebody.png")
+    somebody = Image.new("RGB", (40, 80), "red")
+    somebody.paste("blue", (0, 40, 40, 80))
+    somebody.save(tmp_path / "somebody.png")
     report = skyreid.find(
         tmp_path / "case",
         ground=[film(tmp_path / "gate")],

@@ -211,7 +211,7 @@ def _directions(
     connection: Connection, model: CaseModel, numbers: Sequence[int], asked: Sequence[Asked]
 ) -> list[Direction]:
     from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
-    from skyreid.retrieval.embedding_table import has_direction
+    from skyreid.retrieval.row_lengths import has_direction
 
     directions = [Direction(row[np.newaxis]) for row in unit_rows(read_vectors(connection, model, numbers))]
     for one in asked:
