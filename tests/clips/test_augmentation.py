@@ -1,4 +1,4 @@
-"""The paper's and the release's augmentation; the release's own draws: tests/reference."""
+"""The paper's and the release's augmentation, of a batch and clip by clip; the release's own draws: tests/reference."""
 
 import random
 from pathlib import Path
@@ -9,11 +9,69 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from skyreid.clips.augmentation import PAPER, AugmentationConfig, augment
+from skyreid.clips.augmentation import PAPER, RELEASE, AugmentationConfig, change_frames, draw_changes
 from skyreid.clips.clip_loader import Clip, ClipBatch, normalize
+from skyreid.clips.frame_reading import resize
 from skyreid.errors import SettingError
 
 STORED = np.load(Path(__file__).parents[1] / "reference" / "sampling" / "spatial.npz")
+MGH = AugmentationConfig(frames_apart=True, enlarge=1.125)
+EVERYTHING = AugmentationConfig(frames_apart=True, pad=3, enlarge=1.25)
+
+
+def augment(frames, config, rng):
+    """Draw and change one clip of [frame, height, width, channel]."""
+    changes = draw_changes(len(frames), frames.shape[1:3], config, rng)
+    planes = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
+    change_frames(planes, changes, config)
+    return planes.transpose(0, 2, 3, 1), np.array([change.erasure for change in changes])
+
+
+def augment_slowly(frames, config, rng):
+    """The same, one draw and what it does after the other, as a reader of the paper would write it."""
+    if config.frames_apart and len(frames) > 1:
+        parts = [augment_slowly(frame[None], config, rng) for frame in frames]
+        return np.concatenate([part for part, _ in parts]), np.concatenate([erased for _, erased in parts])
+    height, width = frames.shape[1:3]
+    if rng.random() < config.flip_probability:
+        frames = frames[:, :, ::-1]
+    is_erased = rng.random() > 1 - config.erase_probability
+    down, across, rectangles = rng.random(), rng.random(), []
+    while is_erased and len(rectangles) < (len(frames) if config.erase_every_frame_anew else 1):
+        area = rng.uniform(*config.erase_area) * height * width
+        aspect = rng.uniform(*config.erase_aspect)
+        tall, wide = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
+        if tall < height and wide < width:
+            rectangles.append((round(down * (height - tall)), round(across * (width - wide)), tall, wide))
+    rectangles = rectangles or [(0, 0, 0, 0)]
+    rectangles = rectangles * (len(frames) // len(rectangles))
+    if config.pad:
+        top, left = rng.randint(0, 2 * config.pad), rng.randint(0, 2 * config.pad)
+        border = (config.pad, config.pad)
+        frames = np.pad(frames, ((0, 0), border, border, (0, 0)))[:, top : top + height, left : left + width]
+    if config.enlarge > 1 and rng.random() < 0.5:
+        tall, wide = round(height * config.enlarge), round(width * config.enlarge)
+        frames = np.stack([resize(np.ascontiguousarray(frame), (tall, wide)) for frame in frames])
+        top, left = rng.randint(0, tall - height), rng.randint(0, wide - width)
+        frames = frames[:, top : top + height, left : left + width]
+    return frames, np.array(rectangles)
+
+
+@pytest.mark.parametrize("config", [RELEASE, PAPER, MGH, EVERYTHING], ids=["release", "paper", "MGH", "everything"])
+def test_a_batch_is_changed_as_its_clips_are_one_by_one(config):
+    clips = np.random.default_rng(0).integers(0, 256, (24, 4, 64, 32, 3), dtype=np.uint8)
+    rngs = [random.Random(f"clip/{number}") for number in range(len(clips))]
+    changes = [change for rng in rngs for change in draw_changes(4, (64, 32), config, rng)]
+    batch = np.ascontiguousarray(clips.reshape(-1, 64, 32, 3).transpose(0, 3, 1, 2))
+    change_frames(batch, changes, config)
+    for number, clip in enumerate(clips):
+        rng = random.Random(f"clip/{number}")
+        frames, erasures = augment_slowly(clip, config, rng)
+        own = slice(4 * number, 4 * number + 4)
+        assert (batch[own] == frames.transpose(0, 3, 1, 2)).all()
+        assert [change.erasure for change in changes[own]] == [tuple(erasure) for erasure in erasures]
+        assert rng.getstate() == rngs[number].getstate()
+    assert len({change.is_flipped for change in changes}) == 2
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skyreid.clips.frame_cache import resize
+from skyreid.clips.frame_reading import resize
 from skyreid.clips.given_clips import TAKEN, clips_of
 from skyreid.errors import MissingFrameError, SettingError
 

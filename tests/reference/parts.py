@@ -13,9 +13,9 @@ import PIL
 import torch
 from torch.nn import functional
 
-from skyreid.clips.augmentation import RELEASE, augment
-from skyreid.clips.clip_loader import Clip, ClipBatch, normalize
-from skyreid.clips.frame_cache import resize
+from skyreid.clips.augmentation import RELEASE, change_frames, draw_changes
+from skyreid.clips.clip_loader import ClipBatch, normalize
+from skyreid.clips.frame_reading import resize
 from skyreid.clips.frame_sampling import all_frames, restricted_begin, restricted_random
 from skyreid.clips.identity_sampler import draw_groups
 from skyreid.datasets.protocol import CROSS_CAMERA, MARS
@@ -94,8 +94,15 @@ def spatial_transforms() -> Iterator[Comparison]:
         yield compare(f"test transform {i}", pixels, theirs[f"test{i}"], PIXEL)
     small = np.stack([resize(image, (64, 32)) for image in images])
     for seed in range(8):
-        frames, erasures = augment(small, RELEASE, random.Random(seed))
-        batch = ClipBatch.collate([Clip(frames=frames, erasures=erasures, platform=0, label=0)])
+        frames = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
+        changes = draw_changes(len(frames), (64, 32), RELEASE, random.Random(seed))
+        change_frames(frames, changes, RELEASE)
+        batch = ClipBatch(
+            frames=torch.from_numpy(frames)[None],
+            erasures=torch.tensor([[change.erasure for change in changes]]),
+            platforms=torch.zeros(1, dtype=torch.long),
+            labels=torch.zeros(1, dtype=torch.long),
+        )
         pixels = batch.pixels(RELEASE.erase_fill)[0]
         yield compare(f"training transform, seed {seed}", pixels, theirs[f"train_seed{seed}"], REDUCED)
 

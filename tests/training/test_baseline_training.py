@@ -17,7 +17,7 @@ from einops import rearrange
 from safetensors.torch import load_file
 
 import skyreid
-from skyreid.clips.frame_cache import read_frame, resize
+from skyreid.clips.frame_reading import read_frame, resize
 from skyreid.clips.frame_sampling import all_consecutive
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.datasets import read_benchmark

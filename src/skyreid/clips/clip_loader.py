@@ -1,41 +1,37 @@
-"""Tracklets to batches of clips of equal length, read ahead by threads, and normalised where the model is.
+"""Batches of clips of equal length, read ahead by threads, and normalised where the model is.
 
-Every clip draws from a generator of its own, named by the caller, so the numbers do not depend on
-how many threads read, on the rank, or on where a run was resumed. Threads suffice: Pillow decodes
-and resizes outside the interpreter lock, and they share one frame cache. Shipping a batch as uint8 and
-normalising it on the device moves a quarter of the bytes.
+Threads suffice: Pillow decodes and resizes outside the interpreter lock. Shipping a batch as uint8 and normalising it
+on the device moves a quarter of the bytes.
 """
 
-import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int64, UInt8
+from jaxtyping import Float, Float32, Int, Int64, UInt8
 from torch import Tensor
 
-from skyreid.clips.augmentation import NO_ERASURE, AugmentationConfig, augment
+from skyreid.clips.augmentation import NO_ERASURE
 from skyreid.clips.frame_cache import FrameCache
-from skyreid.clips.frame_sampling import TRAINING_CLIPS, TrainingChoice
 from skyreid.feeding import IMAGENET, Normalization
+from skyreid.processes.compiled import compiled
 from skyreid.tracklet import Tracklet
 
 _BATCHES_AHEAD = 2
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ClipRequest:
-    """Which frames of which tracklet, and what to draw."""
+    """Which frames of which tracklet."""
 
     tracklet: Tracklet
-    label: int = -1
-    frames: tuple[int, ...] | None = None
-    """Frame positions; None = draw them (training)."""
-    draw: str = ""
-    """Names the generator of this clip's draws."""
+    frames: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,27 +48,14 @@ class Clip:
 
 
 class ClipReader:
-    """Makes clips of one length and size.
+    """Makes clips of one size, of frames as they are.
 
     Args:
         cache: where frames come from.
-        clip_length: frames a clip, for requests that leave them to be drawn.
-        augmentation: None = frames as they are.
-        choice: how those positions are drawn.
     """
 
-    def __init__(
-        self,
-        cache: FrameCache,
-        *,
-        clip_length: int,
-        augmentation: AugmentationConfig | None,
-        choice: TrainingChoice = "restricted",
-    ) -> None:
+    def __init__(self, cache: FrameCache) -> None:
         self.cache = cache
-        self.clip_length = clip_length
-        self.augmentation = augmentation
-        self.choice: TrainingChoice = choice
 
     def read(self, request: ClipRequest) -> Clip:
         """Read one clip.
@@ -80,18 +63,10 @@ class ClipReader:
         Raises:
             MissingFrameError: a frame is missing; a clip is never shortened.
         """
-        rng = random.Random(request.draw)
         tracklet = request.tracklet
-        positions = (
-            request.frames
-            if request.frames is not None
-            else TRAINING_CLIPS[self.choice](len(tracklet.frames), self.clip_length, rng)
-        )
-        frames = np.stack([self.cache.frame(tracklet.frames[position]) for position in positions])
-        erasures = np.array([NO_ERASURE] * len(positions), dtype=np.int64)
-        if self.augmentation is not None:
-            frames, erasures = augment(frames, self.augmentation, rng)
-        return Clip(frames=frames, erasures=erasures, platform=tracklet.platform.number, label=request.label)
+        frames = np.stack([self.cache.frame(tracklet.frames[position]) for position in request.frames])
+        erasures = np.array([NO_ERASURE] * len(frames), dtype=np.int64)
+        return Clip(frames=frames, erasures=erasures, platform=tracklet.platform.number, label=-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +99,40 @@ class ClipBatch:
 
     def pixels(self, fill: tuple[float, float, float]) -> Float[Tensor, "clip frame channel height width"]:
         """Normalise the frames and fill the erased rectangles."""
-        return erase(normalize(self.frames), self.erasures, fill)
+        if self.frames.device.type != "cpu":
+            return erase(normalize(self.frames), self.erasures, fill)
+        # In one pass: most of the time goes into writing floats to memory, and PyTorch would write them five times.
+        # NumPy asks for large pages, whose first use costs the system a fifth.
+        pixels = np.empty(self.frames.shape, dtype=np.float32)
+        _normalize_and_erase(
+            self.frames.flatten(0, 1).numpy(),
+            np.array(IMAGENET.mean, dtype=np.float32),
+            np.array(IMAGENET.std, dtype=np.float32),
+            self.erasures.flatten(0, 1).numpy(),
+            np.array(fill, dtype=np.float32),
+            pixels.reshape(-1, *self.frames.shape[2:]),
+        )
+        return torch.from_numpy(pixels)
+
+
+@compiled
+def _normalize_and_erase(
+    frames: UInt8[np.ndarray, "frame channel height width"],
+    mean: Float32[np.ndarray, " channel"],
+    std: Float32[np.ndarray, " channel"],
+    erasures: Int64[np.ndarray, "frame side"],
+    fill: Float32[np.ndarray, " channel"],
+    pixels: Float32[np.ndarray, "frame channel height width"],
+) -> None:
+    """What `normalize` and `erase` compute, bit for bit."""
+    for frame in range(frames.shape[0]):
+        top, left, tall, wide = erasures[frame]
+        for channel in range(frames.shape[1]):
+            for row in range(frames.shape[2]):
+                for column in range(frames.shape[3]):
+                    share = np.float32(frames[frame, channel, row, column]) / np.float32(255)
+                    pixels[frame, channel, row, column] = (share - mean[channel]) / std[channel]
+            pixels[frame, channel, top : top + tall, left : left + wide] = fill[channel]
 
 
 def load_batches(reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *, threads: int) -> Iterator[ClipBatch]:
@@ -138,6 +146,21 @@ def load_batches(reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *
                     yield ClipBatch.collate([clip.result() for clip in ahead.popleft()])
             while ahead:
                 yield ClipBatch.collate([clip.result() for clip in ahead.popleft()])
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def make_ahead(make: Callable[[Job], Result], jobs: Iterable[Job], *, threads: int) -> Iterator[Result]:
+    """Yield what is made of each job, in order, made a few jobs ahead."""
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        ahead: deque[Future[Result]] = deque()
+        try:
+            for job in jobs:
+                ahead.append(pool.submit(make, job))
+                if len(ahead) > _BATCHES_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -8,30 +8,9 @@ import threading
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-from skyreid.datasets.data_hash import unchanged_picture
+from skyreid.clips.frame_reading import read_frame, resize
 from skyreid.tracklet import Frame
-
-
-def resize(
-    frame: UInt8[np.ndarray, "height width channel"], image_size: tuple[int, int]
-) -> UInt8[np.ndarray, "tall wide channel"]:
-    """Resize one RGB frame with Pillow's bicubic filter, as the release does (METHOD section 7)."""
-    height, width = image_size
-    if frame.shape[:2] == image_size:
-        return frame
-    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def read_frame(frame: Frame) -> UInt8[np.ndarray, "height width channel"]:
-    """Read one crop as RGB, upright.
-
-    Raises:
-        MissingFrameError: the file is not there or is no readable picture; names it.
-        ChangedFrameError: it is another picture than the one that was listed.
-    """
-    return np.asarray(unchanged_picture(frame))
 
 
 class FrameCache:

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from skyreid.arguments import kind_of
-from skyreid.clips.frame_cache import read_frame, resize
+from skyreid.clips.frame_reading import read_frame, resize
 from skyreid.errors import SettingError
 from skyreid.tracklet import Frame
 

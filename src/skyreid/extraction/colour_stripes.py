@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from skyreid.clips.frame_cache import read_frame, resize
+from skyreid.clips.frame_reading import read_frame, resize
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import PLATFORMS, Tracklet
 

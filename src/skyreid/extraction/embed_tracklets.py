@@ -131,7 +131,7 @@ def embed_tracklets(
         for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
-    reader = ClipReader(cache, clip_length=feeding.clip_length, augmentation=None)
+    reader = ClipReader(cache)
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     known = [None if committed is None else committed.find(batch) for batch in batches]
     missing = [batch for batch, embeddings in zip(batches, known, strict=True) if embeddings is None]

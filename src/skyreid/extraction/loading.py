@@ -17,7 +17,7 @@ from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.baselines.baseline import Baseline
 from skyreid.checkpoint import build_to_fit, read_checkpoint, weights_sha256
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import resize
+from skyreid.clips.frame_reading import resize
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.clips.given_clips import Clips, clips_of
 from skyreid.errors import CheckpointError, SettingError

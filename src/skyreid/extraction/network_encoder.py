@@ -29,7 +29,7 @@ from torch import Tensor
 
 from skyreid.arguments import file_and_settings
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import resize
+from skyreid.clips.frame_reading import resize
 from skyreid.errors import CheckpointError, MissingFrameError, SettingError
 from skyreid.feeding import Feeding, Normalization
 from skyreid.files.config_json import from_json, to_json

@@ -102,6 +102,16 @@ class Processes:
         return self._fabric.is_global_zero
 
     @property
+    def machine(self) -> int:
+        """Number of the machine that this process runs on, from 0."""
+        return self._fabric.node_rank
+
+    @property
+    def is_first_on_machine(self) -> bool:
+        """True in the one process of a machine that prepares what its processes share there."""
+        return self._fabric.local_rank == 0
+
+    @property
     def device(self) -> torch.device:
         return self._fabric.device
 

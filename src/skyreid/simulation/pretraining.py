@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from skyreid.checkpoint import provenance_of_this_run, write_checkpoint
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import resize
+from skyreid.clips.frame_reading import resize
 from skyreid.errors import CheckpointError
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding
 from skyreid.files.config_json import to_json

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.augmentation import AugmentationConfig
+from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TrainingChoice
 from skyreid.datasets import read_benchmark
@@ -55,7 +56,8 @@ class RunConfig:
     seed: int = 1234
     precision: Precision = "auto"
     frame_bank_gb: float = 8.0
-    """Memory for decoded frames; what does not fit is decoded again."""
+    """Disk in the run's folder for decoded training frames, until the training ends; frames that do not fit are decoded
+    whenever they are used."""
 
     def epoch_seed(self, epoch: int) -> int:
         """Seed of all that is drawn in an epoch, from 1: an epoch that is run again draws the same."""
@@ -104,7 +106,7 @@ class Run:
         self.config = config
         self.progress = progress
         self.processes = Processes(precision=config.precision)
-        self.frame_cache = FrameCache(image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+        self.frame_cache = FrameCache(image_size, capacity_bytes=0)  # the test set is read once
         self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
         self._choice: TrainingChoice = choice
         self._resume = resume
@@ -130,6 +132,8 @@ class Run:
                     resume=self._resume,
                 )
             )
+            self.processes.wait_for_all()
+            self.clips.forget_frames()  # not after an error or an interruption: the run may be gone on with
 
     def read_finished(self) -> RunResult | None:
         """Read what an earlier process left in the folder; None where it did not come to the end.
@@ -190,15 +194,23 @@ class Run:
         return RunResult(scores=scores, query=query, gallery=gallery, checkpoint=folder)
 
     def _training_clips(self) -> TrainingClips:
+        bank = FrameBank(
+            self.config.run_dir,
+            [frame for tracklet in self.benchmark.train for frame in tracklet.frames],
+            self.frame_cache.image_size,
+            capacity_bytes=int(self.config.frame_bank_gb * 1e9),
+            machine=self.processes.machine,
+        )
         return TrainingClips(
             self.benchmark.train,
-            self.frame_cache,
+            bank,
             self.processes,
             clip_length=self.config.clip_length,
             augmentation=self.config.augmentation,
             seed=self.config.seed,
             threads=self.config.extraction.threads,
             choice=self._choice,
+            progress=self.progress,
         )
 
 

@@ -120,7 +120,7 @@ def embed_untrained(
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
     processes = Processes(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(processes.device).eval()
-    frame_cache = FrameCache(config.image_size, capacity_bytes=int(config.frame_bank_gb * 1e9))
+    frame_cache = FrameCache(config.image_size, capacity_bytes=0)
     return embed_test_set(model.encoder, benchmark, frame_cache, processes, config.extraction, progress=progress)
 
 
