@@ -38,7 +38,6 @@ def frames(tmp_path):
 def opened(folder, frames, **more):
     bank = FrameBank(folder, frames, SIZE, **{"capacity_bytes": 10**6, **more})
     bank.prepare()
-    bank.open()
     return bank
 
 
@@ -191,7 +190,6 @@ def counted(*arguments):
     return read(*arguments)
 frame_bank.read_planes = counted
 bank.prepare()
-bank.open()
 for number in range(len(paths)):
     bank.fill([number])
 """

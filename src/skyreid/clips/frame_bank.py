@@ -45,6 +45,8 @@ _LINE_BYTES = 4096
 _MARK_BYTES = 8
 _DECODED = 1 << 32
 """Added to a checksum, so that a mark is never 0."""
+_A_TASK = 8
+"""Frames that a thread decodes before it takes others."""
 _SHARE_OF_FREE = 0.8
 """Of the free disk: the run writes its states there, too."""
 
@@ -54,10 +56,10 @@ class FrameBank:
 
     Args:
         folder: of the run; it is made.
-        machine: number of the machine: each has a file of its own, since several may share the folder.
         frames: what is in it. Every one knows its hash when the bank is prepared.
         image_size: (height, width) in pixels.
         capacity_bytes: of decoded frames that are kept; the frames beyond are decoded whenever they are asked for.
+        machine: number of the machine: each has a file of its own, since several may share the folder.
     """
 
     def __init__(
@@ -77,10 +79,10 @@ class FrameBank:
         self._num_kept = min(len(frames), capacity_bytes // self._frame_bytes)
         self._marks = np.zeros(0, dtype=np.uint64)
         self._kept = np.zeros((0, *self._shape), dtype=np.uint8)
-        self._decoders = ThreadPoolExecutor(thread_name_prefix="decode")
+        self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
 
     def prepare(self) -> None:
-        """Make the file, or see what an earlier process left in it; by one process, before any opens it.
+        """Make the file, or see what an earlier process left in it, and open it; by one process, before the others.
 
         Raises:
             OSError: it cannot be written.
@@ -95,7 +97,7 @@ class FrameBank:
         self._decode_all(self._drop_damaged, np.flatnonzero(self._marks).tolist())
 
     def open(self) -> None:
-        """Map the file that one process of this machine prepared."""
+        """Map the file that another process of this machine prepared."""
         if self._num_kept == 0:
             return
         kept = self._kept_in_file()
@@ -152,7 +154,13 @@ class FrameBank:
             path.unlink(missing_ok=True)
 
     def _decode_all(self, decode: Callable[[int], None], numbers: Sequence[int]) -> None:
-        for _ in self._decoders.map(decode, numbers):
+        """Decode in threads, a few frames a task: one each would cost a fifth more."""
+
+        def decode_some(begin: int) -> None:
+            for number in numbers[begin : begin + _A_TASK]:
+                decode(number)
+
+        for _ in self._decoders.map(decode_some, range(0, len(numbers), _A_TASK)):
             pass
 
     def _keep(self, number: int) -> None:

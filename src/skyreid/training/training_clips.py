@@ -147,10 +147,11 @@ class TrainingClips:
     def _prepare_frames(self) -> None:
         """Before the first pass open the bank, which then decodes what it is asked for; before the second fill it."""
         if self._num_passes == 0:
-            if self._processes.is_first_on_machine:
+            if is_first := self._processes.is_first_on_machine:
                 self._frame_bank.prepare()
             self._processes.wait_for_all()
-            self._frame_bank.open()
+            if not is_first:
+                self._frame_bank.open()
         if self._num_passes == 1:
             own = self._processes.uneven_share(range(self._first_frames[-1]))
             self._frame_bank.fill(own, progress=self._progress if self._processes.is_first else silent)
