@@ -18,6 +18,7 @@ ANSWERS = {
     "Who is found before a camera that stands still?": "building/motion/static_camera.py: find_people",
     "What does a step of stage 2 compute?": "training/stage2.py: Stage2Step",
     "What does a step of stage 1 compute?": "training/stage1.py: stage1_losses",
+    "Where do decoded training frames lie?": "clips/frame_bank.py: FrameBank",
     "Which learning rate has an epoch?": "training/optimizer.py: StepSchedule",
     "What is kept of a training that is killed?": "training/run_folder.py: TrainingState",
     "What did the paper print in Table 3?": "experiments/paper_tables.py: TABLE_3",

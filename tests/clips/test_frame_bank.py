@@ -157,7 +157,7 @@ def test_each_machine_has_its_own_and_all_of_them_go(frames, tmp_path):
 
 
 def test_a_disk_without_room_keeps_fewer_and_says_the_sizes(frames, tmp_path, monkeypatch, caplog):
-    free = 6 * (FRAME_BYTES + 8)
+    free = 8 * (FRAME_BYTES + 8)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(free, 0, free))
     with caplog.at_level(logging.WARNING):
         bank = opened(tmp_path / "run", frames)

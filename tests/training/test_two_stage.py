@@ -67,6 +67,7 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(stage, tiny_g2a, tmp_
     run_dir = tmp_path / "run"
     kill_in_stage(stage, tiny_g2a, run_dir)
     assert not (run_dir / "checkpoint").exists(), "the run finished before it could be killed"
+    assert (run_dir / "training_frames_0.bin").exists()
     resumed = run(command(tiny_g2a, run_dir, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     whole = load_file(uninterrupted / "checkpoint" / "model.safetensors")
@@ -75,6 +76,7 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(stage, tiny_g2a, tmp_
     for name, tensor in whole.items():
         assert torch.equal(tensor, again[name]), name
     assert (run_dir / "log.jsonl").read_text() == (uninterrupted / "log.jsonl").read_text()
+    assert not any(run_dir.glob("training_frames*"))
 
 
 def test_resuming_a_finished_run_leaves_it_alone_wherever_it_lies(tiny_g2a, tmp_path, uninterrupted):
@@ -100,6 +102,7 @@ def test_a_run_leaves_scores_embeddings_and_a_checkpoint_that_loads(uninterrupte
     frames = torch.zeros(2, 3, 3, 40, 20, dtype=torch.uint8)
     assert encoder.embed(frames, ["ground", "aerial"]).shape == (2, 64 + 32)
     assert any((uninterrupted / "events" / "stage2").iterdir())
+    assert not any(uninterrupted.glob("training_frames*")), "decoded pictures of people stay behind"
 
 
 def test_training_lowers_the_loss(uninterrupted):

@@ -4,6 +4,7 @@ Threads suffice: Pillow decodes and resizes outside the interpreter lock. Shippi
 on the device moves a quarter of the bytes.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,8 @@ from skyreid.processes.compiled import compiled
 from skyreid.tracklet import Tracklet
 
 _BATCHES_AHEAD = 2
+_ALIGNMENT = 64
+"""Bytes; of the memory of PyTorch on a CPU."""
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -102,8 +105,7 @@ class ClipBatch:
         if self.frames.device.type != "cpu":
             return erase(normalize(self.frames), self.erasures, fill)
         # In one pass: most of the time goes into writing floats to memory, and PyTorch would write them five times.
-        # NumPy asks for large pages, whose first use costs the system a fifth.
-        pixels = np.empty(self.frames.shape, dtype=np.float32)
+        pixels = _room_for_floats(self.frames.shape)
         _normalize_and_erase(
             self.frames.flatten(0, 1).numpy(),
             np.array(IMAGENET.mean, dtype=np.float32),
@@ -113,6 +115,17 @@ class ClipBatch:
             pixels.reshape(-1, *self.frames.shape[2:]),
         )
         return torch.from_numpy(pixels)
+
+
+def _room_for_floats(shape: Sequence[int]) -> Float32[np.ndarray, "..."]:
+    """Memory of NumPy, which asks for large pages: their first use costs the system a fifth.
+
+    It begins where PyTorch's own would, since the last bit of a convolution hangs on that.
+    """
+    count = math.prod(shape)
+    room = np.empty(count + _ALIGNMENT // 4, dtype=np.float32)
+    begin = -room.ctypes.data % _ALIGNMENT // 4
+    return room[begin : begin + count].reshape(shape)
 
 
 @compiled

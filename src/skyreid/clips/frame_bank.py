@@ -8,7 +8,7 @@ checksum. What a killed process left therefore has no mark, what a machine lost 
 are decoded again. The first line names the hash of the very pictures: a file that is about others is made anew.
 
 The file shows people, as the crops do. Only its owner may read it, it lies in the folder of its run, and goes when the
-training ends (docs/decisions/0009-frame-bank.md).
+training ends (docs/decisions/0010-frame-bank.md).
 """
 
 import errno
@@ -47,7 +47,7 @@ _DECODED = 1 << 32
 """Added to a checksum, so that a mark is never 0."""
 _A_TASK = 8
 """Frames that a thread decodes before it takes others."""
-_SHARE_OF_FREE = 0.8
+_SHARE_OF_FREE = 0.5
 """Of the free disk: the run writes its states there, too."""
 
 

@@ -6,6 +6,7 @@
     log.jsonl           one line per step
     events/             the same for TensorBoard
     train.lock          held by the process that trains here
+    training_frames_*   decoded frames (`clips/frame_bank.py`), until the training ends
     checkpoint/         the result
     query.npz, gallery.npz
 
