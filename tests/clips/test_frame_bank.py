@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.clips.frame_reading import read_planes
+from skyreid.clips.frame_reading import read_resized
 from skyreid.errors import ChangedFrameError, MissingFrameError
 from skyreid.files.regular_file import file_sha256
 from skyreid.tracklet import Frame
@@ -42,13 +42,13 @@ def opened(folder, frames, **more):
 
 
 def gathered(bank, numbers):
-    into = np.empty((len(numbers), 3, *SIZE), dtype=np.uint8)
+    into = np.empty((len(numbers), *SIZE, 3), dtype=np.uint8)
     bank.gather(np.array(numbers), into)
     return into
 
 
 def expected(frames, numbers):
-    return np.stack([read_planes(frames[number], SIZE) for number in numbers])
+    return np.stack([read_resized(frames[number], SIZE) for number in numbers])
 
 
 def unreadable(frames):
@@ -182,13 +182,13 @@ from skyreid.tracklet import Frame
 folder, after, *paths = sys.argv[1:]
 frames = [Frame(path, sha256=file_sha256(path)) for path in paths]
 bank = FrameBank(Path(folder), frames, (16, 8), capacity_bytes=10**6)
-read, done = frame_bank.read_planes, []
+read, done = frame_bank.read_resized, []
 def counted(*arguments):
     done.append(0)
     if len(done) > int(after):
         os.kill(os.getpid(), signal.SIGKILL)
     return read(*arguments)
-frame_bank.read_planes = counted
+frame_bank.read_resized = counted
 bank.prepare()
 for number in range(len(paths)):
     bank.fill([number])

@@ -94,11 +94,11 @@ def spatial_transforms() -> Iterator[Comparison]:
         yield compare(f"test transform {i}", pixels, theirs[f"test{i}"], PIXEL)
     small = np.stack([resize(image, (64, 32)) for image in images])
     for seed in range(8):
-        frames = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
+        frames = small.copy()
         changes = draw_changes(len(frames), (64, 32), RELEASE, random.Random(seed))
         change_frames(frames, changes, RELEASE)
         batch = ClipBatch(
-            frames=torch.from_numpy(frames)[None],
+            frames=torch.from_numpy(frames.transpose(0, 3, 1, 2))[None],
             erasures=torch.tensor([[change.erasure for change in changes]]),
             platforms=torch.zeros(1, dtype=torch.long),
             labels=torch.zeros(1, dtype=torch.long),

@@ -80,6 +80,7 @@ def test_every_epoch_is_what_its_names_draw_from_the_files(tracklets, tmp_path, 
         for batch, expected in zip(clips.epoch(SAMPLER, epoch), as_named(tracklets, epoch, augmentation), strict=True):
             frames, erasures, labels, platforms = expected
             assert (batch.frames.numpy() == frames).all()
+            assert batch.frames.stride()[2:] == (1, 3 * SIZE[1], 3), "a convolution would differ in its last bit"
             assert (batch.erasures.numpy() == erasures).all()
             assert batch.labels.tolist() == labels
             assert batch.platforms.tolist() == platforms

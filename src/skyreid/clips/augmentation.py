@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from skyreid.clips.exact_resize import resize_to_planes
+from skyreid.clips.exact_resize import resize_exactly
 from skyreid.errors import SettingError
 
 
@@ -95,7 +95,7 @@ def draw_changes(
 
 
 def change_frames(
-    frames: UInt8[np.ndarray, "frame 3 height width"], changes: Sequence[FrameChange], config: AugmentationConfig
+    frames: UInt8[np.ndarray, "frame height width 3"], changes: Sequence[FrameChange], config: AugmentationConfig
 ) -> None:
     """Change the frames of a batch in place: flip, then crop from the padded, then from the enlarged frame.
 
@@ -104,18 +104,18 @@ def change_frames(
         changes: what was drawn for each of them.
         config: what it was drawn by.
     """
-    height, width = frames.shape[2:]
+    height, width = frames.shape[1:3]
     for frame, change in zip(frames, changes, strict=True):
         if change.is_flipped:
-            frame[:] = cv2.flip(frame.reshape(-1, width), 1).reshape(frame.shape)  # six times NumPy's speed
+            frame[:] = cv2.flip(frame, 1)  # several times NumPy's speed
         if change.padded_at is not None:
             top, left = change.padded_at
-            padded = np.pad(frame, ((0, 0), (config.pad, config.pad), (config.pad, config.pad)))
-            frame[:] = padded[:, top : top + height, left : left + width]
+            padded = np.pad(frame, ((config.pad, config.pad), (config.pad, config.pad), (0, 0)))
+            frame[:] = padded[top : top + height, left : left + width]
         if change.enlarged_at is not None:
             top, left = change.enlarged_at
-            enlarged = resize_to_planes(frame.transpose(1, 2, 0), _enlarged((height, width), config))
-            frame[:] = enlarged[:, top : top + height, left : left + width]
+            enlarged = resize_exactly(frame, _enlarged((height, width), config))
+            frame[:] = enlarged[top : top + height, left : left + width]
 
 
 def _enlarged(size: tuple[int, int], config: AugmentationConfig) -> tuple[int, int]:

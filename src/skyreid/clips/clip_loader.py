@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float, Float32, Int, Int64, UInt8
 from torch import Tensor
 
@@ -74,7 +75,7 @@ class ClipReader:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClipBatch:
-    """What the model eats: clips of equal length, still as uint8."""
+    """What the model eats: clips of equal length, still as uint8; in memory the colours of a pixel stand together."""
 
     frames: UInt8[Tensor, "clip frame channel height width"]
     erasures: Int64[Tensor, "clip frame side"]
@@ -105,22 +106,27 @@ class ClipBatch:
         if self.frames.device.type != "cpu":
             return erase(normalize(self.frames), self.erasures, fill)
         # In one pass: most of the time goes into writing floats to memory, and PyTorch would write them five times.
-        pixels = _room_for_floats(self.frames.shape)
+        frames = rearrange(self.frames, "clip frame channel height width -> (clip frame) height width channel")
+        pixels = _room_for_floats(frames.shape)
         _normalize_and_erase(
-            self.frames.flatten(0, 1).numpy(),
+            np.ascontiguousarray(frames.numpy()),
             np.array(IMAGENET.mean, dtype=np.float32),
             np.array(IMAGENET.std, dtype=np.float32),
             self.erasures.flatten(0, 1).numpy(),
             np.array(fill, dtype=np.float32),
-            pixels.reshape(-1, *self.frames.shape[2:]),
+            pixels,
         )
-        return torch.from_numpy(pixels)
+        return rearrange(
+            torch.from_numpy(pixels),
+            "(clip frame) height width channel -> clip frame channel height width",
+            clip=len(self.frames),
+        )
 
 
 def _room_for_floats(shape: Sequence[int]) -> Float32[np.ndarray, "..."]:
     """Memory of NumPy, which asks for large pages: their first use costs the system a fifth.
 
-    It begins where PyTorch's own would, since the last bit of a convolution hangs on that.
+    It begins where PyTorch's own would, since the last bit of a product may hang on that.
     """
     count = math.prod(shape)
     room = np.empty(count + _ALIGNMENT // 4, dtype=np.float32)
@@ -130,22 +136,28 @@ def _room_for_floats(shape: Sequence[int]) -> Float32[np.ndarray, "..."]:
 
 @compiled
 def _normalize_and_erase(
-    frames: UInt8[np.ndarray, "frame channel height width"],
+    frames: UInt8[np.ndarray, "frame height width channel"],
     mean: Float32[np.ndarray, " channel"],
     std: Float32[np.ndarray, " channel"],
     erasures: Int64[np.ndarray, "frame side"],
     fill: Float32[np.ndarray, " channel"],
-    pixels: Float32[np.ndarray, "frame channel height width"],
+    pixels: Float32[np.ndarray, "frame height width channel"],
 ) -> None:
     """What `normalize` and `erase` compute, bit for bit."""
-    for frame in range(frames.shape[0]):
+    num_frames, height, width, num_channels = frames.shape
+    means, stds = np.empty(width * num_channels, np.float32), np.empty(width * num_channels, np.float32)
+    for place in range(width * num_channels):  # of a row, whose places are then computed many at a time
+        means[place], stds[place] = mean[place % num_channels], std[place % num_channels]
+    for frame in range(num_frames):
         top, left, tall, wide = erasures[frame]
-        for channel in range(frames.shape[1]):
-            for row in range(frames.shape[2]):
-                for column in range(frames.shape[3]):
-                    share = np.float32(frames[frame, channel, row, column]) / np.float32(255)
-                    pixels[frame, channel, row, column] = (share - mean[channel]) / std[channel]
-            pixels[frame, channel, top : top + tall, left : left + wide] = fill[channel]
+        for row in range(height):
+            given, made = frames[frame, row].reshape(-1), pixels[frame, row].reshape(-1)
+            for place in range(width * num_channels):
+                made[place] = (np.float32(given[place]) / np.float32(255) - means[place]) / stds[place]
+        for row in range(top, top + tall):
+            for column in range(left, left + wide):
+                for channel in range(num_channels):
+                    pixels[frame, row, column, channel] = fill[channel]
 
 
 def load_batches(reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *, threads: int) -> Iterator[ClipBatch]:

@@ -26,10 +26,10 @@ _IS_PROVEN = platform.machine() in ("x86_64", "AMD64")
 """Other compilers fuse products and sums into one rounding, which may turn the last bit of a weight."""
 
 
-def resize_to_planes(
+def resize_exactly(
     frame: UInt8[np.ndarray, "height width 3"], image_size: tuple[int, int]
-) -> UInt8[np.ndarray, "3 tall wide"]:
-    """Resize one RGB frame with Pillow's bicubic filter; a plane for each colour.
+) -> UInt8[np.ndarray, "tall wide 3"]:
+    """Resize one RGB frame with Pillow's bicubic filter.
 
     Args:
         frame: as it was decoded.
@@ -37,15 +37,14 @@ def resize_to_planes(
     """
     (height, width), (tall, wide) = frame.shape[:2], image_size
     if not _IS_PROVEN or (tall < height and wide != width):
-        resized = Image.fromarray(frame).resize((wide, tall), Image.Resampling.BICUBIC)
-        return np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
-    if wide == width:
-        planes = np.ascontiguousarray(frame.transpose(2, 0, 1))
-    else:
-        columns = np.ascontiguousarray(frame.transpose(1, 2, 0)).reshape(1, width, 3 * height)
-        widened = _weighted_rows(columns, *_weights(width, wide))  # [1, wide, 3 height]
-        planes = np.asarray(cv2.transpose(widened[0])).reshape(3, height, wide)
-    return planes if tall == height else _weighted_rows(planes, *_weights(height, tall))
+        return np.asarray(Image.fromarray(frame).resize((wide, tall), Image.Resampling.BICUBIC))
+    if wide != width:
+        columns = np.asarray(cv2.transpose(frame)).reshape(width, height * 3)
+        frame = np.asarray(cv2.transpose(_weighted_rows(columns, *_weights(width, wide)).reshape(wide, height, 3)))
+    if tall != height:
+        rows = np.ascontiguousarray(frame).reshape(height, wide * 3)
+        frame = _weighted_rows(rows, *_weights(height, tall)).reshape(tall, wide, 3)
+    return frame
 
 
 @functools.lru_cache(maxsize=4096)
@@ -81,22 +80,21 @@ def _cubic(distance: float) -> float:
 
 @compiled
 def _weighted_rows(
-    planes: UInt8[np.ndarray, "plane row column"],
+    rows: UInt8[np.ndarray, "row column"],
     first: Int64[np.ndarray, " new"],
     taps: Int64[np.ndarray, " new"],
     weights: Int32[np.ndarray, "new tap"],
-) -> UInt8[np.ndarray, "plane new column"]:
+) -> UInt8[np.ndarray, "new column"]:
     """Weighted sums of rows, rounded to bytes."""
-    num_planes, _, num_columns = planes.shape
-    result = np.empty((num_planes, len(first), num_columns), dtype=np.uint8)
+    num_columns = rows.shape[1]
+    result = np.empty((len(first), num_columns), dtype=np.uint8)
     sums = np.empty(num_columns, dtype=np.int32)
-    for plane in range(num_planes):
-        for new in range(len(first)):
-            sums[:] = 1 << (_BITS - 1)  # a half
-            for tap in range(taps[new]):
-                weight, row = weights[new, tap], planes[plane, first[new] + tap]
-                for column in range(num_columns):
-                    sums[column] += np.int32(row[column]) * weight
+    for new in range(len(first)):
+        sums[:] = 1 << (_BITS - 1)  # a half
+        for tap in range(taps[new]):
+            weight, row = weights[new, tap], rows[first[new] + tap]
             for column in range(num_columns):
-                result[plane, new, column] = min(max(sums[column] >> _BITS, 0), 255)
+                sums[column] += np.int32(row[column]) * weight
+        for column in range(num_columns):
+            result[new, column] = min(max(sums[column] >> _BITS, 0), 255)
     return result

@@ -1,6 +1,6 @@
 """Training frames, decoded and resized once, in one mapped file that all processes of a machine share.
 
-    a line that says what is in it | a mark for every frame | the frames, [frame, channel, height, width]
+    a line that says what is in it | a mark for every frame | the frames, [frame, height, width, channel]
 
 A run reads the same frames some hundred times, and decoding costs ten times what reading decoded ones does. A frame is
 decoded when it is first asked for, or when the bank is filled; its mark is written after its pixels and holds their
@@ -28,7 +28,7 @@ import PIL
 from jaxtyping import Int64, UInt8
 from PIL import features
 
-from skyreid.clips.frame_reading import read_planes
+from skyreid.clips.frame_reading import read_resized
 from skyreid.files.atomic_file import naming
 from skyreid.files.picture_file import sweep_pictures
 from skyreid.files.regular_file import open_in_place, open_regular
@@ -74,7 +74,7 @@ class FrameBank:
         self.path = folder / f"{_NAME}{machine}.bin"
         self._frames = frames
         self.image_size = image_size
-        self._shape = (3, *image_size)
+        self._shape = (*image_size, 3)
         self._frame_bytes = 3 * image_size[0] * image_size[1]
         self._num_kept = min(len(frames), capacity_bytes // self._frame_bytes)
         self._marks = np.zeros(0, dtype=np.uint64)
@@ -110,7 +110,7 @@ class FrameBank:
         self._kept = pixels.reshape(kept, *self._shape)
 
     def gather(
-        self, numbers: Int64[np.ndarray, " frame"], into: UInt8[np.ndarray, "frame channel height width"]
+        self, numbers: Int64[np.ndarray, " frame"], into: UInt8[np.ndarray, "frame height width channel"]
     ) -> None:
         """Copy frames; decode those that are not there. Safe to call from several threads, by several processes.
 
@@ -130,7 +130,7 @@ class FrameBank:
         into[is_kept] = self._kept[numbers[is_kept]]
 
         def decode(place: int) -> None:
-            into[place] = read_planes(self._frames[int(numbers[place])], self.image_size)
+            into[place] = read_resized(self._frames[int(numbers[place])], self.image_size)
 
         self._decode_all(decode, np.flatnonzero(~is_kept).tolist())
 
@@ -164,9 +164,9 @@ class FrameBank:
             pass
 
     def _keep(self, number: int) -> None:
-        planes = read_planes(self._frames[number], self.image_size)
-        self._kept[number] = planes
-        self._marks[number] = _mark(planes)
+        pixels = read_resized(self._frames[number], self.image_size)
+        self._kept[number] = pixels
+        self._marks[number] = _mark(pixels)
 
     def _drop_damaged(self, number: int) -> None:
         """Forget a frame whose pixels are not those that were decoded."""
@@ -224,8 +224,8 @@ class FrameBank:
         }
 
 
-def _mark(planes: UInt8[np.ndarray, "channel height width"]) -> int:
-    return _DECODED + zlib.crc32(planes.data)
+def _mark(pixels: UInt8[np.ndarray, "height width channel"]) -> int:
+    return _DECODED + zlib.crc32(pixels.data)
 
 
 def _for_the_owner(path: str, flags: int) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from skyreid.clips.exact_resize import resize_to_planes
+from skyreid.clips.exact_resize import resize_exactly
 from skyreid.datasets.data_hash import unchanged_picture
 from skyreid.tracklet import Frame
 
@@ -19,8 +19,8 @@ def read_frame(frame: Frame) -> UInt8[np.ndarray, "height width 3"]:
     return np.asarray(unchanged_picture(frame))
 
 
-def read_planes(frame: Frame, image_size: tuple[int, int]) -> UInt8[np.ndarray, "3 height width"]:
-    """Read one crop, resized with Pillow's bicubic filter, a plane for each colour.
+def read_resized(frame: Frame, image_size: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
+    """Read one crop at a size, as `read_frame` and `resize` do one after the other.
 
     Args:
         frame: the crop.
@@ -29,7 +29,7 @@ def read_planes(frame: Frame, image_size: tuple[int, int]) -> UInt8[np.ndarray, 
     Raises:
         MissingFrameError, ChangedFrameError: as `read_frame`.
     """
-    return resize_to_planes(read_frame(frame), image_size)
+    return resize_exactly(read_frame(frame), image_size)
 
 
 def resize(

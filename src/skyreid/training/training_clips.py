@@ -11,6 +11,7 @@ from itertools import accumulate
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -175,15 +176,16 @@ class TrainingClips:
         change_frames(frames.numpy(), changes, self._augmentation)
         erasures = torch.tensor([change.erasure for change in changes])
         return ClipBatch(
-            frames=frames.unflatten(0, (len(requests), -1)),
-            erasures=erasures.unflatten(0, (len(requests), -1)),
+            # The colours of a pixel stay together: the last bit of a convolution hangs on that.
+            frames=rearrange(frames, "(clip frame) h w channel -> clip frame channel h w", clip=len(requests)),
+            erasures=rearrange(erasures, "(clip frame) side -> clip frame side", clip=len(requests)),
             platforms=torch.tensor([self._tracklets[request.position].platform.number for request in requests]),
             labels=torch.tensor([self._labels[request.position] for request in requests]),
         )
 
-    def _room_for(self, count: int) -> UInt8[Tensor, "frame channel height width"]:
+    def _room_for(self, count: int) -> UInt8[Tensor, "frame height width 3"]:
         """Memory for frames; where a GPU trains, such as it copies from while it computes (not run: none at hand)."""
-        shape = (count, 3, *self._frame_bank.image_size)
+        shape = (count, *self._frame_bank.image_size, 3)
         if self._processes.device.type == "cuda":
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         return torch.from_numpy(np.empty(shape, dtype=np.uint8))
