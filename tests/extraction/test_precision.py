@@ -112,6 +112,14 @@ def test_the_size_of_a_model_decides_who_is_probed():
     assert gflop_of_a_clip(nn.Linear(1, 1)) == float("inf")
 
 
+def test_a_large_model_without_faster_products_is_computed_fast_in_float32():
+    with torch.device("meta"):  # which has none
+        large = VideoEncoder(VslaClipConfig())
+    computing, policy = with_precision(large, model="a" * 64)
+    assert isinstance(computing, FastEncoder)
+    assert (policy.precision, policy.engine, computing.dtype) == ("float32", "fast", torch.float32)
+
+
 def test_a_table_says_in_which_precision_it_was_computed(save_checkpoint, footage, tracklets, tmp_path):
     write_manifest(footage / "manifest.jsonl", tracklets)
     exact = embed(footage, save_checkpoint(), tmp_path / "exact.npz")

@@ -1,7 +1,8 @@
 """In which numbers, and by which code, a model embeds on this machine: one policy, measured and remembered.
 
-`auto` is float32 unless all of this holds: the device has products in half as many bits, the model is large enough to
-gain by them, a probe of pictures embeds in the same direction, and it takes clearly less time. What was measured is
+`auto` takes fewer bits where all of this holds: the model is large enough to gain by them, the device has products in
+half as many, a probe of pictures embeds in the same direction, and it takes clearly less time. A large model on a CPU
+without such products is computed in float32 by the fast engine, every other one exactly. What was measured is
 kept in the cache of weights, so that no second run decides otherwise because another program was busy meanwhile.
 
 The exact path is float32 by the readable encoder: training, its own test and every comparison with stored numbers.
@@ -49,7 +50,7 @@ LEAST_GAIN = 1.3
 LEAST_GFLOP = 10.0
 """Of a clip: smaller models spend their time elsewhere than in products."""
 _PROBE_FRAMES, _PROBE_CELLS, _RUNS = 2, 8, 3
-_BITS16: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+_DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ def with_precision(
     if asked != "auto":
         return _converted(encoder, asked), _policy(encoder, asked, "asked for")
     policy = _decide(encoder, model, progress)
-    return (encoder if policy.precision == "float32" else _converted(encoder, policy.precision)), policy
+    return (encoder if policy.engine == "readable" else _converted(encoder, policy.precision)), policy
 
 
 @contextmanager
@@ -147,11 +148,12 @@ def on_threads(threads: int | None) -> Iterator[int]:
 
 def _decide(encoder: nn.Module, model: str | None, progress: Progress) -> PrecisionPolicy:
     device = next(encoder.parameters()).device
+    if gflop_of_a_clip(encoder) < LEAST_GFLOP:
+        return exactly("the model is too small to gain by anything else")
     low = _fewer_bits(encoder, device)
     if low is None:
-        return exactly(f"this {device.type} has no faster products for such a model")
-    if gflop_of_a_clip(encoder) < LEAST_GFLOP:
-        return exactly("the model is too small to gain by fewer bits")
+        why = f"this {device.type} has no faster products for such a model"
+        return _policy(encoder, "float32", why) if isinstance(encoder, VideoEncoder) else exactly(why)
     return measured(encoder, low, model=model, progress=progress)
 
 
@@ -226,8 +228,8 @@ def _cpu() -> dict[str, object]:
 
 def _converted(encoder: Encoder, low: Precision) -> Encoder:
     if isinstance(encoder, VideoEncoder):
-        return FastEncoder(encoder, _BITS16[low])
-    return AutocastEncoder(encoder, _BITS16[low])
+        return FastEncoder(encoder, _DTYPES[low])
+    return AutocastEncoder(encoder, _DTYPES[low])
 
 
 def _policy(encoder: Encoder, precision: Precision, why: str) -> PrecisionPolicy:

@@ -3,7 +3,8 @@
 `VideoEncoder` is the text to read and to train; this is its twin, without gradients, and tests hold the one against
 the other. What differs:
 
-- weights are converted once, not at every call, and lie in one product where several read the same tokens;
+- weights are converted once, not at every call, into the order in which a CPU's products in bfloat16 read them, and lie
+  in one product where several read the same tokens;
 - tokens are rows of one matrix, so that no product is split into many small ones;
 - the stream between blocks and the sums of LayerNorm stay in float32, whatever the products are in;
 - keys and values of the platform prompts, which no frame changes, are computed once;
@@ -28,6 +29,8 @@ from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.tracklet import PLATFORMS
 
 _QUICK = 1.702
+_ROWS = 1_024
+"""Of a product, for which weights are put in order; others are computed with them too."""
 _CLIPS_AT_A_TIME = 4
 """On a CPU: what a block holds of more clips leaves its caches, and goes back to the system between two products."""
 
@@ -54,7 +57,8 @@ class FastEncoder(nn.Module):
         self.blocks = nn.ModuleList()
         for block, prompt in zip_longest(tower.blocks, prompts):
             assert isinstance(block, ImageBlock), "a prompt is not deeper than the tower"
-            self.blocks.append(FastBlock(block, dtype, prompt))
+            is_last = len(self.blocks) == len(tower.blocks) - 1
+            self.blocks.append(FastBlock(block, dtype, prompt, keep=1 if is_last else None))
         self.requires_grad_(False)
         self.eval()
 
@@ -76,10 +80,9 @@ class FastEncoder(nn.Module):
         patches = self.patches(pixels.to(self.dtype))
         class_tokens = self.class_token.expand(*patches.shape[:2], 1, -1)
         stream = self.norm_pre(torch.cat([class_tokens, patches.float()], dim=2) + self.position_table)
-        for block in self.blocks[:-1]:
+        for block in self.blocks:
             stream = block(stream, platforms)
-        class_tokens = self.blocks[-1](stream, platforms, keep=1)[:, :, 0]
-        final = self.norm_post(class_tokens)
+        final = self.norm_post(stream[:, :, 0])
         return torch.cat([final.mean(dim=1), (final @ self.projection).mean(dim=1)], dim=1)
 
 
@@ -90,16 +93,23 @@ class FastBlock(nn.Module):
         block: what is converted.
         dtype: of the matrix products.
         prompts: of this block, one for each platform and one for nobody knows; None = it sees none.
+        keep: it gives the first tokens only; None = all.
     """
 
     def __init__(
-        self, block: ImageBlock, dtype: torch.dtype, prompts: Float[Tensor, "platform length dim"] | None
+        self,
+        block: ImageBlock,
+        dtype: torch.dtype,
+        prompts: Float[Tensor, "platform length dim"] | None,
+        *,
+        keep: int | None,
     ) -> None:
         super().__init__()
         attention, mlp, cross, intra = block.attention, block.mlp, block.cross_frame, block.intra_frame
-        self.dtype = dtype
+        self.dtype, self.keep = dtype, keep
         self.norm_attention, self.norm_mlp = (deepcopy(norm) for norm in (block.norm_attention, block.norm_mlp))
-        self.packed = _together([attention.query, attention.key_value], dtype)
+        apart = [[attention.query, attention.key_value]] if keep is None else [[attention.query], [attention.key_value]]
+        self.projections = nn.ModuleList(_together(linears, dtype) for linears in apart)
         self.out = _linear(attention.out.weight, attention.out.bias, dtype)
         self.cross = FastCrossFrameAdapter(cross, dtype) if cross is not None else None
         self.mlp = FastBottleneck(mlp.expand, mlp.activation, mlp.contract, dtype)
@@ -108,16 +118,11 @@ class FastBlock(nn.Module):
         self.prompt_key_value = seen
 
     def forward(
-        self,
-        tokens: Float[Tensor, "clip frame token dim"],
-        platforms: Int[Tensor, " clip"],
-        *,
-        keep: int | None = None,
+        self, tokens: Float[Tensor, "clip frame token dim"], platforms: Int[Tensor, " clip"]
     ) -> Float[Tensor, "clip frame kept dim"]:
-        """Return the first `keep` tokens only (default all)."""
         normed = self.norm_attention(tokens).to(self.dtype)
-        kept = tokens[:, :, :keep]
-        mixed = kept + self._attend(normed, platforms, keep)
+        kept = tokens[:, :, : self.keep].contiguous()
+        mixed = kept + self._attend(normed, platforms)
         if self.cross is not None:
             mixed += self.cross(kept.to(self.dtype))
         out = mixed + self.mlp(self.norm_mlp(mixed).to(self.dtype))
@@ -126,15 +131,13 @@ class FastBlock(nn.Module):
         return out
 
     def _attend(
-        self, normed: Float[Tensor, "clip frame token dim"], platforms: Int[Tensor, " clip"], keep: int | None
+        self, normed: Float[Tensor, "clip frame token dim"], platforms: Int[Tensor, " clip"]
     ) -> Float[Tensor, "clip frame kept dim"]:
         clips, frames, _, dim = normed.shape
-        if keep is None:
-            query, key_value = self.packed(normed).split([dim, 2 * dim], dim=-1)
+        if self.keep is None:
+            query, key_value = self.projections[0](normed).split([dim, 2 * dim], dim=-1)
         else:
-            weights, biases = self.packed.weight.split([dim, 2 * dim]), self.packed.bias.split([dim, 2 * dim])
-            query = functional.linear(normed[:, :, :keep], weights[0], biases[0])
-            key_value = functional.linear(normed, weights[1], biases[1])
+            query, key_value = self.projections[0](normed[:, :, : self.keep].contiguous()), self.projections[1](normed)
         key, value = _heads(key_value, 2)
         if self.prompt_key_value is not None:
             # UNKNOWN_PLATFORM, which is -1, is the last of them.
@@ -204,14 +207,37 @@ def _prompts(encoder: VideoEncoder) -> list[Float[Tensor, "platform length dim"]
     return list(encoder.platform_prompt(platforms).detach().unbind(dim=1))
 
 
-def _together(linears: list[nn.Linear], dtype: torch.dtype) -> nn.Linear:
+def _together(linears: list[nn.Linear], dtype: torch.dtype) -> nn.Module:
     """Make one product of several that read the same tokens."""
     return _linear(torch.cat([one.weight for one in linears]), torch.cat([one.bias for one in linears]), dtype)
 
 
-def _linear(weight: Float[Tensor, "out dim"], bias: Float[Tensor, " out"] | None, dtype: torch.dtype) -> nn.Linear:
+def _linear(weight: Float[Tensor, "out dim"], bias: Float[Tensor, " out"] | None, dtype: torch.dtype) -> nn.Module:
     made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
-    made.weight = nn.Parameter(weight.detach().to(dtype).contiguous())
+    made.weight = nn.Parameter(weight.detach().to(dtype).contiguous(), requires_grad=False)
     if bias is not None:
-        made.bias = nn.Parameter(bias.detach().to(dtype))
-    return made
+        made.bias = nn.Parameter(bias.detach().to(dtype), requires_grad=False)
+    in_order = weight.device.type == "cpu" and dtype == torch.bfloat16 and LinearInOrder.is_there()
+    return LinearInOrder(made) if in_order else made
+
+
+class LinearInOrder(nn.Module):
+    """A linear map whose weights lie as oneDNN's products read them, which otherwise are put in order at every call.
+
+    PyTorch's compiler does the same by these operators; a version without them computes as ever.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.bias = linear.bias
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight, _ROWS)
+
+    @staticmethod
+    def is_there() -> bool:
+        """Whether PyTorch has the operators here, and the CPU computes so."""
+        wanted = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
+        is_there = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in wanted)
+        return is_there and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+    def forward(self, rows: Float[Tensor, "*any dim"]) -> Float[Tensor, "*any out"]:
+        return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
