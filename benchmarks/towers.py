@@ -1,9 +1,8 @@
-"""The two hot paths of the method at true size, beside what the authors' program computes.
+"""A step of stage 1 at true size, beside what the authors' program computes.
 
     OMP_NUM_THREADS=1 python benchmarks/towers.py
 
-Embedding a clip: our last block computes the class token only; the other side computes every token.
-A step of stage 1: our text tower runs over 23 positions, once per identity, with frozen weights; the
+What embeds is timed by embedding.py. Our text tower runs over 23 positions, once per identity, with frozen weights; the
 other side runs over 77 positions, once per clip, and computes gradients of weights that never change.
 The limit is the matrix product that this machine does in the same precision.
 """
@@ -16,12 +15,10 @@ import torch
 
 from skyreid.losses import image_text_logits, supervised_contrastive
 from skyreid.models.image_tower import ImageTowerConfig
-from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
 from skyreid.training.stage1 import stage1_losses
 
 ROUNDS = 5
-CLIP_LENGTH = 8
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -40,42 +37,6 @@ def gemm_peak() -> float:
     size = 1536
     left, right = torch.randn(size, size), torch.randn(size, size)
     return 2 * size**3 / seconds(lambda: left @ right)
-
-
-def clip_flops(config: ImageTowerConfig, *, prompt: PlatformPromptConfig) -> float:
-    """Multiply-adds of one clip, counted twice, in the matrix products of the tower."""
-    rows, columns = config.grid
-    tokens, dim = 1 + rows * columns, config.width
-    intra, cross = config.adapters.intra_frame or 0, config.adapters.cross_frame or 0
-    per_token = 4 * dim * dim + 8 * dim * dim + 2 * dim * intra + 2 * dim * cross + 4 * cross * cross
-    full_block = tokens * per_token + 2 * tokens * tokens * dim
-    last_block = tokens * 2 * dim * dim + (per_token - 2 * dim * dim) + 2 * tokens * dim
-    prompts = prompt.depth * prompt.length * (2 * dim * dim + 2 * tokens * dim)
-    patches = rows * columns * 3 * config.patch_size**2 * dim
-    return 2.0 * CLIP_LENGTH * (full_block * (config.layers - 1) + last_block + prompts + patches)
-
-
-def embedding(peak: float) -> None:
-    config = VslaClipConfig(platform_prompt=PlatformPromptConfig(depth=3, length=16))
-    encoder = VslaClip(config, num_identities=2).encoder.eval()
-    frames, platforms = torch.randn(1, CLIP_LENGTH, 3, 256, 128), torch.zeros(1, dtype=torch.long)
-    last = encoder.tower.blocks[-1]
-
-    @torch.inference_mode()
-    def ours() -> None:
-        encoder.embed(frames, platforms)
-
-    @torch.inference_mode()
-    def every_token() -> None:
-        compute = last.forward
-        last.forward = lambda tokens, prompt, *, adapt, keep: compute(tokens, prompt, adapt=adapt)[:, :, :keep]
-        encoder.embed(frames, platforms)
-        last.forward = compute
-
-    mine, theirs = seconds(ours), seconds(every_token)
-    share = clip_flops(config.image, prompt=config.platform_prompt) / mine / peak
-    print(f"embed one clip:      {mine:6.2f} CPU-s, every token {theirs:6.2f}, ratio {theirs / mine:4.2f}; ", end="")
-    print(f"{share:.0%} of the matrix-product peak")
 
 
 def stage1_step(peak: float) -> None:
@@ -109,7 +70,6 @@ def main() -> int:
     torch.manual_seed(0)
     peak = gemm_peak()
     print(f"matrix product: {peak / 1e9:.0f} GFLOP per CPU second, {torch.get_num_threads()} threads")
-    embedding(peak)
     stage1_step(peak)
     return 0
 
