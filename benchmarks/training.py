@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -85,14 +86,16 @@ def gemm_peak(dtype: torch.dtype) -> float:
     return 2 * size**3 / take_turns(5, {"product": lambda: left @ right})["product"]
 
 
-def step_flops(clips: int) -> float:
+def step_flops(clips: int, config: VslaClipConfig = CONFIG, frames: int = FRAMES) -> float:
     """Operations of a step's matrix products in the image tower, forward and backward, as ours computes them."""
     with torch.device("meta"):
-        encoder = VideoEncoder(CONFIG)
+        encoder = VideoEncoder(config)
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_("_frame" in name or "platform" in name)
         with FlopCounterMode(display=False) as counter:
-            features = encoder(torch.empty(clips, FRAMES, 3, 256, 128), torch.zeros(clips, dtype=torch.long))
+            features = encoder(
+                torch.empty(clips, frames, 3, *config.image.image_size), torch.zeros(clips, dtype=torch.long)
+            )
             torch.stack([feature.sum() for feature in features]).sum().backward()
     return counter.get_total_flops()
 
@@ -100,19 +103,23 @@ def step_flops(clips: int) -> float:
 class Ours:
     """Our step of stage 2, as `skyreid.training` takes it."""
 
-    def __init__(self, model: VslaClip, precision: Precision, texts: torch.Tensor) -> None:
-        self.model, self.processes = model, Processes(device="cpu", precision=precision)
+    def __init__(
+        self, model: VslaClip, precision: Precision, texts: torch.Tensor, *, device: Literal["auto", "cpu"] = "cpu"
+    ) -> None:
+        self.model, self.processes = model, Processes(device=device, precision=precision)
         optimizer = make_adam(model, WeightDecay())
         set_learning_rate(optimizer, RATE)
         step = Stage2Step(model, self.processes, Stage2LossConfig(), texts)
         self._step, self._optimizer = self.processes.prepare(step, optimizer)
         self._step.train()
 
-    def backward(self, *batch: torch.Tensor) -> float:
+    def backward(self, *batch: torch.Tensor) -> torch.Tensor:
+        """Give the loss, on the device."""
         losses = self._step(*batch)
         self._optimizer.zero_grad(set_to_none=True)
-        self.processes.backward(torch.stack([*losses.values()]).sum())
-        return sum(loss.item() for loss in losses.values())
+        loss = torch.stack([*losses.values()]).sum()
+        self.processes.backward(loss)
+        return loss.detach()
 
     def step(self, *batch: torch.Tensor) -> None:
         self.backward(*batch)
@@ -149,7 +156,7 @@ def stage2(clips: int, rounds: int) -> None:
         plain()
         groups.step()
 
-    compare_gradients(model, program, plain, lambda: ours["float32"].backward(*batch))
+    compare_gradients(model, program, plain, lambda: ours["float32"].backward(*batch).item())
     sides = {"plain": plain_step, **{name: lambda side=side: side.step(*batch) for name, side in ours.items()}}
     seconds = take_turns(rounds, sides)
     flops = step_flops(clips)

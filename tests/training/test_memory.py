@@ -5,12 +5,11 @@ import re
 from dataclasses import replace
 
 import pytest
-import torch
 
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
 from skyreid.errors import SettingError
 from skyreid.processes.distributed import Processes
-from skyreid.training.memory import LIBRARIES_BYTES, check_memory, memory_of, step_bytes, told_memory
+from skyreid.training.memory import LIBRARIES_BYTES, check_memory, machine_memory, step_bytes, told_memory
 from skyreid.training.stage2 import Stage2Config
 from tests.tiny_model import tiny_config
 
@@ -41,7 +40,7 @@ def test_the_count_is_what_a_step_keeps_and_more():
 
 
 def test_this_machine_has_memory():
-    free, total = memory_of(torch.device("cpu"))
+    free, total = machine_memory()
     assert 0 < free <= total
 
 

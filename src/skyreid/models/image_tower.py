@@ -10,6 +10,7 @@ The adapters read the raw stream; the prompt bypasses the LayerNorm, is keys and
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -207,10 +208,11 @@ class ImageTower(nn.Module):
         )
 
     def _run(self, block: nn.Module, *inputs: Tensor | None, **options: bool | int) -> Tensor:
+        run = partial(block, **options)
         if self.recomputes_blocks and torch.is_grad_enabled():
             # Nothing in a block draws.
-            return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False, **options)  # pyright: ignore[reportReturnType]
-        return block(*inputs, **options)
+            return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=False)  # pyright: ignore[reportReturnType]
+        return run(*inputs)
 
     def _tokenize(
         self,

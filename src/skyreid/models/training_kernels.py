@@ -42,7 +42,7 @@ class _QuickGelu(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         (features,) = ctx.saved_tensors
         out = torch.empty_like(features, memory_format=torch.contiguous_format)
         for piece, from_above, kept in zip(_pieces(features), _pieces(gradient), _pieces(out), strict=True):
@@ -84,7 +84,9 @@ class _Bfloat16Attention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None]:
         query, key, value = ctx.saved_tensors
         scaled = query * query.shape[-1] ** -0.5
         logits = scaled @ key.transpose(-1, -2)

@@ -115,6 +115,10 @@ class Processes:
     def device(self) -> torch.device:
         return self._fabric.device
 
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Free and total bytes of this process's GPU; None where it has none."""
+        return torch.cuda.mem_get_info(self.device) if self.device.type == "cuda" else None
+
     def prepare(self, step: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Wrap a module and its optimizer so that gradients are averaged over all processes."""
         prepared, wrapped = self._fabric.setup(step, optimizer)

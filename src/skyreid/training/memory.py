@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skyreid.errors import SettingError
-from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
+from skyreid.models.vsla_clip import HeadName, VslaClip, VslaClipConfig
 from skyreid.processes.distributed import Precision, Processes
 from skyreid.training.stage2 import Stage2Config, stage2_losses
 
@@ -67,7 +67,9 @@ def step_bytes(
                 moments += [torch.zeros_like(parameter), torch.zeros_like(parameter)]
         with torch.autocast("cpu", sixteen_bits, enabled=precision in ("bfloat16", "float16")):
             features = trained.encoder(pixels, labels)
-        logits = {name: trained.heads[name](getattr(features, name).float()) for name in stage2.loss.identity_on}
+        logits: dict[HeadName, Tensor] = {
+            name: trained.heads[name](getattr(features, name).float()) for name in stage2.loss.identity_on
+        }
         wide = type(features)(*(feature.float() for feature in features))
         terms = stage2_losses(wide, logits, texts if stage2.loss.needs_text else None, labels, stage2.loss)
         torch.stack([*terms.values()]).sum().backward()
@@ -106,10 +108,8 @@ class _Living(TorchDispatchMode):
         self._now -= self._seen.pop(key, 0)
 
 
-def memory_of(device: torch.device) -> tuple[int, int] | None:
-    """Free and total bytes of a GPU, or of this machine or container; None where the system does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)
+def machine_memory() -> tuple[int, int] | None:
+    """Free and total bytes of this machine, or of its container; None where the system does not tell."""
     told = Path("/proc/meminfo")
     if not told.exists():
         return None
@@ -174,10 +174,11 @@ def check_memory(
     Raises:
         SettingError: the device has too little memory in all.
     """
-    memory = memory_of(processes.device)
+    gpu = processes.gpu_memory()
+    memory = gpu or machine_memory()
     clips = stage2.sampler.identities * stage2.sampler.tracklets // processes.world_size
     # On a CPU the processes of a machine share its memory; each has a GPU of its own.
-    sharing = processes.local_world_size if processes.device.type == "cpu" else 1
+    sharing = 1 if gpu else processes.local_world_size
     most = sharing * _upper_bound(model, clips=clips, frames=frames, num_identities=num_identities)
     if memory is None or most < memory[0] / 2:
         return told_memory(most, memory, stage2, at_most=True)
