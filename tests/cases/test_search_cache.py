@@ -22,7 +22,8 @@ from skyreid.cases.sources import NewSource, insert_source, source_named, touch_
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors, read_models, remove_vectors
 from skyreid.cases.verification import verify_case
 from skyreid.errors import CaseError, NothingFoundError
-from skyreid.retrieval.search import Asked, Direction
+from skyreid.retrieval.comparing import Direction
+from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 from tests.building.linking.folders import seen
 from tests.cases.builds import MODEL, drawn

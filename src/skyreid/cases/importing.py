@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 import sqlalchemy as sa
-from jaxtyping import Float32
+from jaxtyping import Float
 from sqlalchemy.engine import Connection
 
 from skyreid.arguments import path_of
@@ -166,7 +166,7 @@ def add_source(
     tracklets: Sequence[Tracklet],
     *,
     table: EmbeddingTable | None,
-    vectors: Mapping[str, Float32[np.ndarray, " embed"]],
+    vectors: Mapping[str, Float[np.ndarray, " embed"]],
     pids: dict[int, int],
     by: str,
     progress: Progress = silent,
@@ -240,11 +240,17 @@ def _model_of(table: EmbeddingTable, path: Path) -> str:
 
 
 def _find_model(connection: Connection, table: EmbeddingTable, model: str) -> int:
-    width = table.embeddings.shape[1]
-    return find_model(connection, model=model, feeding=table.feeding, seen_unmasked=table.seen_unmasked, width=width)
+    return find_model(
+        connection,
+        model=model,
+        feeding=table.feeding,
+        seen_unmasked=table.seen_unmasked,
+        width=table.embeddings.shape[1],
+        precision=table.precision,
+    )
 
 
-def _vectors_of(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> dict[str, Float32[np.ndarray, " embed"]]:
+def _vectors_of(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> dict[str, Float[np.ndarray, " embed"]]:
     rows = {tracklet_id: row for row, tracklet_id in enumerate(table.tracklet_ids.astype(str).tolist())}
     ids = [tracklet.tracklet_id for tracklet in tracklets]
     return {one: np.asarray(table.embeddings[rows[one]]) for one in ids if one in rows}

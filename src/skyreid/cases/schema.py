@@ -99,6 +99,7 @@ MODELS = Table(
     Column("feeding", Text, nullable=False),  # how it was fed; empty = nobody said
     Column("seen_unmasked", Boolean, nullable=False),
     Column("width", Integer, nullable=False),
+    Column("precision", Text),  # in which numbers it computed, as it was told first; NULL = nobody said
     UniqueConstraint("model", "feeding", "seen_unmasked", "width"),
 )
 

@@ -27,8 +27,9 @@ from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseModel, as_vectors
 from skyreid.files.atomic_file import replaced_folder
 from skyreid.files.strict_json import read_json
+from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.filters import SeenColumns, wall_seconds
-from skyreid.retrieval.search import Direction
+from skyreid.retrieval.half_products import half_norms, half_products
 from skyreid.tracklet import Platform
 
 _META, _ROWS, _UNITS = "meta.json", "rows.npy", "units.f16"
@@ -77,8 +78,8 @@ class Gallery:
 
 
 def score_error(width: int) -> float:
-    """How far a score may be from the cosine: two roundings to float16, of its sum too, and the sum's own error."""
-    return 2**-10 + 2**-12 + width * 2.0**-23
+    """How far a score may be from the cosine: rows rounded to float16, and products and lengths summed in float32."""
+    return 2**-11 + (width + 8) * 2.0**-22
 
 
 class SearchCache:
@@ -163,9 +164,8 @@ class SearchCache:
             shape = (len(rows), self._model.width)
             if rows.dtype != _ROW or (self.folder / _UNITS).stat().st_size != 2 * shape[0] * shape[1]:
                 return None
-            # Mapped so that a copy is made of what is written, which nobody does; torch takes no read-only arrays.
             units = (
-                np.memmap(self.folder / _UNITS, dtype="<f2", mode="c", shape=shape) if len(rows) else _no_units(shape)
+                np.memmap(self.folder / _UNITS, dtype="<f2", mode="r", shape=shape) if len(rows) else _no_units(shape)
             )
         except (OSError, ValueError, KeyError):
             return None
@@ -279,14 +279,9 @@ def _columns(rows: np.ndarray, sources: Mapping[int, CaseSource]) -> SeenColumns
 def _scores(
     units: Float16[np.ndarray, "row embed"], direction: Direction, chosen: Int64[np.ndarray, " candidate"]
 ) -> Float32[np.ndarray, " candidate"]:
-    import torch
-
-    if direction.first_column == 0:
-        asked = torch.from_numpy(direction.unit[0].astype(np.float16))
-        matrix = torch.from_numpy(np.asarray(units))
-        compared = matrix if len(chosen) == len(units) else matrix.index_select(0, torch.from_numpy(chosen))
-        return torch.mv(compared, asked).float().numpy()
-    asked = torch.from_numpy(np.ascontiguousarray(direction.unit[0]))
-    blocks = np.split(chosen, range(_AT_A_TIME, len(chosen), _AT_A_TIME))
-    parts = [torch.from_numpy(units[block, direction.first_column :].astype(np.float32)) for block in blocks]
-    return torch.cat([torch.mv(part, asked) / torch.linalg.vector_norm(part, dim=1) for part in parts]).numpy()
+    whole = np.zeros(units.shape[1], dtype=np.float32)
+    whole[direction.first_column :] = direction.unit[0]
+    products = half_products(np.asarray(units), whole, chosen)
+    if direction.first_column == 0:  # rows have length 1
+        return products
+    return products / half_norms(np.asarray(units), direction.first_column)[chosen]

@@ -24,8 +24,11 @@ from skyreid.cases.tracklets import (
 )
 from skyreid.errors import CaseError, NothingFoundError, SettingError, TableError
 from skyreid.files.strict_json import Json
+from skyreid.retrieval.comparing import Direction, mean_cosines
+from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.filters import Filters, LeftOut, filter_rows
-from skyreid.retrieval.search import Asked, Direction, most_similar
+from skyreid.retrieval.row_lengths import has_direction
+from skyreid.retrieval.search import Asked, most_similar
 from skyreid.tracklet import Platform
 
 _NO_FILTERS = Filters()
@@ -211,7 +214,6 @@ def _directions(
     connection: Connection, model: CaseModel, numbers: Sequence[int], asked: Sequence[Asked]
 ) -> list[Direction]:
     from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
-    from skyreid.retrieval.row_lengths import has_direction
 
     directions = [Direction(row[np.newaxis]) for row in unit_rows(read_vectors(connection, model, numbers))]
     for one in asked:
@@ -252,19 +254,16 @@ def _best(
         # Whoever is below by both errors together cannot be among the best.
         candidates = candidates[scores >= last - 2 * score_error(model.width)]
     numbers = gallery.numbers[candidates]
-    similarities = _cosines(read_vectors(connection, model, numbers.tolist()), directions)
-    ids = _ids(connection, numbers.tolist())
-    best = most_similar(similarities, ids, top_k)
+    contenders = EmbeddingTable.of(
+        read_vectors(connection, model, numbers.tolist()),
+        tracklet_ids=_ids(connection, numbers.tolist()),
+        pids=numbers,
+        camids=np.zeros(len(numbers), dtype=np.int64),
+        platforms=np.zeros(len(numbers), dtype=np.int64),
+    )
+    similarities = mean_cosines(contenders, directions, np.arange(len(numbers)))
+    best = most_similar(similarities, contenders.tracklet_ids, top_k)
     return numbers[best], similarities[best]
-
-
-def _cosines(vectors: Float32[np.ndarray, "row embed"], directions: Sequence[Direction]) -> Float32[np.ndarray, " row"]:
-    from skyreid.retrieval.cosine import cosine_similarities, unit_rows
-
-    parts = {one.first_column: np.ascontiguousarray(vectors[:, one.first_column :]) for one in directions}
-    units = {column: unit_rows(part) for column, part in parts.items()}
-    compared = [cosine_similarities(one.unit, units[one.first_column])[0] for one in directions]
-    return np.asarray(np.stack(compared).mean(axis=0, dtype=np.float32))
 
 
 def _joined(directions: Sequence[Direction]) -> list[Direction]:

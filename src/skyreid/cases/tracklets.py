@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.link_state import fingerprint
@@ -52,6 +52,8 @@ class CaseModel:
     """Whether it saw people before their faces were covered."""
     width: int
     """Numbers of a vector."""
+    precision: str | None
+    """In which numbers it computed; None = nobody said."""
     num_vectors: int
 
 
@@ -122,7 +124,15 @@ def insert_tracklets(
 
 
 # Vectors.
-def find_model(connection: Connection, *, model: str, feeding: Feeding | None, seen_unmasked: bool, width: int) -> int:
+def find_model(
+    connection: Connection,
+    *,
+    model: str,
+    feeding: Feeding | None,
+    seen_unmasked: bool,
+    width: int,
+    precision: str | None = None,
+) -> int:
     """Give the number of what makes vectors; one that nobody knew is added."""
     told = {
         "model": model,
@@ -132,11 +142,10 @@ def find_model(connection: Connection, *, model: str, feeding: Feeding | None, s
     }
     known = sa.select(MODELS.c.number).where(*(MODELS.c[name] == value for name, value in told.items()))
     number = connection.execute(known).scalar_one_or_none()
-    return (
-        connection.execute(MODELS.insert().values(told).returning(MODELS.c.number)).scalar_one()
-        if number is None
-        else number
-    )
+    if number is not None:
+        return number
+    new = MODELS.insert().values(**told, precision=precision)
+    return connection.execute(new.returning(MODELS.c.number)).scalar_one()
 
 
 def read_models(case: Case) -> list[CaseModel]:
@@ -156,6 +165,7 @@ def models_in(connection: Connection) -> list[CaseModel]:
             feeding=read_feeding(row.feeding) if row.feeding else None,
             seen_unmasked=row.seen_unmasked,
             width=row.width,
+            precision=row.precision,
             num_vectors=row.vectors or 0,
         )
         for row in connection.execute(query)
@@ -164,16 +174,20 @@ def models_in(connection: Connection) -> list[CaseModel]:
 
 
 def put_vectors(
-    connection: Connection, model: int, vectors: Mapping[int, Float32[np.ndarray, " embed"]], *, revision: int
+    connection: Connection, model: int, vectors: Mapping[int, Float[np.ndarray, " embed"]], *, revision: int
 ) -> None:
     """Store vectors by tracklet; older ones of the same model are replaced."""
     remove_vectors(connection, model, list(vectors), revision=None)
     rows = [
-        {"tracklet": number, "model": model, "embedding": vector.astype("<f4").tobytes(), "revision": revision}
+        {"tracklet": number, "model": model, "embedding": _stored(vector), "revision": revision}
         for number, vector in vectors.items()
     ]
     for start in range(0, len(rows), AT_A_TIME):
         connection.execute(VECTORS.insert(), rows[start : start + AT_A_TIME])
+
+
+def _stored(vector: Float[np.ndarray, " embed"]) -> bytes:
+    return vector.astype("<f2" if vector.dtype == np.float16 else "<f4", copy=False).tobytes()
 
 
 def remove_vectors(connection: Connection, model: int, tracklets: Sequence[int], *, revision: int | None) -> None:
@@ -254,6 +268,7 @@ def read_table(case: Case, model: CaseModel, *, pids: Mapping[str, int] | None =
         pictures=None if None in pictures else np.array(pictures, dtype="S64"),
         model=model.model,
         feeding=model.feeding,
+        precision=model.precision,
         seen_unmasked=model.seen_unmasked,
     )
 
