@@ -38,6 +38,7 @@ ANSWERS = {
     "How is a new setting added?": "recipes/__init__.py: RECIPES",
     "How is a new page added?": "pages/page.py: write_page",
     "How is a new command added?": "cli/__init__.py: GROUPS",
+    "Where is a model exported?": "extraction/exporting.py: export_embedder",
     "Where is a drone's subtitle file read?": "telemetry/dji_subtitles.py: read_subtitle_file",
     "Where does a person in a drone's picture stand?": "telemetry/ground_position.py: ground_point",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",

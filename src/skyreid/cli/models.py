@@ -79,19 +79,26 @@ def model_import(
     show_result(report, json=json)
 
 
-def model_export(checkpoint: File, out: Path, *, json: bool = False) -> None:
-    """Write a checkpoint's encoder as a file that runs with PyTorch alone.
+def model_export(
+    checkpoint: File,
+    out: Path,
+    *,
+    format: Literal["torch", "onnx", "openvino"] = "torch",
+    json: bool = False,
+) -> None:
+    """Write a checkpoint's encoder as a file that runs without skyreid.
 
     The file is held against the model first.
 
     Args:
         checkpoint: folder of the model.
-        out: file to write; `torch.export.load(FILE).module()` reads it.
+        out: file to write: .onnx, .xml (OpenVINO; a .bin comes beside it), or .pt2 for PyTorch.
+        format: of PyTorch, ONNX or OpenVINO.
         json: print JSON.
     """
     from skyreid.extraction.exporting import export_checkpoint
 
-    report = export_checkpoint(checkpoint, out)
+    report = export_checkpoint(checkpoint, out, format=format)
     show_result(report, json=json)
 
 

@@ -31,6 +31,7 @@ from skyreid.arguments import file_and_settings
 from skyreid.clips.clip_loader import normalize
 from skyreid.clips.frame_reading import resize
 from skyreid.errors import CheckpointError, MissingFrameError, SettingError
+from skyreid.extraction.exported_encoder import ExportedEncoder
 from skyreid.feeding import Feeding, Normalization
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.picture_file import read_picture
@@ -138,8 +139,8 @@ def names_a_network(text: str) -> bool:
     return Path(text.partition(",")[0]).suffix.lower() in OPENERS
 
 
-def load_network(text: str) -> tuple[NetworkEncoder, Feeding, str]:
-    """Load `FILE.onnx` or `FILE.xml`, with its settings or with a card beside it.
+def load_network(text: str) -> tuple[NetworkEncoder | ExportedEncoder, Feeding, str]:
+    """Load `FILE.onnx` or `FILE.xml`, with its settings or a card beside it; what skyreid exported needs neither.
 
     Returns:
         The encoder, how tracklets are fed to it, and the sha256 over its files.
@@ -149,6 +150,11 @@ def load_network(text: str) -> tuple[NetworkEncoder, Feeding, str]:
             not installed.
         CheckpointError: a file is missing or broken, its form is another, or it contradicts its card.
     """
+    if (plain := Path(text).expanduser()).is_file() and not plain.with_suffix(".json").exists():
+        file = OPENERS[plain.suffix.lower()](plain)
+        if file.feeding is not None:
+            exported = ExportedEncoder(file)
+            return exported, exported.feeding, file.sha256
     path, card = _declared(text)
     file = OPENERS[path.suffix.lower()](path)
     encoder = NetworkEncoder(file, card)

@@ -28,6 +28,8 @@ from skyreid.errors import CheckpointError
 from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.processes.limits import lower_rights
 
+FEEDING = "skyreid.feeding"
+"""Under this name a file that skyreid exported says how it wants to be fed, as `Feeding.to_text`."""
 THREADS = 2
 """Of the child; decoding and tracking run beside it, and other sources perhaps too."""
 
@@ -82,6 +84,8 @@ class GraphFile:
         """Of the file and the files of weights that it names."""
         self.inputs = tuple(_port(*port) for port in told["inputs"])
         self.outputs = tuple(_port(*port) for port in told["outputs"])
+        self.feeding: str | None = told.get(FEEDING)
+        """What the file says of how it wants to be fed, if skyreid exported it; a stranger's word."""
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         """Compute these outputs.

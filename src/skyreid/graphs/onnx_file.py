@@ -13,6 +13,7 @@ import numpy as np
 from skyreid.errors import SettingError
 from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
+    FEEDING,
     KINDS,
     Answer,
     Compute,
@@ -59,7 +60,8 @@ def _load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compu
         way: [(port.name, _numpy_type(port.type), list(port.shape)) for port in of]
         for way, of in (("inputs", session.get_inputs()), ("outputs", session.get_outputs()))
     }
-    return {**ports, "weights": weights}, lambda told, inputs: _computed(session, told["outputs"], inputs)
+    said = {**ports, "weights": weights, FEEDING: session.get_modelmeta().custom_metadata_map.get(FEEDING)}
+    return said, lambda told, inputs: _computed(session, told["outputs"], inputs)
 
 
 def _load(path: Path, threads: int) -> "tuple[onnxruntime.InferenceSession, list[str]]":

@@ -13,6 +13,7 @@ import numpy as np
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.graphs.graph_process import (
     DEFAULT_LIMITS,
+    FEEDING,
     KINDS,
     Answer,
     Compute,
@@ -60,7 +61,8 @@ def _load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compu
     }
     try:
         core = openvino.Core()
-        compiled = core.compile_model(core.read_model(path, path.with_suffix(".bin")), "CPU", settings)
+        network = core.read_model(path, path.with_suffix(".bin"))
+        compiled = core.compile_model(network, "CPU", settings)
     except Exception as error:  # the library raises RuntimeError and others
         raise RefusedError(f"cannot be loaded by OpenVINO: {_said(error)}") from error
     ports = {
@@ -70,7 +72,8 @@ def _load_graph(request: Mapping[str, Any]) -> tuple[Mapping[str, object], Compu
         ]
         for way, of in (("inputs", compiled.inputs), ("outputs", compiled.outputs))
     }
-    told = {**ports, "weights": [str(path.with_suffix(".bin"))]}
+    feeding = str(network.get_rt_info(FEEDING).value) if network.has_rt_info(FEEDING) else None
+    told = {**ports, "weights": [str(path.with_suffix(".bin"))], FEEDING: feeding}
     return told, lambda asked, inputs: _computed(compiled, asked["outputs"], inputs)
 
 
