@@ -16,11 +16,14 @@ from skyreid.baselines.baseline import Baseline
 from skyreid.cli.models import model_export
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig
+from skyreid.extraction.export_formats import FORMATS
 from skyreid.extraction.exporting import export_checkpoint, export_embedder
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.feeding import IMAGENET
 from skyreid.files.config_json import to_json
 from skyreid.graphs.onnx_file import open_onnx
+from skyreid.models.platform_prompt import PlatformPromptConfig
+from skyreid.models.vsla_clip import VideoEncoder, VslaClipConfig
 from tests.tiny_model import IMAGE_SIZE
 
 ALONE = """
@@ -246,3 +249,13 @@ def test_an_openvino_file_loads_again_as_the_model(save_checkpoint, tmp_path):
     assert exported.feeding == model.feeding
     for told in (["ground", "aerial"], None):
         np.testing.assert_allclose(exported.embed(frames, told), model.embed(frames, told), rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow  # ViT-B/16, traced, written, read and run on 125 frames
+@pytest.mark.parametrize("format", ["torch", "onnx"])
+def test_the_paper_s_model_is_exported_at_its_true_size(format, tmp_path):
+    prompt = PlatformPromptConfig(depth=3, length=16)
+    encoder = VideoEncoder(VslaClipConfig(platform_prompt=prompt)).requires_grad_(False)
+    report = export_embedder(embedder_of(encoder), tmp_path / f"encoder{FORMATS[format].ending}", format=format)
+    assert (report.clip_length, report.embed_dim) == (None, 1280)
+    assert report.agreement > 0.99999
