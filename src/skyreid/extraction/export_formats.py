@@ -1,7 +1,7 @@
 """The formats that an encoder is exported to: what writes each, and what loads it again to be held against the model.
 
 ONNX is written by PyTorch's older exporter, which needs nothing that skyreid does not, and OpenVINO's IR is made of
-the ONNX file (docs/decisions/0010-export.md). Both are run as files of strangers are, in a process of their own.
+the ONNX file (docs/decisions/0011-export.md). Both are run as files of strangers are, in a process of their own.
 """
 
 import importlib.util
