@@ -279,3 +279,13 @@ except OSError as error:
     )
     assert done.stdout.strip() == str(tmp_path / "log.jsonl")
     assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_changes_no_number_may_be_another_one_and_may_be_younger_than_the_run(tmp_path):
+    open_run(tmp_path, {**CONFIG, "stage2": {"epochs": 2}}, resume=False)
+    for recompute in (False, True):
+        config = {**CONFIG, "stage2": {"epochs": 2, "recompute_blocks": recompute}}
+        open_run(tmp_path, config, resume=True)
+        assert json.loads((tmp_path / "config.json").read_text())["stage2"]["recompute_blocks"] is recompute
+    with pytest.raises(CheckpointError, match=r"another configuration: stage2\.epochs was 2, is 3$"):
+        open_run(tmp_path, {**CONFIG, "stage2": {"epochs": 3}}, resume=True)

@@ -39,6 +39,8 @@ from skyreid.files.strict_json import Json, parse_json, read_json
 _DATA = "data_sha256"
 _PLACES = frozenset(("run_dir", "data_root", "pretrained"))
 """Settings that say where something lies, not what it is: that is told by the hashes of data and weights."""
+_NUMBERLESS = frozenset(("recompute_blocks",))
+"""Settings that change memory and time only: a run that ran out of one of them goes on with another."""
 _LOCK = "train.lock"
 
 
@@ -314,7 +316,8 @@ def setting_differences(kept: Json, given: Json, where: str = "") -> list[str]:
         return [
             difference
             for key in {**kept, **given}
-            if not (key in _PLACES and isinstance(kept.get(key), str) and isinstance(given.get(key), str))
+            if key not in _NUMBERLESS
+            and not (key in _PLACES and isinstance(kept.get(key), str) and isinstance(given.get(key), str))
             for difference in setting_differences(
                 kept.get(key, "absent"), given.get(key, "absent"), f"{where}.{key}".lstrip(".")
             )
