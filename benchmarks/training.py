@@ -307,7 +307,7 @@ def curve(root: Path) -> None:
 
 def scaling(root: Path) -> None:
     """Wall seconds of the same run on one process and on two."""
-    options = ["--stage1.epochs", "20", "--stage2.epochs", "20", "--stage2.sampler.drop-last"]
+    options = ["--stage1.epochs", "10", "--stage2.epochs", "10", "--stage2.sampler.drop-last"]
     took = {}
     for count in (1, 2):
         launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}")
