@@ -11,7 +11,6 @@ The exact path is float32 by the readable encoder: training, its own test and ev
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from skyreid.files.config_json import from_json
 from skyreid.files.strict_json import read_json
 from skyreid.models.fast_encoder import FastEncoder
 from skyreid.models.vsla_clip import VideoEncoder
-from skyreid.processes.distributed import Precision
+from skyreid.processes.distributed import Precision, cpu_capabilities, device_facts, gpu_precision, wait_for_gpu
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS
 from skyreid.weights.weights_cache import cache_folder
@@ -215,15 +214,11 @@ def gflop_of_a_clip(encoder: nn.Module) -> float:
 def _fewer_bits(encoder: nn.Module, device: torch.device) -> Precision | None:
     """Give the precision that a device might be faster in, for such a model; None = there is none."""
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return gpu_precision()
     if device.type != "cpu" or not isinstance(encoder, VideoEncoder):
         return None
-    return "bfloat16" if _cpu().get("amx_bf16") or _cpu().get("avx512_bf16") else None
-
-
-def _cpu() -> dict[str, object]:
-    """What PyTorch knows of the CPU; nothing where its version does not tell."""
-    return dict(getattr(torch.cpu, "get_capabilities", dict)())
+    known = cpu_capabilities()
+    return "bfloat16" if known.get("amx_bf16") or known.get("avx512_bf16") else None
 
 
 def _converted(encoder: Encoder, low: Precision) -> Encoder:
@@ -264,15 +259,13 @@ def _seconds(run: Callable[[], Tensor], device: torch.device) -> tuple[float, Te
 def _clock(device: torch.device) -> float:
     if device.type == "cpu":
         return time.process_time()
-    torch.cuda.synchronize(device)
+    wait_for_gpu(device)
     return time.perf_counter()
 
 
 def _place(model: str, device: torch.device) -> Path | None:
     """Name the file of an outcome: of these weights, on such a machine, by these versions."""
-    names = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
-    switches = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    known = [model, names, switches, torch.get_num_threads(), torch.__version__, version("skyreid")]
+    known = [model, *device_facts(device), torch.get_num_threads(), torch.__version__, version("skyreid")]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
     try:
         return cache_folder() / "precision" / f"{name}.json"

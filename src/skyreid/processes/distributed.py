@@ -51,6 +51,28 @@ def choose_device(name: str) -> None:
         raise SettingError(f"--device {name}: PyTorch sees no such GPU here; --device cpu, or none, runs on the CPU")
 
 
+def gpu_precision() -> Literal["bfloat16", "float16"]:
+    """Give the precision of 16 bits that the GPU here has."""
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def cpu_capabilities() -> dict[str, object]:
+    """What PyTorch knows of the CPU; nothing where its version does not tell."""
+    return dict(getattr(torch.cpu, "get_capabilities", dict)())
+
+
+def device_facts(device: torch.device) -> list[object]:
+    """Say what the speed of a product may hang on, for a record."""
+    if device.type == "cuda":
+        return [torch.cuda.get_device_name(device)]
+    return [cpu_capabilities(), os.environ.get("ONEDNN_MAX_CPU_ISA")]
+
+
+def wait_for_gpu(device: torch.device) -> None:
+    """Return when all that was given to the GPU is done."""
+    torch.cuda.synchronize(device)
+
+
 class Processes:
     """This process among its equals: its device, its share of the work, what all of them know.
 
