@@ -143,6 +143,33 @@ def test_browse_gives_the_page_of_find_also_when_the_videos_are_gone(tmp_path, c
         assert refusal in capsys.readouterr().err
 
 
+def scenes_and_links(page):
+    text = page.read_text(encoding="utf-8")
+    return text.count('class="scene"'), set(re.findall(r'href="file://([^"#]*)#', text))
+
+
+def test_search_and_browse_know_where_find_saw_the_footage_unless_it_is_named(tmp_path, capsys):
+    case, other = tmp_path / "case", tmp_path / "elsewhere"
+    gate, yard = film(tmp_path / "gate"), film(tmp_path / "yard", shade=200)
+    skyreid.find(case, ground=[gate], aerial=[yard])
+    table, found = case / "embeddings.npz", tmp_path / "found.html"
+    words = ["search", str(table), "--query", str(load_table(table).tracklet_ids[0]), "--out", str(found)]
+    assert main(words) == 0
+    assert scenes_and_links(found)[1] == {str(gate), str(yard)}
+    other.mkdir()
+    shutil.copy(gate, other / "scene.mp4")
+    gate.write_bytes(b"another film lies there now")
+    shutil.rmtree(case / "scenes")
+    assert main(["browse", str(case), "--videos", str(other)]) == 0
+    assert "another file" not in capsys.readouterr().err
+    shown_now, links = scenes_and_links(case / "browse.html")
+    assert shown_now == len(shown(case / "browse.html"))
+    assert links == {str(other / "scene.mp4"), str(yard)}
+    for command in (words, ["link", str(case), "--annotator", "anna"]):
+        assert main([*command, "--videos", str(tmp_path / "nowhere")]) == 1
+        assert "nowhere: --videos names the folder with the footage" in capsys.readouterr().err
+
+
 def test_no_video_and_one_that_is_named_twice_are_refused_before_anything_is_read(tmp_path):
     with pytest.raises(SettingError, match="name at least one video"):
         skyreid.find(tmp_path / "case")

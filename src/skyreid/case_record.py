@@ -16,10 +16,13 @@ from skyreid.arguments import path_of
 from skyreid.building.build_folder import CASE, cut_from, finished_names
 from skyreid.building.finder import MOTION
 from skyreid.building.sources import Source
+from skyreid.building.video.picture_folder import film_sha256
+from skyreid.datasets.manifest import Manifest
 from skyreid.errors import SettingError, SourceError, WeightsError
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import read_json
+from skyreid.retrieval.sighting import find_videos
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
 from skyreid.weights.weights_cache import in_cache
@@ -101,6 +104,37 @@ def write_case(folder: Path, record: CaseRecord) -> None:
     told = asdict(record)
     told["videos"] = [{**one, "path": str(one["path"]), "platform": one["platform"].value} for one in told["videos"]]
     write_atomically(folder / CASE, [json.dumps(told, indent=1).encode() + b"\n"])
+
+
+def footage_of(folder: Path, manifest: Manifest, place: Path | None = None) -> dict[str, Path]:
+    """Where the videos of a build are: in the folder that somebody names, else where `find` saw them, else beside it.
+
+    Of several files of one name, each is given to the video that was cut from it.
+
+    Args:
+        folder: of the build.
+        manifest: of it.
+        place: folder with the footage; what is not in it may still be where `find` saw it.
+
+    Returns:
+        By the name of the source, those that are there.
+
+    Raises:
+        SettingError: `place` is no folder.
+        ManifestError: the manifest names its sources in another way than `skyreid build` does.
+        SourceError: what the folder remembers is damaged.
+    """
+    if place is not None and not place.is_dir():
+        why = "that is a file" if place.exists() else "there is no such folder"
+        raise SettingError(f"{place}: --videos names the folder with the footage; {why}")
+    case = read_case(folder)
+    seen = {} if case is None else {one.source.name: one.path for one in case.videos if one.path.exists()}
+    found = find_videos(manifest, (folder, folder.parent) if place is None else (place,))
+    several = {path for path, count in Counter(found.values()).items() if count > 1}
+    found = {
+        name: path for name, path in found.items() if path not in several or cut_from(folder, name) == film_sha256(path)
+    }
+    return {**found, **seen} if place is None else {**seen, **found}
 
 
 def binding_case(folder: Path) -> CaseRecord | None:

@@ -25,6 +25,7 @@ from skyreid.case_record import (
     better_than,
     binding_case,
     demand_of,
+    footage_of,
     read_case,
     with_cameras,
     write_case,
@@ -41,7 +42,7 @@ from skyreid.pages.search_page import write_search_page
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table, save_table
 from skyreid.retrieval.everybody import read_everybody
-from skyreid.retrieval.sighting import find_videos, source_of
+from skyreid.retrieval.sighting import source_of
 from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
@@ -248,12 +249,8 @@ def browse(
     page = folder / PAGE if out is None else path_of(out, "a page")
     check_page_place(page)
     place = None if videos is None else path_of(videos, "a folder of videos")
-    if place is not None and not place.is_dir():
-        raise SettingError(f"{place}: --videos names the folder with the footage; {why_no_folder(place)}")
     manifest, case = read_built_folder(folder), read_case(folder)
-    at_hand = find_videos(manifest, (folder, folder.parent) if place is None else (place,))
-    if case is not None:
-        at_hand |= {video.source.name: video.path for video in case.videos if video.path.exists()}
+    at_hand = footage_of(folder, manifest, place)
     everybody = read_everybody(folder, table=None if table is None else path_of(table, "a table"), videos=at_hand)
     scenes = draw_scenes(folder, everybody.manifest, everybody.videos, progress=progress)
     write_browse_page(
@@ -279,11 +276,6 @@ def browse(
         for name, file in without.items()
     ]
     return BrowseReport(page=page, sightings=len(everybody.tracklets), missing=tuple(missing))
-
-
-def why_no_folder(path: Path) -> str:
-    """Say what lies at a path in place of a folder."""
-    return "that is a file" if path.exists() else "there is no such folder"
 
 
 def _sources(ground: Sequence[str | PathLike[str]], aerial: Sequence[str | PathLike[str]]) -> list[Source]:
@@ -323,7 +315,8 @@ def _ask(picture: Path, out_dir: Path, model: str, masking: MaskingConfig | None
     asker = Asker(model, table, mask=None if masking is None else FaceMask(masking))
     asked = asker.picture(picture)
     asked = dataclasses.replace(asked, notes=(*asked.notes, _compared(model)))
-    found = search_table(table, (), table_path=path, asked=[asked], top_k=20)
+    footage = footage_of(out_dir, read_built_folder(out_dir))
+    found = search_table(table, (), table_path=path, asked=[asked], top_k=20, videos=footage)
     write_search_page(out_dir / ASKED_PAGE, found)
     return out_dir / ASKED_PAGE
 

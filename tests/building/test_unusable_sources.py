@@ -95,7 +95,7 @@ def test_the_source_that_was_at_work_when_a_build_was_killed_is_named(tmp_path, 
 
     with pytest.raises(Killed):
         build(sources, tmp_path / "out", progress=kill)
-    report = build(sources, tmp_path / "out")
+    report = build([gate(tmp_path, b"text", "broken"), *sources], tmp_path / "out", leave_out=True)
     assert report.begun_anew == "roof-roof"
     assert "roof-roof begins anew" in caplog.text
     assert any("roof-roof: began anew" in line for line in report.lines())

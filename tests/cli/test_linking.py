@@ -46,6 +46,14 @@ def decisions(folder):
     return [(event.annotator, event.tracklets, str(event.decision)) for event in read_log(folder).events]
 
 
+def test_the_table_that_lies_in_the_folder_ranks_the_pairs(folder, table, tmp_path):
+    pairs = tmp_path / "pairs.csv", tmp_path / "beside.csv"
+    link(folder, table=table, out=pairs[0])
+    table.rename(folder / "embeddings.npz")
+    link(folder, out=pairs[1])
+    assert pairs[1].read_text() == pairs[0].read_text()
+
+
 def test_a_list_goes_out_and_comes_back_filled_in(folder, table, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
     link(folder, table=table, out=pairs)

@@ -169,6 +169,7 @@ def build(
     with locked(out_dir):
         check_complete(sources, out_dir)
         mask = None if masking is None else FaceMask(masking)
+        begun_anew = begun_before(out_dir)  # first of all: it is forgotten with the first source that is left out
         unusable: list[UnusableSource] | None = [] if leave_out else None
         plans: list[_Plan] = []
         for source in sources:
@@ -177,7 +178,6 @@ def build(
         if not replace:
             check_replacing(out_dir, {plan.source.name: plan.fingerprint for plan in plans})
         kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
-        begun_anew = begun_before(out_dir)
         if begun_anew is not None:
             logger.warning("%s begins anew: an earlier run ended while it was being cut", begun_anew)
         if on_begin is not None and plans:

@@ -20,7 +20,7 @@ from skyreid.building.linking.event_log import LINKS_FILE
 from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import box_of
-from skyreid.building.video.picture_folder import pictures_sha256
+from skyreid.building.video.picture_folder import film_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
 from skyreid.files.atomic_file import sweep_leftovers, try_lock, write_atomically
@@ -274,7 +274,7 @@ def fingerprint(
         model = file_sha256(masking.model) if masking.model else None  # wherever the file lies
         how_masked = json.dumps({**asdict(masking), "model": model})
     return {
-        "video_sha256": pictures_sha256(source.path) if source.path.is_dir() else file_sha256(source.path),
+        "video_sha256": film_sha256(source.path),
         "annotations_sha256": file_sha256(source.annotations) if source.annotations else "none",
         "finder": finder,
         "interval_s": str(interval_s),

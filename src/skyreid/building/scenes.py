@@ -19,11 +19,11 @@ from skyreid.building.crops.face_mask import GREY, MaskingConfig
 from skyreid.building.crops.quality import PERSON_M
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import DecodeLimits, VideoFrame, frames
-from skyreid.building.video.picture_folder import pictures_sha256
+from skyreid.building.video.picture_folder import film_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import ManifestError
 from skyreid.files.atomic_file import write_atomically
-from skyreid.files.regular_file import bytes_sha256, file_sha256
+from skyreid.files.regular_file import bytes_sha256
 from skyreid.files.strict_json import read_json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.sighting import source_of
@@ -99,8 +99,7 @@ def draw_scenes(
 
 
 def _is_the_film(video: Path, source: Mapping[str, object]) -> bool:
-    found = pictures_sha256(video) if video.is_dir() else file_sha256(video)
-    return found == source.get("video_sha256")
+    return film_sha256(video) == source.get("video_sha256")
 
 
 def _read_record(path: Path, key: str) -> dict[str, Scene] | None:

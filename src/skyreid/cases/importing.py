@@ -25,6 +25,7 @@ from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator, read_log
 from skyreid.building.linking.link_state import fingerprints
 from skyreid.building.linking.linked_manifest import as_built
+from skyreid.case_record import footage_of
 from skyreid.cases.audit import record
 from skyreid.cases.case import CROPS, Case, next_revision
 from skyreid.cases.decisions import append_events
@@ -40,7 +41,7 @@ from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table
 from skyreid.retrieval.manifest_agreement import check_same_pictures
-from skyreid.retrieval.sighting import find_videos, source_of
+from skyreid.retrieval.sighting import source_of
 from skyreid.tracklet import Platform, Tracklet
 
 _NAME = re.compile(r"[\w.-]{1,200}")
@@ -102,7 +103,7 @@ def import_build(
     added: list[str] = []
     known: list[str] = []
     pids: dict[int, int] = {}
-    videos = find_videos(manifest, (folder, folder.parent))
+    videos = footage_of(folder, manifest)
     num_vectors = 0
     parts = _by_source(manifest, built)
     for told, tracklets in parts:

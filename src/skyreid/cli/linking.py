@@ -54,9 +54,10 @@ def link(
 
     Args:
         folder: what `skyreid build` made; decisions are kept in its links.jsonl, identities in its manifest.
-        table: what `skyreid embed` made of it; without one, pairs are ranked by time alone.
-        videos: folder with the footage, for the whole frames and links to the moment; None = the folder and the one
-            above it.
+        table: what `skyreid embed` made of it; None = embeddings.npz in the folder; where that is not there either,
+            pairs are ranked by time alone.
+        videos: folder with the footage, for the whole frames and links to the moment; None = where `skyreid find` saw
+            it, the folder, and the one above it.
         annotator: name of the person who decides.
         out: CSV file to write: the pairs to decide, with a column to fill in.
         decisions: such a file, filled in (.csv, or .jsonl with a, b and decision): same, different, unsure or empty.
@@ -89,14 +90,16 @@ def link(
         write_pair_list,
     )
     from skyreid.building.linking.link_folder import LinkFolder
-    from skyreid.retrieval.embedding_table import load_table
+    from skyreid.retrieval.embedding_table import TABLE_FILE, load_table
 
     config = CandidateConfig(
         per_tracklet=PER_TRACKLET if per_tracklet is None else per_tracklet,
         clock_tolerance_s=CLOCK_TOLERANCE_S if clock_tolerance_s is None else clock_tolerance_s,
     )
-    embeddings = None if table is None else load_table(table)
     links = LinkFolder(folder)
+    if table is None and mode in ("out", "ask") and (folder / TABLE_FILE).exists():
+        table = folder / TABLE_FILE
+    embeddings = None if table is None else load_table(table)
     who = annotator or ""
     if require is not None:
         links.require(who, require)
@@ -168,8 +171,9 @@ def _ask_all(
     """Ask about one pair after the other; every answer is on the disk before the next question."""
     from skyreid.building.linking.event_log import Decision, make_pair
     from skyreid.building.scenes import draw_scenes
+    from skyreid.case_record import footage_of
     from skyreid.pages.pair_page import SIMILARITY_NOTICE, write_pair_page
-    from skyreid.retrieval.sighting import find_sighting, find_videos
+    from skyreid.retrieval.sighting import find_sighting
 
     answers = {"y": Decision.SAME, "n": Decision.DIFFERENT, "u": Decision.UNSURE}
     by_id = {tracklet.tracklet_id: tracklet for tracklet in links.tracklets}
@@ -185,7 +189,7 @@ def _ask_all(
         links.update_manifest()
         raise NothingFoundError(_NO_PAIR)
     manifest, folder = links.manifest, links.out_dir
-    at_hand = find_videos(manifest, (folder, folder.parent) if videos is None else (videos,))
+    at_hand = footage_of(folder, manifest, videos)
     sightings = {one.tracklet_id: find_sighting(one, manifest, at_hand) for one in links.tracklets}
     with Bars() as bars:
         scenes = draw_scenes(folder, manifest, at_hand, progress=bars)

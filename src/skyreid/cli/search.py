@@ -62,7 +62,8 @@ def search(
         detector: FILE.onnx,kind=yolox|rt-detr|rf-detr|torchvision|atss, or the name of published weights: finds the
             person in the picture or the video's frame; needs no --box where there is only one.
         text: description, such as "red jacket, dark trousers"; the model must have kept its text tower.
-        model: what made the table, as of `skyreid embed`; for everything but --query.
+        model: what made the table, as of `skyreid embed`, for everything but --query; without it, that of the case,
+            where `skyreid find` made the table.
         vocabulary: bpe_simple_vocab_16e6.txt.gz, by which CLIP reads a text; without it, the published one, fetched on
             first use. Models that know whole words need none.
         filmed_from: platform that took the --image and the --video, for models that are told it.
@@ -79,10 +80,12 @@ def search(
         max_speed: of a person, metres a second.
         k: how many to show.
         calibration: of `skyreid calibrate`: says how likely each is the person, and whether any is.
-        videos: folder with the footage, for links to the moment; without it, the folders of the table and of its
-            manifest are looked through.
+        videos: folder with the footage, for links to the moment; without it, where `skyreid find` saw it, and the
+            folders of the table and of its manifest.
         json: print JSON.
     """
+    from skyreid.case_record import COLOURS, footage_of, read_case
+    from skyreid.datasets.manifest import read_built_folder
     from skyreid.pages.page import check_page_place
     from skyreid.pages.search_page import write_search_page
     from skyreid.retrieval.candidates import Scope
@@ -107,11 +110,15 @@ def search(
         max_speed=max_speed,
     )
     searched = load_table(table)
+    built = None if searched.manifest is None else Path(searched.manifest).parent
+    case = None if built is None else read_case(built)
     asked: list[Asked] = []
     if image or video or text:
         from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
         from skyreid.extraction.asking import NO_MODEL, Asker, read_box
 
+        if model is None and case is not None and case.model != COLOURS:
+            model = case.model
         if model is None:
             needed = "--image, --video and --text are embedded by the model that made the table: --model"
             raise SettingError(needed if searched.model is not None else NO_MODEL)
@@ -132,7 +139,10 @@ def search(
             if video is not None and at is not None:
                 asked.append(asker.video(video, at, place, detector=detector, progress=bars))
             asked += [asker.text(one, vocabulary=vocabulary, progress=bars) for one in text]
-    found = search_table(searched, query, table_path=table, asked=asked, scope=scope, top_k=k, videos=videos)
+    footage = videos
+    if built is not None and case is not None:
+        footage = footage_of(built, read_built_folder(built), videos)
+    found = search_table(searched, query, table_path=table, asked=asked, scope=scope, top_k=k, videos=footage)
     content: dict[str, object] = {
         "asked": found.words,
         "entries": found.ranking.to_dicts(),

@@ -1,6 +1,6 @@
 """A search in a table on disk, by one or several things that were asked with: what was found, where and when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def search_table(
     asked: Sequence[Asked] = (),
     scope: Scope | None = None,
     top_k: int = 20,
-    videos: Path | None = None,
+    videos: Path | Mapping[str, Path] | None = None,
 ) -> Found:
     """Rank the tracklets of a table by likeness to what is asked with, and look up where each was seen.
 
@@ -76,8 +76,8 @@ def search_table(
         asked: what else is asked with. All of it asks as one, by the mean of the cosines.
         scope: who may be found; None = everybody.
         top_k: how many to find.
-        videos: folder with the footage, for links to the moment; None = the folders of the table, of its
-            manifest and above it.
+        videos: the footage, for links to the moment: by the name of the source, or the folder with it; None = the
+            folders of the table, of its manifest and above it.
 
     Raises:
         TableError: no such tracklet, or a table that does not know its manifest or no longer fits it.
@@ -98,8 +98,10 @@ def search_table(
         check_same_pictures(table, manifest.tracklets)
     except TableError as refusal:
         raise TableError(f"{table_path}, beside {table.manifest}: {refusal}") from None
-    places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
-    seen = SeenRows.of(table, manifest, find_videos(manifest, places))
+    if not isinstance(videos, Mapping):
+        places = (table_path.parent, folder, folder.parent) if videos is None else (videos,)
+        videos = find_videos(manifest, places)
+    seen = SeenRows.of(table, manifest, videos)
     candidates = choose_candidates(table, scope, asked=rows, seen=seen)
     ranking = rank_candidates(table, directions, candidates, top_k=top_k)
     found = [int(row) for row in ranking.rows]

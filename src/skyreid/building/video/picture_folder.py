@@ -101,6 +101,11 @@ class PictureFolder:
         return picture
 
 
+def film_sha256(path: Path) -> str:
+    """Hash a video, or a folder of pictures."""
+    return pictures_sha256(path) if path.is_dir() else file_sha256(path)
+
+
 def pictures_sha256(folder: Path) -> str:
     """Hash what a folder shows: the pictures in their order, and their times.
 
