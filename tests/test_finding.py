@@ -95,7 +95,7 @@ def test_a_broken_video_among_several_is_named_and_left_out_until_it_is_mended(t
     assert main(command) == 4
     err = capsys.readouterr().err
     text = (tmp_path / "case/browse.html").read_text(encoding="utf-8")
-    told_of = ("yard/scene.mp4 was left out: ", "is not a video", "roof/scene.mp4 was used in part: ", "s were used")
+    told_of = ("yard/scene.mp4 was left out: it is not a video", "roof/scene.mp4 was used in part: ", "s were used")
     for told in told_of:
         assert told in err
         assert told in text

@@ -344,13 +344,21 @@ def _names_of_files(sources: Sequence[Source]) -> dict[str, str]:
 def _left_out(report: BuildReport, files: dict[str, str]) -> tuple[str, ...]:
     """The videos that could not be used, and those of which something is missing."""
     return (
-        *(f"{files[one.name]} was left out: {one.reason}." for one in report.unusable),
+        *(f"{files[one.name]} was left out: {_without_path(one.reason, files[one.name])}." for one in report.unusable),
         *(
             f"{files[one.name]} was used in part: {one.damage.removeprefix('warning: ')}."
             for one in report.sources
             if one.damage
         ),
     )
+
+
+def _without_path(reason: str, file: str) -> str:
+    """A reason that begins with the path of the video, which was named already, without it."""
+    path, colon, rest = reason.partition(": ")
+    if not colon or Path(path).name != Path(file).name:
+        return reason
+    return f"it {rest}" if rest.startswith(("is ", "has ", "holds ", "gave ")) else rest
 
 
 def _compared(model: str) -> str:

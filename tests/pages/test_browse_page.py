@@ -60,10 +60,9 @@ def page(tmp_path, paint_tracklet):
     return path
 
 
-def test_time_begins_with_the_video_and_short_sightings_have_tenths_of_a_second():
+def test_time_begins_with_the_video_and_short_sightings_have_tenths_of_a_second(paint_tracklet):
     seen = [Sighting(camera="gate", file="gate.mp4", offset_s=(100.0, 100.5))]
-    card = {"platform": "ground", "camera": "gate", "row": 0, "tracklet": None, "moment": ""}
-    timeline = _timeline(seen, [card])
+    timeline = _timeline([paint_tracklet("gate-1", platform=Platform.GROUND)], seen, [0])
     assert timeline["ticks"][0] == ("0.00%", "0:00.0")
     assert timeline["lanes"][0][2][0]["place"].startswith("left:99.50%")
 
@@ -101,12 +100,13 @@ def test_a_build_without_masks_is_nowhere_called_covered(tmp_path, paint_trackle
     assert "faces were covered" not in text
 
 
-def test_overlapping_sightings_of_a_camera_stand_below_each_other_on_the_timeline(page):
+def test_overlapping_sightings_stand_below_each_other_on_the_timeline_also_those_shown_with_another(page):
     text = page.read_text(encoding="utf-8")
     assert re.findall(r'data-row="(\d)" style="left:([\d.]+)%;width:([\d.]+)%;--row:(\d)"', text) == [
-        ("0", "0.00", "80.00", "0"),
-        ("1", "60.00", "40.00", "1"),
-        ("3", "20.00", "20.00", "0"),
+        ("0", "0.00", "57.14", "0"),
+        ("1", "42.86", "28.57", "1"),
+        ("0", "85.71", "14.29", "0"),
+        ("3", "14.29", "14.29", "0"),
     ]
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from skyreid.building.scenes import Scene
 from skyreid.pages.page import packaged_text, render, write_page
-from skyreid.pages.ranked_list import in_minutes
+from skyreid.pages.ranked_list import in_minutes, moment_in_words
 from skyreid.pages.sighting_shown import SIGHTING_STYLE, shown_sighting
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.everybody import Everybody
 from skyreid.retrieval.sighting import Sighting
-from skyreid.tracklet import Tracklet
+from skyreid.tracklet import Platform, Tracklet
 
 NOTICE = "Who resembles whom is a matter of appearance only: a similarity is not an identification."
 _LONGEST_PAUSE_S = 300.0
@@ -78,7 +78,7 @@ def write_browse_page(
             "browse.html",
             groups=groups,
             map=_map(cards),
-            timeline=_timeline([everybody.sightings[row] for row in shown], cards),
+            timeline=_timeline(everybody.tracklets, everybody.sightings, everybody.stands_for),
             elsewhere=_elsewhere(everybody),
             is_compared=everybody.resembling is not None,
             knows_unmasked=everybody.seen_unmasked,
@@ -212,31 +212,37 @@ class _Axis:
         return 1.0
 
 
-def _timeline(sightings: Sequence[Sighting], cards: Sequence[Mapping[str, object]]) -> dict[str, object] | None:
-    """One lane for each camera, by the clock where it is known of all, else by the time in each video."""
+def _timeline(
+    tracklets: Sequence[Tracklet], sightings: Sequence[Sighting], stands_for: Sequence[int]
+) -> dict[str, object] | None:
+    """One lane for each camera, by the clock where it is known of all, else by the time in each video.
+
+    Every sighting has its bar, which leads to the card that it is shown with.
+    """
     by_clock = all(sighting.clock is not None for sighting in sightings)
-    placed = [(s, card) for s, card in zip(sightings, cards, strict=True) if s.offset_s is not None]
+    placed = [(row, sighting) for row, sighting in enumerate(sightings) if sighting.offset_s is not None]
     if not placed:
         return None
-    moments = [_span(sighting, by_clock=by_clock) for sighting, _ in placed]
-    axis = _Axis.over([*moments, *_starts(moments, [sighting for sighting, _ in placed])])
-    lanes: dict[tuple[object, object], list[dict[str, object]]] = {}
-    free_from: dict[tuple[object, object], list[float]] = {}
-    for (_, card), (begin, end) in sorted(zip(placed, moments, strict=True), key=lambda one: one[1]):
-        lane = card["platform"], card["camera"]
+    moments = [_span(sighting, by_clock=by_clock) for _, sighting in placed]
+    axis = _Axis.over([*moments, *_starts(moments, [sighting for _, sighting in placed])])
+    lanes: dict[tuple[Platform, str], list[dict[str, object]]] = {}
+    free_from: dict[tuple[Platform, str], list[float]] = {}
+    for (place, sighting), (begin, end) in sorted(zip(placed, moments, strict=True), key=lambda one: one[1]):
+        tracklet = tracklets[place]
+        lane = tracklet.platform, sighting.camera
         rows = free_from.setdefault(lane, [])
         row = next((number for number, free in enumerate(rows) if free <= begin), len(rows))
         rows[row : row + 1] = [end]
         left = axis.share(begin)
         lanes.setdefault(lane, []).append(
             {
-                "row": card["row"],
-                "tracklet": card["tracklet"],
-                "moment": card["moment"],
+                "row": stands_for[place],
+                "tracklet": tracklet,
+                "moment": moment_in_words(sighting),
                 "place": f"left:{left:.2%};width:{axis.share(end) - left:.2%};--row:{row}",
             }
         )
-    zone = next((sighting.clock.tzinfo for sighting in sightings if sighting.clock is not None), None)
+    zone = next((sighting.clock.tzinfo for _, sighting in placed if sighting.clock is not None), None)
     ticks = [
         (
             f"{axis.share(moment):.2%}",
@@ -246,7 +252,7 @@ def _timeline(sightings: Sequence[Sighting], cards: Sequence[Mapping[str, object
     ]
     shown = [
         (lane, len(free_from[lane]), lanes[lane])
-        for lane in dict.fromkeys((c["platform"], c["camera"]) for c in cards)
+        for lane in dict.fromkeys((t.platform, s.camera) for t, s in zip(tracklets, sightings, strict=True))
         if lane in lanes
     ]
     return {"lanes": shown, "ticks": ticks, "by_clock": by_clock}

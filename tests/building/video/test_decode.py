@@ -204,6 +204,19 @@ def test_what_is_no_video_is_refused(tmp_path):
     assert refusal(write_sound(tmp_path / "sound.mp4")).startswith("holds no video stream")
 
 
+def test_what_lies_there_instead_of_a_video_is_named_with_what_to_do(tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / "picture.jpg")
+    (tmp_path / "picture.jpg").rename(tmp_path / "picture.mp4")
+    (tmp_path / "zeros.mp4").write_bytes(bytes(10_000))
+    film = write_film(tmp_path / "film.mp4", noise(5, height=48, width=64), codec="libx264").read_bytes()
+    (tmp_path / "film.mp4").write_bytes(film[: film.index(b"moov") - 4])
+    assert refusal(tmp_path / "picture.mp4").endswith("; it is a JPEG picture")
+    assert "; it holds nothing but zeros where it begins: copy it again" in refusal(tmp_path / "zeros.mp4")
+    assert "; it is cut off: its index (moov)" in refusal(tmp_path / "film.mp4")
+    (tmp_path / "odd.mp4").write_bytes(b"\0\0\0\x08ftyp" + b"\0\0\0\1free" + b"\xff" * 8)
+    assert "; it is cut off" in refusal(tmp_path / "odd.mp4")
+
+
 def test_a_playlist_is_not_followed(tmp_path):
     film = write_film(tmp_path / "a.ts", noise(5, height=48, width=64), codec="libx264")
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n")

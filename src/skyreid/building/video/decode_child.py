@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypedDict
 
 from skyreid.building.video.end_mark import missing_mark
+from skyreid.building.video.no_video import what_it_is
 from skyreid.building.video.shown_stream import COUNTED_PACKETS, RefusedError, as_shown, shown_stream
 from skyreid.processes.limits import lower_rights
 
@@ -213,7 +214,10 @@ def _open(request: Request) -> "tuple[InputContainer, VideoStream, str | None]":
             metadata_errors="ignore",  # titles that are not UTF-8 are no reason to refuse the pictures
         )
     except FFmpegError as error:
-        raise _refusal("is not a video that can be decoded", error) from error
+        refusal = _refusal("is not a video that can be decoded", error)
+        if isinstance(refusal, RefusedError) and (told := what_it_is(Path(request["path"]))):
+            refusal = RefusedError(f"{refusal}; {told}")
+        raise refusal from error
     stream, told = shown_stream(container)
     context = stream.codec_context
     if context is None:
