@@ -201,6 +201,10 @@ def test_a_model_of_ones_own_is_taken_and_named(tmp_path):
     assert table.model is not None
     assert table.seen_unmasked
     assert np.isfinite(table.embeddings).all()
+    words = ["search", str(tmp_path / "case/embeddings.npz"), "--image", str(tmp_path / "somebody.png")]
+    assert main([*words, "--out", str(tmp_path / "found.html")]) == 0  # by the model of the case
+    for page in (report.asked_page, tmp_path / "found.html"):
+        assert scenes_and_links(page)[1] == {str(tmp_path / "gate/scene.mp4")}
 
 
 def test_the_ten_lines_of_the_tutorial_do_the_same(tmp_path, monkeypatch, capsys):
