@@ -44,6 +44,8 @@ ANSWERS = {
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
     "Which tables has a case?": "cases/schema.py: TRACKLETS",
     "Who is who in a case?": "cases/decisions.py: read_standing",
+    "Who may do what in a case?": "cases/people.py: RIGHTS",
+    "What becomes of a job whose worker is killed?": "cases/jobs.py: take_job",
     "What makes a search in a case fast?": "cases/search_cache.py: SearchCache",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
     "How good is a build, against that truth?": "simulation/construction_scores.py: evaluate_construction",

@@ -7,7 +7,7 @@ whatever the database does not name belongs to nobody (`sweep_crops`).
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -133,6 +133,40 @@ def import_build(
     )
 
 
+def bring_build(
+    case: Case,
+    folder: Path,
+    *,
+    by: str,
+    purpose: str,
+    path: Path,
+    also: Callable[[Connection, int], None],
+    progress: Progress,
+) -> None:
+    """Bring in a build of one video that this very case had built; see `import_build`.
+
+    Args:
+        case: that takes it.
+        folder: of the build.
+        by: who asked for it.
+        purpose: why the people in it are looked at.
+        path: of the video.
+        also: what else belongs into the transaction, by the number of the source.
+        progress: hears of crops.
+
+    Raises:
+        CaseError: the case has a source of that name.
+    """
+    manifest = read_built_folder(folder)
+    table, _ = _table_of(folder, manifest.tracklets)
+    ((told, tracklets),) = _by_source(manifest, manifest.tracklets)
+    new = _new_source(told, manifest.info, purpose=purpose, path=path)
+    if any(one.name == new.name for one in read_sources(case, with_trash=True)):
+        raise CaseError(f"the case has a source {new.name!r}; name the camera otherwise, or purge that one")
+    vectors = {} if table is None else _vectors_of(table, tracklets)
+    add_source(case, new, tracklets, table=table, vectors=vectors, pids={}, by=by, also=also, progress=progress)
+
+
 def import_table(case: Case, path: str | PathLike[str], *, by: str) -> ImportReport:
     """Bring in what `skyreid embed` made of tracklets that a case has: vectors of one more model.
 
@@ -170,6 +204,7 @@ def add_source(
     vectors: Mapping[str, Float[np.ndarray, " embed"]],
     pids: dict[int, int],
     by: str,
+    also: Callable[[Connection, int], None] | None = None,
     progress: Progress = silent,
 ) -> int:
     """Add a source with everybody who was found in it, all or nothing; gives its number.
@@ -182,6 +217,7 @@ def add_source(
         vectors: by tracklet id.
         pids: of the build to those of the case; new ones are added.
         by: who adds it.
+        also: what else belongs into the transaction, by the number of the source.
         progress: hears of crops.
     """
     final = case.folder / CROPS / new.crops
@@ -199,6 +235,8 @@ def add_source(
                     model = _find_model(connection, table, str(table.model))
                     by_number = {numbers[one]: vector for one, vector in vectors.items()}
                     put_vectors(connection, model, by_number, revision=revision)
+                if also is not None:
+                    also(connection, number)
             except BaseException:
                 shutil.rmtree(final, ignore_errors=True)
                 raise

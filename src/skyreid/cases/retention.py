@@ -18,7 +18,7 @@ from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
 from skyreid.cases.case import CACHE, CROPS, Case, next_revision
 from skyreid.cases.importing import sweep_crops
-from skyreid.cases.schema import CASE, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
+from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, source_named, sources_in, touch_tracklets
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.strict_json import Json
@@ -208,6 +208,7 @@ def _delete_rows(connection: Connection, source: CaseSource, *, by: str) -> None
         connection.execute(REMOVED.insert(), gone)
     connection.execute(VECTORS.delete().where(VECTORS.c.tracklet.in_(mine)))
     connection.execute(TRACKLETS.delete().where(of_source))
+    connection.execute(JOBS.delete().where(JOBS.c.source == source.number))
     connection.execute(SOURCES.delete().where(SOURCES.c.number == source.number))
     told: dict[str, Json] = {"sha256": source.sha256, "crops": source.crops, "numbers": numbers}
     record(connection, by, "source purged", source.name, told)

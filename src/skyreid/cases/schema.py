@@ -163,6 +163,28 @@ AUDIT_HEAD = Table(
     Column("hash", Text, nullable=False),
 )
 
+JOBS = Table(
+    "jobs",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # hash of the file's hash, of what is said of it, of the settings
+    Column("spec", JSON, nullable=False),  # the source as it was added, and where its paths count from
+    Column("settings", JSON, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # queued, running, paused, done, failed, cancelled
+    Column("attempt", Integer, nullable=False),  # counts those who took it; only the last may commit
+    Column("accidents", Integer, nullable=False),  # attempts that ended by accident
+    Column("worker", Text),
+    Column("lease_until", Float, nullable=False),
+    Column("reason", Text),
+    Column("steps", JSON, nullable=False),
+    Column("source", Integer),  # what it became
+    Column("added_at", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # People, in a database of their own beside the cases: docs/decisions/0009-the-case.md says why.
 PEOPLE = MetaData()
 AUDIT.to_metadata(PEOPLE)

@@ -23,12 +23,14 @@ from skyreid.cli.cases import (
     case_decide,
     case_export,
     case_hold,
+    case_jobs,
     case_list,
     case_new,
     case_purge,
     case_restore,
     case_search,
     case_verify,
+    case_work,
 )
 from skyreid.cli.completion import completion
 from skyreid.cli.data import data_export, data_list, data_split, data_stats, data_verify
@@ -76,6 +78,8 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case new": case_new,
         "case list": case_list,
         "case add": case_add,
+        "case work": case_work,
+        "case jobs": case_jobs,
         "case search": case_search,
         "case decide": case_decide,
         "case export": case_export,
@@ -125,6 +129,7 @@ KEPT = {
     "find": "the videos that are finished are kept in --out, and the one at work begins anew",
     "link": "every decision is kept",
     "case add": "the sources that are finished are kept",
+    "case work": "the videos that are finished are kept, and the one at work begins anew",
     "weights get": "what is fetched is kept",
     "simulate": "the videos that are finished are kept in --out",
     "evaluate": "the tables that are finished are kept",

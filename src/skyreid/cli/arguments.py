@@ -44,6 +44,8 @@ EXAMPLES = {
     "case new": "skyreid case new cases/square",
     "case list": "skyreid case list cases",
     "case add": "skyreid case add cases/square built --purpose 'missing person 2026-114'",
+    "case work": "skyreid case work cases/square",
+    "case jobs": "skyreid case jobs cases/square --retry 3",
     "case search": "skyreid case search cases/square --tracklet gate-gate-0001 -k 10",
     "case decide": "skyreid case decide cases/square gate-gate-0001 roof-roof-0003 confirmed --annotator anna",
     "case export": "skyreid case export cases/square --out found --format build",

@@ -13,6 +13,7 @@ from skyreid.tracklet import Platform
 
 if TYPE_CHECKING:
     from skyreid.cases.case import Case
+    from skyreid.cases.jobs import Job
     from skyreid.cases.sources import CaseSource
 
 
@@ -79,29 +80,117 @@ def case_list(
         show_result(Note(said or [f"no case in {folder}; 'skyreid case new CASE' makes one"], content), json=json)
 
 
-def case_add(case: File, what: File, purpose: str = "", *, by: str | None = None, json: bool = False) -> None:
-    """Bring a folder of `skyreid build` into a case, or a table of `skyreid embed`.
+def case_add(
+    case: File,
+    what: Name,
+    purpose: str = "",
+    *,
+    platform: Literal["ground", "aerial"] | None = None,
+    camera: str | None = None,
+    start_time: str | None = None,
+    detector: str | None = None,
+    model: str | None = None,
+    interval_s: float = 0.5,
+    priority: int = 0,
+    by: str | None = None,
+    json: bool = False,
+) -> None:
+    """Bring footage into a case: a video to be worked on, a folder of `skyreid build`, or a table of `skyreid embed`.
 
-    Bringing the same in again changes nothing.
+    Adding the same again changes nothing.
 
     Args:
         case: that takes it.
-        what: folder or table (.npz); vectors and decisions in the folder come along.
-        purpose: why the people in it are looked at; a folder needs one.
+        what: video, or all that `skyreid build --source` takes; or a folder of `skyreid build`, whose vectors and
+            decisions come along; or a table (.npz) of its tracklets.
+        purpose: why the people in it are looked at; every source has one.
+        platform: that took the video.
+        camera: that took the video; the name of its file when not given.
+        start_time: of the video's first frame, such as 2026-05-04T09:00:00+02:00.
+        detector: who finds the people, as of `skyreid build`; the best in the cache, else their motion, when not given.
+        model: what tells people apart, as of `skyreid build`; the best in the cache when not given.
+        interval_s: seconds from one crop of a person to the next.
+        priority: of the work on a video; the highest comes first.
         by: who brings it.
         json: print JSON.
     """
     from skyreid.cases.case import open_case
     from skyreid.cases.importing import import_build, import_table
-    from skyreid.files.file_kinds import BUILD, TABLE, kind_at, require_kind
+    from skyreid.cases.jobs import LookSettings, add_job
+    from skyreid.files.file_kinds import BUILD, TABLE, kind_at
 
-    require_kind(what, BUILD, TABLE, error=CaseError)
+    kind = kind_at(Path(what))
     with open_case(case) as opened, Bars() as bars:
-        if kind_at(what) is TABLE:
+        if kind is TABLE:
             report = import_table(opened, what, by=_who(by))
-        else:
+        elif kind is BUILD:
             report = import_build(opened, what, by=_who(by), purpose=purpose, progress=bars)
+        else:
+            told = {"platform": platform, "start_time": start_time}
+            if ",camera=" not in what:
+                told["camera"] = camera or Path(what.partition(",")[0]).stem
+            source = what + "".join(f",{key}={value}" for key, value in told.items() if value is not None)
+            settings = LookSettings(
+                detector=detector or _best_at_hand("detector"),
+                model=model or _best_at_hand("model"),
+                interval_s=interval_s,
+            )
+            job = add_job(opened, source, by=_who(by), purpose=purpose, settings=settings, priority=priority)
+            said = [f"job {job.number}: {job.file} is {job.state}; 'skyreid case work {case}' does it"]
+            if settings.model is None:
+                said.append("no model: its people cannot be searched until one is named (skyreid weights list)")
+            report = Note(said, job.to_json())
     show_result(report, json=json)
+
+
+def case_work(case: File, *, least_room_mb: int = 2048, json: bool = False) -> int:
+    """Look at the videos of a case that wait for it; several at once, when it is run several times.
+
+    What is finished can be searched while the rest is still in work.
+
+    Args:
+        case: whose videos.
+        least_room_mb: megabytes that stay free on the disk; below that, the work waits.
+        json: print JSON.
+    """
+    from skyreid.cases.case import open_case
+    from skyreid.cases.worker import work
+
+    with open_case(case) as opened, Bars() as bars:
+        report = work(opened, least_room=least_room_mb * 2**20, progress=bars)
+    show_result(report, json=json)
+    return DONE_IN_PART if report.failed or report.waiting else 0
+
+
+def case_jobs(
+    case: File,
+    *,
+    pause: int | None = None,
+    cancel: int | None = None,
+    retry: int | None = None,
+    by: str | None = None,
+    json: bool = False,
+) -> None:
+    """List the work on a case, with what is left of each step; pause, cancel or retry a job.
+
+    Args:
+        case: whose work.
+        pause: number of a job that waits until it is retried.
+        cancel: number of a job that is not to be done.
+        retry: number of a job to be done after all.
+        by: who asks.
+        json: print JSON.
+    """
+    from skyreid.cases import jobs
+    from skyreid.cases.case import open_case
+
+    with open_case(case) as opened:
+        for change, number in ((jobs.pause, pause), (jobs.cancel, cancel), (jobs.retry, retry)):
+            if number is not None:
+                change(opened, number, by=_who(by))
+        found = jobs.read_jobs(opened)
+    said = [line for job in found for line in _job_lines(job)]
+    show_result(Note(said or ["no job yet"], [job.to_json() for job in found]), json=json)
 
 
 def case_search(
@@ -351,6 +440,25 @@ def _source_line(source: "CaseSource") -> str:
         f"source {source.name}: {source.platform}, camera {source.camera}, {source.num_tracklets} tracklets, kept "
         f"until {source.retain_until[:10]}, for: {source.purpose}"
     )
+
+
+def _job_lines(job: "Job") -> list[str]:
+    why = "" if job.reason is None else f": {job.reason}"
+    steps = [
+        f"  {step.task}: {step.done} of {step.total}" + ("" if step.eta_s is None else f", {step.eta_s:.0f} s left")
+        for step in job.steps
+        if job.state == "running"
+    ]
+    return [f"job {job.number}: {job.file}, {job.state}{why}", *steps]
+
+
+def _best_at_hand(what: Literal["detector", "model"]) -> str | None:
+    """The first of the published ones that lies in the cache; nothing is fetched that nobody named."""
+    from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS
+    from skyreid.weights.weights_cache import in_cache
+
+    names = PREFERRED_DETECTORS if what == "detector" else PREFERRED_MODELS
+    return next((name for name in names if in_cache(name) is not None), None)
 
 
 def _who(by: str | None) -> str:

@@ -1,0 +1,343 @@
+"""Footage that is to be looked at: a ledger of jobs in the database, and the leases by which workers take them.
+
+A job is one video, looked at in one way: by the hash of the file, the model and the settings; the same is not done
+twice. Who works on it holds a lease that ends by itself when its worker is killed, and is numbered: a worker that was
+given up, and comes back, finds that a later attempt has taken its place and commits nothing. What was found and that
+the job is done are one transaction (`worker.py`).
+
+A video is the unit, not a part of one: whom the tracker follows does not end where a part ends (docs/architecture.md,
+"One build"). Recordings of many hours come in pieces, as recorders write them.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from skyreid.building.linking.event_log import check_annotator
+from skyreid.building.sources import Source, parse_source
+from skyreid.building.video.picture_folder import pictures_sha256
+from skyreid.cases.audit import record, utc_now
+from skyreid.cases.case import Case
+from skyreid.cases.schema import JOBS
+from skyreid.cases.sources import check_purpose
+from skyreid.errors import CaseError, SettingError, SourceError
+from skyreid.files.regular_file import bytes_sha256, file_sha256
+from skyreid.files.strict_json import Json
+
+QUEUED, RUNNING, PAUSED, DONE, FAILED, CANCELLED = "queued", "running", "paused", "done", "failed", "cancelled"
+LEASE_S = 60.0
+"""Without a sign of life for so long, a worker counts as lost."""
+MOST_ATTEMPTS = 3
+"""That end by accident; a video that cannot be used is looked at once, since it stays so."""
+NO_ROOM = "no room on the disk"
+
+
+class JobLostError(Exception):
+    """The job is another worker's now, or nobody's: it was paused or cancelled. Nothing is committed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookSettings:
+    """How footage is looked at."""
+
+    detector: str | None = None
+    """As of `skyreid build`; None = people are found by their motion."""
+    model: str | None = None
+    """What tells people apart; None = nobody is embedded, and they cannot be searched yet."""
+    interval_s: float = 0.5
+    """From one crop of a person to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far one step of a job is."""
+
+    task: str
+    done: int
+    total: int
+    seconds: float
+    """Since the step began."""
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that are left at this speed; None = nobody knows yet."""
+        return None if not self.done else self.seconds * (self.total - self.done) / self.done
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Footage to be looked at, and how far that is."""
+
+    number: int
+    file: str
+    source: Source
+    purpose: str
+    settings: LookSettings
+    state: str
+    """queued, running, paused, done, failed or cancelled."""
+    priority: int
+    """The highest comes first."""
+    attempt: int
+    """Times that a worker took it."""
+    reason: str | None
+    """Why it failed or waits."""
+    steps: tuple[Step, ...]
+    added_by: str
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        steps = [{"task": s.task, "done": s.done, "total": s.total, "eta_s": s.eta_s} for s in self.steps]
+        names = ("number", "file", "state", "priority", "attempt", "reason", "purpose")
+        return {**{name: getattr(self, name) for name in names}, "steps": steps, "model": self.settings.model}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right of one worker to one job."""
+
+    job: Job
+    attempt: int
+
+
+def add_job(
+    case: Case,
+    source: str,
+    *,
+    by: str,
+    purpose: str,
+    settings: LookSettings | None = None,
+    priority: int = 0,
+    folder: Path | None = None,
+) -> Job:
+    """Put footage into the queue; the same file in the same way is put there once, and again after it failed.
+
+    Args:
+        case: that it is for.
+        source: as of `skyreid build`: FILE,platform=…,camera=…[,…].
+        by: who asks.
+        purpose: why the people in it are looked at.
+        settings: how.
+        priority: the highest comes first.
+        folder: that relative paths count from; None = where this process runs.
+
+    Raises:
+        SourceError: a source that cannot be read.
+        RefusedError: nobody says what for.
+        OSError: the file is not there.
+    """
+    check_annotator(by)
+    check_purpose(purpose)
+    settings = settings or LookSettings()
+    if not settings.interval_s > 0:
+        raise SettingError(f"interval_s must be a positive number of seconds; got {settings.interval_s!r}")
+    folder = Path.cwd() if folder is None else folder
+    spec = {"source": source, "folder": str(folder.resolve())}
+    path = source_in(spec).path
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file")
+    sha256 = pictures_sha256(path) if path.is_dir() else file_sha256(path)
+    key = bytes_sha256(json.dumps([sha256, source.partition(",")[2], vars(settings)], sort_keys=True).encode())
+    with case.database.writing() as connection:
+        known = connection.execute(sa.select(JOBS).where(JOBS.c.key == key)).first()
+        if known is None:
+            new = {"key": key, "spec": spec, "settings": vars(settings), "purpose": purpose, "priority": priority}
+            told = {"state": QUEUED, "attempt": 0, "accidents": 0, "lease_until": 0.0, "steps": []}
+            insert = JOBS.insert().values(**new, **told, added_at=utc_now(), added_by=by)
+            number = connection.execute(insert.returning(JOBS.c.number)).scalar_one()
+            record(connection, by, "job add", path.name, {"job": number, "sha256": sha256, "purpose": purpose})
+        else:
+            number = known.number
+            if known.state in (FAILED, CANCELLED):
+                _queue_again(connection, number)
+        return _job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one()._asdict())
+
+
+def read_jobs(case: Case) -> list[Job]:
+    """List all jobs, in the order in which they were added."""
+    with case.database.reading() as connection:
+        rows = connection.execute(sa.select(JOBS).order_by(JOBS.c.number))
+        return [_job(row._asdict()) for row in rows]
+
+
+def pause(case: Case, number: int, *, by: str) -> None:
+    """Let a job wait until it is retried; a worker that is at it stops, and it begins anew.
+
+    Raises:
+        CaseError: there is no such job, or it has ended.
+    """
+    _set_state(case, number, PAUSED, by=by, only_from=(QUEUED, RUNNING), reason=f"paused by {by}")
+
+
+def cancel(case: Case, number: int, *, by: str) -> None:
+    """End a job that is not done.
+
+    Raises:
+        CaseError: there is no such job, or it has ended.
+    """
+    _set_state(case, number, CANCELLED, by=by, only_from=(QUEUED, RUNNING, PAUSED), reason=f"cancelled by {by}")
+
+
+def retry(case: Case, number: int, *, by: str) -> None:
+    """Queue a job again that was paused, was cancelled or failed.
+
+    Raises:
+        CaseError: there is no such job, or it needs none.
+    """
+    _set_state(case, number, QUEUED, by=by, only_from=(PAUSED, CANCELLED, FAILED), reason=None)
+
+
+def prioritise(case: Case, number: int, priority: int, *, by: str) -> None:
+    """Say how early a job comes: the highest first.
+
+    Raises:
+        CaseError: there is no such job.
+    """
+    with case.database.writing() as connection:
+        where = JOBS.c.number == number
+        if connection.execute(JOBS.update().where(where).values(priority=priority)).rowcount == 0:
+            raise CaseError(f"{case.folder}: has no job {number}")
+        record(connection, by, "job priority", str(number), {"priority": priority})
+
+
+# What workers do.
+def take_job(case: Case, worker: str) -> Lease | None:
+    """Take the job that comes next, or one whose worker was lost; None = there is none.
+
+    A job whose worker was lost three times fails: it may be what kills them.
+    """
+    now = time.time()
+    lost = sa.and_(JOBS.c.state == RUNNING, JOBS.c.lease_until < now)
+    with case.database.writing() as connection:
+        given_up = sa.and_(lost, JOBS.c.accidents + 1 >= MOST_ATTEMPTS)
+        told = f"its worker was lost {MOST_ATTEMPTS} times (killed, or out of memory)"
+        connection.execute(JOBS.update().where(given_up).values(state=FAILED, reason=told))
+        waiting = sa.or_(JOBS.c.state == QUEUED, lost)
+        next_one = sa.select(JOBS).where(waiting).order_by(JOBS.c.priority.desc(), JOBS.c.number).limit(1)
+        row = connection.execute(next_one).first()
+        if row is None:
+            return None
+        accidents = row.accidents + (row.state == RUNNING)
+        attempt = row.attempt + 1
+        values = {"state": RUNNING, "worker": worker, "attempt": attempt, "accidents": accidents, "steps": []}
+        taken = (
+            JOBS.update().where(JOBS.c.number == row.number).values(**values, reason=None, lease_until=now + LEASE_S)
+        )
+        connection.execute(taken)
+        return Lease(job=replace(_job(row._asdict()), state=RUNNING, attempt=attempt), attempt=attempt)
+
+
+def keep_lease(case: Case, lease: Lease, steps: tuple[Step, ...]) -> None:
+    """Give a sign of life, and say how far the job is.
+
+    Raises:
+        JobLostError: the job is no longer this worker's.
+    """
+    values = {"lease_until": time.time() + LEASE_S, "steps": [vars(step) for step in steps]}
+    with case.database.writing() as connection:
+        _update_held(connection, lease, values)
+
+
+def finish_job(connection: Connection, lease: Lease, source: int) -> None:
+    """Say in the transaction that brings what was found that the job is done.
+
+    Raises:
+        JobLostError: the job is no longer this worker's; the transaction must not be committed.
+    """
+    _update_held(connection, lease, {"state": DONE, "source": source, "lease_until": 0.0})
+
+
+def give_back(case: Case, lease: Lease) -> None:
+    """Queue a job again that its worker stops at; nothing is counted against it."""
+    _release(case, lease, {"state": QUEUED})
+
+
+def wait_for_room(case: Case, lease: Lease, reason: str) -> None:
+    """Pause a job until there is room on the disk again."""
+    _release(case, lease, {"state": PAUSED, "reason": f"{NO_ROOM}: {reason}"})
+
+
+def fail_job(case: Case, lease: Lease, reason: str, *, for_good: bool) -> None:
+    """Note that an attempt failed; a job fails at the third accident, or at once where a second look says the same."""
+    with case.database.writing() as connection:
+        row = connection.execute(sa.select(JOBS.c.accidents).where(JOBS.c.number == lease.job.number)).one()
+        has_ended = for_good or row.accidents + 1 >= MOST_ATTEMPTS
+        values = {"state": FAILED if has_ended else QUEUED, "reason": reason, "accidents": row.accidents + 1}
+        _update_held(connection, lease, values)
+        record(connection, "skyreid", "job failed", str(lease.job.number), {"reason": reason, "ended": has_ended})
+
+
+def queue_those_without_room(case: Case) -> None:
+    """Queue the jobs that waited for room on the disk."""
+    with case.database.writing() as connection:
+        waiting = JOBS.c.state == PAUSED, JOBS.c.reason.startswith(NO_ROOM)
+        connection.execute(JOBS.update().where(*waiting).values(state=QUEUED, reason=None))
+
+
+def source_in(spec: Mapping[str, str]) -> Source:
+    """Read a source as it was added, its relative paths from where that was."""
+    source, folder = parse_source(spec["source"]), Path(spec["folder"])
+    return replace(
+        source,
+        path=folder / source.path,
+        annotations=None if source.annotations is None else folder / source.annotations,
+        telemetry=folder / source.telemetry if isinstance(source.telemetry, Path) else source.telemetry,
+    )
+
+
+def _set_state(case: Case, number: int, state: str, *, by: str, only_from: tuple[str, ...], reason: str | None) -> None:
+    check_annotator(by)
+    with case.database.writing() as connection:
+        found = connection.execute(sa.select(JOBS.c.state).where(JOBS.c.number == number)).scalar_one_or_none()
+        if found not in only_from:
+            there = f"has no job {number}" if found is None else f"job {number} is {found}"
+            raise CaseError(f"{case.folder}: {there}; only what is {' or '.join(only_from)} can become {state}")
+        if state == QUEUED:
+            _queue_again(connection, number)
+        else:
+            connection.execute(JOBS.update().where(JOBS.c.number == number).values(state=state, reason=reason))
+        record(connection, by, f"job {state}", str(number))
+
+
+def _queue_again(connection: Connection, number: int) -> None:
+    values = {"state": QUEUED, "reason": None, "accidents": 0}
+    connection.execute(JOBS.update().where(JOBS.c.number == number).values(**values))
+
+
+def _release(case: Case, lease: Lease, values: Mapping[str, object]) -> None:
+    """Let a job go, unless it is somebody else's by now."""
+    with case.database.writing() as connection:
+        connection.execute(JOBS.update().where(*_held(lease)).values(**values, lease_until=0.0))
+
+
+def _update_held(connection: Connection, lease: Lease, values: Mapping[str, object]) -> None:
+    if connection.execute(JOBS.update().where(*_held(lease)).values(**values)).rowcount == 0:
+        raise JobLostError(f"job {lease.job.number} is no longer attempt {lease.attempt}'s")
+
+
+def _held(lease: Lease) -> tuple[sa.ColumnElement[bool], ...]:
+    return JOBS.c.number == lease.job.number, JOBS.c.attempt == lease.attempt, JOBS.c.state == RUNNING
+
+
+def _job(row: Mapping[str, object]) -> Job:
+    facts = dict(row)
+    spec, settings, steps = facts["spec"], facts["settings"], facts["steps"]
+    assert isinstance(spec, dict) and isinstance(settings, dict) and isinstance(steps, list)
+    source = source_in(spec)
+    return Job(
+        number=int(str(facts["number"])),
+        file=source.path.name,
+        source=source,
+        purpose=str(facts["purpose"]),
+        settings=LookSettings(**settings),
+        state=str(facts["state"]),
+        priority=int(str(facts["priority"])),
+        attempt=int(str(facts["attempt"])),
+        reason=None if facts["reason"] is None else str(facts["reason"]),
+        steps=tuple(Step(**step) for step in steps),
+        added_by=str(facts["added_by"]),
+    )
