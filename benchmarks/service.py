@@ -1,8 +1,8 @@
 """How fast a case is searched: `python benchmarks/service.py [--rows 200000] [--width 512]`.
 
 A case of so many tracklets, 25 of each person, is made in a temporary folder and searched with and without a filter
-that lets a tenth through. CPU seconds beside those of the bare float16 product over all rows (`half_products`), measured
-in turns in the same process; recall against NumPy in float32 over everything.
+that lets a tenth through. CPU seconds beside those of the bare float16 product over all rows (`half_products`),
+measured in turns in the same process; recall against NumPy in float32 over everything.
 """
 
 import argparse
