@@ -85,6 +85,7 @@ def test_a_lost_worker_s_job_goes_to_another_and_the_lost_one_commits_nothing(qu
     with pytest.raises(JobLostError):
         keep_lease(queue, lost, ())
     give_back(queue, lost)  # says nothing of a job that is another's
+    fail_job(queue, lost, "killed", for_good=True)
     assert states(queue)[0] == RUNNING
     finish(queue, again)
     assert states(queue)[0] == DONE

@@ -57,9 +57,9 @@ def test_who_is_interrupted_gives_the_job_back_and_it_is_done_later(queue):
     assert work(queue, least_room=0).done == 1
 
 
-def test_a_job_that_is_cancelled_at_work_leaves_nothing(queue, monkeypatch):
+def test_a_job_that_is_cancelled_at_work_leaves_nothing(queue):
     def cancelled(task, done, total, note=""):
-        if task == "copy crops":
+        if task == "copy crops" and done == 1:
             cancel(queue, 1, by="bert")
 
     assert work(queue, least_room=0, progress=cancelled).done == 0

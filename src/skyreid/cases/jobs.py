@@ -267,7 +267,8 @@ def fail_job(case: Case, lease: Lease, reason: str, *, for_good: bool) -> None:
         row = connection.execute(sa.select(JOBS.c.accidents).where(JOBS.c.number == lease.job.number)).one()
         has_ended = for_good or row.accidents + 1 >= MOST_ATTEMPTS
         values = {"state": FAILED if has_ended else QUEUED, "reason": reason, "accidents": row.accidents + 1}
-        _update_held(connection, lease, values)
+        if connection.execute(JOBS.update().where(*_held(lease)).values(**values)).rowcount == 0:
+            return  # somebody else's by now
         record(connection, "skyreid", "job failed", str(lease.job.number), {"reason": reason, "ended": has_ended})
 
 
