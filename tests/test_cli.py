@@ -64,7 +64,10 @@ def test_the_overview_lists_every_command(capsys, arguments):
     assert status == 0
     assert err == ""
     for name in COMMANDS:
-        assert f"\n  skyreid {name} " in out
+        family = name.partition(" ")[0]
+        # A large family takes one line, and is listed when it is asked for.
+        told = run(capsys, family)[1] if f"\n  skyreid {family} … " in out else out
+        assert f"\n  skyreid {name} " in told
 
 
 @pytest.mark.parametrize(("given", "meant"), [("serach", "search"), ("data verfy", "data verify"), ("xyzzy", None)])

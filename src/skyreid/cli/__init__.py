@@ -256,8 +256,9 @@ def _in_short(commands: dict[str, Callable[..., int | None]]) -> dict[str, str]:
     sizes = Counter(name.partition(" ")[0] for name in commands)
     for family in [family for family, size in sizes.items() if size > _LARGEST_SHOWN]:
         verbs = [name.partition(" ")[2] for name in commands if name.startswith(f"{family} ")]
+        first, others = ", ".join(verbs[:_LARGEST_SHOWN]), len(verbs) - _LARGEST_SHOWN
         told = {name: text for name, text in told.items() if not name.startswith(f"{family} ")}
-        told[f"{family} …"] = f"{', '.join(verbs)}: skyreid {family} says more."
+        told[f"{family} …"] = f"{first} and {others} more: skyreid {family} lists them."
     return told
 
 

@@ -179,7 +179,7 @@ def test_a_file_that_gives_other_shapes_than_it_promises_is_refused(tmp_path):
     )
 
 
-KINDS = "kind is one of yolox, rt-detr, rf-detr, torchvision, as in detector.onnx,kind=yolox"
+KINDS = "kind is one of yolox, rt-detr, rf-detr, torchvision, atss, as in detector.onnx,kind=yolox"
 
 
 def test_a_detector_is_a_file_and_its_kind():
