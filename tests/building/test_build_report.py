@@ -43,7 +43,7 @@ def test_a_report_is_one_line_a_source_one_for_the_manifest_and_one_for_the_card
     assert REPORT.lines() == [
         "C1-a: 11 tracklets of 62 crops from 866 boxes (40 more interpolated) and 20 sampled frames; "
         "1 faces found, 6 followed and 5 heads without one masked; left out: 2 boxes outside, 4 crops hidden, "
-        "3 crops too-short, 3 tracklets too-short, 1 whole tracks hidden",
+        "3 crops too-short, 3 tracklets too-short, 1 whole track hidden",
         "out/manifest.jsonl: identities annotated, data sha256 11ee",
         "out/dataset-card.md: what this data is; fill in terms and consent (skyreid build --help)",
     ]

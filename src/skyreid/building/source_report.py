@@ -61,14 +61,14 @@ class SourceReport:
     def left_out(self) -> list[str]:
         """What was dropped, in words such as `3 crops hidden`."""
         counts = {
-            "boxes": self.boxes_dropped,
-            "crops": self.crops_dropped,
-            "tracklets": self.tracklets_dropped,
-            "whole tracks": self.tracks_dropped,
+            ("box", "boxes"): self.boxes_dropped,
+            ("crop", "crops"): self.crops_dropped,
+            ("tracklet", "tracklets"): self.tracklets_dropped,
+            ("whole track", "whole tracks"): self.tracks_dropped,
         }
         return [
-            f"{number} {what} {reason}"
-            for what, reasons in counts.items()
+            f"{number} {one if number == 1 else many} {reason}"
+            for (one, many), reasons in counts.items()
             for reason, number in sorted(reasons.items())
             if number
         ]
