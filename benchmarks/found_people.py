@@ -41,7 +41,7 @@ def main() -> None:
     in_all = set.intersection(*by_camera) - {DISTRACTOR_PID}
     known = Counter(pid for pid in people.values() if pid != DISTRACTOR_PID)
     print(
-        f"{len(people)} tracklets, {sum(known.values())} of {len(known)} of {len(annotated)} annotated people; "
+        f"{len(people)} tracklets, {sum(known.values())} of them of {len(known)} of {len(annotated)} annotated people; "
         f"{len(in_all)} of them found in every camera"
     )
     true = with_pids(table, np.array([people[str(one)] for one in table.tracklet_ids]))
