@@ -66,7 +66,7 @@ def test_damage_is_named_and_ends_with_status_4(place, tmp_path, capsys):
         (["search", "{case}"], "a search asks with something: --tracklet ID"),
         (["search", "{case}", "--tracklet", "gate-a-9"], "has no tracklet 'gate-a-9'"),
         (["decide", "{case}", GATE, ROOF, "undo", "--annotator", "cleo"], "'cleo' has said nothing"),
-        (["add", "{case}", "{place}/nothing"], "platform is missing"),
+        (["add", "{case}", "{place}/nothing", "--purpose", "a test"], "platform is missing"),
         (["list", "{place}/nothing", "--tracklets"], "must be a case"),
     ],
 )
