@@ -65,6 +65,7 @@ SOURCES = Table(
     Column("facts", JSON, nullable=False),  # what was found out about it
     Column("settings", JSON, nullable=False),  # what its tracklets were made with
     Column("is_simulated", Boolean, nullable=False),
+    Column("num_tracklets", Integer, nullable=False),  # counting them at each search would cost as much as the search
     Column("added_at", Text, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("trashed_at", Text),

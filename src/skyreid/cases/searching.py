@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
 from skyreid.cases.decisions import OPEN, Standing, standing_in
-from skyreid.cases.schema import TRACKLETS
+from skyreid.cases.schema import CASE, TRACKLETS
 from skyreid.cases.search_cache import Gallery, SearchCache, score_error
 from skyreid.cases.tracklets import (
     AT_A_TIME,
@@ -114,6 +114,7 @@ class CaseSearch:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._caches: dict[int, SearchCache] = {}
+        self._models: tuple[int, list[CaseModel]] = (-1, [])
 
     def search(
         self,
@@ -149,7 +150,7 @@ class CaseSearch:
             raise SettingError(f"a search finds 1 to {MOST_FOUND}; got k={top_k}")
         begun = monotonic()
         with self._case.database.reading() as connection:
-            chosen = _choose_model(self._case, connection, model)
+            chosen = self._choose_model(connection, model)
             standing = standing_in(connection, touched=queries)
             if missing := [one for one in queries if one not in standing.presences]:
                 raise CaseError(f"{self._case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
@@ -159,10 +160,10 @@ class CaseSearch:
             rows = gallery.is_there.copy()
             waiting = sum(source.num_tracklets for source in gallery.sources.values() if source.trashed_at is None)
             waiting -= int(np.count_nonzero(rows))
-            rows &= ~np.isin(gallery.numbers, list(numbers.values()))
+            rows &= ~_among(gallery.numbers, list(numbers.values()))
             decided = 0
             if not with_decided:
-                is_decided = rows & np.isin(gallery.numbers, _decided(connection, standing, queries))
+                is_decided = rows & _among(gallery.numbers, _decided(connection, standing, queries))
                 decided = int(np.count_nonzero(is_decided))
                 rows &= ~is_decided
             rows, told = _filtered(gallery, rows, platform, filters)
@@ -197,9 +198,19 @@ class CaseSearch:
             self._caches[model.number] = SearchCache(self._case, model)
         return self._caches[model.number]
 
+    def _choose_model(self, connection: Connection, number: int | None) -> CaseModel:
+        """Look a model up; how many vectors each has is counted when something changed."""
+        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        if self._models[0] != revision:
+            self._models = revision, models_in(connection)
+        return _chosen(self._case, self._models[1], number)
 
-def _choose_model(case: Case, connection: Connection, number: int | None) -> CaseModel:
-    models = models_in(connection)
+
+def _among(numbers: Int64[np.ndarray, " row"], few: Sequence[int]) -> Bool[np.ndarray, " row"]:
+    return np.isin(numbers, few) if few else np.zeros(len(numbers), dtype=bool)
+
+
+def _chosen(case: Case, models: Sequence[CaseModel], number: int | None) -> CaseModel:
     chosen = next((one for one in models if number in (None, one.number)), None)
     if chosen is None or chosen.num_vectors == 0:
         raise CaseError(

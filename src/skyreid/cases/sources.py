@@ -121,11 +121,9 @@ def set_clock(case: Case, name: str, *, by: str, start_time: datetime | None, of
 
 def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
     """List the footage, in a transaction that runs."""
-    counts = sa.select(TRACKLETS.c.source, sa.func.count().label("tracklets")).group_by(TRACKLETS.c.source).subquery()
     query = (
-        sa.select(SOURCES, CAMERAS.c.platform, CAMERAS.c.name.label("camera"), counts.c.tracklets)
+        sa.select(SOURCES, CAMERAS.c.platform, CAMERAS.c.name.label("camera"))
         .join(CAMERAS, CAMERAS.c.camid == SOURCES.c.camid)
-        .outerjoin(counts, counts.c.source == SOURCES.c.number)
         .order_by(SOURCES.c.number)
     )
     if not with_trash:
@@ -153,7 +151,7 @@ def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
             added_at=row.added_at,
             added_by=row.added_by,
             trashed_at=row.trashed_at,
-            num_tracklets=row.tracklets or 0,
+            num_tracklets=row.num_tracklets,
         )
         for row in connection.execute(query)
     ]
@@ -185,6 +183,7 @@ def insert_source(connection: Connection, new: NewSource, *, by: str) -> int:
         "facts": dict(new.facts),
         "settings": dict(new.settings),
         "is_simulated": new.is_simulated,
+        "num_tracklets": 0,
         "added_at": utc_now(),
         "added_by": by,
     }

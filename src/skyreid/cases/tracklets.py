@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.link_state import fingerprint
 from skyreid.cases.case import Case
-from skyreid.cases.schema import MODELS, REMOVED, TRACKLETS, VECTORS
+from skyreid.cases.schema import MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.errors import CaseError
@@ -114,6 +114,8 @@ def insert_tracklets(
 ) -> dict[str, int]:
     """Add the tracklets of a source; gives id to number."""
     rows = [_row(tracklet, source, revision) for tracklet in tracklets]
+    count = SOURCES.c.num_tracklets + len(rows)
+    connection.execute(SOURCES.update().where(SOURCES.c.number == source).values(num_tracklets=count))
     numbers: dict[str, int] = {}
     for start in range(0, len(rows), 500):
         added = connection.execute(
