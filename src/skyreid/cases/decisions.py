@@ -287,7 +287,7 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
         }
         wanted = {*touched, *decided, *moved}
         pids = sa.select(TRACKLETS.c.pid).where(TRACKLETS.c.tracklet_id.in_(wanted))
-        query = query.where(TRACKLETS.c.pid.in_(pids))
+        query = query.where(TRACKLETS.c.pid.in_(pids) if wanted else sa.false())
     sources = {source.number: source for source in sources_in(connection, with_trash=False)}
     tracklets: list[Tracklet] = []
     presences: dict[str, Presence] = {}
