@@ -47,6 +47,8 @@ ANSWERS = {
     "Who may do what in a case?": "cases/people.py: RIGHTS",
     "What becomes of a job whose worker is killed?": "cases/jobs.py: take_job",
     "What makes a search in a case fast?": "cases/search_cache.py: SearchCache",
+    "Who may use a web page?": "service/access.py: GuardedRoute",
+    "How is a new web page added?": "service/case_routes.py: ROUTES",
     "What is true in the simulated world?": "simulation/scene_truth.py: read_scene_truth",
     "How good is a build, against that truth?": "simulation/construction_scores.py: evaluate_construction",
 }

@@ -47,6 +47,7 @@ from skyreid.cli.linking import link
 from skyreid.cli.models import model_export, model_import, model_info, model_pretrain
 from skyreid.cli.reproduce import reproduce, reproduce_table2
 from skyreid.cli.search import search
+from skyreid.cli.service import serve
 from skyreid.cli.terminal import (
     NOTHING_FOUND,
     REFUSED,
@@ -87,6 +88,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case hold": case_hold,
         "case purge": case_purge,
         "case restore": case_restore,
+        "serve": serve,
     },
     "build a dataset": {
         "link": link,

@@ -53,6 +53,7 @@ EXAMPLES = {
     "case hold": "skyreid case hold cases/square --reason 'court order 12/26'",
     "case purge": "skyreid case purge cases/square --source gate-gate",
     "case restore": "skyreid case restore cases/square --source gate-gate",
+    "serve": "skyreid serve cases",
     "link": "skyreid link built --table table.npz --annotator anna",
     "data export": "skyreid data export built --out g2a --format g2a",
     "data list": "skyreid data list",

@@ -31,13 +31,25 @@ def shown_sighting(
         MissingFrameError: a crop or the scene's picture is missing or is no picture.
     """
     return {
+        **told_sighting(tracklet, sighting),
+        "film": draw_film(tracklet, cell=cell),
+        "scene": None if scene is None else _shown_scene(scene, folder),
+    }
+
+
+def told_sighting(tracklet: Tracklet, sighting: Sighting) -> dict[str, object]:
+    """Give what the macros `facts` and `measures` of `tracklets.html` take: words, no pictures.
+
+    Args:
+        tracklet: who.
+        sighting: where and when.
+    """
+    return {
         "tracklet": tracklet,
         "sighting": sighting,
         "moment": moment_in_words(sighting),
-        "film": draw_film(tracklet, cell=cell),
         "tallest": _tallest_px(tracklet),
         "seconds": 0.0 if sighting.offset_s is None else sighting.offset_s[1] - sighting.offset_s[0],
-        "scene": None if scene is None else _shown_scene(scene, folder),
     }
 
 

@@ -1,0 +1,42 @@
+"""`skyreid serve`: the cases of a folder as web pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from skyreid.cli.terminal import print_notice
+from skyreid.errors import SettingError
+
+
+def serve(
+    cases: Annotated[Path, tyro.conf.Positional] = Path(),
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Show cases as web pages: browse, search, decide; Ctrl-C ends it.
+
+    Args:
+        cases: folder with cases, or a case.
+        host: address to listen at; another one than this machine's own needs a certificate.
+        port: 0 takes a free one.
+        tls_cert: certificate, a PEM file.
+        tls_key: its key, a PEM file.
+    """
+    from skyreid.service.server import Tls, open_server
+
+    if (tls_cert is None) is not (tls_key is None):
+        raise SettingError("a certificate has a key: give --tls-cert and --tls-key")
+    tls = None if tls_cert is None or tls_key is None else Tls(certificate=tls_cert, key=tls_key)
+    with open_server(cases, host=host, port=port, tls=tls) as server:
+        print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
+        if server.setup_token is not None:
+            print_notice(f"nobody can log in yet: make the first administrator at {server.url}first-run")
+            print_notice(f"with this token, which works once: {server.setup_token}")
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            print_notice("ended")

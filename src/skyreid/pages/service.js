@@ -1,0 +1,107 @@
+"use strict";
+// Keys and decisions of the search page. All of it works without: the buttons are forms.
+const search = document.querySelector("[data-search]");
+if (search) begin(search);
+
+function begin(page) {
+  const list = page.querySelector("[data-list]");
+  const cards = [...list.children];
+  const said = page.querySelector(".said");
+  const marks = { confirmed: "✓", rejected: "✕", unsure: "?", open: "○" };
+  const home = `/api/c/${document.body.dataset.case}`;
+  let current = -1;
+  let since = performance.now();
+
+  function go(place) {
+    if (!cards.length) return;
+    if (current >= 0) cards[current].classList.remove("current", "playing");
+    current = Math.max(0, Math.min(cards.length - 1, place));
+    cards[current].classList.add("current");
+    cards[current].focus({ preventScroll: true });
+    cards[current].scrollIntoView({ block: "nearest" });
+    since = performance.now();
+  }
+
+  function say(words, isBad) {
+    said.textContent = words;
+    said.classList.toggle("bad", Boolean(isBad));
+  }
+
+  function show(card, state) {
+    for (const name of Object.keys(marks)) card.classList.toggle(name, name === state);
+    const shown = card.querySelector(".state");
+    shown.className = `state ${state}`;
+    shown.textContent = `${marks[state]} ${state}`;
+    for (const button of card.querySelectorAll("[aria-pressed]"))
+      button.setAttribute("aria-pressed", String(button.value === state));
+  }
+
+  async function send(path, body) {
+    const headers = {
+      "content-type": "application/json",
+      "x-csrf-token": document.querySelector("meta[name=csrf]").content,
+    };
+    try {
+      const answer = await fetch(home + path, { method: "POST", headers, body: JSON.stringify(body) });
+      const told = await answer.json();
+      if (answer.ok) return told;
+      say(answer.status === 401 ? "The session has ended: log in again, nothing was stored." : told.error, true);
+    } catch {
+      say("The server does not answer; nothing was stored.", true);
+    }
+    return null;
+  }
+
+  async function decide(card, decision) {
+    const form = card.querySelector(".decide");
+    if (!form) return;
+    const told = await send("/decisions", {
+      first: Number(form.elements.first.value),
+      second: Number(card.dataset.number),
+      decision,
+      rank: Number(card.dataset.rank),
+      similarity: Number(card.dataset.similarity),
+      model: Number(list.dataset.model),
+      seconds: (performance.now() - since) / 1000,
+    });
+    if (!told) return;
+    show(card, told.state);
+    say(`Rank ${card.dataset.rank}: ${told.state}. u takes it back.`);
+  }
+
+  async function undo() {
+    const told = await send("/undo", { event_id: null });
+    if (!told) return;
+    const card = cards.find((one) => told.tracklet_ids.includes(one.dataset.id));
+    if (card) show(card, told.state);
+    say(`Taken back: ${told.tracklet_ids.join(" and ")}, now ${told.state}.`);
+  }
+
+  page.addEventListener("submit", (event) => {
+    const card = event.target.closest(".candidate");
+    if (card) {
+      event.preventDefault();
+      if (current !== cards.indexOf(card)) go(cards.indexOf(card));
+      decide(card, event.submitter.value);
+    } else if (event.target.matches(".undo")) {
+      event.preventDefault();
+      undo();
+    }
+  });
+
+  const keys = { j: () => go(current + 1), k: () => go(current - 1), u: undo };
+  for (const [key, decision] of [["y", "confirmed"], ["n", "rejected"], ["s", "unsure"]])
+    keys[key] = () => current >= 0 && decide(cards[current], decision);
+  keys.ArrowDown = keys.j;
+  keys.ArrowUp = keys.k;
+  keys[" "] = () => current >= 0 && cards[current].classList.toggle("playing");
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+    if (event.target.closest("input, select, textarea")) return;
+    if (event.key === " " && event.target.closest("button, a, summary")) return;
+    if (event.key === "u" && !page.querySelector(".undo")) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+}

@@ -1,0 +1,144 @@
+"""What programs ask: the same as the pages, as JSON, described by OpenAPI at /api/openapi.json."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from skyreid.cases.people import Right
+from skyreid.service import case_views
+from skyreid.service.access import At, Everyone
+from skyreid.service.case_routes import Numbers, Word
+from skyreid.service.picture_routes import LARGEST_NUMBER, Number
+from skyreid.service.web_page import SIMILARITY_ONLY
+
+
+class NewDecision(BaseModel):
+    """What somebody says of two tracklets."""
+
+    first: int = Field(ge=1, le=LARGEST_NUMBER, description="number of a tracklet", examples=[1])
+    second: int = Field(ge=1, le=LARGEST_NUMBER, description="number of another one", examples=[4])
+    decision: Literal["confirmed", "rejected", "unsure"]
+    rank: int | None = Field(None, ge=1, description="in the ranking that was shown")
+    similarity: float | None = Field(None, ge=-1.01, le=1.01, description="that was shown")
+    model: int | None = Field(None, ge=1, description="that the similarity is of")
+    seconds: float | None = Field(None, ge=0, le=86_400, description="how long the person looked")
+
+
+class Undo(BaseModel):
+    """What is taken back."""
+
+    event_id: str | None = Field(None, max_length=200, description="of a decision of one's own; null = the last one")
+
+
+def openapi(request: Request) -> JSONResponse:
+    """Describe all of this."""
+    return JSONResponse(request.app.openapi())
+
+
+def cases(visit: At) -> JSONResponse:
+    """List the cases that who asks has a role in."""
+    return JSONResponse([card.to_json() for card in case_views.case_cards(visit)])
+
+
+def sources(visit: At) -> JSONResponse:
+    """List the footage of a case."""
+    return JSONResponse([case_views.source_json(*one) for one in case_views.sources_with_days(visit.case)])
+
+
+def tracklets(
+    visit: At,
+    platform: Literal["", "ground", "aerial"] = "",
+    camera: Word = "",
+    after: Word = "",
+    before: Word = "",
+    state: case_views.State = "any",
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> JSONResponse:
+    """List those who were found, a page at a time."""
+    wanted = case_views.Wanted(platform=platform, camera=camera, after=after, before=before, state=state, page=page)
+    grid = case_views.browse(visit.case, wanted)
+    return JSONResponse(
+        {
+            "tracklets": [case_views.tracklet_json(*one) for one in grid.tracklets],
+            "total": grid.total,
+            "page": page,
+            "pages": grid.num_pages,
+            "without_clock": grid.num_without_clock,
+        }
+    )
+
+
+def tracklet(visit: At, number: Number) -> JSONResponse:
+    """Describe one tracklet."""
+    (seen,) = case_views.tracklets_by_number(visit.case, [number])
+    standing = case_views.read_standing(visit.case.case)
+    visit.log("tracklet seen", seen.tracklet.tracklet_id)
+    return JSONResponse(case_views.tracklet_json(seen, case_views.tracklet_state(standing, seen.tracklet.tracklet_id)))
+
+
+def search(
+    visit: At,
+    t: Numbers,
+    to: case_views.To = "other",
+    k: Annotated[int, Query(ge=1, le=1_000)] = 20,
+    decided: bool = False,
+) -> JSONResponse:
+    """Rank who resembles some tracklets; several ask as one."""
+    found = case_views.search(visit, t, to=to, top_k=k, with_decided=decided)
+    if found.ranking is None:
+        return JSONResponse({"candidates": [], "num_searched": 0, "problem": found.problem})
+    told = found.ranking.to_json()
+    told["candidates"] = [{"number": one.seen.number, **one.to_json()} for one in found.ranking.candidates]
+    return JSONResponse({**told, "notice": SIMILARITY_ONLY, "exact": True})
+
+
+def decide(visit: At, new: NewDecision) -> JSONResponse:
+    """Confirm two tracklets as one person, reject that, or be unsure; on the disk when this answers."""
+    made = case_views.decide_pair(
+        visit,
+        new.first,
+        new.second,
+        new.decision,
+        rank=new.rank,
+        similarity=new.similarity,
+        model=new.model,
+        seconds=new.seconds,
+    )
+    return JSONResponse(made.to_json(), 201)
+
+
+def undo(visit: At, what: Undo) -> JSONResponse:
+    """Take back a decision of one's own."""
+    return JSONResponse(case_views.undo_decision(visit, what.event_id).to_json())
+
+
+def identities(visit: At) -> JSONResponse:
+    """List who was found more than once, and what contradicts itself."""
+    return JSONResponse(case_views.identities(visit.case).to_json())
+
+
+def audit(visit: At, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None) -> JSONResponse:
+    """Give rows of the log, the newest first."""
+    log = case_views.audit_page(visit, before=before)
+    rows = [
+        {"seq": row.seq, "time": row.time, "who": row.who, "action": row.action, "subject": row.subject}
+        | {"details": dict(row.details), "hash": row.hash}
+        for row in log.rows
+    ]
+    return JSONResponse({"rows": rows, "head": log.head, "damage": list(log.damage), "older": log.older})
+
+
+ROUTES = (
+    ("GET", "/api/openapi.json", openapi, Everyone.LOGGED_IN),
+    ("GET", "/api/cases", cases, Everyone.LOGGED_IN),
+    ("GET", "/api/c/{case_id}/sources", sources, Right.SEE),
+    ("GET", "/api/c/{case_id}/tracklets", tracklets, Right.SEE),
+    ("GET", "/api/c/{case_id}/tracklets/{number}", tracklet, Right.SEE),
+    ("GET", "/api/c/{case_id}/search", search, Right.SEE),
+    ("POST", "/api/c/{case_id}/decisions", decide, Right.DECIDE),
+    ("POST", "/api/c/{case_id}/undo", undo, Right.DECIDE),
+    ("GET", "/api/c/{case_id}/identities", identities, Right.SEE),
+    ("GET", "/api/c/{case_id}/audit", audit, Right.AUDIT),
+)

@@ -1,0 +1,97 @@
+"""The application: the table of routes, each with who may use it, and what goes wrong in words."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
+from skyreid.service import api_routes, case_routes, login_routes, picture_routes
+from skyreid.service.access import API, GuardedRoute, require_guards
+from skyreid.service.guardrails import Guardrails
+from skyreid.service.open_cases import OpenCases
+from skyreid.service.web_page import web_page
+
+ROUTES = (*login_routes.ROUTES, *case_routes.ROUTES, *picture_routes.ROUTES, *api_routes.ROUTES)
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names of this machine for itself."""
+
+
+def make_app(folder: Path, *, names: Iterable[str] = LOOPBACK, is_tls: bool = False) -> FastAPI:
+    """Make the application of a folder of cases.
+
+    Args:
+        folder: with cases, or a case.
+        names: by which it may be called; none = any.
+        is_tls: whether connections are encrypted.
+
+    Raises:
+        SettingError: a route that does not say who may use it.
+        CaseError: a case cannot be opened.
+    """
+    app = FastAPI(title="skyreid", openapi_url=None, docs_url=None, redoc_url=None)
+    # What FastAPI puts there itself has no guard.
+    app.router.routes.clear()
+    app.router.redirect_slashes = False
+    for method, path, endpoint, access in ROUTES:
+        is_api = path.startswith(API)
+        app.router.routes.append(
+            GuardedRoute(
+                path,
+                endpoint,
+                access=access,
+                methods=[method],
+                include_in_schema=is_api,
+                response_model=None,
+                **({} if is_api else {"response_class": Response}),
+            )
+        )
+    require_guards(app.router.routes)
+    app.state.cases = OpenCases(folder)
+    app.state.is_tls = is_tls
+    app.state.cases.all()
+    app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls)
+    app.add_exception_handler(HTTPException, _say_status)
+    app.add_exception_handler(RequestValidationError, _say_invalid)
+    app.add_exception_handler(SkyreidError, _say_refused)
+    return app
+
+
+def _say_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 401 and _is_page(request):
+        return RedirectResponse("/login", 303)
+    words = "there is no such page" if error.status_code == 404 else error.detail
+    return _said(request, error.status_code, words)
+
+
+def _say_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    places = [one["loc"] for one in error.errors()]
+    if any(place[0] == "path" for place in places):
+        return _said(request, 404, "there is no such page")
+    first = error.errors()[0]
+    return _said(request, 422, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
+
+
+def _say_refused(request: Request, error: Exception) -> Response:
+    """Say what the library refuses, without saying where on this machine things lie."""
+    kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404}
+    status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
+    words = str(error)
+    for opened in request.app.state.cases.all():
+        words = words.replace(f"{opened.case.folder}: ", "").replace(str(opened.case.folder), "the case")
+    return _said(request, status, words)
+
+
+def _said(request: Request, status: int, words: str) -> Response:
+    if _is_page(request):
+        return web_page("message.html", getattr(request.state, "visit", None), status=status, title=words, code=status)
+    return JSONResponse({"error": words}, status)
+
+
+def _is_page(request: Request) -> bool:
+    return not request.url.path.startswith(API) and "text/html" in request.headers.get("accept", "text/html")

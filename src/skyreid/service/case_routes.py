@@ -1,0 +1,163 @@
+"""The pages of cases, and what their forms do; whatever they show or do, `api_routes` gives to programs."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from skyreid.cases.decisions import WORDS
+from skyreid.cases.people import Right
+from skyreid.service import case_views
+from skyreid.service.access import At, Everyone
+from skyreid.service.picture_routes import LARGEST_NUMBER, Number
+from skyreid.service.web_page import web_page
+
+Numbers = Annotated[list[Annotated[int, Query(ge=1, le=LARGEST_NUMBER)]], Query(max_length=20)]
+FormNumber = Annotated[int, Form(ge=1, le=LARGEST_NUMBER)]
+Word = Annotated[str, Query(max_length=200)]
+EventId = Annotated[str, Form(max_length=200)]
+
+
+def cases_page(visit: At) -> Response:
+    """The cases that who asks has a role in."""
+    return web_page("cases.html", visit, cards=case_views.case_cards(visit))
+
+
+def sources_page(visit: At) -> Response:
+    """The footage of a case."""
+    return web_page(
+        "sources.html",
+        visit,
+        at="sources",
+        sources=case_views.sources_with_days(visit.case),
+        waiting=case_views.without_vector(visit.case),
+    )
+
+
+def browse_page(
+    visit: At,
+    platform: Literal["", "ground", "aerial"] = "",
+    camera: Word = "",
+    after: Word = "",
+    before: Word = "",
+    state: case_views.State = "any",
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> Response:
+    """Everybody who was found, as a grid."""
+    wanted = case_views.Wanted(platform=platform, camera=camera, after=after, before=before, state=state, page=page)
+    grid = case_views.browse(visit.case, wanted)
+    asked = {"platform": platform, "camera": camera, "after": after, "before": before, "state": state}
+    return web_page(
+        "browse.html",
+        visit,
+        at="browse",
+        wanted=wanted,
+        grid=grid,
+        cards=[case_views.shown(seen, told) for seen, told in grid.tracklets],
+        asked=urlencode({name: value for name, value in asked.items() if value not in ("", "any")}),
+    )
+
+
+def tracklet_page(visit: At, number: Number) -> Response:
+    """One tracklet."""
+    (seen,) = case_views.tracklets_by_number(visit.case, [number])
+    people = case_views.identities(visit.case)
+    mine = next((members for _, members in people.identities if any(one.number == number for one in members)), ())
+    state = case_views.tracklet_state(people.standing, seen.tracklet.tracklet_id)
+    visit.log("tracklet seen", seen.tracklet.tracklet_id)
+    return web_page(
+        "tracklet.html",
+        visit,
+        at="browse",
+        one=case_views.shown(seen, state),
+        source=seen.source,
+        others=[case_views.shown(one, state) for one in mine if one.number != number],
+    )
+
+
+def search_page(
+    visit: At,
+    t: Numbers,
+    to: case_views.To = "other",
+    k: Annotated[int, Query(ge=1, le=200)] = 20,
+    decided: bool = False,
+) -> Response:
+    """Who resembles somebody."""
+    found = case_views.search(visit, t, to=to, top_k=k, with_decided=decided)
+    candidates = () if found.ranking is None else found.ranking.candidates
+    return web_page(
+        "search.html",
+        visit,
+        at="search",
+        queries=[case_views.shown(seen, state) for seen, state in found.queries],
+        candidates=[
+            {**case_views.shown(one.seen, one.state), "rank": one.rank, "similarity": one.similarity}
+            for one in candidates
+        ],
+        ranking=found.ranking,
+        problem=found.problem,
+        to=to,
+        k=k,
+        decided=decided,
+    )
+
+
+def decide(
+    visit: At,
+    first: FormNumber,
+    second: FormNumber,
+    decision: Annotated[str, Form(max_length=20)],
+    rank: Annotated[int | None, Form(ge=1)] = None,
+    similarity: Annotated[float | None, Form(ge=-1.01, le=1.01)] = None,
+    model: Annotated[int | None, Form(ge=1)] = None,
+) -> Response:
+    """Confirm, reject or leave open, from a page without a script."""
+    case_views.decide_pair(visit, first, second, decision, rank=rank, similarity=similarity, model=model, seconds=None)
+    return RedirectResponse(f"/c/{visit.case.case_id}/search?t={first}&decided=true", 303)
+
+
+def undo(visit: At, event_id: EventId = "") -> Response:
+    """Take a decision back, from a page without a script."""
+    case_views.undo_decision(visit, event_id or None)
+    return RedirectResponse(f"/c/{visit.case.case_id}/identities", 303)
+
+
+def identities_page(visit: At) -> Response:
+    """Who was found more than once."""
+    people = case_views.identities(visit.case)
+    return web_page(
+        "identities.html",
+        visit,
+        at="identities",
+        identities=[
+            (pid, [case_views.shown(one, "confirmed") for one in members]) for pid, members in people.identities
+        ],
+        contradictions=people.standing.contradictions,
+        overlaps=people.standing.overlaps,
+        decisions=[(one, WORDS[one.decision]) for one in reversed(people.standing.state.standing[-100:])],
+    )
+
+
+def audit_log_page(visit: At, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None) -> Response:
+    """Who did what in a case."""
+    return web_page("audit.html", visit, at="audit", log=case_views.audit_page(visit, before=before))
+
+
+def api_page(request: Request, visit: At) -> Response:
+    """What programs can ask."""
+    return web_page("api.html", visit, paths=request.app.openapi()["paths"])
+
+
+ROUTES = (
+    ("GET", "/", cases_page, Everyone.LOGGED_IN),
+    ("GET", "/api", api_page, Everyone.LOGGED_IN),
+    ("GET", "/c/{case_id}/sources", sources_page, Right.SEE),
+    ("GET", "/c/{case_id}/tracklets", browse_page, Right.SEE),
+    ("GET", "/c/{case_id}/tracklets/{number}", tracklet_page, Right.SEE),
+    ("GET", "/c/{case_id}/search", search_page, Right.SEE),
+    ("POST", "/c/{case_id}/decisions", decide, Right.DECIDE),
+    ("POST", "/c/{case_id}/undo", undo, Right.DECIDE),
+    ("GET", "/c/{case_id}/identities", identities_page, Right.SEE),
+    ("GET", "/c/{case_id}/audit", audit_log_page, Right.AUDIT),
+)

@@ -1,0 +1,382 @@
+"""What pages and the JSON API say of a case: one function for both, so that they never differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import HTTPException
+
+from skyreid.cases.audit import AuditRow, audit_damage, audit_head, read_audit
+from skyreid.cases.case import CaseFacts
+from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, undo
+from skyreid.cases.people import Right, Role
+from skyreid.cases.searching import CaseRanking
+from skyreid.cases.sources import CaseSource, read_sources
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets
+from skyreid.errors import NothingFoundError, SettingError
+from skyreid.files.strict_json import Json
+from skyreid.pages.frame_strip import spread_frames
+from skyreid.pages.sighting_shown import told_sighting
+from skyreid.service.access import Visit
+from skyreid.service.open_cases import OpenCase
+from skyreid.tracklet import Platform
+
+FILM_CELLS = 8
+"""Frames of a film at most."""
+PAGE = 48
+"""Tracklets of a page of the grid."""
+AUDIT_PAGE = 200
+To = Literal["other", "ground", "aerial", "any"]
+State = Literal["any", "open", "confirmed"]
+
+
+def tracklets_by_number(opened: OpenCase, numbers: Sequence[int]) -> list[CaseTracklet]:
+    """Look tracklets up by the numbers of an address; one that is not there is a page that is not there."""
+    found = {one.number: one for one in read_tracklets(opened.case, numbers=numbers)} if numbers else {}
+    if missing := set(numbers) - found.keys():
+        raise HTTPException(404, f"there is no tracklet {min(missing)}")
+    return [found[number] for number in numbers]
+
+
+def tracklet_state(standing: Standing, tracklet_id: str) -> str:
+    """Whether somebody was found elsewhere already."""
+    pid = standing.identities.pids.get(tracklet_id)
+    return CONFIRMED if pid is not None and len(standing.members[pid]) > 1 else OPEN
+
+
+def shown(seen: CaseTracklet, state: str) -> dict[str, object]:
+    """A tracklet as templates take it; where its video lies on this machine is nobody's business."""
+    return {
+        **told_sighting(seen.tracklet, replace(seen.sighting, video=None)),
+        "number": seen.number,
+        "cells": len(spread_frames(seen.tracklet, FILM_CELLS)),
+        "state": state,
+    }
+
+
+def tracklet_json(seen: CaseTracklet, state: str) -> dict[str, Json]:
+    """A tracklet as programs take it."""
+    start_s, end_s = seen.sighting.offset_s or (None, None)
+    return {
+        "number": seen.number,
+        "tracklet_id": seen.tracklet.tracklet_id,
+        "platform": seen.source.platform.value,
+        "camera": seen.source.camera,
+        "source": seen.source.name,
+        "file": seen.sighting.file,
+        "start_s": start_s,
+        "end_s": end_s,
+        "time": None if seen.sighting.clock is None else seen.sighting.clock.isoformat(),
+        "frames": len(seen.tracklet.frames),
+        "state": state,
+    }
+
+
+# Cases.
+@dataclass(frozen=True, kw_only=True)
+class CaseCard:
+    """What the first page says of a case."""
+
+    facts: CaseFacts
+    role: Role
+    may_see: bool
+    sources: dict[str, int]
+    """By platform."""
+    tracklets: int
+    identities: int
+    """Confirmed ones: somebody seen more than once."""
+    kept_until: str | None
+    """When the first of its sources goes."""
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        return {
+            "case_id": self.facts.case_id,
+            "name": self.facts.name,
+            "role": self.role.value,
+            "sources": dict(self.sources),
+            "tracklets": self.tracklets,
+            "identities": self.identities,
+            "kept_until": self.kept_until,
+            "legal_hold": self.facts.legal_hold,
+        }
+
+
+def case_cards(visit: Visit) -> list[CaseCard]:
+    """Describe the cases that who asks has a role in; of those without a right to see, no more than the name."""
+    cards = []
+    for opened in visit.cases.all():
+        role = visit.cases.people.role(visit.user, opened.case_id)
+        if role is None:
+            continue
+        may_see = visit.cases.people.may(visit.user, opened.case_id, Right.SEE)
+        sources = read_sources(opened.case) if may_see else []
+        members = read_standing(opened.case).members.values() if may_see else ()
+        cards.append(
+            CaseCard(
+                facts=opened.facts(),
+                role=role,
+                may_see=may_see,
+                sources={platform.value: sum(one.platform is platform for one in sources) for platform in Platform},
+                tracklets=sum(one.num_tracklets for one in sources),
+                identities=sum(len(one) > 1 for one in members),
+                kept_until=min((one.retain_until for one in sources), default=None),
+            )
+        )
+    return cards
+
+
+# Sources.
+def sources_with_days(opened: OpenCase) -> list[tuple[CaseSource, int]]:
+    """Give the footage, in the trash too, with the days that it is kept from now."""
+    now = datetime.now(UTC)
+    return [
+        (one, max(0, (datetime.fromisoformat(one.retain_until) - now).days))
+        for one in read_sources(opened.case, with_trash=True)
+    ]
+
+
+def source_json(source: CaseSource, days: int) -> dict[str, Json]:
+    """A source as programs take it; where it lies on this machine is nobody's business."""
+    told = source.to_json()
+    return {name: told[name] for name in told if name not in ("path", "crops", "facts", "settings")} | {"days": days}
+
+
+def without_vector(opened: OpenCase) -> int:
+    """How many tracklets the model with the most vectors has not seen: searches leave them out."""
+    models = read_models(opened.case)
+    total = sum(one.num_tracklets for one in read_sources(opened.case))
+    return total - (models[0].num_vectors if models else 0)
+
+
+# Browsing.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the grid is to show."""
+
+    platform: Literal["", "ground", "aerial"] = ""
+    camera: str = ""
+    after: str = ""
+    before: str = ""
+    state: State = "any"
+    page: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A page of tracklets."""
+
+    tracklets: tuple[tuple[CaseTracklet, str], ...]
+    """With their state."""
+    total: int
+    num_pages: int
+    cameras: tuple[str, ...]
+    """All of the case."""
+    num_without_clock: int
+    """Left out by a filter of time, since nobody knows when they were seen."""
+
+
+def browse(opened: OpenCase, wanted: Wanted) -> Grid:
+    """Give those tracklets that are wanted, by time.
+
+    Raises:
+        SettingError: a moment that is none.
+    """
+    after, before = (_moment(text) for text in (wanted.after, wanted.before))
+    everybody, standing = read_tracklets(opened.case), read_standing(opened.case)
+    found: list[tuple[CaseTracklet, str]] = []
+    without_clock = 0
+    for seen in everybody:
+        state = tracklet_state(standing, seen.tracklet.tracklet_id)
+        if wanted.platform not in ("", seen.source.platform.value) or wanted.camera not in ("", seen.source.camera):
+            continue
+        if wanted.state not in ("any", state):
+            continue
+        clock = seen.sighting.clock
+        if after or before:
+            if clock is None:
+                without_clock += 1
+                continue
+            if (after and clock < after) or (before and clock > before):
+                continue
+        found.append((seen, state))
+    found.sort(key=lambda one: _when(one[0]))
+    start = (wanted.page - 1) * PAGE
+    return Grid(
+        tracklets=tuple(found[start : start + PAGE]),
+        total=len(found),
+        num_pages=max(1, -(-len(found) // PAGE)),
+        cameras=tuple(sorted({one.source.camera for one in everybody})),
+        num_without_clock=without_clock,
+    )
+
+
+def _when(seen: CaseTracklet) -> tuple[float, int]:
+    clock, offset = seen.sighting.clock, seen.sighting.offset_s
+    return (clock.timestamp() if clock else offset[0] if offset else 0.0, seen.number)
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"a time is written as 2026-05-04T09:00; got {text!r:.60}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# Searching and deciding.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found, and what it asked with."""
+
+    queries: tuple[tuple[CaseTracklet, str], ...]
+    ranking: CaseRanking | None
+    """None = nobody could be searched."""
+    problem: str
+
+
+def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_decided: bool) -> Found:
+    """Rank the case by likeness to some tracklets, and note it in the log."""
+    opened = visit.case
+    queries = tracklets_by_number(opened, numbers)
+    standing = read_standing(opened.case)
+    ids = [one.tracklet.tracklet_id for one in queries]
+    platform = None if to == "any" else _other(queries[0]) if to == "other" else Platform(to)
+    problem, ranking = "", None
+    try:
+        with opened.searching() as searches:
+            ranking = searches.search(ids, platform=platform, top_k=top_k, with_decided=with_decided)
+    except NothingFoundError as nobody:
+        problem = str(nobody).replace(f"{opened.case.folder}: ", "")
+    visit.log("search", " ".join(ids), platform=to, found=0 if ranking is None else len(ranking.candidates))
+    states = [tracklet_state(standing, one) for one in ids]
+    return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem)
+
+
+def _other(seen: CaseTracklet) -> Platform:
+    return Platform.GROUND if seen.source.platform is Platform.AERIAL else Platform.AERIAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """A decision that was made or taken back, and what holds now."""
+
+    event_id: str
+    tracklet_ids: tuple[str, str]
+    state: str
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        return {"event_id": self.event_id, "tracklet_ids": list(self.tracklet_ids), "state": self.state}
+
+
+def decide_pair(
+    visit: Visit,
+    first: int,
+    second: int,
+    decision: str,
+    *,
+    rank: int | None,
+    similarity: float | None,
+    model: int | None,
+    seconds: float | None,
+) -> Decided:
+    """Store a decision of who asks; it is on the disk when this returns."""
+    ids = [one.tracklet.tracklet_id for one in tracklets_by_number(visit.case, [first, second])]
+    case = visit.case.case
+    event = decide(
+        case,
+        ids[0],
+        ids[1],
+        decision,
+        annotator=visit.user,
+        rank=rank,
+        similarity=similarity,
+        model=model,
+        seconds=seconds,
+    )
+    return Decided(
+        event_id=event.event_id, tracklet_ids=event.tracklets, state=read_standing(case).pair_state(ids[0], ids[1])
+    )
+
+
+def undo_decision(visit: Visit, event_id: str | None) -> Decided:
+    """Take back a decision of who asks; None = the last one."""
+    event = undo(visit.case.case, annotator=visit.user, event_id=event_id)
+    standing = read_standing(visit.case.case)
+    is_there = all(one in standing.presences for one in event.tracklets)
+    return Decided(
+        event_id=event.event_id,
+        tracklet_ids=event.tracklets,
+        state=standing.pair_state(*event.tracklets) if is_there else OPEN,
+    )
+
+
+# Identities.
+@dataclass(frozen=True, kw_only=True)
+class IdentityList:
+    """Who was found more than once, and what cannot be."""
+
+    identities: tuple[tuple[int, tuple[CaseTracklet, ...]], ...]
+    standing: Standing
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        return {
+            "identities": [
+                {"pid": pid, "tracklets": [tracklet_json(one, CONFIRMED) for one in members]}
+                for pid, members in self.identities
+            ],
+            "contradictions": [
+                {"rejected": list(one.different), "confirmed_chain": list(one.chain)}
+                for one in self.standing.contradictions
+            ],
+            "overlaps": [{"pid": one.pid, "tracklets": list(one.tracklets)} for one in self.standing.overlaps],
+            "decisions": [
+                {
+                    "event_id": one.event_id,
+                    "annotator": one.annotator,
+                    "decision": one.decision.value,
+                    "tracklets": list(one.tracklets),
+                    "time": one.time.isoformat(),
+                }
+                for one in self.standing.state.standing
+            ],
+        }
+
+
+def identities(opened: OpenCase) -> IdentityList:
+    """List them, the largest first."""
+    standing = read_standing(opened.case)
+    by_id = {one.tracklet.tracklet_id: one for one in read_tracklets(opened.case)}
+    found = [
+        (pid, tuple(by_id[one] for one in members)) for pid, members in standing.members.items() if len(members) > 1
+    ]
+    return IdentityList(identities=tuple(sorted(found, key=lambda one: (-len(one[1]), one[0]))), standing=standing)
+
+
+# The log.
+@dataclass(frozen=True, kw_only=True)
+class AuditPage:
+    """Rows of a log, the newest first, and whether it is as it was written."""
+
+    rows: tuple[AuditRow, ...]
+    head: str
+    damage: tuple[str, ...]
+    older: int | None
+    """Before which row the next page begins; None = there is none."""
+
+
+def audit_page(visit: Visit, *, before: int | None) -> AuditPage:
+    """Read the log of the case, and see that its rows follow from each other."""
+    with visit.case.case.database.reading() as connection:
+        head = audit_head(connection)
+        last = int(head.partition(":")[0])
+        end = min(last, last if before is None else before - 1)
+        start = max(0, end - AUDIT_PAGE)
+        rows = read_audit(connection, after=start, limit=end - start) if end > 0 else []
+        damage = tuple(audit_damage(connection))
+    return AuditPage(rows=tuple(reversed(rows)), head=head, damage=damage, older=start + 1 if start > 0 else None)

@@ -1,0 +1,114 @@
+"""A server that runs: on this machine only, unless connections are encrypted."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from os import PathLike
+from pathlib import Path
+
+import uvicorn
+
+from skyreid.arguments import path_of
+from skyreid.errors import CaseError, RefusedError, SettingError
+from skyreid.service.app import LOOPBACK, make_app
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """What connections are encrypted with, in PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server that holds its port and waits to be run."""
+
+    url: str
+    setup_token: str | None
+    """Makes the first administrator; None = there are users."""
+    _uvicorn: uvicorn.Server
+    _socket: socket.socket
+
+    def run(self) -> None:
+        """Answer until it is interrupted."""
+        self._uvicorn.run(sockets=[self._socket])
+
+
+@contextmanager
+def open_server(
+    folder: str | PathLike[str], *, host: str = "127.0.0.1", port: int = 8765, tls: Tls | None = None
+) -> Iterator[Server]:
+    """Get a server ready.
+
+    Args:
+        folder: with cases, or a case.
+        host: address to listen at.
+        port: 0 = a free one.
+        tls: encrypts connections; None = they are not, which only this machine itself may use.
+
+    Raises:
+        RefusedError: others could reach it, and connections would not be encrypted.
+        SettingError: a host, port or certificate that cannot be used.
+        CaseError: the folder is none, or a case cannot be opened.
+    """
+    folder = path_of(folder, "a folder of cases")
+    if not folder.is_dir():
+        raise CaseError(f"{folder}: is no folder; name one with cases ('skyreid case new {folder}/NAME' makes one)")
+    if tls is None and not _is_loopback(host):
+        raise RefusedError(
+            f"{host}: others could reach this server and read passwords and pictures on the way; give --tls-cert and "
+            "--tls-key, or listen at 127.0.0.1"
+        )
+    listener = _listen(host, port)
+    try:
+        app = make_app(folder, names=() if tls else LOOPBACK, is_tls=tls is not None)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
+            timeout_graceful_shutdown=3,
+        )
+        try:
+            config.load()
+        except OSError as error:  # of a certificate
+            raise SettingError(f"{error.filename or (tls and tls.certificate)}: {error.strerror or error}") from error
+        name = f"[{host}]" if ":" in host else host
+        url = f"{'https' if tls else 'http'}://{name}:{listener.getsockname()[1]}/"
+        token = app.state.cases.people.setup_token()
+        try:
+            yield Server(url=url, setup_token=token, _uvicorn=uvicorn.Server(config), _socket=listener)
+        finally:
+            app.state.cases.close()
+    finally:
+        listener.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()  # whoever comes before the first answer waits
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, OverflowError) as error:
+        raise SettingError(f"{host}:{port}: cannot be listened at ({error}); give another --host or --port") from error
+    return listener

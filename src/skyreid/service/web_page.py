@@ -1,0 +1,35 @@
+"""A page as an answer: the template, who is logged in, and where in the case one is."""
+
+from importlib.metadata import version
+
+from fastapi.responses import HTMLResponse
+
+from skyreid.cases.people import Right
+from skyreid.pages.page import render
+from skyreid.service.access import Visit
+
+SIMILARITY_ONLY = "Similarity of appearance only – not proof of identity"  # noqa: RUF001 - an en dash between words
+
+
+def web_page(template: str, visit: Visit | None, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Fill in a template of `templates/service/`.
+
+    Args:
+        template: its file.
+        visit: who asks; None = nobody knows.
+        status: of the answer.
+        values: what the template takes.
+    """
+    session = None if visit is None else visit.session
+    opened = None if visit is None else visit.opened
+    page = render(
+        f"service/{template}",
+        user=None if session is None else session.user,
+        csrf=None if visit is None else visit.csrf,
+        case=None if opened is None else opened.facts(),
+        may=frozenset() if visit is None else frozenset(right.name for right in Right if visit.may(right)),
+        similarity_only=SIMILARITY_ONLY,
+        version=version("skyreid"),
+        **{"at": "", **values},
+    )
+    return HTMLResponse(str(page), status)
