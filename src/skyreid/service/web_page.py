@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi.responses import HTMLResponse
 
 from skyreid.cases.people import Right
+from skyreid.cases.sources import read_sources
 from skyreid.pages.page import render
 from skyreid.service.access import Visit
 
@@ -28,6 +29,7 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         csrf=None if visit is None else visit.csrf,
         case=None if opened is None else opened.facts(),
         may=frozenset() if visit is None else frozenset(right.name for right in Right if visit.may(right)),
+        is_simulated=opened is not None and any(one.is_simulated for one in read_sources(opened.case)),
         similarity_only=SIMILARITY_ONLY,
         version=version("skyreid"),
         **{"at": "", **values},

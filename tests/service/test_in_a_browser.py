@@ -1,0 +1,71 @@
+"""A real browser, moved by its keyboard only: from the first run to a decision that is taken back."""
+
+import shutil
+
+import pytest
+
+from skyreid.cases.case import create_case, open_case
+from skyreid.cases.decisions import read_events
+from skyreid.cases.importing import import_build
+from tests.cases.builds import drawn, write_build
+from tests.service.conftest import HOSTILE
+from tests.service.running import PASSWORD, Running
+
+CHROMIUM = shutil.which("chromium")
+FOCUSED = "document.activeElement.getAttribute('href') || document.activeElement.id"
+
+
+def tab_to(page, wanted):
+    """Press Tab until what has the focus leads somewhere, or is called so."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if wanted in (page.evaluate(FOCUSED) or ""):
+            return
+    raise AssertionError(f"no Tab leads to {wanted}")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_somebody_is_found_and_decided_on_by_keyboard(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    write_build(tmp_path / "built", embeddings=drawn())
+    (tmp_path / "cases").mkdir()
+    with create_case(tmp_path / "cases" / "square", by="anna", name=HOSTILE) as case:
+        import_build(case, tmp_path / "built", by="anna", purpose=HOSTILE)
+    with Running(tmp_path / "cases") as server, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.url)
+        for text in (server.read_token(), "boss", PASSWORD, PASSWORD):
+            page.keyboard.type(text)
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".cases")
+        for wanted, there in (
+            ("/tracklets", ".grid"),
+            ("/tracklets/1", "#find"),
+            ("find", ".candidates"),
+        ):
+            tab_to(page, wanted)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(there)
+        for keys, place, state in (
+            ("jy", 1, "confirmed"),
+            ("jn", 2, "rejected"),
+            ("js", 3, "unsure"),
+            ("u", 3, "open"),
+        ):
+            for key in keys:
+                page.keyboard.press(key)
+            page.wait_for_selector(f".candidate:nth-child({place}).{state}")
+        assert page.evaluate("typeof window.pwn") == "undefined"
+        assert "now open" in page.inner_text(".said")
+        assert complaints == []
+        browser.close()
+    with open_case(tmp_path / "cases" / "square") as case:
+        events = read_events(case)
+    assert [type(event).__name__ for event in events] == [*["DecisionEvent"] * 3, "UndoEvent"]
+    assert events[0].rank == 1 and events[0].seconds is not None and {one.annotator for one in events} == {"boss"}
