@@ -37,15 +37,19 @@ def address(path, case_id):
     return path.format(case_id=case_id, number=1, name="service.js")
 
 
+def free():
+    return {}
+
+
 def test_a_route_without_a_rule_ends_the_start():
     with pytest.raises(TypeError):
-        GuardedRoute("/free", dict, methods=["GET"])
+        GuardedRoute("/free", free, methods=["GET"])
     with pytest.raises(SettingError, match="must say who may use it"):
-        GuardedRoute("/free", dict, methods=["GET"], access=None)
+        GuardedRoute("/free", free, methods=["GET"], access=None)
     with pytest.raises(SettingError, match="a right is one in the case"):
-        GuardedRoute("/c/{case_id}/free", dict, methods=["GET"], access=Everyone.PUBLIC)
+        GuardedRoute("/c/{case_id}/free", free, methods=["GET"], access=Everyone.PUBLIC)
     app = FastAPI(openapi_url=None)
-    app.add_api_route("/free", dict)
+    app.add_api_route("/free", free)
     with pytest.raises(SettingError, match="route /free"):
         require_guards(app.router.routes)
 
