@@ -31,8 +31,6 @@ class Everyone(Enum):
 
     PUBLIC = auto()
     LOGGED_IN = auto()
-    ADMINISTRATORS = auto()
-    """Of the server."""
 
 
 Access = Right | Everyone
@@ -148,8 +146,6 @@ def _admit(request: Request, access: Access, sent: str | None) -> Visit:
         role=role,
         opened=opened,
     )
-    if access is Everyone.ADMINISTRATORS and not (session and session.user.is_admin):
-        _refuse(visit, request, "only administrators of the server may do this")
     if isinstance(access, Right) and not visit.may(access):
         _refuse(visit, request, f"a {role} may not {access}")
     if sent is not None:
