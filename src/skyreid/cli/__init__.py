@@ -18,16 +18,14 @@ from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
+from skyreid.cli.case_retention import case_hold, case_purge, case_restore
 from skyreid.cli.cases import (
     case_add,
     case_decide,
     case_export,
-    case_hold,
     case_jobs,
     case_list,
     case_new,
-    case_purge,
-    case_restore,
     case_search,
     case_verify,
     case_work,

@@ -1,13 +1,12 @@
 """`skyreid case …`: the footage, people and decisions of one search, kept in one place."""
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from skyreid.cli.search import Several
-from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Name, Note, show_result
+from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Name, Note, show_result, who
 from skyreid.errors import CaseError, SettingError
 from skyreid.tracklet import Platform
 
@@ -39,7 +38,7 @@ def case_new(
     """
     from skyreid.cases.case import create_case
 
-    with create_case(case, by=_who(by), name=name, database=database, retention_days=retention_days) as made:
+    with create_case(case, by=who(by), name=name, database=database, retention_days=retention_days) as made:
         facts = made.facts()
     said = [f"case {facts.name}: {case}", f"skyreid case add {case} FOLDER --purpose TEXT brings in what was built"]
     show_result(Note(said, {"folder": str(case), **facts.to_json()}), json=json)
@@ -122,9 +121,9 @@ def case_add(
     kind = kind_at(Path(what))
     with open_case(case) as opened, Bars() as bars:
         if kind is TABLE:
-            report = import_table(opened, what, by=_who(by))
+            report = import_table(opened, what, by=who(by))
         elif kind is BUILD:
-            report = import_build(opened, what, by=_who(by), purpose=purpose, progress=bars)
+            report = import_build(opened, what, by=who(by), purpose=purpose, progress=bars)
         else:
             told = {"platform": platform, "start_time": start_time}
             if ",camera=" not in what:
@@ -135,7 +134,7 @@ def case_add(
                 model=model or _best_at_hand("model"),
                 interval_s=interval_s,
             )
-            job = add_job(opened, source, by=_who(by), purpose=purpose, settings=settings, priority=priority)
+            job = add_job(opened, source, by=who(by), purpose=purpose, settings=settings, priority=priority)
             said = [f"job {job.number}: {job.file} is {job.state}; 'skyreid case work {case}' does it"]
             if settings.model is None:
                 said.append("no model: its people cannot be searched until one is named (skyreid weights list)")
@@ -187,7 +186,7 @@ def case_jobs(
     with open_case(case) as opened:
         for change, number in ((jobs.pause, pause), (jobs.cancel, cancel), (jobs.retry, retry)):
             if number is not None:
-                change(opened, number, by=_who(by))
+                change(opened, number, by=who(by))
         found = jobs.read_jobs(opened)
     said = [line for job in found for line in _job_lines(job)]
     show_result(Note(said or ["no job yet"], [job.to_json() for job in found]), json=json)
@@ -312,7 +311,7 @@ def case_export(
     from skyreid.cases.exporting import export_case
 
     with open_case(case) as opened, Bars() as bars:
-        report = export_case(opened, out, format, by=_who(by), model=model, progress=bars)
+        report = export_case(opened, out, format, by=who(by), model=model, progress=bars)
     show_result(report, json=json)
 
 
@@ -331,81 +330,6 @@ def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
         found = verify_case(opened, rebuild=rebuild, progress=bars)
     show_result(found, json=json)
     return DONE_IN_PART if found.damage else 0
-
-
-def case_hold(
-    case: File, reason: str | None = None, *, end: bool = False, by: str | None = None, json: bool = False
-) -> None:
-    """Let nothing of a case be deleted, by hand or by date, or end that.
-
-    Args:
-        case: that is held.
-        reason: why.
-        end: let things be deleted again.
-        by: who says so.
-        json: print JSON.
-    """
-    from skyreid.cases.case import open_case
-    from skyreid.cases.retention import hold
-
-    if (reason is None) is not end:
-        raise SettingError("a legal hold has a --reason, or comes to its --end")
-    with open_case(case) as opened:
-        hold(opened, reason, by=_who(by))
-    said = f"on legal hold: {reason}" if reason else "no legal hold"
-    show_result(Note([f"{case}: {said}"], {"legal_hold": reason}), json=json)
-
-
-def case_purge(
-    case: File,
-    *,
-    source: str | None = None,
-    prove: str | None = None,
-    by: str | None = None,
-    json: bool = False,
-) -> int:
-    """Put a source into the trash, remove what was there for seven days, or prove that something is gone.
-
-    Without an option it does what is due: sources whose date has passed go into the trash, and out of it for good.
-
-    Args:
-        case: that is purged.
-        source: name of a source for the trash; 'skyreid case restore' brings it back within seven days.
-        prove: name of a purged source: look for what is left of it.
-        by: who asks.
-        json: print JSON.
-    """
-    from skyreid.cases.case import open_case
-    from skyreid.cases.retention import purge_due, remains, trash_source
-
-    with open_case(case) as opened:
-        if prove is not None:
-            found = remains(opened, prove)
-            said = [f"{prove}: {one}" for one in found] or [f"{prove}: no row, vector, crop or cache is left of it"]
-            show_result(Note(said, {"source": prove, "remains": found}), json=json)
-            return DONE_IN_PART if found else 0
-        if source is not None:
-            trash_source(opened, source, by=_who(by))
-        report = purge_due(opened, by=_who(by))
-    show_result(report, json=json)
-    return 0
-
-
-def case_restore(case: File, source: str, *, by: str | None = None, json: bool = False) -> None:
-    """Bring a source back from the trash of a case.
-
-    Args:
-        case: that it is of.
-        source: its name.
-        by: who asks.
-        json: print JSON.
-    """
-    from skyreid.cases.case import open_case
-    from skyreid.cases.retention import restore_source
-
-    with open_case(case) as opened:
-        restore_source(opened, source, by=_who(by))
-    show_result(Note([f"{source}: is back"], {"source": source}), json=json)
 
 
 def _holds(case: "Case") -> Note:
@@ -459,7 +383,3 @@ def _best_at_hand(what: Literal["detector", "model"]) -> str | None:
 
     names = PREFERRED_DETECTORS if what == "detector" else PREFERRED_MODELS
     return next((name for name in names if in_cache(name) is not None), None)
-
-
-def _who(by: str | None) -> str:
-    return getpass.getuser() if by is None else by

@@ -4,6 +4,7 @@ Names of files, people and tracklets come from strangers, and a terminal obeys s
 So everything that is printed passes `visible` here; colours are ours alone.
 """
 
+import getpass
 import json as json_format
 import logging
 import os
@@ -202,3 +203,8 @@ def print_warnings(lines: Sequence[str]) -> None:
 def print_notice(text: str) -> None:
     """Print one line to the standard error that is no error."""
     _errors.print(Text(visible(text)))
+
+
+def who(by: str | None) -> str:
+    """Name whoever acts: as given, else the user of this machine."""
+    return getpass.getuser() if by is None else by
