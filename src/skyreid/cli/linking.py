@@ -96,10 +96,10 @@ def link(
         per_tracklet=PER_TRACKLET if per_tracklet is None else per_tracklet,
         clock_tolerance_s=CLOCK_TOLERANCE_S if clock_tolerance_s is None else clock_tolerance_s,
     )
+    embeddings = None if table is None else load_table(table)
     links = LinkFolder(folder)
     if table is None and mode in ("out", "ask") and (folder / TABLE_FILE).exists():
-        table = folder / TABLE_FILE
-    embeddings = None if table is None else load_table(table)
+        embeddings = load_table(folder / TABLE_FILE)
     who = annotator or ""
     if require is not None:
         links.require(who, require)
