@@ -32,23 +32,33 @@ THOROUGH = """
     building/motion/test_static_camera
     building/test_build
     building/test_scenes
+    building/test_unusable_sources
     building/video/test_decode
+    cases/test_crash
+    cases/test_jobs
+    cases/test_search_cache
+    cases/test_worker
     cli/test_footage
     cli/test_linking
     cli/test_terminal
+    clips/test_frame_bank
     experiments/test_any_checkpoint
     experiments/test_checkpoint_evaluation
     experiments/test_method_comparison
     extraction/test_committed_clips
-    extraction/test_loading_while_cutting
     extraction/test_exporting
     extraction/test_loading
+    extraction/test_loading_while_cutting
     extraction/test_network_encoder
     files/test_file_kinds
     graphs/test_onnx_file
     pages/report/test_in_a_browser
     pretrained/test_imagenet
     processes/test_distributed
+    service/test_access
+    service/test_in_a_browser
+    service/test_login
+    service/test_pages
     simulation/rendering/test_ray_caster
     simulation/scenes/test_scenes
     simulation/sessions/test_session
@@ -67,6 +77,7 @@ THOROUGH = """
     test_sweep
     test_tutorials
     training/test_baseline_training
+    training/test_memory
     training/test_run_folder
     training/test_two_stage
 """.split()

@@ -125,7 +125,7 @@ def test_every_complaint_shows_what_was_typed_and_does_not_obey_it(tmp_path, mon
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*out, *err}
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", [pytest.param("latin-1", marks=pytest.mark.slow), "ascii"])
 def test_a_terminal_that_lacks_a_letter_ends_nothing(tmp_path, encoding):
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "LANG": "C", "LC_ALL": "C"}
     finished = subprocess.run(

@@ -58,6 +58,7 @@ def test_a_run_can_start_from_what_was_pretrained(tmp_path):
     assert torch.equal(model.text_tower.projection, checkpoint.weights["text_tower.projection"].float())
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_weights(tmp_path):
     first, second = (pretrain(TINY, tmp_path / name) for name in ("first", "second"))
     assert first == second

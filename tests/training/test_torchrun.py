@@ -70,10 +70,9 @@ def undisturbed(tiny_g2a, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
-@pytest.mark.parametrize(
-    ("stage", "rank"), [(2, 1), pytest.param(1, 0, marks=pytest.mark.slow), pytest.param(1, 1, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("stage", "rank"), [(2, 1), (1, 0), (1, 1)])
 def test_a_process_that_is_killed_ends_all_and_the_run_goes_on_to_the_same_hash(
     stage, rank, tiny_g2a, tmp_path, undisturbed
 ):

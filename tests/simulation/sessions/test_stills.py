@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from skyreid.simulation.scenes import SCENES
@@ -12,6 +13,7 @@ from skyreid.tracklet import PLATFORMS
 MARK = (255, 214, 64)
 
 
+@pytest.mark.slow
 def test_both_platforms_show_the_same_place_with_its_people_marked():
     stills = draw_stills(3, people=2)
     assert [still.platform for still in stills] == list(PLATFORMS)
