@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.processes.distributed import Processes
 from skyreid.tracklet import PLATFORMS, Frame, Tracklet
@@ -69,10 +68,9 @@ def embed(processes: Processes, folder: Path, numbers: range) -> dict[str, Tenso
         )
         for number in numbers
     ]
-    cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
     encoder = tiny_model().encoder
     feeding = ExtractionConfig(clip_length=2, sampling="all-frames").feeding_of(encoder)
-    table = embed_tracklets(encoder, tracklets, cache, processes, feeding)
+    table = embed_tracklets(encoder, tracklets, processes, feeding)
     return {"embeddings": torch.from_numpy(table.embeddings), "ids": table.tracklet_ids.tolist()}
 
 

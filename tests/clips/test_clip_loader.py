@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from skyreid.clips.clip_loader import ClipBatch, ClipReader, ClipRequest, erase, load_batches, make_ahead, normalize
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.errors import MissingFrameError
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -28,42 +27,32 @@ def tracklets(tmp_path):
     return made
 
 
-def all_batches(tracklets, *, threads, capacity_bytes):
-    reader = ClipReader(FrameCache((16, 8), capacity_bytes=capacity_bytes))
+def all_batches(tracklets, *, threads):
+    reader = ClipReader((16, 8))
     requests = [[ClipRequest(tracklet, (batch, 4, 3, 3)) for tracklet in tracklets] for batch in range(5)]
     return list(load_batches(reader, requests, threads=threads))
 
 
-def test_threads_and_the_cache_change_nothing(tracklets):
-    plain = all_batches(tracklets, threads=1, capacity_bytes=0)
-    cached = all_batches(tracklets, threads=4, capacity_bytes=10**6)
-    assert len(plain) == len(cached) == 5
-    for one, other in zip(plain, cached, strict=True):
+def test_threads_change_nothing(tracklets):
+    plain, by_many = (all_batches(tracklets, threads=threads) for threads in (1, 4))
+    assert len(plain) == len(by_many) == 5
+    for one, other in zip(plain, by_many, strict=True):
         assert torch.equal(one.frames, other.frames)
     assert plain[0].frames.shape == (4, 4, 3, 16, 8)
     assert plain[0].platforms.tolist() == [1, 0, 1, 0]
     assert not torch.equal(plain[0].frames, plain[1].frames)
 
 
-def test_the_cache_stays_within_its_capacity(tracklets):
-    one_frame = 16 * 8 * 3
-    cache = FrameCache((16, 8), capacity_bytes=3 * one_frame + 1)
-    for tracklet in tracklets:
-        for frame in tracklet.frames:
-            cache.frame(frame)
-    assert cache.held_bytes == 3 * one_frame
-
-
 def test_a_missing_frame_is_named_and_the_clip_is_not_shortened(tracklets, tmp_path):
     (tmp_path / "2_3.png").unlink()
-    reader = ClipReader(FrameCache((16, 8), capacity_bytes=0))
+    reader = ClipReader((16, 8))
     with pytest.raises(MissingFrameError, match=r"2_3\.png: is missing"):
         list(load_batches(reader, [[ClipRequest(tracklets[2], (0, 1, 2, 3))]], threads=2))
 
 
 def test_an_unreadable_frame_is_named(tracklets, tmp_path):
     (tmp_path / "0_0.png").write_bytes(b"not an image")
-    reader = ClipReader(FrameCache((16, 8), capacity_bytes=0))
+    reader = ClipReader((16, 8))
     with pytest.raises(MissingFrameError, match=r"0_0\.png: cannot be read as JPEG"):
         reader.read(ClipRequest(tracklets[0], (0,)))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets.data_hash import pictures_sha256, with_hashes
 from skyreid.datasets.manifest import write_manifest
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError, SettingError, TableError
@@ -33,7 +32,7 @@ def test_the_table_on_disk_is_what_was_embedded_and_names_its_manifest(
     returned = embed(footage.relative_to(footage.parent), checkpoint, out)
     table = load_table(out)
     processes = Processes(device="cpu", precision="float32")
-    expected = embed_tracklets(model.encoder, tracklets, FrameCache(IMAGE_SIZE, capacity_bytes=0), processes, FED)
+    expected = embed_tracklets(model.encoder, tracklets, processes, FED)
     np.testing.assert_allclose(table.embeddings, expected.embeddings, rtol=1e-5, atol=1e-5)
     for name in ("pids", "camids", "platforms", "tracklet_ids"):
         assert getattr(table, name).tolist() == getattr(expected, name).tolist()
@@ -93,7 +92,7 @@ def test_a_folder_of_crops_is_embedded_one_subfolder_a_tracklet(save_checkpoint,
     frames = tuple(Frame(str(folder / "12" / name)) for name in ("9.jpg", "10.jpg"))
     tracklet = Tracklet(tracklet_id="12", frames=frames, pid=2, camid=0, platform=Platform.AERIAL)
     processes = Processes(device="cpu", precision="float32")
-    expected = embed_tracklets(model.encoder, [tracklet], FrameCache(IMAGE_SIZE, capacity_bytes=0), processes, FED)
+    expected = embed_tracklets(model.encoder, [tracklet], processes, FED)
     np.testing.assert_allclose(table.embeddings[1], expected.embeddings[0], rtol=1e-5, atol=1e-5)
 
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.errors import MissingFrameError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.feeding import IMAGENET
@@ -26,8 +25,7 @@ def embed(model):
         progress = settings.pop("progress", lambda *_: None)
         speed = {name: settings.pop(name) for name in ("batch_size", "threads") if name in settings}
         feeding = ExtractionConfig(**{"clip_length": 4, **settings}).feeding_of(model.encoder)
-        cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
-        return embed_tracklets(model.encoder, tracklets, cache, processes, feeding, **speed, progress=progress)
+        return embed_tracklets(model.encoder, tracklets, processes, feeding, **speed, progress=progress)
 
     return run
 

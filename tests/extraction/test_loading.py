@@ -14,7 +14,6 @@ from torch.testing import assert_close
 import skyreid
 from skyreid.baselines import BaselineModel, build_baseline
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.given_clips import TAKEN
 from skyreid.errors import CheckpointError, SettingError
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
@@ -180,8 +179,7 @@ def test_one_platform_stands_for_all(embedder):
 def test_tracklets_of_any_length_embed_as_the_command_line_embeds_them(model, footage, tracklets, sampling):
     config = ExtractionConfig(clip_length=4, sampling=sampling)
     feeding = config.feeding_of(model.encoder)
-    cache = FrameCache(IMAGE_SIZE, capacity_bytes=0)
-    expected = embed_tracklets(model.encoder, tracklets, cache, Processes(), feeding).embeddings
+    expected = embed_tracklets(model.encoder, tracklets, Processes(), feeding).embeddings
     embedder = ClipEmbedder(model.encoder, feeding)
     paths = [[frame.path for frame in tracklet.frames] for tracklet in tracklets]
     found = embedder.embed_tracklets(paths, [tracklet.platform for tracklet in tracklets])

@@ -1,7 +1,7 @@
 """Batches of clips of equal length, read ahead by threads, and normalised where the model is.
 
-Threads suffice: Pillow decodes and resizes outside the interpreter lock. Shipping a batch as uint8 and normalising it
-on the device moves a quarter of the bytes.
+Threads suffice: pictures are decoded and resized outside the interpreter lock. Shipping a batch as uint8 and
+normalising it on the device moves a quarter of the bytes.
 """
 
 import math
@@ -18,7 +18,7 @@ from jaxtyping import Float, Float32, Int, Int64, UInt8
 from torch import Tensor
 
 from skyreid.clips.augmentation import NO_ERASURE
-from skyreid.clips.frame_cache import FrameCache
+from skyreid.clips.frame_reading import read_resized
 from skyreid.feeding import IMAGENET, Normalization
 from skyreid.processes.compiled import compiled
 from skyreid.tracklet import Tracklet
@@ -55,11 +55,11 @@ class ClipReader:
     """Makes clips of one size, of frames as they are.
 
     Args:
-        cache: where frames come from.
+        image_size: (height, width) of its frames in pixels.
     """
 
-    def __init__(self, cache: FrameCache) -> None:
-        self.cache = cache
+    def __init__(self, image_size: tuple[int, int]) -> None:
+        self._image_size = image_size
 
     def read(self, request: ClipRequest) -> Clip:
         """Read one clip.
@@ -68,7 +68,7 @@ class ClipReader:
             MissingFrameError: a frame is missing; a clip is never shortened.
         """
         tracklet = request.tracklet
-        frames = np.stack([self.cache.frame(tracklet.frames[position]) for position in request.frames])
+        frames = np.stack([read_resized(tracklet.frames[position], self._image_size) for position in request.frames])
         erasures = np.array([NO_ERASURE] * len(frames), dtype=np.int64)
         return Clip(frames=frames, erasures=erasures, platform=tracklet.platform.number, label=-1)
 

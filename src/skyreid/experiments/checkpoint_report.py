@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from skyreid.clips.clip_loader import normalize
-from skyreid.clips.frame_cache import FrameCache
+from skyreid.clips.frame_reading import read_resized
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.embedding_map import EmbeddingMap, map_embeddings
@@ -168,7 +168,6 @@ def _attention(tested: TestedCheckpoint, examples: Sequence[RankedExample]) -> l
     encoder = tested.embedder.encoder
     if not isinstance(encoder, VideoEncoder):
         return []
-    cache = FrameCache(encoder.image_size, capacity_bytes=0)
     device = next(encoder.parameters()).device
     feeding = tested.embedder.feeding
     strips = []
@@ -176,7 +175,7 @@ def _attention(tested: TestedCheckpoint, examples: Sequence[RankedExample]) -> l
         length = len(example.query.frames)
         positions = TEST_CLIPS[feeding.sampling](length, feeding.clip_length)[0]
         seen = replace(example.query, frames=tuple(example.query.frames[position] for position in positions))
-        frames = np.stack([cache.frame(frame) for frame in seen.frames]).transpose(0, 3, 1, 2)
+        frames = np.stack([read_resized(frame, encoder.image_size) for frame in seen.frames]).transpose(0, 3, 1, 2)
         maps = attention_rollout(
             encoder,
             normalize(torch.from_numpy(np.ascontiguousarray(frames))[None].to(device), feeding.normalization),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.checkpoint import read_checkpoint
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.datasets.benchmarks import find_format
@@ -170,11 +169,9 @@ class TestedCheckpoint:
         )
 
     def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
-        frame_cache, processes = FrameCache(feeding.image_size, capacity_bytes=0), Processes(precision="float32")
+        processes = Processes(precision="float32")
         for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
-            table = embed_tracklets(
-                self.embedder.encoder, tracklets, frame_cache, processes, feeding, progress=progress
-            )
+            table = embed_tracklets(self.embedder.encoder, tracklets, processes, feeding, progress=progress)
             save_table(path, replace(table, model=self._weights_sha256))
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from skyreid.clips.frame_reading import read_frame, resize
+from skyreid.clips.frame_reading import read_resized
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import PLATFORMS, Tracklet
 
@@ -32,7 +32,7 @@ def embed_colours(tracklets: Sequence[Tracklet]) -> EmbeddingTable:
     """
     platforms = np.array([tracklet.platform.number for tracklet in tracklets], dtype=np.int64)
     colours = np.array(
-        [np.mean([_stripes(resize(read_frame(frame), _SIZE)) for frame in t.frames], axis=0) for t in tracklets]
+        [np.mean([_stripes(read_resized(frame, _SIZE)) for frame in t.frames], axis=0) for t in tracklets]
     )
     groups = [platforms == platform.number for platform in PLATFORMS if platform.number in platforms]
     if min(map(np.count_nonzero, groups), default=0) < _FEWEST:

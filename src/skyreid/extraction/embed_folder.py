@@ -12,7 +12,6 @@ from typing import Literal, TypeAlias, get_args
 import torch
 
 from skyreid.arguments import find_named, path_of
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.data_hash import with_hashes
@@ -121,13 +120,10 @@ def embed(
         # The table speaks for all crops of a tracklet, also for those that are in no clip.
         tracklets = with_hashes(tracklets, progress=progress)
         feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
-        # Each frame is read once, so a cache would only hold memory.
-        cache = FrameCache(feeding.image_size, capacity_bytes=0)
         with _committed(out, embedder, feeding, processes, batch, tracklets) as committed:
             table = embed_tracklets(
                 embedder.encoder,
                 tracklets,
-                cache,
                 processes,
                 feeding,
                 batch_size=batch,

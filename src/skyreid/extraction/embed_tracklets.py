@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from skyreid.baselines.parts import PlatformEmbedding
 from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches, normalize
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.errors import SettingError
@@ -100,7 +99,6 @@ def needs_platform(encoder: Encoder) -> bool:
 def embed_tracklets(
     encoder: Encoder,
     tracklets: Sequence[Tracklet],
-    cache: FrameCache,
     processes: Processes,
     feeding: Feeding,
     *,
@@ -114,9 +112,8 @@ def embed_tracklets(
     Args:
         encoder: in evaluation mode, on `processes.device`.
         tracklets: what to embed; the table has their order.
-        cache: frames at the encoder's size.
         processes: those that share the work.
-        feeding: frames per clip, how they are taken and normalised; the table records it.
+        feeding: frames per clip, how they are taken, resized and normalised; the table records it.
         batch_size: clips that the model sees at once; changes speed and memory only.
         threads: threads that read frames.
         committed: what an earlier run of the same has left, and where this one leaves what it embeds; None = nowhere.
@@ -131,7 +128,7 @@ def embed_tracklets(
         for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
-    reader = ClipReader(cache)
+    reader = ClipReader(feeding.image_size)
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     known = [None if committed is None else committed.find(batch) for batch in batches]
     missing = [batch for batch, embeddings in zip(batches, known, strict=True) if embeddings is None]

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from skyreid.checkpoint import WEIGHTS_FILE, provenance_of_this_run, weights_sha256, write_checkpoint
 from skyreid.clips.augmentation import AugmentationConfig
 from skyreid.clips.frame_bank import FrameBank
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.clips.frame_sampling import TrainingChoice
 from skyreid.datasets import read_benchmark
 from skyreid.datasets.benchmark import Benchmark
@@ -106,7 +105,7 @@ class Run:
         self.config = config
         self.progress = progress
         self.processes = Processes(precision=config.precision)
-        self.frame_cache = FrameCache(image_size, capacity_bytes=0)  # the test set is read once
+        self._image_size = image_size
         self.benchmark = read_benchmark(config.benchmark, config.data_root, split=config.split)
         self._choice: TrainingChoice = choice
         self._resume = resume
@@ -164,7 +163,7 @@ class Run:
         config = self.config
         model.eval()
         query, gallery = embed_test_set(
-            encoder, self.benchmark, self.frame_cache, self.processes, config.extraction, progress=self.progress
+            encoder, self.benchmark, self.processes, config.extraction, progress=self.progress
         )
         scores = evaluate(query, gallery, self.benchmark.protocol)
         folder = config.run_dir / "checkpoint"
@@ -197,7 +196,7 @@ class Run:
         bank = FrameBank(
             self.config.run_dir,
             [frame for tracklet in self.benchmark.train for frame in tracklet.frames],
-            self.frame_cache.image_size,
+            self._image_size,
             capacity_bytes=int(self.config.frame_bank_gb * 1e9),
             machine=self.processes.machine,
         )
@@ -217,7 +216,6 @@ class Run:
 def embed_test_set(
     encoder: Encoder,
     benchmark: Benchmark,
-    frame_cache: FrameCache,
     processes: Processes,
     extraction: ExtractionConfig,
     *,
@@ -228,7 +226,6 @@ def embed_test_set(
         embed_tracklets(
             encoder,
             tracklets,
-            frame_cache,
             processes,
             extraction.feeding_of(encoder),
             batch_size=extraction.batch_size,

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from skyreid.checkpoint import read_checkpoint
-from skyreid.clips.frame_cache import FrameCache
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.files.config_json import to_json
 from skyreid.files.strict_json import Json
@@ -120,8 +119,7 @@ def embed_untrained(
     """Embed query and gallery with the model that a run starts from: what training has to beat."""
     processes = Processes(precision=config.precision)
     model = build_model(config, num_identities=len(training_labels(benchmark.train))).to(processes.device).eval()
-    frame_cache = FrameCache(config.image_size, capacity_bytes=0)
-    return embed_test_set(model.encoder, benchmark, frame_cache, processes, config.extraction, progress=progress)
+    return embed_test_set(model.encoder, benchmark, processes, config.extraction, progress=progress)
 
 
 def _check(config: TwoStageConfig, clips: TrainingClips) -> None:
