@@ -7,7 +7,8 @@ normalising it on the device moves a quarter of the bytes.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from skyreid.tracklet import Tracklet
 _BATCHES_AHEAD = 2
 _ALIGNMENT = 64
 """Bytes; of the memory of PyTorch on a CPU."""
+Begun = TypeVar("Begun")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -162,32 +164,38 @@ def _normalize_and_erase(
 
 def load_batches(reader: ClipReader, batches: Iterable[Sequence[ClipRequest]], *, threads: int) -> Iterator[ClipBatch]:
     """Yield one ClipBatch for each batch of requests, in order, reading a few batches ahead."""
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        ahead: deque[list[Future[Clip]]] = deque()
-        try:
-            for requests in batches:
-                ahead.append([pool.submit(reader.read, request) for request in requests])
-                if len(ahead) > _BATCHES_AHEAD:
-                    yield ClipBatch.collate([clip.result() for clip in ahead.popleft()])
-            while ahead:
-                yield ClipBatch.collate([clip.result() for clip in ahead.popleft()])
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with _pool(threads) as pool:
+        begun = ([pool.submit(reader.read, request) for request in requests] for requests in batches)
+        for clips in _a_few_later(begun):
+            yield ClipBatch.collate([clip.result() for clip in clips])
 
 
 def make_ahead(make: Callable[[Job], Result], jobs: Iterable[Job], *, threads: int) -> Iterator[Result]:
     """Yield what is made of each job, in order, made a few jobs ahead."""
+    with _pool(threads) as pool:
+        for made in _a_few_later(pool.submit(make, job) for job in jobs):
+            yield made.result()
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads; when the block ends, what is not begun is never made."""
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        ahead: deque[Future[Result]] = deque()
         try:
-            for job in jobs:
-                ahead.append(pool.submit(make, job))
-                if len(ahead) > _BATCHES_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+            yield pool
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _a_few_later(begun: Iterable[Begun]) -> Iterator[Begun]:
+    """Hand each on when the next few are begun too."""
+    ahead: deque[Begun] = deque()
+    for one in begun:
+        ahead.append(one)
+        if len(ahead) > _BATCHES_AHEAD:
+            yield ahead.popleft()
+    while ahead:
+        yield ahead.popleft()
 
 
 def normalize(
