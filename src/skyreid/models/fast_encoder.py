@@ -24,11 +24,11 @@ from torch.nn import functional
 from skyreid.models.cross_frame_adapter import CrossFrameAdapter
 from skyreid.models.image_tower import HEAD_WIDTH, ImageBlock
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
+from skyreid.models.training_kernels import QUICK_SLOPE
 from skyreid.models.transformer import QuickGELU
 from skyreid.models.vsla_clip import VideoEncoder
 from skyreid.tracklet import PLATFORMS
 
-_QUICK = 1.702
 _ROWS = 1_024
 """Of a product, for which weights are put in order; others are computed with them too."""
 _CLIPS_AT_A_TIME = 4
@@ -180,7 +180,7 @@ class FastBottleneck(nn.Module):
     def __init__(self, first: nn.Linear, activation: nn.Module, second: nn.Linear, dtype: torch.dtype) -> None:
         super().__init__()
         self.is_quick = isinstance(activation, QuickGELU)
-        scale = _QUICK if self.is_quick else 1.0
+        scale = QUICK_SLOPE if self.is_quick else 1.0
         self.first = _linear(first.weight * scale, first.bias * scale, dtype)
         self.second = _linear(second.weight / scale, second.bias, dtype)
 

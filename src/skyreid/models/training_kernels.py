@@ -17,7 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-_SLOPE = 1.702
+QUICK_SLOPE = 1.702
+"""Of QuickGELU, x * sigmoid(1.702 x)."""
 _PIECE = 1 << 16
 """Numbers that are worked on together: a few copies of them fit in the cache of one core."""
 
@@ -27,7 +28,7 @@ def quick_gelu(features: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     is_trained = torch.is_grad_enabled() and features.requires_grad
     # Pieces of 16 bits fit in the cache as they are.
     if not is_trained or features.is_cuda or features.dtype.itemsize == 2:
-        return features * (_SLOPE * features).sigmoid()
+        return features * (QUICK_SLOPE * features).sigmoid()
     return _QuickGelu.apply(features)  # pyright: ignore[reportReturnType]
 
 
@@ -37,7 +38,7 @@ class _QuickGelu(torch.autograd.Function):
         ctx.save_for_backward(features)
         out = torch.empty_like(features, memory_format=torch.contiguous_format)
         for piece, kept in zip(_pieces(features), _pieces(out), strict=True):
-            torch.mul(piece, torch.mul(piece, _SLOPE).sigmoid_(), out=kept)
+            torch.mul(piece, torch.mul(piece, QUICK_SLOPE).sigmoid_(), out=kept)
         return out
 
     @staticmethod
@@ -46,12 +47,12 @@ class _QuickGelu(torch.autograd.Function):
         (features,) = ctx.saved_tensors
         out = torch.empty_like(features, memory_format=torch.contiguous_format)
         for piece, from_above, kept in zip(_pieces(features), _pieces(gradient), _pieces(out), strict=True):
-            gate = torch.mul(piece, _SLOPE).sigmoid_()
+            gate = torch.mul(piece, QUICK_SLOPE).sigmoid_()
             # As PyTorch takes it apart: the slope of the sigmoid as (gradient * (1 - gate)) * gate.
             bent = torch.mul(from_above, piece)
             torch.ops.aten.sigmoid_backward.grad_input(bent, gate, grad_input=bent)
             torch.mul(from_above, gate, out=kept)
-            kept.add_(bent.mul_(_SLOPE))
+            kept.add_(bent.mul_(QUICK_SLOPE))
         return out
 
 
