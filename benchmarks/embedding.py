@@ -13,7 +13,6 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +21,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 import skyreid
+from cpu_time import product, quickest
 from plain_program import PlainProgram
 from skyreid.checkpoint import write_checkpoint
 from skyreid.clips.clip_loader import normalize
@@ -31,9 +32,8 @@ from skyreid.extraction.embed_tracklets import ExtractionConfig
 from skyreid.extraction.precision import PrecisionPolicy, with_precision
 from skyreid.files.config_json import to_json
 from skyreid.models.fast_encoder import FastEncoder
-from skyreid.models.image_tower import ImageTowerConfig
 from skyreid.models.platform_prompt import PlatformPromptConfig
-from skyreid.models.vsla_clip import VslaClip, VslaClipConfig
+from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
 
 CLIP_LENGTH = 8
 CROP = (90, 40)
@@ -41,35 +41,12 @@ CROP = (90, 40)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def quickest(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """CPU seconds of each side's quickest turn, after one that is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds + 1):
-        for name, run in sides.items():
-            start = time.process_time()
-            run()
-            times[name].append(time.process_time() - start)
-    return {name: min(taken[1:]) for name, taken in times.items()}
-
-
-def product(dtype: torch.dtype) -> tuple[Callable[[], object], float]:
-    """A large matrix product, and its operations."""
-    size = 1536
-    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
-    return lambda: left @ right, 2.0 * size**3
-
-
-def clip_flops(config: ImageTowerConfig, *, prompt: PlatformPromptConfig) -> float:
-    """Multiply-adds of one clip, counted twice, in the matrix products of the tower that an embedding needs."""
-    rows, columns = config.grid
-    tokens, dim = 1 + rows * columns, config.width
-    intra, cross = config.adapters.intra_frame or 0, config.adapters.cross_frame or 0
-    per_token = 4 * dim * dim + 8 * dim * dim + 2 * dim * intra + 2 * dim * cross + 4 * cross * cross
-    full_block = tokens * per_token + 2 * tokens * tokens * dim
-    last_block = tokens * 2 * dim * dim + (per_token - 2 * dim * dim) + 2 * tokens * dim
-    prompts = prompt.depth * prompt.length * (2 * dim * dim + 2 * tokens * dim)
-    patches = rows * columns * 3 * config.patch_size**2 * dim
-    return 2.0 * CLIP_LENGTH * (full_block * (config.layers - 1) + last_block + prompts + patches)
+def clip_flops(config: VslaClipConfig) -> float:
+    """Operations of one clip's matrix products in the tower, as ours computes them."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        frames = torch.empty(1, CLIP_LENGTH, 3, *config.image.image_size)
+        VideoEncoder(config).embed(frames, torch.zeros(1, dtype=torch.long))
+    return counter.get_total_flops()
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -98,7 +75,7 @@ def one_clip(model: VslaClip, *, clips: int, rounds: int) -> PrecisionPolicy:
     print("matrix product: " + ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items()) + " GFLOP a CPU s")
     print(f"by default: {policy.in_words()}")
     exact = sides["ours, readable"]()
-    flops = clip_flops(model.config.image, prompt=model.config.platform_prompt)
+    flops = clip_flops(model.config)
     for name, run in sides.items():
         precision = policy.precision if name == "ours, by default" else "float32"
         seconds = taken[name] / clips

@@ -27,6 +27,7 @@ from threading import Event, Thread
 import numpy as np
 import torch
 
+from cpu_time import cpu_seconds
 from skyreid.datasets.protocol import CROSS_CAMERA
 from skyreid.evaluation.ranking_scores import CMC_RANKS, evaluate
 from skyreid.retrieval.cosine import COSINE
@@ -103,15 +104,6 @@ def torchmetrics_loop(similarities: np.ndarray, query: EmbeddingTable, gallery: 
     return float(np.mean(found))
 
 
-def cpu_seconds(repeats: int, work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
 def given(repeats: int) -> None:
     query, gallery = random_table(1, 2_000, 512, 1_000), random_table(2, 10_000, 512, 1_000)
     similarities = COSINE.rows(query.unit_embeddings, gallery.unit_embeddings)(0, len(query)).copy()
@@ -127,7 +119,7 @@ def given(repeats: int) -> None:
     (our_map, our_cmc), (loop_map, loop_cmc) = ours(), loop()
     if abs(our_map - loop_map) > 1e-12 or not np.allclose(our_cmc, loop_cmc, rtol=0, atol=1e-12):
         raise SystemExit(f"the two sides disagree: mAP {our_map!r} and {loop_map!r}")
-    our_s, loop_s = cpu_seconds(repeats, ours), cpu_seconds(repeats, loop)
+    our_s, loop_s = (min(cpu_seconds(side) for _ in range(repeats)) for side in (ours, loop))
     print(f"  skyreid evaluate   {our_s:8.4f} s   mAP {our_map:.6f}, the same CMC")
     print(f"  argsort and loop   {loop_s:8.4f} s   {loop_s / our_s:.1f} times ours")
     if importlib.util.find_spec("torchmetrics") is None:
@@ -136,7 +128,7 @@ def given(repeats: int) -> None:
     library_map = torchmetrics_loop(similarities, query, gallery)
     if abs(library_map - our_map) > 1e-5:
         raise SystemExit(f"torchmetrics disagrees: mAP {library_map!r} and {our_map!r}")
-    library_s = cpu_seconds(1, lambda: torchmetrics_loop(similarities, query, gallery))
+    library_s = cpu_seconds(lambda: torchmetrics_loop(similarities, query, gallery))
     print(f"  torchmetrics {version('torchmetrics'):6s}{library_s:8.4f} s   {library_s / our_s:.1f} times ours")
 
 

@@ -13,8 +13,7 @@ import argparse
 import random
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cpu_time import cpu_seconds
 from skyreid.clips.augmentation import RELEASE
 from skyreid.clips.frame_bank import FrameBank
 from skyreid.clips.identity_sampler import IdentitySamplerConfig
@@ -89,12 +89,6 @@ def as_floats(picture: Image.Image) -> Tensor:
     for channel, mean, std in zip(pixels, IMAGENET.mean, IMAGENET.std, strict=True):
         channel.sub_(mean).div_(std)
     return pixels
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    begun = time.process_time()
-    work()
-    return time.process_time() - begun
 
 
 def copied_bytes_per_s() -> float:

@@ -21,12 +21,12 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from cpu_time import quickest
 from skyreid.retrieval.candidates import Candidates
 from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
@@ -57,13 +57,7 @@ for what in ("load_table", "first search", "second search"):
 
 
 def cpu_ms(work: Callable[[], object], rounds: int) -> float:
-    work()
-    times = []
-    for _ in range(rounds):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return 1000 * min(times)
+    return 1000 * quickest({"work": work}, rounds)["work"]
 
 
 def table_of(embeddings: np.ndarray) -> EmbeddingTable:

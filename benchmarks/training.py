@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from cpu_time import product_speed, quickest
 from plain_program import PlainProgram, one_group_a_tensor
 from skyreid.models.platform_prompt import PlatformPromptConfig
 from skyreid.models.vsla_clip import VideoEncoder, VslaClip, VslaClipConfig
@@ -65,25 +66,6 @@ def main() -> int:
         else:
             scaling(given.root)
     return 0
-
-
-def take_turns(rounds: int, sides: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """CPU seconds of the quickest round of each side, after one that is not counted."""
-    best = dict.fromkeys(sides, float("inf"))
-    for number in range(rounds + 1):
-        for name, run in sides.items():
-            start = time.process_time()
-            run()
-            if number:
-                best[name] = min(best[name], time.process_time() - start)
-    return best
-
-
-def gemm_peak(dtype: torch.dtype) -> float:
-    """Floating-point operations a CPU second in a large matrix product."""
-    size = 2048
-    left, right = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
-    return 2 * size**3 / take_turns(5, {"product": lambda: left @ right})["product"]
 
 
 def step_flops(clips: int, config: VslaClipConfig = CONFIG, frames: int = FRAMES) -> float:
@@ -158,12 +140,12 @@ def stage2(clips: int, rounds: int) -> None:
 
     compare_gradients(model, program, plain, lambda: ours["float32"].backward(*batch).item())
     sides = {"plain": plain_step, **{name: lambda side=side: side.step(*batch) for name, side in ours.items()}}
-    seconds = take_turns(rounds, sides)
+    seconds = quickest(sides, rounds)
     flops = step_flops(clips)
     print(f"stage 2, a clip of a batch of {clips}; {flops / clips / 1e9:.0f} GFLOP in its matrix products")
     print(f"  plain, float32   {seconds['plain'] / clips:6.2f} CPU-s")
     for name in ours:
-        peak = gemm_peak(getattr(torch, name))
+        peak = product_speed(getattr(torch, name))
         print(
             f"  ours, {name:10} {seconds[name] / clips:6.2f} CPU-s, {seconds['plain'] / seconds[name]:5.2f} x plain; "
             f"{flops / seconds[name] / 1e9:.0f} GFLOP/s, {flops / seconds[name] / peak:.0%} of {peak / 1e9:.0f}"
@@ -219,8 +201,8 @@ def stage1(rounds: int) -> None:
         groups.step()
         loss.item()
 
-    seconds = take_turns(
-        rounds, {"plain": plain, "float32": lambda: ours("float32"), "bfloat16": lambda: ours("bfloat16")}
+    seconds = quickest(
+        {"plain": plain, "float32": lambda: ours("float32"), "bfloat16": lambda: ours("bfloat16")}, rounds
     )
     distinct = len(labels.unique())
     width, layers = CONFIG.text.width, CONFIG.text.layers
@@ -230,7 +212,7 @@ def stage1(rounds: int) -> None:
     )
     print(f"  plain, float32   {steps * seconds['plain']:7.0f} CPU-s")
     for name in ("float32", "bfloat16"):
-        peak = gemm_peak(getattr(torch, name))
+        peak = product_speed(getattr(torch, name))
         print(
             f"  ours, {name:10} {steps * seconds[name]:7.0f} CPU-s, {seconds['plain'] / seconds[name]:5.2f} x plain; "
             f"{flops / seconds[name] / 1e9:.0f} GFLOP/s, {flops / seconds[name] / peak:.0%} of {peak / 1e9:.0f}"
