@@ -25,6 +25,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import training as cpu
+from frame_supply import as_floats
 from plain_program import PlainProgram, one_group_a_tensor
 from skyreid.clips.clip_loader import normalize
 from skyreid.datasets.benchmarks.mars_layout import write_mars_layout
@@ -348,9 +349,7 @@ class PlainClips(Dataset[tuple[torch.Tensor, int]]):
         for path in self.paths[start : start + FRAMES]:
             with Image.open(path) as picture:
                 resized = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-            pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
-            mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-            frames.append((pixels - mean[:, None, None]) / std[:, None, None])
+            frames.append(as_floats(resized))
         return torch.stack(frames), place % IDENTITIES
 
 
