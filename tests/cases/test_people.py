@@ -1,9 +1,10 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from skyreid.cases.audit import audit_damage, read_audit
-from skyreid.cases.people import IDLE_S, LONGEST_S, RIGHTS, Right, Role, open_people
+from skyreid.cases.people import FREE_TRIES, IDLE_S, LONGEST_S, RIGHTS, Right, Role, open_people
 from skyreid.errors import CaseError, RefusedError, SettingError, SourceError
 
 PASSWORD, OTHER = "correct horse battery", "another long password"
@@ -120,6 +121,17 @@ def test_guessing_slows_down_for_name_and_address_and_a_restart_does_not_help(pe
     clock.now += 2
     assert again.log_in("anna", PASSWORD, address="1.1.1.1").token
     again.close()
+
+
+def test_guessing_at_once_gets_no_further_than_one_by_one(people):
+    def guess(number):
+        with pytest.raises(RefusedError):
+            people.log_in("anna", f"wrong password {number}", address=f"6.6.6.{number}")
+
+    with ThreadPoolExecutor(12) as crowd:
+        list(crowd.map(guess, range(12)))
+    with people.database.reading() as connection:
+        assert [row.action for row in read_audit(connection)].count("login refused") == FREE_TRIES
 
 
 @pytest.mark.parametrize(

@@ -220,14 +220,16 @@ class People:
         """
         keys = [_hashed(f"name {name}"), _hashed(f"address {address}")]
         now = self._clock()
-        with self.database.reading() as connection:
+        with self.database.writing() as connection:
             waits = connection.execute(sa.select(ATTEMPTS.c.blocked_until).where(ATTEMPTS.c.key.in_(keys))).scalars()
-            is_blocked = any(until > now for until in waits)
+            if any(until > now for until in waits):
+                raise RefusedError(_NOT_IN)
+            # Counted before it is looked at: of many that come at once, no more are let through than one by one.
+            for key in keys:
+                _count_failure(connection, key, now)
             stored = connection.execute(
                 sa.select(USERS.c.password).where(USERS.c.name == name, USERS.c.is_disabled.is_(False))
             ).scalar_one_or_none()
-        if is_blocked:
-            raise RefusedError(_NOT_IN)
         # Whoever is not there costs as much as whoever is.
         is_right = _matches(password, _NOBODY if stored is None else stored) and stored is not None
         made = NewSession(token=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
@@ -236,9 +238,6 @@ class People:
                 connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.key.in_(keys)))
                 told = {"token_sha256": _hashed(made.token), "user": name, "csrf": made.csrf}
                 connection.execute(SESSIONS.insert().values(**told, begun=now, used=now))
-            else:
-                for key in keys:
-                    _count_failure(connection, key, now)
             who = "somebody" if stored is None else name
             record(connection, who, "login" if is_right else "login refused", details={"address": address})
         if not is_right:
