@@ -81,10 +81,7 @@ def _say_refused(request: Request, error: Exception) -> Response:
     """Say what the library refuses, without saying where on this machine things lie."""
     kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404}
     status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
-    words = str(error)
-    for opened in request.app.state.cases.all():
-        words = words.replace(f"{opened.case.folder}: ", "").replace(str(opened.case.folder), "the case")
-    return _said(request, status, words)
+    return _said(request, status, request.app.state.cases.without_paths(str(error)))
 
 
 def _said(request: Request, status: int, words: str) -> Response:

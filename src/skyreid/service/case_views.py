@@ -250,7 +250,7 @@ def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_dec
         with opened.searching() as searches:
             ranking = searches.search(ids, platform=platform, top_k=top_k, with_decided=with_decided)
     except NothingFoundError as nobody:
-        problem = str(nobody).replace(f"{opened.case.folder}: ", "")
+        problem = visit.cases.without_paths(str(nobody))
     visit.log("search", " ".join(ids), platform=to, found=0 if ranking is None else len(ranking.candidates))
     states = [tracklet_state(standing, one) for one in ids]
     return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem)

@@ -64,7 +64,7 @@ def log_in(request: Request, visit: At, name: Field = "", password: Field = "") 
     try:
         token = _log_in(request, visit, name, password)
     except SkyreidError as error:
-        return _form(request, visit, "login.html", problem=str(error), status=403)
+        return _form(request, visit, "login.html", problem=visit.cases.without_paths(str(error)), status=403)
     return _let_in(request, RedirectResponse("/", 303), token)
 
 
@@ -85,7 +85,8 @@ def first_run(
         visit.cases.people.add_first(token, name, password)
         session = _log_in(request, visit, name, password)
     except SkyreidError as error:
-        return _form(request, visit, "first_run.html", problem=str(error), status=403, name=name)
+        problem = visit.cases.without_paths(str(error))
+        return _form(request, visit, "first_run.html", problem=problem, status=403, name=name)
     return _let_in(request, RedirectResponse("/", 303), session)
 
 

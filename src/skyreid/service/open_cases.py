@@ -39,8 +39,8 @@ class OpenCases:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.people: People = open_people(folder)
+        self.folder = folder.resolve()
+        self.people: People = open_people(self.folder)
         self._open: dict[Path, OpenCase] = {}
         self._changes = Lock()
 
@@ -61,6 +61,13 @@ class OpenCases:
                     case = open_case(path)
                     self._open[path] = OpenCase(case=case, case_id=case.facts().case_id, searches=CaseSearch(case))
             return [self._open[path] for path in there]
+
+    def without_paths(self, words: str) -> str:
+        """Say the same without where on this machine things lie."""
+        of_cases = sorted(self._open, key=lambda path: len(str(path)), reverse=True)
+        for folder, called in (*((path, "the case") for path in of_cases), (self.folder, "the folder of cases")):
+            words = words.replace(f"{folder}: ", "").replace(str(folder), called)
+        return words
 
     def find(self, case_id: str) -> OpenCase | None:
         """Look a case up; None = there is none."""

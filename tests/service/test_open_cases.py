@@ -1,0 +1,27 @@
+"""The cases of a server, and what it says of where they lie: nothing."""
+
+import pytest
+
+from skyreid.cases.case import create_case
+from skyreid.cases.people import PEOPLE_FILE
+from skyreid.service.open_cases import OpenCases
+
+
+@pytest.mark.parametrize("place", [".", "a"], ids=["a folder of cases", "a case"])
+def test_words_for_a_browser_do_not_say_where_things_lie(tmp_path, monkeypatch, place):
+    for name in ("a", "ab"):
+        create_case(tmp_path / name, by="anna").close()
+    monkeypatch.chdir(tmp_path)
+    cases = OpenCases((tmp_path / place).relative_to(tmp_path))
+    try:
+        (first, *others) = [one.case.folder for one in cases.all()]
+        said = {
+            f"{first}: has no tracklet 'a.b'": "has no tracklet 'a.b'",
+            f"{first / 'crops'}: cannot be read": "the case/crops: cannot be read",
+            **{f"{other / 'crops'}: cannot be read": "the case/crops: cannot be read" for other in others},
+        }
+        for words, expected in said.items():
+            assert cases.without_paths(words) == expected
+        assert str(tmp_path) not in cases.without_paths(f"{cases.folder / PEOPLE_FILE}: somebody else has written")
+    finally:
+        cases.close()
