@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
-from skyreid.service.case_routes import Numbers, Word
-from skyreid.service.picture_routes import LARGEST_NUMBER, Number
+from skyreid.service.asked import LARGEST_NUMBER, BeforeRow, Number, Numbers, To, WantedOfAddress
 from skyreid.service.web_page import SIMILARITY_ONLY
 
 
@@ -47,23 +46,14 @@ def sources(visit: At) -> JSONResponse:
     return JSONResponse([case_views.source_json(*one) for one in case_views.sources_with_days(visit.case)])
 
 
-def tracklets(
-    visit: At,
-    platform: Literal["", "ground", "aerial"] = "",
-    camera: Word = "",
-    after: Word = "",
-    before: Word = "",
-    state: case_views.State = "any",
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-) -> JSONResponse:
+def tracklets(visit: At, wanted: WantedOfAddress) -> JSONResponse:
     """List those who were found, a page at a time."""
-    wanted = case_views.Wanted(platform=platform, camera=camera, after=after, before=before, state=state, page=page)
     grid = case_views.browse(visit.case, wanted)
     return JSONResponse(
         {
             "tracklets": [case_views.tracklet_json(*one) for one in grid.tracklets],
             "total": grid.total,
-            "page": page,
+            "page": wanted.page,
             "pages": grid.num_pages,
             "without_clock": grid.num_without_clock,
         }
@@ -81,7 +71,7 @@ def tracklet(visit: At, number: Number) -> JSONResponse:
 def search(
     visit: At,
     t: Numbers,
-    to: case_views.To = "other",
+    to: To = "other",
     k: Annotated[int, Query(ge=1, le=1_000)] = 20,
     decided: bool = False,
 ) -> JSONResponse:
@@ -119,7 +109,7 @@ def identities(visit: At) -> JSONResponse:
     return JSONResponse(case_views.identities(visit.case).to_json())
 
 
-def audit(visit: At, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None) -> JSONResponse:
+def audit(visit: At, before: BeforeRow = None) -> JSONResponse:
     """Give rows of the log, the newest first."""
     log = case_views.audit_page(visit, before=before)
     rows = [

@@ -1,6 +1,6 @@
 """The pages of cases, and what their forms do; whatever they show or do, `api_routes` gives to programs."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Form, Query, Request, Response
@@ -10,13 +10,8 @@ from skyreid.cases.decisions import WORDS
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
-from skyreid.service.picture_routes import LARGEST_NUMBER, Number
+from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, Numbers, To, WantedOfAddress
 from skyreid.service.web_page import web_page
-
-Numbers = Annotated[list[Annotated[int, Query(ge=1, le=LARGEST_NUMBER)]], Query(max_length=20)]
-FormNumber = Annotated[int, Form(ge=1, le=LARGEST_NUMBER)]
-Word = Annotated[str, Query(max_length=200)]
-EventId = Annotated[str, Form(max_length=200)]
 
 
 def cases_page(visit: At) -> Response:
@@ -35,19 +30,10 @@ def sources_page(visit: At) -> Response:
     )
 
 
-def browse_page(
-    visit: At,
-    platform: Literal["", "ground", "aerial"] = "",
-    camera: Word = "",
-    after: Word = "",
-    before: Word = "",
-    state: case_views.State = "any",
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-) -> Response:
+def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
     """Everybody who was found, as a grid."""
-    wanted = case_views.Wanted(platform=platform, camera=camera, after=after, before=before, state=state, page=page)
     grid = case_views.browse(visit.case, wanted)
-    asked = {"platform": platform, "camera": camera, "after": after, "before": before, "state": state}
+    asked = {name: value for name, value in vars(wanted).items() if name != "page" and value not in ("", "any")}
     return web_page(
         "browse.html",
         visit,
@@ -55,7 +41,7 @@ def browse_page(
         wanted=wanted,
         grid=grid,
         cards=[case_views.shown(seen, told) for seen, told in grid.tracklets],
-        asked=urlencode({name: value for name, value in asked.items() if value not in ("", "any")}),
+        asked=urlencode(asked),
     )
 
 
@@ -79,7 +65,7 @@ def tracklet_page(visit: At, number: Number) -> Response:
 def search_page(
     visit: At,
     t: Numbers,
-    to: case_views.To = "other",
+    to: To = "other",
     k: Annotated[int, Query(ge=1, le=200)] = 20,
     decided: bool = False,
 ) -> Response:
@@ -139,7 +125,7 @@ def identities_page(visit: At) -> Response:
     )
 
 
-def audit_log_page(visit: At, before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None) -> Response:
+def audit_log_page(visit: At, before: BeforeRow = None) -> Response:
     """Who did what in a case."""
     return web_page("audit.html", visit, at="audit", log=case_views.audit_page(visit, before=before))
 

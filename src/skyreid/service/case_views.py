@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from fastapi import HTTPException
 
@@ -19,6 +18,7 @@ from skyreid.files.strict_json import Json
 from skyreid.pages.frame_strip import spread_frames
 from skyreid.pages.sighting_shown import told_sighting
 from skyreid.service.access import Visit
+from skyreid.service.asked import To, Wanted
 from skyreid.service.open_cases import OpenCase
 from skyreid.tracklet import Platform
 
@@ -27,8 +27,6 @@ FILM_CELLS = 8
 PAGE = 48
 """Tracklets of a page of the grid."""
 AUDIT_PAGE = 200
-To = Literal["other", "ground", "aerial", "any"]
-State = Literal["any", "open", "confirmed"]
 
 
 def tracklets_by_number(opened: OpenCase, numbers: Sequence[int]) -> list[CaseTracklet]:
@@ -151,18 +149,6 @@ def without_vector(opened: OpenCase) -> int:
 
 
 # Browsing.
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the grid is to show."""
-
-    platform: Literal["", "ground", "aerial"] = ""
-    camera: str = ""
-    after: str = ""
-    before: str = ""
-    state: State = "any"
-    page: int = 1
-
-
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """A page of tracklets."""

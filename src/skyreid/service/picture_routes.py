@@ -1,16 +1,13 @@
 """Pictures of a case: drawn from crops whose faces are covered, found by number, never by a name of a file."""
 
-from typing import Annotated
-
-from fastapi import Path, Response
+from fastapi import Response
 
 from skyreid.cases.people import Right
 from skyreid.pages.frame_strip import draw_film, draw_frame_strip
 from skyreid.service.access import At
+from skyreid.service.asked import Number
 from skyreid.service.case_views import FILM_CELLS, tracklets_by_number
 
-LARGEST_NUMBER = 2**62
-Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 FILM_CELL = (96, 192)
 """Width and height in pixels: drawn at half of it, sharp on a phone."""
 
