@@ -32,6 +32,11 @@ class Platform(StrEnum):
         """Position of this platform in arrays and prompt sets: 0 ground, 1 aerial."""
         return PLATFORMS.index(self)
 
+    @property
+    def other(self) -> "Platform":
+        """The one from which somebody is looked for who was seen from this one."""
+        return Platform.AERIAL if self is Platform.GROUND else Platform.GROUND
+
     @classmethod
     def _missing_(cls, value: object) -> "Platform":
         """Refuse what is no platform; the enum asks here before it gives up."""

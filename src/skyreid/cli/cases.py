@@ -239,8 +239,7 @@ def case_search(
     )
     with open_case(case) as opened:
         if to == "other":
-            seen_from = find_tracklet(opened, tracklet[0]).source.platform
-            platform = Platform.GROUND if seen_from is Platform.AERIAL else Platform.AERIAL
+            platform = find_tracklet(opened, tracklet[0]).source.platform.other
         else:
             platform = None if to == "any" else Platform(to)
         found = CaseSearch(opened).search(

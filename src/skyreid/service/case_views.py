@@ -230,7 +230,7 @@ def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_dec
     queries = tracklets_by_number(opened, numbers)
     standing = read_standing(opened.case)
     ids = [one.tracklet.tracklet_id for one in queries]
-    platform = None if to == "any" else _other(queries[0]) if to == "other" else Platform(to)
+    platform = None if to == "any" else queries[0].source.platform.other if to == "other" else Platform(to)
     problem, ranking = "", None
     try:
         with opened.searching() as searches:
@@ -240,10 +240,6 @@ def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_dec
     visit.log("search", " ".join(ids), platform=to, found=0 if ranking is None else len(ranking.candidates))
     states = [tracklet_state(standing, one) for one in ids]
     return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem)
-
-
-def _other(seen: CaseTracklet) -> Platform:
-    return Platform.GROUND if seen.source.platform is Platform.AERIAL else Platform.AERIAL
 
 
 @dataclass(frozen=True, kw_only=True)
