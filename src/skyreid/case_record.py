@@ -189,8 +189,8 @@ def demand_of(
                     f"{_ANEW}"
                 )
     return CaseRecord(
-        detector=detector or (kept.detector if kept else _first_in_cache(PREFERRED_DETECTORS) or MOTION),
-        model=model or (kept.model if kept else _first_in_cache(PREFERRED_MODELS) or COLOURS),
+        detector=detector or (kept.detector if kept else first_in_cache(PREFERRED_DETECTORS) or MOTION),
+        model=model or (kept.model if kept else first_in_cache(PREFERRED_MODELS) or COLOURS),
         interval_s=interval_s if interval_s is not None else kept.interval_s if kept else _INTERVAL_S,
         mask_faces=mask_faces,
         videos=(),
@@ -234,7 +234,7 @@ def better_than(case: CaseRecord) -> tuple[str, ...]:
         (case.detector, PREFERRED_DETECTORS, MOTION),
         (case.model, PREFERRED_MODELS, COLOURS),
     ):
-        best = _first_in_cache(names)
+        best = first_in_cache(names)
         order = [*names, plain]
         if best is not None and chosen in order and order.index(best) < order.index(chosen):
             told.append(
@@ -244,7 +244,8 @@ def better_than(case: CaseRecord) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _first_in_cache(names: Sequence[str]) -> str | None:
+def first_in_cache(names: Sequence[str]) -> str | None:
+    """The first of some published weights that lies in the cache; nothing is fetched that nobody named."""
     return next((name for name in names if in_cache(name) is not None), None)
 
 

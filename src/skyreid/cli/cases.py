@@ -113,6 +113,7 @@ def case_add(
         by: who brings it.
         json: print JSON.
     """
+    from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
     from skyreid.cases.case import open_case
     from skyreid.cases.importing import import_build, import_table
     from skyreid.cases.jobs import LookSettings, add_job
@@ -130,8 +131,8 @@ def case_add(
                 told["camera"] = camera or Path(what.partition(",")[0]).stem
             source = what + "".join(f",{key}={value}" for key, value in told.items() if value is not None)
             settings = LookSettings(
-                detector=detector or _best_at_hand("detector"),
-                model=model or _best_at_hand("model"),
+                detector=detector or first_in_cache(PREFERRED_DETECTORS),
+                model=model or first_in_cache(PREFERRED_MODELS),
                 interval_s=interval_s,
             )
             job = add_job(opened, source, by=who(by), purpose=purpose, settings=settings, priority=priority)
@@ -373,12 +374,3 @@ def _job_lines(job: "Job") -> list[str]:
         if job.state == "running"
     ]
     return [f"job {job.number}: {job.file}, {job.state}{why}", *steps]
-
-
-def _best_at_hand(what: Literal["detector", "model"]) -> str | None:
-    """The first of the published ones that lies in the cache; nothing is fetched that nobody named."""
-    from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS
-    from skyreid.weights.weights_cache import in_cache
-
-    names = PREFERRED_DETECTORS if what == "detector" else PREFERRED_MODELS
-    return next((name for name in names if in_cache(name) is not None), None)
