@@ -120,10 +120,10 @@ def read_events(case: Case) -> list[LinkEvent]:
         return events_in(connection)
 
 
-def read_standing(case: Case) -> Standing:
-    """Say who is who now."""
+def read_standing(case: Case, *, touched: Iterable[str] | None = None) -> Standing:
+    """Say who is who now; see `standing_in`."""
     with case.database.reading() as connection:
-        return standing_in(connection)
+        return standing_in(connection, touched=touched)
 
 
 def decide(

@@ -102,11 +102,17 @@ def find_tracklet(case: Case, tracklet_id: str) -> CaseTracklet:
         CaseError: there is none of this id, or it is in the trash.
     """
     with case.database.reading() as connection:
-        numbers = tracklet_numbers(connection, [tracklet_id])
-        found = tracklets_in(case, connection, numbers=list(numbers.values()))
+        found = tracklets_called(case, connection, [tracklet_id])
     if not found:
         raise CaseError(f"{case.folder}: has no tracklet {tracklet_id!r} (skyreid case list {case.folder} --tracklets)")
     return found[0]
+
+
+def tracklets_called(case: Case, connection: Connection, tracklet_ids: Sequence[str]) -> list[CaseTracklet]:
+    """Give tracklets by their ids, in the order of these; those that are not there are left out."""
+    numbers = tracklet_numbers(connection, tracklet_ids)
+    by_id = {one.tracklet.tracklet_id: one for one in tracklets_in(case, connection, numbers=list(numbers.values()))}
+    return [by_id[one] for one in tracklet_ids if one in by_id]
 
 
 def insert_tracklets(

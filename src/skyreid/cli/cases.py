@@ -282,7 +282,7 @@ def case_decide(
             event = undo(opened, annotator=annotator, event_id=event_id)
         else:
             event = decide(opened, first, second, decision, annotator=annotator)
-        state = read_standing(opened).pair_state(first, second)
+        state = read_standing(opened, touched=[first, second]).pair_state(first, second)
     said = [f"{decision}: {' and '.join(event.tracklets)}; now {state}"]
     show_result(Note(said, {"event": event.event_id, "decision": decision, "state": state}), json=json)
 

@@ -63,9 +63,9 @@ def tracklets(visit: At, wanted: WantedOfAddress) -> JSONResponse:
 def tracklet(visit: At, number: Number) -> JSONResponse:
     """Describe one tracklet."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
-    standing = case_views.read_standing(visit.case.case)
+    state, _ = case_views.person_of(visit.case, seen)
     visit.log("tracklet seen", seen.tracklet.tracklet_id)
-    return JSONResponse(case_views.tracklet_json(seen, case_views.tracklet_state(standing, seen.tracklet.tracklet_id)))
+    return JSONResponse(case_views.tracklet_json(seen, state))
 
 
 def search(

@@ -48,9 +48,7 @@ def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
 def tracklet_page(visit: At, number: Number) -> Response:
     """One tracklet."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
-    people = case_views.identities(visit.case)
-    mine = next((members for _, members in people.identities if any(one.number == number for one in members)), ())
-    state = case_views.tracklet_state(people.standing, seen.tracklet.tracklet_id)
+    state, others = case_views.person_of(visit.case, seen)
     visit.log("tracklet seen", seen.tracklet.tracklet_id)
     return web_page(
         "tracklet.html",
@@ -58,7 +56,7 @@ def tracklet_page(visit: At, number: Number) -> Response:
         at="browse",
         one=case_views.shown(seen, state),
         source=seen.source,
-        others=[case_views.shown(one, state) for one in mine if one.number != number],
+        others=[case_views.shown(one, state) for one in others],
     )
 
 

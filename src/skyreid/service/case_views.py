@@ -8,11 +8,11 @@ from fastapi import HTTPException
 
 from skyreid.cases.audit import AuditRow, audit_damage, audit_head, read_audit
 from skyreid.cases.case import CaseFacts
-from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, undo
+from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, standing_in, undo
 from skyreid.cases.people import Right, Role
 from skyreid.cases.searching import CaseRanking
-from skyreid.cases.sources import CaseSource, read_sources
-from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets
+from skyreid.cases.sources import CaseSource, read_sources, sources_in
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets, tracklets_called
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.files.strict_json import Json
 from skyreid.pages.frame_strip import spread_frames
@@ -170,37 +170,38 @@ def browse(opened: OpenCase, wanted: Wanted) -> Grid:
         SettingError: a moment that is none.
     """
     after, before = (_moment(text) for text in (wanted.after, wanted.before))
-    everybody, standing = read_tracklets(opened.case), read_standing(opened.case)
-    found: list[tuple[CaseTracklet, str]] = []
-    without_clock = 0
-    for seen in everybody:
-        state = tracklet_state(standing, seen.tracklet.tracklet_id)
-        if wanted.platform not in ("", seen.source.platform.value) or wanted.camera not in ("", seen.source.camera):
-            continue
-        if wanted.state not in ("any", state):
-            continue
-        clock = seen.sighting.clock
-        if after or before:
-            if clock is None:
-                without_clock += 1
+    with opened.case.database.reading() as connection:
+        standing = standing_in(connection)
+        cameras = {one.name: one.camera for one in sources_in(connection, with_trash=False)}
+        found: list[tuple[float, str, str]] = []
+        without_clock = 0
+        for seen in standing.tracklets:
+            presence = standing.presences[seen.tracklet_id]
+            state = tracklet_state(standing, seen.tracklet_id)
+            if wanted.platform not in ("", seen.platform.value) or wanted.camera not in ("", cameras[presence.source]):
                 continue
-            if (after and clock < after) or (before and clock > before):
+            if wanted.state not in ("any", state):
                 continue
-        found.append((seen, state))
-    found.sort(key=lambda one: _when(one[0]))
-    start = (wanted.page - 1) * PAGE
+            clock = None if presence.clock is None else presence.clock[0]
+            if after or before:
+                if clock is None:
+                    without_clock += 1
+                    continue
+                if (after and clock < after) or (before and clock > before):
+                    continue
+            when = clock.timestamp() if clock else presence.seconds[0] if presence.seconds else 0.0
+            found.append((when, seen.tracklet_id, state))
+        found.sort(key=lambda one: one[0])  # those of one moment stay in the order of their numbers
+        start = (wanted.page - 1) * PAGE
+        states = {tracklet_id: state for _, tracklet_id, state in found[start : start + PAGE]}
+        shown_now = tracklets_called(opened.case, connection, list(states))
     return Grid(
-        tracklets=tuple(found[start : start + PAGE]),
+        tracklets=tuple((one, states[one.tracklet.tracklet_id]) for one in shown_now),
         total=len(found),
         num_pages=max(1, -(-len(found) // PAGE)),
-        cameras=tuple(sorted({one.source.camera for one in everybody})),
+        cameras=tuple(sorted({cameras[one.source] for one in standing.presences.values()})),
         num_without_clock=without_clock,
     )
-
-
-def _when(seen: CaseTracklet) -> tuple[float, int]:
-    clock, offset = seen.sighting.clock, seen.sighting.offset_s
-    return (clock.timestamp() if clock else offset[0] if offset else 0.0, seen.number)
 
 
 def _moment(text: str) -> datetime | None:
@@ -228,8 +229,8 @@ def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_dec
     """Rank the case by likeness to some tracklets, and note it in the log."""
     opened = visit.case
     queries = tracklets_by_number(opened, numbers)
-    standing = read_standing(opened.case)
     ids = [one.tracklet.tracklet_id for one in queries]
+    standing = read_standing(opened.case, touched=ids)
     platform = None if to == "any" else queries[0].source.platform.other if to == "other" else Platform(to)
     problem, ranking = "", None
     try:
@@ -281,14 +282,16 @@ def decide_pair(
         seconds=seconds,
     )
     return Decided(
-        event_id=event.event_id, tracklet_ids=event.tracklets, state=read_standing(case).pair_state(ids[0], ids[1])
+        event_id=event.event_id,
+        tracklet_ids=event.tracklets,
+        state=read_standing(case, touched=ids).pair_state(ids[0], ids[1]),
     )
 
 
 def undo_decision(visit: Visit, event_id: str | None) -> Decided:
     """Take back a decision of who asks; None = the last one."""
     event = undo(visit.case.case, annotator=visit.user, event_id=event_id)
-    standing = read_standing(visit.case.case)
+    standing = read_standing(visit.case.case, touched=event.tracklets)
     is_there = all(one in standing.presences for one in event.tracklets)
     return Decided(
         event_id=event.event_id,
@@ -332,12 +335,23 @@ class IdentityList:
 
 def identities(opened: OpenCase) -> IdentityList:
     """List them, the largest first."""
-    standing = read_standing(opened.case)
-    by_id = {one.tracklet.tracklet_id: one for one in read_tracklets(opened.case)}
-    found = [
-        (pid, tuple(by_id[one] for one in members)) for pid, members in standing.members.items() if len(members) > 1
-    ]
+    with opened.case.database.reading() as connection:
+        standing = standing_in(connection)
+        several = [(pid, members) for pid, members in standing.members.items() if len(members) > 1]
+        seen = tracklets_called(opened.case, connection, [one for _, members in several for one in members])
+    by_id = {one.tracklet.tracklet_id: one for one in seen}
+    found = [(pid, tuple(by_id[one] for one in members)) for pid, members in several]
     return IdentityList(identities=tuple(sorted(found, key=lambda one: (-len(one[1]), one[0]))), standing=standing)
+
+
+def person_of(opened: OpenCase, seen: CaseTracklet) -> tuple[str, list[CaseTracklet]]:
+    """Give the state of a tracklet, and where else the same person was found."""
+    tracklet_id = seen.tracklet.tracklet_id
+    with opened.case.database.reading() as connection:
+        standing = standing_in(connection, touched=[tracklet_id])
+        pid = standing.identities.pids.get(tracklet_id)
+        others = [] if pid is None else [one for one in standing.members[pid] if one != tracklet_id]
+        return tracklet_state(standing, tracklet_id), tracklets_called(opened.case, connection, others)
 
 
 # The log.
