@@ -19,6 +19,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from skyreid.errors import SettingError
+from skyreid.extraction.exported_encoder import run_exported
 from skyreid.feeding import Feeding
 from skyreid.graphs.graph_process import FEEDING, GraphFile, GraphLimits
 from skyreid.graphs.onnx_file import open_onnx
@@ -141,14 +142,7 @@ def _write_openvino(program: FrameProgram, path: Path) -> tuple[Path, ...]:
 
 
 def _run_graph(file: GraphFile) -> Runner:
-    names = [port.name for port in file.inputs]
-
-    def run(frames: Tensor, platforms: Tensor) -> Tensor:
-        given = {"frames": frames.numpy(), "platforms": platforms.numpy()}
-        (embeddings,) = file.run({name: given[name] for name in names}, [file.outputs[0].name])
-        return torch.from_numpy(embeddings.copy())
-
-    return run
+    return lambda frames, platforms: torch.from_numpy(run_exported(file, frames.numpy(), platforms.numpy()).copy())
 
 
 FORMATS: Mapping[str, ExportFormat] = {

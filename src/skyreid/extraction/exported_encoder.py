@@ -10,6 +10,13 @@ from skyreid.feeding import Feeding, read_feeding
 from skyreid.graphs.graph_process import GraphFile
 
 
+def run_exported(file: GraphFile, frames: np.ndarray, platforms: np.ndarray) -> np.ndarray:
+    """Embed clips, [clip, frame, 3, height, width] as bytes; platforms go to a file that is told them."""
+    given = {"frames": frames, "platforms": platforms}
+    (embeddings,) = file.run({port.name: given[port.name] for port in file.inputs}, [file.outputs[0].name])
+    return embeddings
+
+
 class ExportedEncoder:
     """An `Encoder` whose network runs in a process of its own, on the CPU, clip by clip.
 
@@ -36,9 +43,7 @@ class ExportedEncoder:
         return torch.from_numpy(np.concatenate([self._embed_clip(clip[np.newaxis], told) for clip, told in clips]))
 
     def _embed_clip(self, pixels: np.ndarray, platform: int) -> np.ndarray:
-        given = {"frames": pixels, "platforms": np.array([platform], np.int64)}
-        inputs = {port.name: given[port.name] for port in self._file.inputs}
-        (embedding,) = self._file.run(inputs, [self._file.outputs[0].name])
+        embedding = run_exported(self._file, pixels, np.array([platform], np.int64))
         if embedding.ndim != 2 or len(embedding) != 1 or embedding.dtype != np.float32:
             raise CheckpointError(
                 f"{self._file.path}: gives {embedding.dtype}{list(embedding.shape)} for a clip, where one row of "
