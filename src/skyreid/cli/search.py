@@ -84,7 +84,6 @@ def search(
             folders of the table and of its manifest.
         json: print JSON.
     """
-    from skyreid.case_record import COLOURS, footage_of, read_case
     from skyreid.datasets.manifest import read_built_folder
     from skyreid.pages.page import check_page_place
     from skyreid.pages.search_page import write_search_page
@@ -110,6 +109,9 @@ def search(
         max_speed=max_speed,
     )
     searched = load_table(table)
+    # Loads all that builds, which nobody waits for whose table is refused.
+    from skyreid.case_record import COLOURS, footage_of, read_case
+
     built = None if searched.manifest is None else Path(searched.manifest).parent
     case = None if built is None else read_case(built)
     asked: list[Asked] = []
