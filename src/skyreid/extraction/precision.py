@@ -32,7 +32,14 @@ from skyreid.files.config_json import from_json
 from skyreid.files.strict_json import read_json
 from skyreid.models.fast_encoder import FastEncoder
 from skyreid.models.vsla_clip import VideoEncoder
-from skyreid.processes.distributed import Precision, cpu_capabilities, device_facts, gpu_precision, wait_for_gpu
+from skyreid.processes.distributed import (
+    FLOAT16_NEEDS_GPU,
+    Precision,
+    cpu_capabilities,
+    device_facts,
+    gpu_precision,
+    wait_for_gpu,
+)
 from skyreid.processes.progress import Progress, silent
 from skyreid.tracklet import PLATFORMS
 from skyreid.weights.weights_cache import cache_folder
@@ -119,7 +126,7 @@ def with_precision(
         return encoder, exactly("a network of another program computes as it was made")
     device = next(encoder.parameters()).device
     if asked == "float16" and device.type == "cpu":
-        raise SettingError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
+        raise SettingError(FLOAT16_NEEDS_GPU)
     if asked == "float32":
         return encoder, exactly("asked for")
     if asked != "auto":

@@ -25,6 +25,7 @@ from skyreid.errors import SettingError
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Item = TypeVar("Item")
+FLOAT16_NEEDS_GPU = "precision float16 needs a GPU; on a CPU choose float32 or bfloat16"
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
 
@@ -89,7 +90,7 @@ class Processes:
         if precision == "auto":
             precision = "bfloat16" if is_cuda and torch.cuda.is_bf16_supported() else "float32"
         if precision == "float16" and not is_cuda:
-            raise SettingError("precision float16 needs a GPU; on a CPU choose float32 or bfloat16")
+            raise SettingError(FLOAT16_NEEDS_GPU)
         self.precision: Precision = precision
         # It tells everybody who uses it, in every process, which precision it was given.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
