@@ -18,6 +18,7 @@ from skyreid.clips.clip_loader import ClipReader, ClipRequest, load_batches, nor
 from skyreid.clips.frame_sampling import TEST_CLIPS
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.errors import SettingError
+from skyreid.extraction.committed_clips import CommittedClips
 from skyreid.feeding import PAPER_CLIP_LENGTH, Feeding, TestChoice
 from skyreid.models.platform_prompt import PlatformPrompt
 from skyreid.processes.distributed import Processes
@@ -44,19 +45,6 @@ class Encoder(Protocol):
         self, frames: Float[Tensor, "clip frame channel height width"], platforms: Int[Tensor, " clip"]
     ) -> Float[Tensor, "clip embed"]:
         """Embed normalised clips; a platform is its index, or UNKNOWN_PLATFORM."""
-        ...
-
-
-@runtime_checkable
-class Committed(Protocol):
-    """Batches of an earlier run, and the place for those of this one; see `committed_clips.py`."""
-
-    def find(self, batch: Sequence[ClipRequest]) -> Float32[Tensor, "clip embed"] | None:
-        """Give the embeddings of these clips; None = they are still to be made."""
-        ...
-
-    def add(self, batch: Sequence[ClipRequest], embeddings: Float32[Tensor, "clip embed"]) -> None:
-        """Keep them."""
         ...
 
 
@@ -104,7 +92,7 @@ def embed_tracklets(
     *,
     batch_size: int = ExtractionConfig.batch_size,
     threads: int = ExtractionConfig.threads,
-    committed: Committed | None = None,
+    committed: CommittedClips | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed each tracklet; deterministic, in time order, no augmentation.

@@ -11,16 +11,13 @@ import torch
 from jaxtyping import Float, Float32, Int64
 
 from skyreid.retrieval.ranker import Rows
+from skyreid.retrieval.row_lengths import ROWS_AT_A_TIME
 
 _LEAST_QUERY_ROWS = 16
 _LEAST_GALLERY_ROWS = 64
 """Below these sizes the matrix library changes to kernels that round differently (measured, MKL in
 torch 2.13, widths 33 to 1280, 1 and 2 threads). Smaller blocks are filled up with zeros; numpy's own
 library rounds by position at every size."""
-
-
-_ROWS_AT_A_TIME = 8_192
-"""Bounds what a pass over a memory-mapped table takes of memory."""
 
 
 def unit_rows(embeddings: Float[np.ndarray, "row embed"]) -> Float32[np.ndarray, "row embed"]:
@@ -40,9 +37,9 @@ def unit_rows_into(
     kept: Int64[np.ndarray, " kept"],
 ) -> None:
     """Write some rows, scaled to length 1, into memory that is there already."""
-    for start in range(0, len(kept), _ROWS_AT_A_TIME):
-        rows = torch.from_numpy(embeddings[kept[start : start + _ROWS_AT_A_TIME]].astype(np.float32, copy=False))
-        scaled = torch.from_numpy(units[start : start + _ROWS_AT_A_TIME])
+    for start in range(0, len(kept), ROWS_AT_A_TIME):
+        rows = torch.from_numpy(embeddings[kept[start : start + ROWS_AT_A_TIME]].astype(np.float32, copy=False))
+        scaled = torch.from_numpy(units[start : start + ROWS_AT_A_TIME])
         torch.div(rows, torch.linalg.vector_norm(rows, dim=1, keepdim=True), out=scaled)
 
 

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Float16, Float32
 
 LEAST_NORM = 1e-12
 """Rows shorter than this have no direction: their squares leave the range of float32."""
-_ROWS_AT_A_TIME = 8_192
+ROWS_AT_A_TIME = 8_192
 """Bounds what a pass over a memory-mapped table takes of memory."""
 
 
@@ -17,9 +17,9 @@ def row_norms(embeddings: Float[np.ndarray, "row embed"], first_column: int = 0)
         return half_norms(np.asarray(embeddings), first_column)
     norms = np.empty(len(embeddings), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
-            rows = np.asarray(embeddings[start : start + _ROWS_AT_A_TIME, first_column:])
-            np.sqrt(np.einsum("re,re->r", rows, rows), out=norms[start : start + _ROWS_AT_A_TIME])
+        for start in range(0, len(embeddings), ROWS_AT_A_TIME):
+            rows = np.asarray(embeddings[start : start + ROWS_AT_A_TIME, first_column:])
+            np.sqrt(np.einsum("re,re->r", rows, rows), out=norms[start : start + ROWS_AT_A_TIME])
     return norms
 
 
@@ -42,7 +42,7 @@ def rounded_to_float16(
     """
     rounded = np.empty(embeddings.shape, dtype=np.float16)
     exponents = np.frexp(norms / np.sqrt(embeddings.shape[1]))[1][:, np.newaxis]
-    for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
-        block = slice(start, start + _ROWS_AT_A_TIME)
+    for start in range(0, len(embeddings), ROWS_AT_A_TIME):
+        block = slice(start, start + ROWS_AT_A_TIME)
         rounded[block] = np.ldexp(embeddings[block], -exponents[block])
     return rounded
