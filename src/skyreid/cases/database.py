@@ -8,10 +8,10 @@ log, synchronous=FULL; PostgreSQL its own). Who reads sees one moment and waits 
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -22,6 +22,15 @@ from skyreid.errors import CaseError
 
 _WAIT_S = 60
 _WRITES = "skyreid_writes"
+_AT_A_TIME = 5_000
+"""Values of a statement: what both databases take."""
+Value = TypeVar("Value")
+
+
+def in_parts(values: Sequence[Value]) -> Iterator[list[Value]]:
+    """Split values that are more than a statement takes."""
+    for start in range(0, len(values), _AT_A_TIME):
+        yield list(values[start : start + _AT_A_TIME])
 
 
 class Database:

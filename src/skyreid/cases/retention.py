@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
 from skyreid.cases.case import CACHE, CROPS, Case, next_revision
+from skyreid.cases.database import in_parts
 from skyreid.cases.importing import sweep_crops
 from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, source_named, sources_in, touch_tracklets
@@ -237,11 +238,8 @@ def _caches_with(case: Case, numbers: Sequence[int]) -> list[str]:
 
 
 def _count_in(connection: Connection, column: sa.Column[int], numbers: Sequence[int]) -> int:
-    found = 0
-    for start in range(0, len(numbers), 5_000):
-        part = list(numbers[start : start + 5_000])
-        found += connection.execute(sa.select(sa.func.count()).where(column.in_(part))).scalar_one()
-    return found
+    count = sa.select(sa.func.count())
+    return sum(connection.execute(count.where(column.in_(part))).scalar_one() for part in in_parts(numbers))
 
 
 def _text(moment: datetime) -> str:

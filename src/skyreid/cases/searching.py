@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
+from skyreid.cases.database import in_parts
 from skyreid.cases.decisions import OPEN, Standing, standing_in
 from skyreid.cases.schema import CASE, TRACKLETS
 from skyreid.cases.search_cache import Gallery, SearchCache, score_error
 from skyreid.cases.tracklets import (
-    AT_A_TIME,
     CaseModel,
     CaseTracklet,
     models_in,
@@ -288,8 +288,7 @@ def _joined(directions: Sequence[Direction]) -> list[Direction]:
 def _ids(connection: Connection, numbers: Sequence[int]) -> Shaped[np.ndarray, " found"]:
     query = sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id)
     ids: dict[int, str] = {}
-    for start in range(0, len(numbers), AT_A_TIME):
-        part = numbers[start : start + AT_A_TIME]
+    for part in in_parts(numbers):
         ids |= {row.number: row.tracklet_id for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))}
     return np.array([ids[number] for number in numbers], dtype=np.str_)
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.link_state import fingerprint
 from skyreid.cases.case import Case
+from skyreid.cases.database import in_parts
 from skyreid.cases.schema import MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.datasets.data_hash import pictures_sha256
@@ -23,9 +24,6 @@ from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.filters import median_height, position_of
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Frame, Tracklet
-
-AT_A_TIME = 5_000
-"""Rows of a statement: what both databases take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +73,18 @@ def tracklets_in(case: Case, connection: Connection, *, numbers: Sequence[int] |
     if numbers is None:
         rows = connection.execute(query).all()
     else:
-        wanted = sorted(set(numbers))
         rows = [
             row
-            for start in range(0, len(wanted), AT_A_TIME)
-            for row in connection.execute(query.where(TRACKLETS.c.number.in_(wanted[start : start + AT_A_TIME])))
+            for part in in_parts(sorted(set(numbers)))
+            for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))
         ]
     return [_tracklet(case, row._asdict(), sources[row.source]) for row in rows]
 
 
 def tracklet_numbers(connection: Connection, tracklet_ids: Iterable[str]) -> dict[str, int]:
     """Look tracklets up by their ids; those that are not there are left out."""
-    wanted = sorted(set(tracklet_ids))
     found: dict[str, int] = {}
-    for start in range(0, len(wanted), AT_A_TIME):
-        part = wanted[start : start + AT_A_TIME]
+    for part in in_parts(sorted(set(tracklet_ids))):
         query = sa.select(TRACKLETS.c.tracklet_id, TRACKLETS.c.number).where(TRACKLETS.c.tracklet_id.in_(part))
         found |= {row.tracklet_id: row.number for row in connection.execute(query)}
     return found
@@ -190,8 +185,8 @@ def put_vectors(
         {"tracklet": number, "model": model, "embedding": _stored(vector), "revision": revision}
         for number, vector in vectors.items()
     ]
-    for start in range(0, len(rows), AT_A_TIME):
-        connection.execute(VECTORS.insert(), rows[start : start + AT_A_TIME])
+    for part in in_parts(rows):
+        connection.execute(VECTORS.insert(), part)
 
 
 def _stored(vector: Float[np.ndarray, " embed"]) -> bytes:
@@ -207,11 +202,10 @@ def remove_vectors(connection: Connection, model: int, tracklets: Sequence[int],
         tracklets: theirs.
         revision: of this transaction, noted for the caches; None = others take their place.
     """
-    for start in range(0, len(tracklets), AT_A_TIME):
-        part = list(tracklets[start : start + AT_A_TIME])
+    for part in in_parts(tracklets):
         for table in (REMOVED, VECTORS):
             connection.execute(table.delete().where(table.c.model == model, table.c.tracklet.in_(part)))
-        if revision is not None and part:
+        if revision is not None:
             gone = [{"tracklet": number, "model": model, "revision": revision} for number in part]
             connection.execute(REMOVED.insert(), gone)
 
@@ -237,8 +231,7 @@ def read_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int
         CaseError: one of them has none by this model.
     """
     stored: dict[int, bytes] = {}
-    for start in range(0, len(numbers), AT_A_TIME):
-        part = list(map(int, numbers[start : start + AT_A_TIME]))
+    for part in in_parts(list(map(int, numbers))):
         query = sa.select(VECTORS.c.tracklet, VECTORS.c.embedding)
         stored |= {
             row.tracklet: row.embedding
