@@ -7,7 +7,7 @@ are never stored; `building.linking.link_state` folds the events to them, here a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,7 @@ class Standing:
     def overlaps(self) -> list[OverlapConflict]:
         """Identities that one camera saw twice at the same time: they cannot be one person."""
         pids = self.identities.pids
-        return overlap_conflicts([_with_pid(t, pids[t.tracklet_id]) for t in self.tracklets], self.presences)
+        return overlap_conflicts([replace(t, pid=pids[t.tracklet_id]) for t in self.tracklets], self.presences)
 
     def pair_state(self, first: str, second: str) -> str:
         """Say what was decided on two tracklets, or follows: confirmed, rejected, unsure, or open."""
@@ -239,7 +239,7 @@ def preview_merge(case: Case, first: str, second: str) -> Merge:
         if missing := [one for one in pair if one not in standing.presences]:
             raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
     pids = standing.identities.pids
-    joined = [_with_pid(t, 0) for t in standing.tracklets if pids[t.tracklet_id] in (pids[first], pids[second])]
+    joined = [replace(t, pid=0) for t in standing.tracklets if pids[t.tracklet_id] in (pids[first], pids[second])]
     before = {conflict.tracklets for conflict in standing.overlaps}
     overlaps = [one for one in overlap_conflicts(joined, standing.presences) if one.tracklets not in before]
     return Merge(
@@ -311,16 +311,6 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
 
 
 _NO_FRAMES = (Frame(""),)
-
-
-def _with_pid(tracklet: Tracklet, pid: int) -> Tracklet:
-    return Tracklet(
-        tracklet_id=tracklet.tracklet_id,
-        frames=tracklet.frames,
-        pid=pid,
-        camid=tracklet.camid,
-        platform=tracklet.platform,
-    )
 
 
 def _refuse_contradiction(standing: Standing, pair: Pair, annotator: str) -> None:
