@@ -19,10 +19,10 @@ from skyreid.building.linking.event_log import LINKS_FILE, event_to_line, read_l
 from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.cases.audit import audit_head, read_audit, record
 from skyreid.cases.case import Case
-from skyreid.cases.decisions import events_in, read_standing
+from skyreid.cases.decisions import events_in, read_standing, standing_in
 from skyreid.cases.schema import DECISIONS
-from skyreid.cases.sources import CaseSource, read_sources, sources_in
-from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets
+from skyreid.cases.sources import CaseSource, sources_in
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets, tracklets_in
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
 from skyreid.errors import CaseError, NothingFoundError
@@ -185,16 +185,15 @@ def _cell(value: object) -> object:
 
 
 def _write_json(case: Case, out: Path) -> int:
-    standing = read_standing(case)
-    pids = standing.identities.pids
-    seen = read_tracklets(case)
     with case.database.reading() as connection:
+        pids = standing_in(connection).identities.pids
+        seen = tracklets_in(case, connection)
         content: dict[str, object] = {
             "format": "skyreid case",
             "version": 1,
             "notice": NOTICE,
             "case": case.facts().to_json(),
-            "sources": [source.to_json() for source in read_sources(case)],
+            "sources": [source.to_json() for source in sources_in(connection, with_trash=False)],
             "tracklets": [_tracklet_json(one, pids[one.tracklet.tracklet_id]) for one in seen],
             "decisions": _decision_rows(connection),
             "audit": [vars(row) for row in read_audit(connection)],
