@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -154,14 +155,14 @@ def add_job(
             number = known.number
             if known.state in (FAILED, CANCELLED):
                 _queue_again(connection, number)
-        return _job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one()._asdict())
+        return _job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one())
 
 
 def read_jobs(case: Case) -> list[Job]:
     """List all jobs, in the order in which they were added."""
     with case.database.reading() as connection:
         rows = connection.execute(sa.select(JOBS).order_by(JOBS.c.number))
-        return [_job(row._asdict()) for row in rows]
+        return [_job(row) for row in rows]
 
 
 def pause(case: Case, number: int, *, by: str) -> None:
@@ -228,7 +229,7 @@ def take_job(case: Case, worker: str) -> Lease | None:
             JOBS.update().where(JOBS.c.number == row.number).values(**values, reason=None, lease_until=now + LEASE_S)
         )
         connection.execute(taken)
-        return Lease(job=replace(_job(row._asdict()), state=RUNNING, attempt=attempt), attempt=attempt)
+        return Lease(job=replace(_job(row), state=RUNNING, attempt=attempt), attempt=attempt)
 
 
 def keep_lease(case: Case, lease: Lease, steps: tuple[Step, ...]) -> None:
@@ -324,21 +325,18 @@ def _held(lease: Lease) -> tuple[sa.ColumnElement[bool], ...]:
     return JOBS.c.number == lease.job.number, JOBS.c.attempt == lease.attempt, JOBS.c.state == RUNNING
 
 
-def _job(row: Mapping[str, object]) -> Job:
-    facts = dict(row)
-    spec, settings, steps = facts["spec"], facts["settings"], facts["steps"]
-    assert isinstance(spec, dict) and isinstance(settings, dict) and isinstance(steps, list)
-    source = source_in(spec)
+def _job(row: Any) -> Job:
+    source = source_in(row.spec)
     return Job(
-        number=int(str(facts["number"])),
+        number=row.number,
         file=source.path.name,
         source=source,
-        purpose=str(facts["purpose"]),
-        settings=LookSettings(**settings),
-        state=str(facts["state"]),
-        priority=int(str(facts["priority"])),
-        attempt=int(str(facts["attempt"])),
-        reason=None if facts["reason"] is None else str(facts["reason"]),
-        steps=tuple(Step(**step) for step in steps),
-        added_by=str(facts["added_by"]),
+        purpose=row.purpose,
+        settings=LookSettings(**row.settings),
+        state=row.state,
+        priority=row.priority,
+        attempt=row.attempt,
+        reason=row.reason,
+        steps=tuple(Step(**step) for step in row.steps),
+        added_by=row.added_by,
     )

@@ -65,9 +65,9 @@ def verify_case(case: Case, *, rebuild: bool = True, progress: Progress = silent
         head = audit_head(connection)
         num_tracklets, num_crops, of_crops = _look_at_crops(case, connection, progress)
         damage += of_crops
-        models = models_in(connection)
-        behind = [(SearchCache(case, model), SearchCache(case, model).damage(connection)) for model in models]
-    for cache, told in behind:
+        caches = [SearchCache(case, model) for model in models_in(connection)]
+        faults = [cache.damage(connection) for cache in caches]
+    for cache, told in zip(caches, faults, strict=True):
         if told and rebuild:
             cache.rebuild()
             mended += [f"{one}; it was written anew" for one in told]
@@ -78,7 +78,7 @@ def verify_case(case: Case, *, rebuild: bool = True, progress: Progress = silent
     return Verification(
         tracklets=num_tracklets,
         crops=num_crops,
-        models=len(models),
+        models=len(caches),
         audit_head=head,
         damage=tuple(damage),
         mended=tuple(mended),
