@@ -249,7 +249,7 @@ def _leaps(kept: list[FlightRecord], what: _Leaping, fastest_m_s: float) -> list
     if not leaps:
         return []
     agreeing = _agreeing(runs, is_leap)
-    doubted = [place for run in runs if run not in agreeing for place, _ in run]
+    doubted = [place for place, _ in known if place not in agreeing]
     said = _listed(f"the {what.words} leaps", leaps) or ""
     if len(known) - len(doubted) < _AGREE * len(known):
         return [f"{said}; nothing tells which part of the log is wrong"]
@@ -261,8 +261,8 @@ def _leaps(kept: list[FlightRecord], what: _Leaping, fastest_m_s: float) -> list
 _Run = list[tuple[int, FlightRecord]]
 
 
-def _agreeing(runs: Sequence[_Run], is_leap: Callable[[FlightRecord, FlightRecord], bool]) -> Sequence[_Run]:
-    """The longest run between leaps, and those that can be reached from it, one after the other, either way."""
+def _agreeing(runs: Sequence[_Run], is_leap: Callable[[FlightRecord, FlightRecord], bool]) -> set[int]:
+    """Records of the longest run between leaps, and of those that can be reached from it, one after the other."""
     middle = max(range(len(runs)), key=lambda place: len(runs[place]))
     before, after = [runs[middle]], [runs[middle]]
     for run in reversed(runs[:middle]):
@@ -271,7 +271,7 @@ def _agreeing(runs: Sequence[_Run], is_leap: Callable[[FlightRecord, FlightRecor
     for run in runs[middle + 1 :]:
         if not is_leap(after[-1][-1][1], run[0][1]):
             after.append(run)
-    return [*before, *after[1:]]
+    return {place for run in (*before, *after) for place, _ in run}
 
 
 def _timed(records: Sequence[FlightRecord]) -> list[tuple[int, FlightRecord]]:
