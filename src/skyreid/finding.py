@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from skyreid.arguments import path_of
+from skyreid.browsing import PAGE, browse
 from skyreid.building.build import build
 from skyreid.building.build_report import BuildReport
 from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.finder import MOTION
-from skyreid.building.scenes import draw_scenes
 from skyreid.building.sources import Source, parse_source
 from skyreid.building.video.decode import DecodeLimits, why_no_file
 from skyreid.case_record import (
@@ -26,7 +26,6 @@ from skyreid.case_record import (
     binding_case,
     demand_of,
     footage_of,
-    read_case,
     with_cameras,
     write_case,
 )
@@ -36,18 +35,15 @@ from skyreid.errors import NothingFoundError, SettingError, VideoError
 from skyreid.extraction.colour_stripes import embed_colours
 from skyreid.extraction.query_picture import read_query_picture
 from skyreid.files.strict_json import Json
-from skyreid.pages.browse_page import write_browse_page
 from skyreid.pages.page import check_page_place
 from skyreid.pages.search_page import write_search_page
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table, save_table
-from skyreid.retrieval.everybody import read_everybody
-from skyreid.retrieval.sighting import source_of
 from skyreid.retrieval.table_search import search_table
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
 
-PAGE, ASKED_PAGE = "browse.html", "asked.html"
+ASKED_PAGE = "asked.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,80 +198,6 @@ def find(
         remarks=case.remarks,
         by_video=case.by_video,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrowseReport:
-    """The page of everybody."""
-
-    page: Path
-    sightings: int
-    missing: tuple[str, ...]
-    """Videos of which the page shows no whole frames, and why: a sentence each."""
-
-    def lines(self) -> list[str]:
-        """Say it to a reader, but for what is missing."""
-        return [f"{_counted(self.sightings, 'sighting')}: {self.page}"]
-
-    def to_json(self) -> dict[str, Json]:
-        """Say it to a program."""
-        return {"tracklets": self.sightings, "page": str(self.page), "missing": list(self.missing)}
-
-
-def browse(
-    folder: str | PathLike[str],
-    out: str | PathLike[str] | None = None,
-    *,
-    table: str | PathLike[str] | None = None,
-    videos: str | PathLike[str] | None = None,
-    progress: Progress = silent,
-) -> BrowseReport:
-    """Show everybody whom a build found on one page; of a case of `find`, with what was said there.
-
-    Args:
-        folder: of the build.
-        out: the .html file; None = browse.html in the folder.
-        table: embeddings of its tracklets; None = embeddings.npz in the folder, if it is there.
-        videos: folder with the footage; None = where `find` saw it, the folder of the build, and the one above it.
-        progress: hears of every step.
-
-    Raises:
-        SettingError: `videos` is no folder, or the page cannot be written there.
-        ManifestError: no build, or a damaged one.
-        TableError: a table that is damaged, or not of these tracklets.
-        VideoError: a video can no longer be decoded.
-    """
-    folder = path_of(folder, "a build")
-    page = folder / PAGE if out is None else path_of(out, "a page")
-    check_page_place(page)
-    place = None if videos is None else path_of(videos, "a folder of videos")
-    manifest, case = read_built_folder(folder), read_case(folder)
-    at_hand = footage_of(folder, manifest, place)
-    everybody = read_everybody(folder, table=None if table is None else path_of(table, "a table"), videos=at_hand)
-    scenes = draw_scenes(folder, everybody.manifest, everybody.videos, progress=progress)
-    write_browse_page(
-        page,
-        everybody,
-        scenes,
-        folder=folder,
-        title=folder.resolve().name,
-        warnings=() if case is None else case.left_out,
-        remarks=() if case is None else case.remarks,
-        by_video=() if case is None else case.by_video,
-        progress=progress,
-    )
-    where = "" if place is None else f" in {place}"
-    without = {
-        str(source["name"]): str(source["file"])
-        for tracklet in manifest.tracklets
-        if tracklet.tracklet_id not in scenes and (source := source_of(tracklet, manifest)) is not None
-    }
-    missing = [
-        f"{file}: {'is another file than the one that was cut' if name in at_hand else f'was not found{where}'}; the "
-        "whole frames around its people are not shown (--videos FOLDER says where it is)"
-        for name, file in without.items()
-    ]
-    return BrowseReport(page=page, sightings=len(everybody.tracklets), missing=tuple(missing))
 
 
 def _sources(ground: Sequence[str | PathLike[str]], aerial: Sequence[str | PathLike[str]]) -> list[Source]:

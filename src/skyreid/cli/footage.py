@@ -211,7 +211,7 @@ def browse(
             it, the folder, and the one above it.
         json: print JSON.
     """
-    from skyreid.finding import browse as browse_build
+    from skyreid.browsing import browse as browse_build
 
     with Bars() as bars:
         report = browse_build(folder, out, table=table, videos=videos, progress=bars)
