@@ -2,6 +2,9 @@
 
 Who finds and who compares was chosen once, and counts as long as something that it made is there; a camera keeps its
 name when a video of the same name is added; and what was said on the page can be said again.
+
+This case is a build with one file more. Those of `skyreid case` are in `cases/`: directories with a database, into
+which the folder of a `find` can be brought, as other builds can.
 """
 
 import json
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from skyreid.arguments import path_of
-from skyreid.building.build_folder import CASE, cut_from, finished_names
+from skyreid.building.build_folder import CASE_FILE, cut_from, finished_names
 from skyreid.building.finder import MOTION
 from skyreid.building.sources import Source
 from skyreid.building.video.picture_folder import film_sha256
@@ -75,7 +78,7 @@ def read_case(folder: Path) -> CaseRecord | None:
     Raises:
         SourceError: the record is damaged.
     """
-    path = folder / CASE
+    path = folder / CASE_FILE
     try:
         told = read_json(path)
         return CaseRecord(
@@ -103,7 +106,7 @@ def write_case(folder: Path, record: CaseRecord) -> None:
     """Write it, whole or not at all."""
     told = asdict(record)
     told["videos"] = [{**one, "path": str(one["path"]), "platform": one["platform"].value} for one in told["videos"]]
-    write_atomically(folder / CASE, [json.dumps(told, indent=1).encode() + b"\n"])
+    write_atomically(folder / CASE_FILE, [json.dumps(told, indent=1).encode() + b"\n"])
 
 
 def footage_of(folder: Path, manifest: Manifest, place: Path | None = None) -> dict[str, Path]:

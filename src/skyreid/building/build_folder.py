@@ -40,7 +40,7 @@ CARD_FILE = "dataset-card.md"
 PARTIAL = "partial"
 _BEGUN = "begun"
 LOCK = "build.lock"
-CASE = "case.json"
+CASE_FILE = "case.json"
 """What `skyreid find` remembers of its folder."""
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
 _CROP_FILE = re.compile(r"\d{6,}\.jpg")
@@ -103,12 +103,12 @@ def locked(out_dir: Path) -> Iterator[None]:
 def _leave_no_trace(out_dir: Path) -> None:
     """Remove the folder of a build that was refused or stopped before it wrote anything."""
     shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
-    if set(names_in(out_dir)) <= {LOCK, CASE, RECORDS, CROPS} and not names_in(out_dir / RECORDS):
+    if set(names_in(out_dir)) <= {LOCK, CASE_FILE, RECORDS, CROPS} and not names_in(out_dir / RECORDS):
         with suppress(OSError):  # Windows removes no file that is open
             for name in (RECORDS, CROPS):
                 if (out_dir / name).exists():
                     (out_dir / name).rmdir()
-            for name in (CASE, LOCK):
+            for name in (CASE_FILE, LOCK):
                 (out_dir / name).unlink(missing_ok=True)
             out_dir.rmdir()
 
