@@ -4,8 +4,8 @@ Every command is a few lines around one call of the library. What it needs is im
 a wrong option or `--help` answers at once and not after loading PyTorch.
 
 Exit statuses: 0 done; 1 something that the caller can mend, said in one line; 2 a command line that is none; 3 done,
-and the result is empty; 4 done, without a part of what was given, which is named; 5 refused by the rules of a case; 70
-a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
+and the result is empty; 4 done, without a part of what was given, which is named, or a case has faults; 5 refused by
+the rules of a case; 70 a fault of ours, with its traceback; 130 interrupted; 141 the reader of the output left.
 """
 
 import errno

@@ -34,7 +34,7 @@ File = Annotated[Path, tyro.conf.Positional]
 NOTHING_FOUND = 3
 """Exit status of a command that did what it was asked, and whose result is empty."""
 DONE_IN_PART = 4
-"""Exit status of a command whose result lacks a part of what it was given, and says so."""
+"""Exit status of a command whose result lacks a part of what it was given, and says so; and of a case with faults."""
 REFUSED = 5
 """Exit status of a command that the rules of a case forbid."""
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
