@@ -31,8 +31,10 @@ THOROUGH = """
     building/motion/test_moving_camera
     building/motion/test_static_camera
     building/test_build
+    building/test_build_again
     building/test_scenes
     building/test_unusable_sources
+    building/video/test_damaged_films
     building/video/test_decode
     cases/test_crash
     cases/test_jobs

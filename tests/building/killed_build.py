@@ -1,4 +1,4 @@
-"""A build that is killed at a chosen system call; run as a program by test_build.py.
+"""A build that is killed at a chosen system call; run as a program by test_build_again.py.
 
 `python -m tests.building.killed_build OUT_DIR SOURCE... CALL...` forks one child for each CALL. The child
 builds into a copy of its own, OUT_DIR-CALL, and sends itself SIGKILL just before its CALL-th renaming,
