@@ -58,6 +58,7 @@ THOROUGH = """
     pretrained/test_imagenet
     processes/test_distributed
     service/test_access
+    service/test_admin
     service/test_in_a_browser
     service/test_login
     service/test_pages

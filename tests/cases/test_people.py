@@ -51,6 +51,42 @@ def test_nothing_that_lets_in_stands_in_the_file_and_the_file_is_its_owner_s(peo
     assert stat.S_IMODE((tmp_path / "people.sqlite").stat().st_mode) == 0o600
 
 
+def test_who_is_added_by_hand_ends_the_token_of_the_first_start(tmp_path, clock):
+    people = open_people(tmp_path, clock=clock)
+    token = people.setup_token()
+    people.add("anna", PASSWORD, by="the keeper", is_admin=True)
+    with pytest.raises(RefusedError, match="this token is not the one"):
+        people.add_first(token, "mallory", PASSWORD)
+    people.close()
+
+
+def test_one_s_own_password_takes_the_old_one_and_the_others_are_listed(people, clock):
+    token = people.log_in("anna", PASSWORD, address="::1").token
+    with pytest.raises(RefusedError, match="wrong name or password"):
+        people.change_own_password("anna", OTHER, "a third long password", address="::1")
+    assert [one.user for one in people.sessions()] == ["anna"]
+    people.change_own_password("anna", PASSWORD, OTHER, address="::1")
+    assert people.session(token) is None and people.sessions() == []
+    people.log_in("anna", OTHER, address="::1")
+    clock.now += IDLE_S + 1
+    assert people.sessions() == []
+    with people.database.reading() as connection:
+        actions = [row.action for row in read_audit(connection)]
+    assert actions[-4:] == ["login", "password refused", "password", "login"]
+
+
+def test_who_was_disabled_is_let_in_again(people):
+    people.add("bert", OTHER, by="anna")
+    people.disable("bert", by="anna")
+    with pytest.raises(RefusedError):
+        people.log_in("bert", OTHER, address="::1")
+    people.enable("bert", by="anna")
+    assert people.log_in("bert", OTHER, address="::1").token
+    for change in (people.disable, people.enable, people.end_sessions):
+        with pytest.raises(CaseError, match="there is no user 'carl'"):
+            change("carl", by="anna")
+
+
 def test_what_nobody_allowed_is_denied(people):
     people.add("bert", OTHER, by="anna")
     assert not any(people.may(name, "case", right) for name in ("bert", "nobody") for right in Right)

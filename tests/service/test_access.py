@@ -78,6 +78,16 @@ def test_what_is_for_people_is_for_nobody_who_is_not_logged_in(site, route):
             assert stranger.get(route[1], headers={"accept": "text/html"}).headers["location"] == "/login"
 
 
+@pytest.mark.parametrize("route", [one for one in ROUTES if one[3] is Everyone.ADMIN], ids=named)
+def test_what_is_for_administrators_of_the_server_is_for_nobody_else(site, route):
+    method, path = route[:2]
+    with site.server.client() as stranger:
+        assert stranger.request(method, path, headers=JSON).status_code == 401
+    for guest in ("nobody", *map(str, Role)):
+        assert site.browsers[guest].request(method, path, headers=JSON).status_code == 403
+    assert site.browsers["boss"].request(method, path, headers=JSON).status_code in (200, 422)
+
+
 @pytest.mark.parametrize("route", UNSAFE, ids=named)
 def test_what_changes_something_comes_from_our_own_page_or_changes_nothing(site, square, route):
     method, path = route[:2]

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
+from skyreid.cases.case import Case
 from skyreid.cases.database import Database
+from skyreid.cases.passwords import NOBODY, hash_new_password, password_matches
 from skyreid.cases.schema import ATTEMPTS, AUDIT_HEAD, PEOPLE, ROLES, SESSIONS, SETUP, USERS
-from skyreid.errors import CaseError, RefusedError, SettingError
+from skyreid.errors import CaseError, RefusedError
 
 PEOPLE_FILE = "people.sqlite"
-LEAST_PASSWORD = 12
 IDLE_S, LONGEST_S = 3600.0, 12 * 3600.0
 """A session ends when nothing was done for so long, and whatever is done after so long."""
 FREE_TRIES = 5
@@ -31,8 +32,6 @@ FREE_TRIES = 5
 LONGEST_WAIT_S = 900.0
 _NOT_IN = "wrong name or password, or too many tries in a short time"
 """One message for all, so that nobody learns which names there are."""
-_N, _R, _P = 2**15, 8, 1
-"""Costs of scrypt: 32 MiB and some 0.1 s a try."""
 _USED_EVERY_S = 60.0
 """A session's last use is noted no more often."""
 
@@ -92,6 +91,16 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunningSession:
+    """A session as others may know of it."""
+
+    user: str
+    begun: str
+    used: str
+    """When something was done last, to a minute."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewSession:
     """What the browser of somebody who logged in is told, once."""
 
@@ -128,7 +137,7 @@ class People:
             SettingError: a password that is too easy.
             SourceError: a name that cannot be shown.
         """
-        password = _new_password(name, password)
+        password = hash_new_password(name, password)
         with self.database.writing() as connection:
             where = SETUP.c.token_sha256 == _hashed(token)
             if connection.execute(SETUP.delete().where(where)).rowcount != 1:
@@ -143,7 +152,7 @@ class People:
             SettingError: a password that is too easy.
             SourceError: a name that cannot be shown.
         """
-        password = _new_password(name, password)
+        password = hash_new_password(name, password)
         with self.database.writing() as connection:
             if _user(connection, name) is not None:
                 raise CaseError(f"there is a user {name!r} already")
@@ -156,8 +165,19 @@ class People:
             CaseError: there is no such user.
             SettingError: a password that is too easy.
         """
-        password = _new_password(name, password)
-        self._change(name, by, "password", password=password)
+        password = hash_new_password(name, password)
+        with self.database.writing() as connection:
+            _change(connection, name, by, "password", password=password)
+
+    def change_own_password(self, name: str, old: str, new: str, *, address: str) -> None:
+        """Change one's own password; all of one's sessions end.
+
+        Raises:
+            RefusedError: the old one is wrong, or tried too often.
+            SettingError: a password that is too easy.
+        """
+        self._require_password(name, old, address=address, otherwise="password refused")
+        self.set_password(name, new, by=name)
 
     def disable(self, name: str, *, by: str) -> None:
         """Let a user in no more; all sessions end. The name stays, since the logs of cases speak of it.
@@ -165,10 +185,20 @@ class People:
         Raises:
             CaseError: there is no such user, or nobody else could add users then.
         """
-        others = [user for user in self.users() if user.is_admin and not user.is_disabled and user.name != name]
-        if not others:
-            raise CaseError(f"{name!r} is the last administrator")
-        self._change(name, by, "user disabled", is_disabled=True)
+        with self.database.writing() as connection:
+            can_add = sa.select(USERS.c.name).where(USERS.c.is_admin, USERS.c.is_disabled.is_(False))
+            if connection.execute(can_add.where(USERS.c.name != name)).first() is None:
+                raise CaseError(f"{name!r} is the last administrator")
+            _change(connection, name, by, "user disabled", is_disabled=True)
+
+    def enable(self, name: str, *, by: str) -> None:
+        """Let a user in again who was disabled.
+
+        Raises:
+            CaseError: there is no such user.
+        """
+        with self.database.writing() as connection:
+            _change(connection, name, by, "user enabled", is_disabled=False)
 
     def set_role(self, name: str, case_id: str, role: Role | None, *, by: str) -> None:
         """Give a user a role in a case, or take it; None = none.
@@ -218,30 +248,13 @@ class People:
         Raises:
             RefusedError: it is wrong, or tried too often; the message does not tell which.
         """
-        keys = [_hashed(f"name {name}"), _hashed(f"address {address}")]
+        self._require_password(name, password, address=address, otherwise="login refused")
+        made = NewSession(token=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
         now = self._clock()
         with self.database.writing() as connection:
-            waits = connection.execute(sa.select(ATTEMPTS.c.blocked_until).where(ATTEMPTS.c.key.in_(keys))).scalars()
-            if any(until > now for until in waits):
-                raise RefusedError(_NOT_IN)
-            # Counted before it is looked at: of many that come at once, no more are let through than one by one.
-            for key in keys:
-                _count_failure(connection, key, now)
-            stored = connection.execute(
-                sa.select(USERS.c.password).where(USERS.c.name == name, USERS.c.is_disabled.is_(False))
-            ).scalar_one_or_none()
-        # Whoever is not there costs as much as whoever is.
-        is_right = _matches(password, _NOBODY if stored is None else stored) and stored is not None
-        made = NewSession(token=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
-        with self.database.writing() as connection:
-            if is_right:
-                connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.key.in_(keys)))
-                told = {"token_sha256": _hashed(made.token), "user": name, "csrf": made.csrf}
-                connection.execute(SESSIONS.insert().values(**told, begun=now, used=now))
-            who = "somebody" if stored is None else name
-            record(connection, who, "login" if is_right else "login refused", details={"address": address})
-        if not is_right:
-            raise RefusedError(_NOT_IN)
+            told = {"token_sha256": _hashed(made.token), "user": name, "csrf": made.csrf}
+            connection.execute(SESSIONS.insert().values(**told, begun=now, used=now))
+            record(connection, name, "login", details={"address": address})
         return made
 
     def session(self, token: str) -> Session | None:
@@ -266,18 +279,58 @@ class People:
         with self.database.writing() as connection:
             connection.execute(SESSIONS.delete().where(SESSIONS.c.token_sha256 == _hashed(token)))
 
-    def end_sessions(self, name: str, *, by: str) -> None:
-        """End all sessions of a user."""
-        with self.database.writing() as connection:
-            connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
-            record(connection, by, "sessions ended", name)
+    def sessions(self) -> list[RunningSession]:
+        """List the sessions that have not ended, by user."""
+        now = self._clock()
+        running = SESSIONS.c.used >= now - IDLE_S, SESSIONS.c.begun >= now - LONGEST_S
+        with self.database.reading() as connection:
+            rows = connection.execute(sa.select(SESSIONS).where(*running).order_by(SESSIONS.c.user, SESSIONS.c.begun))
+            return [RunningSession(user=row.user, begun=_moment(row.begun), used=_moment(row.used)) for row in rows]
 
-    def _change(self, name: str, by: str, action: str, **values: str | bool) -> None:
+    def end_sessions(self, name: str, *, by: str) -> None:
+        """End all sessions of a user.
+
+        Raises:
+            CaseError: there is no such user.
+        """
         with self.database.writing() as connection:
-            if connection.execute(USERS.update().where(USERS.c.name == name).values(**values)).rowcount == 0:
-                raise CaseError(f"there is no user {name!r}")
-            connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
-            record(connection, by, action, name)
+            _change(connection, name, by, "sessions ended")
+
+    def _require_password(self, name: str, password: str, *, address: str, otherwise: str) -> None:
+        """See that a password is right, and note in the log by which words it was not."""
+        keys = [_hashed(f"name {name}"), _hashed(f"address {address}")]
+        now = self._clock()
+        with self.database.writing() as connection:
+            waits = connection.execute(sa.select(ATTEMPTS.c.blocked_until).where(ATTEMPTS.c.key.in_(keys))).scalars()
+            if any(until > now for until in waits):
+                raise RefusedError(_NOT_IN)
+            # Counted before it is looked at: of many that come at once, no more are let through than one by one.
+            for key in keys:
+                _count_failure(connection, key, now)
+            stored = connection.execute(
+                sa.select(USERS.c.password).where(USERS.c.name == name, USERS.c.is_disabled.is_(False))
+            ).scalar_one_or_none()
+        # Whoever is not there costs as much as whoever is.
+        is_right = password_matches(password, NOBODY if stored is None else stored) and stored is not None
+        with self.database.writing() as connection:
+            if is_right:
+                connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.key.in_(keys)))
+            else:
+                who = "somebody" if stored is None else name
+                record(connection, who, otherwise, details={"address": address})
+        if not is_right:
+            raise RefusedError(_NOT_IN)
+
+
+def set_role_in_case(people: People, case: Case, name: str, role: Role | None, *, by: str) -> None:
+    """Give a user a role in a case, or take it, and tell the log of the case too: whoever watches it sees who may look.
+
+    Raises:
+        CaseError: there is no such user.
+    """
+    people.set_role(name, case.facts().case_id, role, by=by)
+    with case.database.writing() as connection:
+        record(connection, by, "role", name, {"role": None if role is None else role.value})
 
 
 def open_people(folder: Path, *, clock: Callable[[], float] = time.time) -> People:
@@ -297,7 +350,18 @@ def open_people(folder: Path, *, clock: Callable[[], float] = time.time) -> Peop
     return People(database, clock)
 
 
+def _change(connection: Connection, name: str, by: str, action: str, **values: str | bool) -> None:
+    """Change a user, whose sessions all end."""
+    if _user(connection, name) is None:
+        raise CaseError(f"there is no user {name!r}")
+    if values:
+        connection.execute(USERS.update().where(USERS.c.name == name).values(**values))
+    connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
+    record(connection, by, action, name)
+
+
 def _insert_user(connection: Connection, name: str, password: str, *, is_admin: bool, by: str) -> None:
+    connection.execute(SETUP.delete())  # whoever holds the token of a first start makes nobody any more
     told = {"name": name, "password": password, "is_admin": is_admin, "is_disabled": False}
     connection.execute(USERS.insert().values(**told, created_at=utc_now(), created_by=by))
     record(connection, by, "user added", name, {"is_admin": is_admin})
@@ -320,31 +384,9 @@ def _count_failure(connection: Connection, key: str, now: float) -> None:
     connection.execute(ATTEMPTS.insert().values(key=key, failures=failures, blocked_until=now + wait_s))
 
 
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes")
+
+
 def _hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-# Passwords.
-def _new_password(name: str, password: str) -> str:
-    """Hash a password once it is none that is guessed first."""
-    check_annotator(name)
-    if len(password) < LEAST_PASSWORD or name.casefold() in password.casefold() or len(set(password)) < 5:
-        raise SettingError(
-            f"a password has at least {LEAST_PASSWORD} characters, five different ones, and not the user's name in it"
-        )
-    salt = secrets.token_bytes(16)
-    return f"scrypt${_N}${_R}${_P}${salt.hex()}${_scrypt(password, salt, _N, _R, _P).hex()}"
-
-
-def _matches(password: str, stored: str) -> bool:
-    _, n, r, p, salt, expected = stored.split("$")
-    made = _scrypt(password, bytes.fromhex(salt), int(n), int(r), int(p))
-    return secrets.compare_digest(made, bytes.fromhex(expected))
-
-
-def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=2**27, dklen=32)
-
-
-_NOBODY = f"scrypt${_N}${_R}${_P}${'00' * 16}${'00' * 32}"
-"""A password that nothing matches."""

@@ -58,6 +58,7 @@ from skyreid.cli.terminal import (
     print_notice,
 )
 from skyreid.cli.training import demo, recipe_list, recipe_show, simulate, train
+from skyreid.cli.users import user_add, user_disable, user_list, user_password, user_role, user_sessions
 from skyreid.cli.weights import weights_add, weights_get, weights_list, weights_path
 from skyreid.errors import NothingFoundError, RefusedError, SkyreidError
 
@@ -87,6 +88,12 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case purge": case_purge,
         "case restore": case_restore,
         "serve": serve,
+        "user add": user_add,
+        "user list": user_list,
+        "user role": user_role,
+        "user password": user_password,
+        "user disable": user_disable,
+        "user sessions": user_sessions,
     },
     "build a dataset": {
         "link": link,
@@ -138,8 +145,10 @@ KEPT = {
 }
 """What an interrupted command leaves to the next one; those that are not here leave nothing."""
 
-_LARGEST_SHOWN = 5
+_LARGEST_SHOWN = 4
 """Commands of a family that the overview shows one by one."""
+_VERBS = 5
+"""Of a larger family, that its one line names."""
 _GO_ON = "and run the same command again, train with --resume"
 _REMEDIES = {
     errno.ENOSPC: f"free some space, {_GO_ON}",
@@ -256,9 +265,9 @@ def _in_short(commands: dict[str, Callable[..., int | None]]) -> dict[str, str]:
     sizes = Counter(name.partition(" ")[0] for name in commands)
     for family in [family for family, size in sizes.items() if size > _LARGEST_SHOWN]:
         verbs = [name.partition(" ")[2] for name in commands if name.startswith(f"{family} ")]
-        first, others = ", ".join(verbs[:_LARGEST_SHOWN]), len(verbs) - _LARGEST_SHOWN
+        first, others = ", ".join(verbs[:_VERBS]), max(0, len(verbs) - _VERBS)
         told = {name: text for name, text in told.items() if not name.startswith(f"{family} ")}
-        told[f"{family} …"] = f"{first} and {others} more: skyreid {family} lists them."
+        told[f"{family} …"] = f"{first}{f' and {others} more' if others else ''}: skyreid {family} lists them."
     return told
 
 

@@ -31,6 +31,8 @@ class Everyone(Enum):
 
     PUBLIC = auto()
     LOGGED_IN = auto()
+    ADMIN = auto()
+    """Administrators of the server."""
 
 
 Access = Right | Everyone
@@ -146,6 +148,8 @@ def _admit(request: Request, access: Access, sent: str | None) -> Visit:
         role=role,
         opened=opened,
     )
+    if access is Everyone.ADMIN and not (session and session.user.is_admin):
+        _refuse(visit, request, "only an administrator of the server may do this")
     if isinstance(access, Right) and not visit.may(access):
         _refuse(visit, request, f"a {role} may not {access}")
     if sent is not None:

@@ -125,7 +125,7 @@ def identities_page(visit: At) -> Response:
 
 def audit_log_page(visit: At, before: BeforeRow = None) -> Response:
     """Who did what in a case."""
-    return web_page("audit.html", visit, at="audit", log=case_views.audit_page(visit, before=before))
+    return web_page("audit.html", visit, at="audit", log=case_views.audit_page(visit.case.case.database, before=before))
 
 
 def api_page(request: Request, visit: At) -> Response:

@@ -8,6 +8,7 @@ from fastapi import HTTPException
 
 from skyreid.cases.audit import AuditRow, audit_damage, audit_head, read_audit
 from skyreid.cases.case import CaseFacts
+from skyreid.cases.database import Database
 from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, standing_in, undo
 from skyreid.cases.people import Right, Role
 from skyreid.cases.searching import CaseRanking
@@ -365,10 +366,19 @@ class AuditPage:
     older: int | None
     """Before which row the next page begins; None = there is none."""
 
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        rows: list[Json] = [
+            {"seq": row.seq, "time": row.time, "who": row.who, "action": row.action, "subject": row.subject}
+            | {"details": dict(row.details), "hash": row.hash}
+            for row in self.rows
+        ]
+        return {"rows": rows, "head": self.head, "damage": list(self.damage), "older": self.older}
 
-def audit_page(visit: Visit, *, before: int | None) -> AuditPage:
-    """Read the log of the case, and see that its rows follow from each other."""
-    with visit.case.case.database.reading() as connection:
+
+def audit_page(database: Database, *, before: int | None) -> AuditPage:
+    """Read the log of a case or of the server, and see that its rows follow from each other."""
+    with database.reading() as connection:
         head = audit_head(connection)
         last = int(head.partition(":")[0])
         end = min(last, last if before is None else before - 1)

@@ -65,7 +65,7 @@ def log_in(request: Request, visit: At, name: Field = "", password: Field = "") 
         token = _log_in(request, visit, name, password)
     except SkyreidError as error:
         return _form(request, visit, "login.html", problem=visit.cases.without_paths(str(error)), status=403)
-    return _let_in(request, RedirectResponse("/", 303), token)
+    return let_in(request, RedirectResponse("/", 303), token)
 
 
 def first_run_page(request: Request, visit: At) -> Response:
@@ -87,7 +87,7 @@ def first_run(
     except SkyreidError as error:
         problem = visit.cases.without_paths(str(error))
         return _form(request, visit, "first_run.html", problem=problem, status=403, name=name)
-    return _let_in(request, RedirectResponse("/", 303), session)
+    return let_in(request, RedirectResponse("/", 303), session)
 
 
 def log_out(visit: At) -> Response:
@@ -113,7 +113,7 @@ def api_log_in(request: Request, visit: At, login: Login) -> Response:
     session = visit.cases.people.session(token)
     assert session is not None
     answer = JSONResponse({"user": session.user.name, "csrf": session.csrf})
-    return _let_in(request, answer, token)
+    return let_in(request, answer, token)
 
 
 def api_first_run(visit: At, first: FirstUser) -> JSONResponse:
@@ -129,10 +129,9 @@ def api_log_out(visit: At) -> JSONResponse:
 
 
 def _log_in(request: Request, visit: Visit, name: str, password: str) -> str:
-    address = "unknown" if request.client is None else request.client.host
     if visit.token:  # whoever logs in anew leaves no session behind
         visit.cases.people.log_out(visit.token)
-    return visit.cases.people.log_in(name, password, address=address).token
+    return visit.cases.people.log_in(name, password, address=address_of(request)).token
 
 
 def _log_out(visit: Visit) -> None:
@@ -152,7 +151,13 @@ def _form(
     return answer
 
 
-def _let_in(request: Request, answer: Response, token: str) -> Response:
+def address_of(request: Request) -> str:
+    """Where a request came from."""
+    return "unknown" if request.client is None else request.client.host
+
+
+def let_in(request: Request, answer: Response, token: str) -> Response:
+    """Give a browser its session."""
     _set_cookie(request, answer, SESSION_COOKIE, token, int(LONGEST_S))
     answer.delete_cookie(FORM_COOKIE)
     return answer
