@@ -59,6 +59,7 @@ THOROUGH = """
     processes/test_distributed
     service/test_access
     service/test_admin
+    service/test_asking
     service/test_in_a_browser
     service/test_login
     service/test_pages

@@ -19,10 +19,13 @@ def built_info(**changed):
     return {**INFO, "sources": sources, "faces_masked": True, "simulated": False, **changed}
 
 
-def write_build(root, people=PEOPLE, *, embeddings=None, pids=None, model=MODEL, **changed):
+def write_build(root, people=PEOPLE, *, embeddings=None, pids=None, model=MODEL, attributes=None, **changed):
     """A folder with painted crops; `embeddings`, one row a tracklet, stand beside them. Gives the tracklets."""
     info = built_info(**changed)
-    tracklets = [seen(one, number, number + 2.0) for number, one in enumerate(people)]
+    tracklets = [
+        replace(seen(one, number, number + 2.0), attributes=(attributes or {}).get(one, {}))
+        for number, one in enumerate(people)
+    ]
     names = {one.rpartition("-")[0] for one in people}
     info["sources"] = [source for source in info["sources"] if source["name"] in names]
     written = write_folder(root, tracklets, info=info, pids=pids)

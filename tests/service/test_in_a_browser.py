@@ -61,11 +61,27 @@ def test_somebody_is_found_and_decided_on_by_keyboard(tmp_path):
             for key in keys:
                 page.keyboard.press(key)
             page.wait_for_selector(f".candidate:nth-child({place}).{state}")
+        for key in "c.":
+            page.keyboard.press(key)
+        page.wait_for_selector(".compare-dialog[open] .pane[data-side=b] [data-step='1'][aria-disabled=true]")
+        page.keyboard.press("y")
+        page.wait_for_selector(".compare-dialog .state.confirmed")
+        page.keyboard.press("u")
+        page.wait_for_selector(".compare-dialog .state.open")
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        page.wait_for_selector(".keys-list[open]")
+        page.keyboard.press("Escape")
         assert page.evaluate("typeof window.pwn") == "undefined"
         assert "now open" in page.inner_text(".said")
+        for keys, there in (("gb", ".grid"), ("gi", ".identity"), ("gc", ".cases")):
+            for key in keys:
+                page.keyboard.press(key)
+            page.wait_for_selector(there)
         assert complaints == []
         browser.close()
     with open_case(tmp_path / "cases" / "square") as case:
         events = read_events(case)
-    assert [type(event).__name__ for event in events] == [*["DecisionEvent"] * 3, "UndoEvent"]
+    made = ["DecisionEvent", "UndoEvent"]
+    assert [type(event).__name__ for event in events] == [*["DecisionEvent"] * 3, "UndoEvent", *made]
     assert events[0].rank == 1 and events[0].seconds is not None and {one.annotator for one in events} == {"boss"}

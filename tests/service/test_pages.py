@@ -14,7 +14,16 @@ from skyreid.errors import RefusedError
 from skyreid.tracklet import Platform
 from tests.service.conftest import HOSTILE
 
-PAGES = ("sources", "tracklets", "tracklets?camera=gate", "tracklets/1", "search?t=1", "identities", "audit")
+PAGES = (
+    "sources",
+    "tracklets",
+    "tracklets?camera=gate",
+    "tracklets/1",
+    "search?t=1",
+    "compare?a=1&b=4",
+    "identities",
+    "audit",
+)
 
 
 @pytest.fixture

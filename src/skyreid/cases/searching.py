@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from skyreid.cases.case import Case
 from skyreid.cases.database import in_parts
 from skyreid.cases.decisions import OPEN, Standing, standing_in
+from skyreid.cases.reach import unreachable_rows
 from skyreid.cases.schema import CASE, TRACKLETS
 from skyreid.cases.search_cache import Gallery, SearchCache, score_error
 from skyreid.cases.tracklets import (
@@ -124,6 +125,7 @@ class CaseSearch:
         platform: Platform | None = None,
         top_k: int = 20,
         filters: Filters = _NO_FILTERS,
+        max_speed: float | None = None,
         model: int | None = None,
         with_decided: bool = False,
     ) -> CaseRanking:
@@ -135,6 +137,8 @@ class CaseSearch:
             platform: to be searched; None = both.
             top_k: how many to find.
             filters: what a candidate must fulfil.
+            max_speed: metres a second that a person moves at most: who was too far away too soon to be the person of
+                a tracklet that asks is left out; None = nobody is.
             model: number of the model; None = the one with the most vectors.
             with_decided: find those too who are confirmed as the query's person or rejected.
 
@@ -167,6 +171,11 @@ class CaseSearch:
                 decided = int(np.count_nonzero(is_decided))
                 rows &= ~is_decided
             rows, told = _filtered(gallery, rows, platform, filters)
+            if max_speed is not None:
+                asking = tracklets_in(self._case, connection, numbers=[numbers[one] for one in queries])
+                far = unreachable_rows(connection, gallery, rows, asking, max_speed=max_speed)
+                rows &= ~far
+                told = (*told, LeftOut(filter=f"reachable at {max_speed:g} m/s", count=int(np.count_nonzero(far))))
             candidates = np.flatnonzero(rows)
             if candidates.size == 0:
                 left = "; ".join(f"{one.filter}: {one.in_words()}" for one in told if one.count)

@@ -203,6 +203,7 @@ def case_search(
     before: str | None = None,
     min_height_px: float | None = None,
     near: str | None = None,
+    max_speed: float | None = None,
     decided: bool = False,
     model: int | None = None,
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
@@ -219,6 +220,8 @@ def case_search(
         before: as of `skyreid search`.
         min_height_px: median height of the person's boxes in the frames.
         near: LATITUDE,LONGITUDE,METRES: the tracklet's position lies in this circle.
+        max_speed: metres a second that a person moves: leaves out who was too far away too soon, where clocks and
+            positions tell.
         decided: show those too who are confirmed or rejected already.
         model: number of the model, as `skyreid case list CASE` shows it; the one with the most vectors when not given.
         k: how many to show.
@@ -244,7 +247,13 @@ def case_search(
         else:
             platform = None if to == "any" else Platform(to)
         found = CaseSearch(opened).search(
-            tracklet, platform=platform, top_k=k, filters=filters, model=model, with_decided=decided
+            tracklet,
+            platform=platform,
+            top_k=k,
+            filters=filters,
+            max_speed=max_speed,
+            model=model,
+            with_decided=decided,
         )
     show_result(found, json=json)
 

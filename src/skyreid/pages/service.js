@@ -6,7 +6,8 @@ if (search) begin(search);
 function begin(page) {
   const list = page.querySelector("[data-list]");
   const cards = [...list.children];
-  const said = page.querySelector(".said");
+  const said = page.querySelectorAll(".said");
+  const dialog = page.querySelector(".compare-dialog");
   const marks = { confirmed: "✓", rejected: "✕", unsure: "?", open: "○" };
   const home = `/api/c/${document.body.dataset.case}`;
   let current = -1;
@@ -20,11 +21,39 @@ function begin(page) {
     cards[current].focus({ preventScroll: true });
     cards[current].scrollIntoView({ block: "nearest" });
     since = performance.now();
+    if (dialog?.open) compare();
+  }
+
+  function compare() {
+    if (!dialog) return;
+    if (current < 0) go(0);
+    const card = cards[current];
+    const pair = [
+      page.querySelector(".query [data-frames]").dataset,
+      { ...card.dataset, words: card.querySelector(".facts-of").textContent },
+    ];
+    dialog.querySelector("[data-compare]").dispatchEvent(new CustomEvent("show", { detail: pair }));
+    dialog.querySelector(".compare-title").textContent =
+      `Rank ${card.dataset.rank} · similarity ${Number(card.dataset.similarity).toFixed(3)}`;
+    say("");
+    mirror(card);
+    if (!dialog.open) dialog.showModal();
+  }
+
+  // The state of a candidate, also where it is compared.
+  function mirror(card) {
+    if (!dialog) return;
+    dialog.querySelector(".state-place-here").replaceChildren(card.querySelector(".state").cloneNode(true));
+    const state = Object.keys(marks).find((name) => card.classList.contains(name));
+    for (const button of dialog.querySelectorAll("[data-decide]"))
+      button.setAttribute("aria-pressed", String(button.dataset.decide === state));
   }
 
   function say(words, isBad) {
-    said.textContent = words;
-    said.classList.toggle("bad", Boolean(isBad));
+    for (const place of said) {
+      place.textContent = words;
+      place.classList.toggle("bad", Boolean(isBad));
+    }
   }
 
   function show(card, state) {
@@ -34,6 +63,7 @@ function begin(page) {
     shown.textContent = `${marks[state]} ${state}`;
     for (const button of card.querySelectorAll("[aria-pressed]"))
       button.setAttribute("aria-pressed", String(button.value === state));
+    if (cards[current] === card) mirror(card);
   }
 
   async function send(path, body) {
@@ -89,12 +119,35 @@ function begin(page) {
     }
   });
 
-  const keys = { j: () => go(current + 1), k: () => go(current - 1), u: undo };
+  page.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-compare-with]");
+    const button = event.target.closest(".compare-dialog button");
+    if (link && dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      go(cards.indexOf(link.closest(".candidate")));
+      compare();
+    } else if (button) {
+      if (button.dataset.decide) decide(cards[current], button.dataset.decide);
+      else if (button.dataset.go) go(current + Number(button.dataset.go));
+      else dialog.close();
+    }
+  });
+  if (dialog) dialog.addEventListener("close", () => cards[current].focus());
+
+  const keys = {
+    c: () => (dialog?.open ? dialog.close() : cards.length && compare()),
+    j: () => go(current + 1),
+    k: () => go(current - 1),
+    u: undo,
+  };
   for (const [key, decision] of [["y", "confirmed"], ["n", "rejected"], ["s", "unsure"]])
     keys[key] = () => current >= 0 && decide(cards[current], decision);
   keys.ArrowDown = keys.j;
   keys.ArrowUp = keys.k;
-  keys[" "] = () => current >= 0 && cards[current].classList.toggle("playing");
+  keys[" "] = () => {
+    if (dialog?.open) dialog.querySelector("[data-compare]").dispatchEvent(new Event("play"));
+    else if (current >= 0) cards[current].classList.toggle("playing");
+  };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;

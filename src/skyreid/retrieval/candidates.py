@@ -105,11 +105,13 @@ def _apart(one: Frame, other: Frame) -> bool:
 
 def _too_far(one: Seen, other: Seen, max_speed: float | int) -> str | None:
     place, other_place = position_of(one.tracklet), position_of(other.tracklet)
-    middle, other_middle = _middle(one), _middle(other)
+    middle, other_middle = middle_moment(one.sighting), middle_moment(other.sighting)
     if place is None or other_place is None or middle is None or other_middle is None:
         return None
     metres = distance_m(place, other_place)
-    nearest = max(0.0, metres - hypot(_uncertainty_m(one.tracklet), _uncertainty_m(other.tracklet)))
+    nearest = max(
+        0.0, metres - hypot(told_uncertainty_m(one.tracklet.attributes), told_uncertainty_m(other.tracklet.attributes))
+    )
     seconds = abs((middle - other_middle).total_seconds())
     if nearest <= max_speed * seconds:
         return None
@@ -118,15 +120,17 @@ def _too_far(one: Seen, other: Seen, max_speed: float | int) -> str | None:
     return f"{metres:.0f} m away {seconds:.0f} s apart: {nearest / seconds:.0f} m/s or faster"
 
 
-def _middle(seen: Seen) -> datetime | None:
-    begins, ends = seen.sighting.clock, seen_until(seen.sighting)
+def middle_moment(sighting: Sighting) -> datetime | None:
+    """Give the moment that a sighting's position counts for; None where nobody knows."""
+    begins, ends = sighting.clock, seen_until(sighting)
     if begins is None or ends is None or begins.tzinfo is None:  # without a zone, two clocks cannot be compared
         return None
     return begins + (ends - begins) / 2
 
 
-def _uncertainty_m(tracklet: Tracklet) -> float:
-    told = tracklet.attributes.get(_ERROR)
+def told_uncertainty_m(attributes: Mapping[str, object]) -> float:
+    """Metres by which the position in a tracklet's attributes may be wrong."""
+    told = attributes.get(_ERROR)
     return float(told) if isinstance(told, int | float) else UNTOLD_UNCERTAINTY_M
 
 

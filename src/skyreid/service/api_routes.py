@@ -1,16 +1,15 @@
 """What programs ask: the same as the pages, as JSON, described by OpenAPI at /api/openapi.json."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
-from skyreid.service.asked import LARGEST_NUMBER, BeforeRow, Number, Numbers, To, WantedOfAddress
-from skyreid.service.web_page import SIMILARITY_ONLY
+from skyreid.service.asked import LARGEST_NUMBER, BeforeRow, Number, WantedOfAddress
 
 
 class NewDecision(BaseModel):
@@ -68,22 +67,6 @@ def tracklet(visit: At, number: Number) -> JSONResponse:
     return JSONResponse(case_views.tracklet_json(seen, state))
 
 
-def search(
-    visit: At,
-    t: Numbers,
-    to: To = "other",
-    k: Annotated[int, Query(ge=1, le=1_000)] = 20,
-    decided: bool = False,
-) -> JSONResponse:
-    """Rank who resembles some tracklets; several ask as one."""
-    found = case_views.search(visit, t, to=to, top_k=k, with_decided=decided)
-    if found.ranking is None:
-        return JSONResponse({"candidates": [], "num_searched": 0, "problem": found.problem})
-    told = found.ranking.to_json()
-    told["candidates"] = [{"number": one.seen.number, **one.to_json()} for one in found.ranking.candidates]
-    return JSONResponse({**told, "notice": SIMILARITY_ONLY, "exact": True})
-
-
 def decide(visit: At, new: NewDecision) -> JSONResponse:
     """Confirm two tracklets as one person, reject that, or be unsure; on the disk when this answers."""
     made = case_views.decide_pair(
@@ -120,7 +103,6 @@ ROUTES = (
     ("GET", "/api/c/{case_id}/sources", sources, Right.SEE),
     ("GET", "/api/c/{case_id}/tracklets", tracklets, Right.SEE),
     ("GET", "/api/c/{case_id}/tracklets/{number}", tracklet, Right.SEE),
-    ("GET", "/api/c/{case_id}/search", search, Right.SEE),
     ("POST", "/api/c/{case_id}/decisions", decide, Right.DECIDE),
     ("POST", "/api/c/{case_id}/undo", undo, Right.DECIDE),
     ("GET", "/api/c/{case_id}/identities", identities, Right.SEE),

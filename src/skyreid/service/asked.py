@@ -8,8 +8,6 @@ from fastapi import Depends, Form, Path, Query
 LARGEST_NUMBER = 2**62
 Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 """Of a tracklet, in the path."""
-Numbers = Annotated[list[Annotated[int, Query(ge=1, le=LARGEST_NUMBER)]], Query(max_length=20)]
-"""Of tracklets that ask together."""
 FormNumber = Annotated[int, Form(ge=1, le=LARGEST_NUMBER)]
 EventId = Annotated[str, Form(max_length=200)]
 BeforeRow = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]

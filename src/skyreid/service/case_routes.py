@@ -3,14 +3,14 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Form, Query, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from skyreid.cases.decisions import WORDS
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
-from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, Numbers, To, WantedOfAddress
+from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, WantedOfAddress
 from skyreid.service.web_page import web_page
 
 
@@ -57,33 +57,6 @@ def tracklet_page(visit: At, number: Number) -> Response:
         one=case_views.shown(seen, state),
         source=seen.source,
         others=[case_views.shown(one, state) for one in others],
-    )
-
-
-def search_page(
-    visit: At,
-    t: Numbers,
-    to: To = "other",
-    k: Annotated[int, Query(ge=1, le=200)] = 20,
-    decided: bool = False,
-) -> Response:
-    """Who resembles somebody."""
-    found = case_views.search(visit, t, to=to, top_k=k, with_decided=decided)
-    candidates = () if found.ranking is None else found.ranking.candidates
-    return web_page(
-        "search.html",
-        visit,
-        at="search",
-        queries=[case_views.shown(seen, state) for seen, state in found.queries],
-        candidates=[
-            {**case_views.shown(one.seen, one.state), "rank": one.rank, "similarity": one.similarity}
-            for one in candidates
-        ],
-        ranking=found.ranking,
-        problem=found.problem,
-        to=to,
-        k=k,
-        decided=decided,
     )
 
 
@@ -139,7 +112,6 @@ ROUTES = (
     ("GET", "/c/{case_id}/sources", sources_page, Right.SEE),
     ("GET", "/c/{case_id}/tracklets", browse_page, Right.SEE),
     ("GET", "/c/{case_id}/tracklets/{number}", tracklet_page, Right.SEE),
-    ("GET", "/c/{case_id}/search", search_page, Right.SEE),
     ("POST", "/c/{case_id}/decisions", decide, Right.DECIDE),
     ("POST", "/c/{case_id}/undo", undo, Right.DECIDE),
     ("GET", "/c/{case_id}/identities", identities_page, Right.SEE),

@@ -11,15 +11,14 @@ from skyreid.cases.case import CaseFacts
 from skyreid.cases.database import Database
 from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, standing_in, undo
 from skyreid.cases.people import Right, Role
-from skyreid.cases.searching import CaseRanking
 from skyreid.cases.sources import CaseSource, read_sources, sources_in
 from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets, tracklets_called
-from skyreid.errors import NothingFoundError, SettingError
+from skyreid.errors import SettingError
 from skyreid.files.strict_json import Json
 from skyreid.pages.frame_strip import spread_frames
 from skyreid.pages.sighting_shown import told_sighting
 from skyreid.service.access import Visit
-from skyreid.service.asked import To, Wanted
+from skyreid.service.asked import Wanted
 from skyreid.service.open_cases import OpenCase
 from skyreid.tracklet import Platform
 
@@ -215,35 +214,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-# Searching and deciding.
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a search found, and what it asked with."""
-
-    queries: tuple[tuple[CaseTracklet, str], ...]
-    ranking: CaseRanking | None
-    """None = nobody could be searched."""
-    problem: str
-
-
-def search(visit: Visit, numbers: Sequence[int], *, to: To, top_k: int, with_decided: bool) -> Found:
-    """Rank the case by likeness to some tracklets, and note it in the log."""
-    opened = visit.case
-    queries = tracklets_by_number(opened, numbers)
-    ids = [one.tracklet.tracklet_id for one in queries]
-    standing = read_standing(opened.case, touched=ids)
-    platform = None if to == "any" else queries[0].source.platform.other if to == "other" else Platform(to)
-    problem, ranking = "", None
-    try:
-        with opened.searching() as searches:
-            ranking = searches.search(ids, platform=platform, top_k=top_k, with_decided=with_decided)
-    except NothingFoundError as nobody:
-        problem = visit.cases.without_paths(str(nobody))
-    visit.log("search", " ".join(ids), platform=to, found=0 if ranking is None else len(ranking.candidates))
-    states = [tracklet_state(standing, one) for one in ids]
-    return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem)
-
-
+# Deciding.
 @dataclass(frozen=True, kw_only=True)
 class Decided:
     """A decision that was made or taken back, and what holds now."""

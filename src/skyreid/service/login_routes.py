@@ -19,6 +19,8 @@ STATIC = {
     "sighting.css": "text/css",
     "service.css": "text/css",
     "service.js": "text/javascript",
+    "compare.js": "text/javascript",
+    "keys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """What pages are drawn with, and what it is."""

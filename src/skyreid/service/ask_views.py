@@ -1,0 +1,122 @@
+"""What a search found, and two sightings side by side: one function for pages and the JSON API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from skyreid.cases.decisions import read_standing
+from skyreid.cases.reach import seconds_between
+from skyreid.cases.searching import Candidate, CaseRanking
+from skyreid.cases.tracklets import CaseTracklet
+from skyreid.errors import NothingFoundError
+from skyreid.files.strict_json import Json
+from skyreid.service.access import Visit
+from skyreid.service.case_views import tracklet_state, tracklets_by_number
+from skyreid.service.search_asked import SearchWanted
+from skyreid.service.web_page import SIMILARITY_ONLY
+from skyreid.tracklet import Platform
+
+WEAK = 5
+"""Shown where nobody is as similar as was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found, and what it asked with."""
+
+    queries: tuple[tuple[CaseTracklet, str], ...]
+    """With their states."""
+    ranking: CaseRanking | None
+    """None = nobody could be searched."""
+    problem: str
+    floor: float
+
+    @cached_property
+    def is_weak(self) -> bool:
+        """Whether nobody is as similar as was asked for."""
+        ranked = () if self.ranking is None else self.ranking.candidates
+        return bool(ranked) and ranked[0].similarity < self.floor
+
+    @cached_property
+    def shown(self) -> tuple[Candidate, ...]:
+        """Those who are as similar as was asked for; where nobody is, the first few all the same."""
+        ranked = () if self.ranking is None else self.ranking.candidates
+        return ranked[:WEAK] if self.is_weak else tuple(one for one in ranked if one.similarity >= self.floor)
+
+    @property
+    def num_below(self) -> int:
+        """Ranked, and not shown since they are less similar than was asked for."""
+        return 0 if self.ranking is None else len(self.ranking.candidates) - len(self.shown)
+
+    def seconds_from_query(self, candidate: Candidate) -> float | None:
+        """From the first query to a candidate; None = nobody knows."""
+        return seconds_between(self.queries[0][0], candidate.seen) if self.queries else None
+
+    def to_json(self) -> dict[str, Json]:
+        """What a program reads."""
+        if self.ranking is None:
+            return {"candidates": [], "num_searched": 0, "problem": self.problem}
+        told = self.ranking.to_json()
+        told["candidates"] = [
+            {"number": one.seen.number, **one.to_json(), "seconds_from_query": self.seconds_from_query(one)}
+            for one in self.shown
+        ]
+        return {
+            **told,
+            "weak": self.is_weak,
+            "num_below_floor": self.num_below,
+            "notice": SIMILARITY_ONLY,
+            "exact": True,
+        }
+
+
+def search(visit: Visit, wanted: SearchWanted) -> Found:
+    """Rank the case by likeness to what is asked with, and note it in the log."""
+    opened = visit.case
+    queries = tracklets_by_number(opened, wanted.t)
+    ids = [one.tracklet.tracklet_id for one in queries]
+    standing = read_standing(opened.case, touched=ids)
+    if wanted.to == "other":
+        platform = queries[0].source.platform.other if queries else None
+    else:
+        platform = None if wanted.to == "any" else Platform(wanted.to)
+    problem, ranking = "", None
+    try:
+        with opened.searching() as searches:
+            ranking = searches.search(
+                ids,
+                platform=platform,
+                top_k=wanted.k,
+                filters=wanted.filters,
+                max_speed=wanted.speed or None,
+                with_decided=wanted.decided,
+            )
+    except NothingFoundError as nobody:
+        problem = visit.cases.without_paths(str(nobody))
+    visit.log("search", " ".join(ids), platform=wanted.to, found=0 if ranking is None else len(ranking.candidates))
+    states = [tracklet_state(standing, one) for one in ids]
+    return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem, floor=wanted.floor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two sightings side by side."""
+
+    first: CaseTracklet
+    second: CaseTracklet
+    state: str
+    """What was decided on the two."""
+
+    @property
+    def seconds_apart(self) -> float | None:
+        """From the first to the second; None = nobody knows."""
+        return seconds_between(self.first, self.second)
+
+
+def compare(visit: Visit, numbers: Sequence[int]) -> Pair:
+    """Look two tracklets up, and note in the log that they were looked at."""
+    first, second = tracklets_by_number(visit.case, numbers)
+    ids = [first.tracklet.tracklet_id, second.tracklet.tracklet_id]
+    state = read_standing(visit.case.case, touched=ids).pair_state(*ids)
+    visit.log("tracklets compared", " ".join(ids))
+    return Pair(first=first, second=second, state=state)
