@@ -61,6 +61,7 @@ THOROUGH = """
     service/test_admin
     service/test_asking
     service/test_in_a_browser
+    service/test_jobs
     service/test_login
     service/test_pages
     simulation/rendering/test_ray_caster

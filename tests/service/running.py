@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -13,9 +14,9 @@ PASSWORD = "a long and quiet river"
 class Running:
     """`skyreid serve` over a folder; ends with the block."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "skyreid", "serve", str(folder), "--port", "0"],
+            [sys.executable, "-m", "skyreid", "serve", str(folder), "--port", "0", *options],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=os.environ | {"COLUMNS": "200"},
@@ -47,6 +48,19 @@ class Running:
     def client(self):
         """A browser without a session; as such it asks for pages."""
         return httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=120)
+
+    def make_first(self, name="boss"):
+        """A browser of the first administrator."""
+        with self.client() as first:
+            first.headers["x-csrf-token"] = first.get("/api/session").json()["csrf"]
+            told = {"token": self.read_token(), "name": name, "password": PASSWORD}
+            assert first.post("/api/first-run", json=told).status_code == 201
+        return self.log_in(name)
+
+    def end(self):
+        """End it as Ctrl-C does; gives its exit status."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(timeout=60)
 
     def log_in(self, name, password=PASSWORD):
         """A browser in which somebody is logged in; `csrf` goes with what it changes."""

@@ -30,7 +30,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.case import CROPS, Case, next_revision
 from skyreid.cases.decisions import append_events
 from skyreid.cases.schema import SOURCES, TRACKLETS
-from skyreid.cases.sources import CaseSource, NewSource, check_purpose, insert_source, read_sources
+from skyreid.cases.sources import CaseSource, NewSource, Permission, check_purpose, insert_source, read_sources
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors, tracklet_numbers, tracklets_in
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import Manifest, read_built_folder
@@ -138,7 +138,7 @@ def bring_build(
     folder: Path,
     *,
     by: str,
-    purpose: str,
+    permission: Permission,
     path: Path,
     also: Callable[[Connection, int], None],
     progress: Progress,
@@ -149,7 +149,7 @@ def bring_build(
         case: that takes it.
         folder: of the build.
         by: who asked for it.
-        purpose: why the people in it are looked at.
+        permission: why the people in it are looked at, and until when.
         path: of the video.
         also: what else belongs into the transaction, by the number of the source.
         progress: hears of crops.
@@ -160,7 +160,11 @@ def bring_build(
     manifest = read_built_folder(folder)
     table, _ = _table_of(folder, manifest.tracklets)
     ((told, tracklets),) = _by_source(manifest, manifest.tracklets)
-    new = _new_source(told, manifest.info, purpose=purpose, path=path)
+    new = replace(
+        _new_source(told, manifest.info, purpose=permission.purpose, path=path),
+        authorisation=permission.authorisation,
+        authorised_until=permission.until,
+    )
     if any(one.name == new.name for one in read_sources(case, with_trash=True)):
         raise CaseError(f"the case has a source {new.name!r}; name the camera otherwise, or purge that one")
     vectors = {} if table is None else _vectors_of(table, tracklets)

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.cases.audit import record, utc_now
 from skyreid.cases.case import Case
 from skyreid.cases.schema import JOBS
-from skyreid.cases.sources import check_purpose
+from skyreid.cases.sources import Permission, check_authorisation, check_purpose
 from skyreid.errors import CaseError, SettingError, SourceError
 from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.files.strict_json import Json
@@ -36,6 +37,8 @@ LEASE_S = 60.0
 MOST_ATTEMPTS = 3
 """That end by accident; a video that cannot be used is looked at once, since it stays so."""
 NO_ROOM = "no room on the disk"
+PASSES = ("find people", "cut crops")
+"""Steps that go through the whole video: together, nearly all of the work."""
 
 
 class JobLostError(Exception):
@@ -77,7 +80,9 @@ class Job:
     number: int
     file: str
     source: Source
-    purpose: str
+    permission: Permission
+    facts: Mapping[str, Json]
+    """What was found out about the video before it came here; {} = nothing."""
     settings: LookSettings
     state: str
     """queued, running, paused, done, failed or cancelled."""
@@ -88,13 +93,25 @@ class Job:
     reason: str | None
     """Why it failed or waits."""
     steps: tuple[Step, ...]
+    became: int | None
+    """Number of the source that it became."""
+    added_at: str
     added_by: str
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        if self.state == DONE:
+            return 1.0
+        return sum(step.done / max(1, step.total) for step in self.steps if step.task in PASSES) / len(PASSES)
 
     def to_json(self) -> dict[str, Json]:
         """What a program reads."""
         steps = [{"task": s.task, "done": s.done, "total": s.total, "eta_s": s.eta_s} for s in self.steps]
-        names = ("number", "file", "state", "priority", "attempt", "reason", "purpose")
-        return {**{name: getattr(self, name) for name in names}, "steps": steps, "model": self.settings.model}
+        names = ("number", "file", "state", "priority", "attempt", "reason", "share", "added_at", "added_by")
+        told = {name: getattr(self, name) for name in names}
+        of_source = {"platform": self.source.platform.value, "camera": self.source.camera, "facts": dict(self.facts)}
+        return {**told, **of_source, "purpose": self.permission.purpose, "steps": steps, "model": self.settings.model}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +131,10 @@ def add_job(
     settings: LookSettings | None = None,
     priority: int = 0,
     folder: Path | None = None,
+    authorisation: str | None = None,
+    authorised_until: datetime | None = None,
+    is_simulated: bool = False,
+    facts: Mapping[str, Json] | None = None,
 ) -> Job:
     """Put footage into the queue; the same file in the same way is put there once, and again after it failed.
 
@@ -125,19 +146,31 @@ def add_job(
         settings: how.
         priority: the highest comes first.
         folder: that relative paths count from; None = where this process runs.
+        authorisation: who allowed it, or by which paper.
+        authorised_until: when that ends; nobody sees the footage from then on.
+        is_simulated: whether a program drew it.
+        facts: what is known of the video already.
 
     Raises:
         SourceError: a source that cannot be read.
-        RefusedError: nobody says what for.
+        RefusedError: nobody says what for, or it is allowed no longer.
         OSError: the file is not there.
     """
     check_annotator(by)
     check_purpose(purpose)
+    check_authorisation(authorised_until)
     settings = settings or LookSettings()
     if not settings.interval_s > 0:
         raise SettingError(f"interval_s must be a positive number of seconds; got {settings.interval_s!r}")
     folder = Path.cwd() if folder is None else folder
-    spec = {"source": source, "folder": str(folder.resolve())}
+    spec = {
+        "source": source,
+        "folder": str(folder.resolve()),
+        "authorisation": authorisation,
+        "authorised_until": None if authorised_until is None else authorised_until.isoformat(),
+        "is_simulated": is_simulated,
+        "facts": dict(facts or {}),
+    }
     path = source_in(spec).path
     if not path.exists():
         raise SourceError(f"{path}: there is no such file")
@@ -153,7 +186,8 @@ def add_job(
             record(connection, by, "job add", path.name, {"job": number, "sha256": sha256, "purpose": purpose})
         else:
             number = known.number
-            if known.state in (FAILED, CANCELLED):
+            if known.state in (FAILED, CANCELLED):  # it may lie elsewhere by now, and be allowed anew
+                connection.execute(JOBS.update().where(JOBS.c.number == number).values(spec=spec, purpose=purpose))
                 _queue_again(connection, number)
         return _job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one())
 
@@ -206,6 +240,13 @@ def prioritise(case: Case, number: int, priority: int, *, by: str) -> None:
 
 
 # What workers do.
+def end_leases(case: Case, worker: str) -> None:
+    """Let others take the jobs of a worker that is known to have died."""
+    with case.database.writing() as connection:
+        held = JOBS.c.state == RUNNING, JOBS.c.worker == worker
+        connection.execute(JOBS.update().where(*held).values(lease_until=0.0))
+
+
 def take_job(case: Case, worker: str) -> Lease | None:
     """Take the job that comes next, or one whose worker was lost; None = there is none.
 
@@ -280,7 +321,7 @@ def queue_those_without_room(case: Case) -> None:
         connection.execute(JOBS.update().where(*waiting).values(state=QUEUED, reason=None))
 
 
-def source_in(spec: Mapping[str, str]) -> Source:
+def source_in(spec: Mapping[str, Any]) -> Source:
     """Read a source as it was added, its relative paths from where that was."""
     source, folder = parse_source(spec["source"]), Path(spec["folder"])
     return replace(
@@ -288,6 +329,7 @@ def source_in(spec: Mapping[str, str]) -> Source:
         path=folder / source.path,
         annotations=None if source.annotations is None else folder / source.annotations,
         telemetry=folder / source.telemetry if isinstance(source.telemetry, Path) else source.telemetry,
+        is_simulated=bool(spec.get("is_simulated")),
     )
 
 
@@ -331,12 +373,19 @@ def _job(row: Any) -> Job:
         number=row.number,
         file=source.path.name,
         source=source,
-        purpose=row.purpose,
+        permission=Permission(
+            purpose=row.purpose,
+            authorisation=row.spec.get("authorisation"),
+            until=datetime.fromisoformat(row.spec["authorised_until"]) if row.spec.get("authorised_until") else None,
+        ),
+        facts=row.spec.get("facts", {}),
         settings=LookSettings(**row.settings),
         state=row.state,
         priority=row.priority,
         attempt=row.attempt,
         reason=row.reason,
         steps=tuple(Step(**step) for step in row.steps),
+        became=row.source,
+        added_at=row.added_at,
         added_by=row.added_by,
     )

@@ -17,6 +17,16 @@ from skyreid.tracklet import Platform
 
 
 @dataclass(frozen=True, kw_only=True)
+class Permission:
+    """Why the people in footage are looked at, and who allowed it until when."""
+
+    purpose: str
+    authorisation: str | None = None
+    until: datetime | None = None
+    """When the authorisation ends; None = it says nothing of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewSource:
     """What is known of footage that comes into a case."""
 
@@ -201,6 +211,21 @@ def check_purpose(purpose: str) -> None:
     """
     if not purpose.strip():
         raise RefusedError("every source has a purpose: why are the people in it looked at? (--purpose TEXT)")
+
+
+def check_authorisation(until: datetime | None) -> None:
+    """Refuse footage whose authorisation has ended, or ends at a time without a zone.
+
+    Raises:
+        RefusedError: it may not be looked at any more.
+        CaseError: the time has no zone.
+    """
+    if until is None:
+        return
+    if until.tzinfo is None:
+        raise CaseError(f"an authorisation ends at a time with a zone, such as 2026-05-04T00:00:00Z; got {until}")
+    if until <= datetime.now(UTC):
+        raise RefusedError(f"the authorisation of this footage ended at {until.isoformat()}: it may not be looked at")
 
 
 def check_together(sources: Sequence[CaseSource], file: str, *, is_simulated: bool) -> None:

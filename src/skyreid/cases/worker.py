@@ -22,7 +22,6 @@ from skyreid.cases.case import WORK, Case
 from skyreid.cases.importing import bring_build
 from skyreid.cases.jobs import (
     FAILED,
-    LEASE_S,
     PAUSED,
     Job,
     JobLostError,
@@ -37,13 +36,18 @@ from skyreid.cases.jobs import (
     take_job,
     wait_for_room,
 )
+from skyreid.cases.room import room_of
 from skyreid.errors import SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
-LEAST_ROOM = 2 * 2**30
-"""Bytes that stay free on the disk: below that, jobs wait."""
+BEAT_S = 2.0
+"""From one sign of life to the next, which also tells how far a job is: people look on."""
 _logger = logging.getLogger(__name__)
+
+
+class NoRoomError(Exception):
+    """The disk became too full while a job was at work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +72,12 @@ class WorkReport:
         return {"done": self.done, "failed": failed, "waiting": waiting}
 
 
-def work(case: Case, *, least_room: int = LEAST_ROOM, progress: Progress = silent) -> WorkReport:
+def work(case: Case, *, least_room: int | None = None, progress: Progress = silent) -> WorkReport:
     """Do all jobs of a case, also beside other workers; ends when none is left to take.
 
     Args:
         case: whose.
-        least_room: bytes that must be free on its disk to begin a job.
+        least_room: bytes that stay free on its disk, or jobs wait; None = as `cases/room.py` says.
         progress: hears of every step.
 
     Raises:
@@ -86,9 +90,9 @@ def work(case: Case, *, least_room: int = LEAST_ROOM, progress: Progress = silen
     worker = f"{socket.gethostname()}:{os.getpid()}"
     while (lease := take_job(case, worker)) is not None:
         if not _has_room(case, least_room):
-            wait_for_room(case, lease, f"less than {least_room / 2**20:,.0f} MiB are free")
+            wait_for_room(case, lease, _too_little(case, least_room))
             continue
-        done += _attempt(case, lease, embedders.named, progress)
+        done += _attempt(case, lease, embedders.named, progress, least_room)
     jobs = read_jobs(case)
     return WorkReport(
         done=done,
@@ -98,18 +102,25 @@ def work(case: Case, *, least_room: int = LEAST_ROOM, progress: Progress = silen
 
 
 def _attempt(
-    case: Case, lease: Lease, embedder: Callable[[str | None], TrackletEmbedder | None], progress: Progress
+    case: Case,
+    lease: Lease,
+    embedder: Callable[[str | None], TrackletEmbedder | None],
+    progress: Progress,
+    least_room: int | None,
 ) -> bool:
     """Do one job, once; whatever goes wrong is noted with it and stops no other."""
     folder = case.folder / WORK / f"{lease.job.number}-{lease.attempt}"
     for left in (case.folder / WORK).glob(f"{lease.job.number}-*"):
         shutil.rmtree(left, ignore_errors=True)
     try:
-        with _Heart(case, lease, progress) as heart:
+        with _Heart(case, lease, progress, least_room) as heart:
             _do(case, lease, folder, embedder(lease.job.settings.model), heart)
         return True
     except JobLostError as lost:
         _logger.warning("%s", lost)
+    except NoRoomError as full:
+        shutil.rmtree(folder, ignore_errors=True)
+        wait_for_room(case, lease, str(full))
     except KeyboardInterrupt:
         give_back(case, lease)
         raise
@@ -144,7 +155,7 @@ def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | Non
         case,
         folder,
         by=job.added_by,
-        purpose=job.purpose,
+        permission=job.permission,
         path=job.source.path,
         also=lambda connection, source: finish_job(connection, lease, source),
         progress=heart,
@@ -154,12 +165,12 @@ def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | Non
 class _Heart:
     """Keeps the lease from another thread, and stops the work when the job is no longer ours."""
 
-    def __init__(self, case: Case, lease: Lease, progress: Progress) -> None:
-        self._case, self._lease, self._progress = case, lease, progress
+    def __init__(self, case: Case, lease: Lease, progress: Progress, least_room: int | None) -> None:
+        self._case, self._lease, self._progress, self._least_room = case, lease, progress, least_room
         self._steps: dict[str, Step] = {}
         self._begun: dict[str, float] = {}
         self._stopped = threading.Event()
-        self._lost: JobLostError | None = None
+        self._stop: JobLostError | NoRoomError | None = None
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> "_Heart":
@@ -172,18 +183,21 @@ class _Heart:
 
     def __call__(self, task: str, done: int, total: int, note: str = "") -> None:
         """Hear of progress, as the build tells it."""
-        if self._lost is not None:
-            raise self._lost
+        if self._stop is not None:
+            raise self._stop
         begun = self._begun.setdefault(task, time.monotonic())
         self._steps[task] = Step(task=task, done=done, total=total, seconds=time.monotonic() - begun)
         self._progress(task, done, total, note or self._lease.job.file)
 
     def _beat(self) -> None:
-        while not self._stopped.wait(LEASE_S / 12):
+        while not self._stopped.wait(BEAT_S):
+            if not _has_room(self._case, self._least_room):
+                self._stop = NoRoomError(_too_little(self._case, self._least_room))
+                return
             try:
                 keep_lease(self._case, self._lease, tuple(self._steps.values()))
             except JobLostError as lost:
-                self._lost = lost
+                self._stop = lost
                 return
             except (OSError, SkyreidError) as error:  # a full disk says so where something is written
                 _logger.warning("job %d: no sign of life could be written: %s", self._lease.job.number, error)
@@ -206,5 +220,11 @@ class _Embedders:
         return self._loaded[model]
 
 
-def _has_room(case: Case, least: int) -> bool:
-    return shutil.disk_usage(case.folder).free >= least
+def _has_room(case: Case, least: int | None) -> bool:
+    room = room_of(case.folder)
+    return room.free >= (room.least if least is None else least)
+
+
+def _too_little(case: Case, least: int | None) -> str:
+    least = room_of(case.folder).least if least is None else least
+    return f"less than {least / 2**20:,.0f} MiB are free"

@@ -143,21 +143,22 @@ def case_add(
     show_result(report, json=json)
 
 
-def case_work(case: File, *, least_room_mb: int = 2048, json: bool = False) -> int:
+def case_work(case: File, *, least_room_mb: int | None = None, json: bool = False) -> int:
     """Look at the videos of a case that wait for it; several at once, when it is run several times.
 
     What is finished can be searched while the rest is still in work.
 
     Args:
         case: whose videos.
-        least_room_mb: megabytes that stay free on the disk; below that, the work waits.
+        least_room_mb: megabytes that stay free on the disk; below that, the work waits; when not given, 2048 or a
+            twentieth of the disk, whichever is more.
         json: print JSON.
     """
     from skyreid.cases.case import open_case
     from skyreid.cases.worker import work
 
     with open_case(case) as opened, Bars() as bars:
-        report = work(opened, least_room=least_room_mb * 2**20, progress=bars)
+        report = work(opened, least_room=None if least_room_mb is None else least_room_mb * 2**20, progress=bars)
     show_result(report, json=json)
     return DONE_IN_PART if report.failed or report.waiting else 0
 

@@ -16,8 +16,9 @@ def serve(
     port: int = 8765,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    workers: int = 1,
 ) -> None:
-    """Show cases as web pages: browse, search, decide; Ctrl-C ends it.
+    """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
 
     Args:
         cases: folder with cases, or a case.
@@ -25,13 +26,14 @@ def serve(
         port: 0 takes a free one.
         tls_cert: certificate, a PEM file.
         tls_key: its key, a PEM file.
+        workers: processes beside the server that look at the footage; 0 leaves that to `skyreid case work`.
     """
     from skyreid.service.server import Tls, open_server
 
     if (tls_cert is None) is not (tls_key is None):
         raise SettingError("a certificate has a key: give --tls-cert and --tls-key")
     tls = None if tls_cert is None or tls_key is None else Tls(certificate=tls_cert, key=tls_key)
-    with open_server(cases, host=host, port=port, tls=tls) as server:
+    with open_server(cases, host=host, port=port, tls=tls, workers=workers) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
         if server.setup_token is not None:
             print_notice(f"nobody can log in yet: make the first administrator at {server.url}first-run")
@@ -39,4 +41,4 @@ def serve(
         try:
             server.run()
         except KeyboardInterrupt:
-            print_notice("ended")
+            print_notice("ended; work that was not finished goes on at the next start")

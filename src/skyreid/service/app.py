@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
-from skyreid.service import admin_routes, api_routes, ask_routes, case_routes, login_routes, picture_routes
+from skyreid.service import admin_routes, api_routes, ask_routes, case_routes, job_routes, login_routes, picture_routes
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.guardrails import Guardrails
 from skyreid.service.open_cases import OpenCases
@@ -18,6 +18,7 @@ from skyreid.service.web_page import web_page
 ROUTES = (
     *login_routes.ROUTES,
     *case_routes.ROUTES,
+    *job_routes.ROUTES,
     *ask_routes.ROUTES,
     *picture_routes.ROUTES,
     *api_routes.ROUTES,

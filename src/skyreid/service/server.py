@@ -13,6 +13,7 @@ import uvicorn
 from skyreid.arguments import path_of
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.service.app import LOOPBACK, make_app
+from skyreid.service.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,22 @@ class Server:
     """Makes the first administrator; None = there are users."""
     _uvicorn: uvicorn.Server
     _socket: socket.socket
+    _workers: Workers
 
     def run(self) -> None:
-        """Answer until it is interrupted."""
-        self._uvicorn.run(sockets=[self._socket])
+        """Answer until it is interrupted, and have jobs done meanwhile."""
+        with self._workers:
+            self._uvicorn.run(sockets=[self._socket])
 
 
 @contextmanager
 def open_server(
-    folder: str | PathLike[str], *, host: str = "127.0.0.1", port: int = 8765, tls: Tls | None = None
+    folder: str | PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    tls: Tls | None = None,
+    workers: int = 1,
 ) -> Iterator[Server]:
     """Get a server ready.
 
@@ -49,10 +57,11 @@ def open_server(
         host: address to listen at.
         port: 0 = a free one.
         tls: encrypts connections; None = they are not, which only this machine itself may use.
+        workers: processes that do the jobs of its cases.
 
     Raises:
         RefusedError: others could reach it, and connections would not be encrypted.
-        SettingError: a host, port or certificate that cannot be used.
+        SettingError: a host, port, certificate or number of workers that cannot be used.
         CaseError: the folder is none, or a case cannot be opened.
     """
     folder = path_of(folder, "a folder of cases")
@@ -84,7 +93,13 @@ def open_server(
         url = f"{'https' if tls else 'http'}://{name}:{listener.getsockname()[1]}/"
         token = app.state.cases.people.setup_token()
         try:
-            yield Server(url=url, setup_token=token, _uvicorn=uvicorn.Server(config), _socket=listener)
+            yield Server(
+                url=url,
+                setup_token=token,
+                _uvicorn=uvicorn.Server(config),
+                _socket=listener,
+                _workers=Workers(app.state.cases, workers),
+            )
         finally:
             app.state.cases.close()
     finally:

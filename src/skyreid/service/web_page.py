@@ -1,11 +1,14 @@
 """A page as an answer: the template, who is logged in, and where in the case one is."""
 
+from functools import partial
 from importlib.metadata import version
 
 from fastapi.responses import HTMLResponse
 
 from skyreid.cases.people import Right
+from skyreid.cases.room import room_of
 from skyreid.cases.sources import read_sources
+from skyreid.cases.work_share import read_work_share
 from skyreid.pages.page import render
 from skyreid.service.access import Visit
 
@@ -30,6 +33,8 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         case=None if opened is None else opened.facts(),
         may=frozenset() if visit is None else frozenset(right.name for right in Right if visit.may(right)),
         is_simulated=opened is not None and any(one.is_simulated for one in read_sources(opened.case)),
+        room=None if opened is None else room_of(opened.case.folder),
+        work=None if opened is None else partial(read_work_share, opened.case),
         similarity_only=SIMILARITY_ONLY,
         version=version("skyreid"),
         **{"at": "", **values},
