@@ -87,7 +87,7 @@ def test_two_people_who_see_it_differently_link_nothing(case):
 def test_with_four_eyes_a_match_counts_when_a_second_person_confirmed_it(case):
     require(case, 2, annotator="anna")
     decide(case, GATE, ROOF, "confirmed", annotator="anna")
-    assert states(case, (GATE, ROOF)) == ["unsure"]
+    assert states(case, (GATE, ROOF)) == ["waiting"]
     decide(case, GATE, ROOF, "confirmed", annotator="bert")
     assert states(case, (GATE, ROOF)) == ["confirmed"]
 

@@ -8,9 +8,7 @@ are never stored; `building.linking.link_state` folds the events to them, here a
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,7 +20,6 @@ from skyreid.building.linking.event_log import (
     Pair,
     RebuildEvent,
     RequireEvent,
-    Seen,
     UndoEvent,
     check_annotator,
     make_pair,
@@ -33,17 +30,15 @@ from skyreid.building.linking.link_state import Contradiction, Identities, LinkS
 from skyreid.building.linking.presence import OverlapConflict, Presence, overlap_conflicts
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case
+from skyreid.cases.decision_rows import CONFIRMED, DECISION_CALLED, REJECTED, UNSURE, events_in, insert_events
 from skyreid.cases.schema import DECISIONS, SOURCES, TRACKLETS
 from skyreid.cases.sources import sources_in
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.strict_json import Json
 from skyreid.tracklet import Frame, Tracklet
 
-CONFIRMED, REJECTED, UNSURE, OPEN = "confirmed", "rejected", "unsure", "open"
-WORDS = {Decision.SAME: CONFIRMED, Decision.DIFFERENT: REJECTED, Decision.UNSURE: UNSURE}
-"""What a case calls the decisions of `skyreid link`."""
-_DECISIONS = {word: decision for decision, word in WORDS.items()}
-_UNDO, _REQUIRE, _REBUILT = "undo", "require", "rebuilt"
+OPEN, WAITING = "open", "waiting"
+"""Nobody decided; people confirmed, and too few did so far."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,13 +71,41 @@ class Standing:
         return overlap_conflicts([replace(t, pid=pids[t.tracklet_id]) for t in self.tracklets], self.presences)
 
     def pair_state(self, first: str, second: str) -> str:
-        """Say what was decided on two tracklets, or follows: confirmed, rejected, unsure, or open."""
+        """Say what was decided on two tracklets, or follows: confirmed, rejected, unsure, waiting, or open."""
         pids = self.identities.pids
         if pids[first] == pids[second]:
             return CONFIRMED
         if (pids[first], pids[second]) in self._rejected:
             return REJECTED
-        return UNSURE if self.state.decisions.get(make_pair(first, second)) else OPEN
+        said = set(self.state.decisions.get(make_pair(first, second), {}).values())
+        if said == {Decision.SAME}:
+            return WAITING if len(self.state.decisions[make_pair(first, second)]) < self.state.required else UNSURE
+        return UNSURE if said else OPEN
+
+    def seen_by(self, person: str) -> "Standing":
+        """Leave out what this person may not know yet.
+
+        Where several people must decide on a pair, each does so without knowing of the others: what somebody else
+        said is told when enough have spoken. Who is who stays what it is.
+        """
+        if self.state.required == 1:
+            return self
+        told = {
+            pair: said if len(said) >= self.state.required else {person: said[person]}
+            for pair, said in self.state.decisions.items()
+            if len(said) >= self.state.required or person in said
+        }
+
+        def is_told(event: DecisionEvent) -> bool:
+            return event.annotator == person or len(told.get(event.tracklets, ())) >= self.state.required
+
+        state = LinkState(
+            decisions=told,
+            standing=tuple(filter(is_told, self.state.standing)),
+            outdated=tuple(filter(is_told, self.state.outdated)),
+            required=self.state.required,
+        )
+        return replace(self, state=state)
 
     def rejected_with(self, tracklet_id: str) -> set[str]:
         """Tracklets that are somebody else: nobody is asked about them again."""
@@ -158,8 +181,8 @@ def decide(
         SettingError: no such decision.
     """
     check_annotator(annotator)
-    if decision not in _DECISIONS:
-        raise SettingError(f"a decision is {', '.join(_DECISIONS)}; got {decision!r:.80}")
+    if decision not in DECISION_CALLED:
+        raise SettingError(f"a decision is {', '.join(DECISION_CALLED)}; got {decision!r:.80}")
     pair = make_pair(first, second)
     with case.database.writing() as connection:
         seen = _fingerprints(connection, pair)
@@ -170,7 +193,7 @@ def decide(
             event_id=new_event_id(),
             time=now(),
             annotator=annotator,
-            decision=_DECISIONS[decision],
+            decision=DECISION_CALLED[decision],
             tracklets=pair,
             fingerprints=(seen[pair[0]], seen[pair[1]]),
             rank=rank,
@@ -179,7 +202,7 @@ def decide(
         )
         if event.decision is Decision.SAME:
             _refuse_contradiction(standing_in(connection, touched=pair), pair, annotator)
-        _insert(connection, [event], model=model)
+        insert_events(connection, [event], model=model)
         told: dict[str, Json] = {"event": event.event_id, "rank": rank, "similarity": similarity, "seconds": seconds}
         record(connection, annotator, decision, " ".join(pair), told)
     return event
@@ -207,7 +230,7 @@ def undo(case: Case, *, annotator: str, event_id: str | None = None) -> Decision
             raise CaseError(f"{case.folder}: {annotator!r} has no {which}")
         undone = mine[-1]
         event = UndoEvent(event_id=new_event_id(), time=now(), annotator=annotator, undoes=undone.event_id)
-        _insert(connection, [event])
+        insert_events(connection, [event])
         record(connection, annotator, "undo", " ".join(undone.tracklets), {"event": undone.event_id})
     return undone
 
@@ -223,7 +246,7 @@ def require(case: Case, annotators: int, *, annotator: str) -> None:
         raise SettingError(f"at least one annotator must be required; got {annotators}")
     with case.database.writing() as connection:
         event = RequireEvent(event_id=new_event_id(), time=now(), annotator=annotator, annotators=annotators)
-        _insert(connection, [event])
+        insert_events(connection, [event])
         record(connection, annotator, "require", str(annotators))
 
 
@@ -250,18 +273,31 @@ def preview_merge(case: Case, first: str, second: str) -> Merge:
     )
 
 
+def exported_events(connection: Connection) -> tuple[list[LinkEvent], int]:
+    """Give the history as it may leave the case, and how many confirmations were held back.
+
+    Where several people must confirm a pair, who confirmed it before enough others did has said nothing yet.
+    """
+    events = events_in(connection)
+    state = replay(events, {})
+    said: defaultdict[Pair, dict[str, Decision]] = defaultdict(dict)
+    for event in state.standing:  # on what lies in the trash, too
+        said[event.tracklets][event.annotator] = event.decision
+    held: set[str] = set()
+    for event in state.standing:
+        words = said[event.tracklets]
+        counts = len(words) >= state.required and set(words.values()) == {Decision.SAME}
+        if state.required > 1 and words[event.annotator] is Decision.SAME and not counts:
+            held.add(event.event_id)
+    return [event for event in events if event.event_id not in held], len(held)
+
+
 def append_events(connection: Connection, events: Sequence[LinkEvent]) -> int:
     """Add the events of another log, such as that of `skyreid link`; those that are known are left out."""
     known = set(connection.execute(sa.select(DECISIONS.c.event_id)).scalars())
     new = [event for event in events if event.event_id not in known]
-    _insert(connection, new)
+    insert_events(connection, new)
     return len(new)
-
-
-def events_in(connection: Connection) -> list[LinkEvent]:
-    """Give the history, in a transaction that runs."""
-    rows = connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.seq))
-    return [_event(row._asdict()) for row in rows]
 
 
 def standing_in(connection: Connection, *, touched: Iterable[str] | None = None) -> Standing:
@@ -340,58 +376,3 @@ def _fingerprints(connection: Connection, tracklet_ids: Sequence[str]) -> dict[s
         .where(TRACKLETS.c.tracklet_id.in_(tracklet_ids), SOURCES.c.trashed_at.is_(None))
     )
     return {row.tracklet_id: row.fingerprint for row in connection.execute(query)}
-
-
-# An event as a row.
-def _insert(connection: Connection, events: Sequence[LinkEvent], *, model: int | None = None) -> None:
-    for event in events:
-        connection.execute(DECISIONS.insert().values(_row(event) | {"model": model}))
-
-
-def _row(event: LinkEvent) -> dict[str, object]:
-    row: dict[str, object] = {
-        "event_id": event.event_id,
-        "time": event.time.isoformat(),
-        "annotator": event.annotator,
-    }
-    match event:
-        case UndoEvent():
-            return row | {"kind": _UNDO, "undoes": event.undoes}
-        case RequireEvent():
-            return row | {"kind": _REQUIRE, "annotators": event.annotators}
-        case RebuildEvent():
-            return row | {"kind": _REBUILT, "moved": [[*old, *new] for old, new in event.moved.items()]}
-        case DecisionEvent():
-            first, second = event.tracklets
-            return row | {
-                "kind": WORDS[event.decision],
-                "first": first,
-                "second": second,
-                "first_fingerprint": event.fingerprints[0],
-                "second_fingerprint": event.fingerprints[1],
-                "rank": event.rank,
-                "similarity": event.similarity,
-                "seconds": event.seconds,
-            }
-
-
-def _event(row: Mapping[str, Any]) -> LinkEvent:
-    event_id, time, annotator = row["event_id"], datetime.fromisoformat(row["time"]), row["annotator"]
-    if row["kind"] == _UNDO:
-        return UndoEvent(event_id=event_id, time=time, annotator=annotator, undoes=row["undoes"])
-    if row["kind"] == _REQUIRE:
-        return RequireEvent(event_id=event_id, time=time, annotator=annotator, annotators=row["annotators"])
-    if row["kind"] == _REBUILT:
-        moved = {Seen(old, then): Seen(new, at) for old, then, new, at in row["moved"]}
-        return RebuildEvent(event_id=event_id, time=time, annotator=annotator, moved=moved)
-    return DecisionEvent(
-        event_id=event_id,
-        time=time,
-        annotator=annotator,
-        decision=_DECISIONS[row["kind"]],
-        tracklets=(row["first"], row["second"]),
-        fingerprints=(row["first_fingerprint"], row["second_fingerprint"]),
-        rank=row["rank"],
-        similarity=row["similarity"],
-        seconds=row["seconds"],
-    )

@@ -19,7 +19,7 @@ from skyreid.building.linking.event_log import LINKS_FILE, event_to_line, read_l
 from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.cases.audit import audit_head, read_audit, record
 from skyreid.cases.case import Case
-from skyreid.cases.decisions import events_in, read_standing, standing_in
+from skyreid.cases.decisions import exported_events, read_standing, standing_in
 from skyreid.cases.schema import DECISIONS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets, tracklets_in
@@ -49,15 +49,21 @@ class ExportReport:
     """Tracklets of a folder, a table or JSON, decisions of a list."""
     sha256: str
     """Of the file, or of the manifest in the folder."""
+    held_back: int = 0
+    """Confirmations that too few people made so far: they stay in the case."""
 
     def lines(self) -> list[str]:
         """Say it to a reader."""
         what = "decisions" if self.format == "csv" else "tracklets"
-        return [f"{self.count} {what}: {self.out} (sha256 {self.sha256}); {NOTICE}"]
+        said = [f"{self.count} {what}: {self.out} (sha256 {self.sha256}); {NOTICE}"]
+        if self.held_back:
+            said.append(f"{self.held_back} confirmations wait for another person and were held back")
+        return said
 
     def to_json(self) -> dict[str, Json]:
         """Say it to a program."""
-        return {"out": str(self.out), "format": self.format, "count": self.count, "sha256": self.sha256}
+        told: dict[str, Json] = {"out": str(self.out), "format": self.format, "count": self.count}
+        return told | {"sha256": self.sha256, "held_back": self.held_back}
 
 
 def export_case(
@@ -96,8 +102,9 @@ def export_case(
             count = _write_json(case, out)
     sha256 = file_sha256(out / MANIFEST_FILE if format == "build" else out)
     with case.database.writing() as connection:
+        held_back = 0 if format == "table" else exported_events(connection)[1]
         record(connection, by, "export", out.name, {"format": format, "count": count, "sha256": sha256})
-    return ExportReport(out=out, format=format, count=count, sha256=sha256)
+    return ExportReport(out=out, format=format, count=count, sha256=sha256, held_back=held_back)
 
 
 def _write_build(case: Case, out: Path, progress: Progress) -> int:
@@ -109,7 +116,7 @@ def _write_build(case: Case, out: Path, progress: Progress) -> int:
     with new_folder(out) as folder:
         tracklets = _write_crops(seen, folder / CROPS, progress)
         with case.database.reading() as connection:
-            sources, events = sources_in(connection, with_trash=False), events_in(connection)
+            sources, (events, _) = sources_in(connection, with_trash=False), exported_events(connection)
         if events:
             write_atomically(folder / LINKS_FILE, map(event_to_line, events))
         linked, info = apply_links(read_log(folder), tracklets, _info(sources))
@@ -220,4 +227,6 @@ def _tracklet_json(one: CaseTracklet, pid: int) -> dict[str, object]:
 
 
 def _decision_rows(connection: Connection) -> list[dict[str, object]]:
-    return [row._asdict() for row in connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.seq))]
+    told = {event.event_id for event in exported_events(connection)[0]}
+    rows = connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.seq))
+    return [row._asdict() for row in rows if row.event_id in told]

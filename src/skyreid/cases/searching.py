@@ -128,6 +128,7 @@ class CaseSearch:
         max_speed: float | None = None,
         model: int | None = None,
         with_decided: bool = False,
+        person: str | None = None,
     ) -> CaseRanking:
         """Rank everybody whom the filters let through by likeness to what is asked with.
 
@@ -141,6 +142,7 @@ class CaseSearch:
                 a tracklet that asks is left out; None = nobody is.
             model: number of the model; None = the one with the most vectors.
             with_decided: find those too who are confirmed as the query's person or rejected.
+            person: who asks, and is not told what others said of a pair before enough did; None = all is told.
 
         Raises:
             CaseError: no such tracklet or model, or a query without a vector.
@@ -156,6 +158,8 @@ class CaseSearch:
         with self._case.database.reading() as connection:
             chosen = self._choose_model(connection, model)
             standing = standing_in(connection, touched=queries)
+            if person is not None:
+                standing = standing.seen_by(person)
             if missing := [one for one in queries if one not in standing.presences]:
                 raise CaseError(f"{self._case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
             numbers = tracklet_numbers(connection, queries)

@@ -8,7 +8,7 @@ function begin(page) {
   const cards = [...list.children];
   const said = page.querySelectorAll(".said");
   const dialog = page.querySelector(".compare-dialog");
-  const marks = { confirmed: "✓", rejected: "✕", unsure: "?", open: "○" };
+  const marks = { confirmed: "✓", rejected: "✕", unsure: "?", waiting: "◔", open: "○" };
   const home = `/api/c/${document.body.dataset.case}`;
   let current = -1;
   let since = performance.now();
@@ -62,7 +62,7 @@ function begin(page) {
     shown.className = `state ${state}`;
     shown.textContent = `${marks[state]} ${state}`;
     for (const button of card.querySelectorAll("[aria-pressed]"))
-      button.setAttribute("aria-pressed", String(button.value === state));
+      button.setAttribute("aria-pressed", String(button.value === (state === "waiting" ? "confirmed" : state)));
     if (cards[current] === card) mirror(card);
   }
 

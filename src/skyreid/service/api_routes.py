@@ -87,11 +87,6 @@ def undo(visit: At, what: Undo) -> JSONResponse:
     return JSONResponse(case_views.undo_decision(visit, what.event_id).to_json())
 
 
-def identities(visit: At) -> JSONResponse:
-    """List who was found more than once, and what contradicts itself."""
-    return JSONResponse(case_views.identities(visit.case).to_json())
-
-
 def audit(visit: At, before: BeforeRow = None) -> JSONResponse:
     """Give rows of the log, the newest first."""
     return JSONResponse(case_views.audit_page(visit.case.case.database, before=before).to_json())
@@ -105,6 +100,5 @@ ROUTES = (
     ("GET", "/api/c/{case_id}/tracklets/{number}", tracklet, Right.SEE),
     ("POST", "/api/c/{case_id}/decisions", decide, Right.DECIDE),
     ("POST", "/api/c/{case_id}/undo", undo, Right.DECIDE),
-    ("GET", "/api/c/{case_id}/identities", identities, Right.SEE),
     ("GET", "/api/c/{case_id}/audit", audit, Right.AUDIT),
 )

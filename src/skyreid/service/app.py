@@ -9,7 +9,16 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
-from skyreid.service import admin_routes, api_routes, ask_routes, case_routes, job_routes, login_routes, picture_routes
+from skyreid.service import (
+    admin_routes,
+    api_routes,
+    ask_routes,
+    case_routes,
+    identity_routes,
+    job_routes,
+    login_routes,
+    picture_routes,
+)
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.guardrails import Guardrails
 from skyreid.service.open_cases import OpenCases
@@ -23,6 +32,7 @@ ROUTES = (
     *picture_routes.ROUTES,
     *api_routes.ROUTES,
     *admin_routes.ROUTES,
+    *identity_routes.ROUTES,
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""

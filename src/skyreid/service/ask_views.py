@@ -90,6 +90,7 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
                 filters=wanted.filters,
                 max_speed=wanted.speed or None,
                 with_decided=wanted.decided,
+                person=visit.user,
             )
     except NothingFoundError as nobody:
         problem = visit.cases.without_paths(str(nobody))
@@ -117,6 +118,6 @@ def compare(visit: Visit, numbers: Sequence[int]) -> Pair:
     """Look two tracklets up, and note in the log that they were looked at."""
     first, second = tracklets_by_number(visit.case, numbers)
     ids = [first.tracklet.tracklet_id, second.tracklet.tracklet_id]
-    state = read_standing(visit.case.case, touched=ids).pair_state(*ids)
+    state = read_standing(visit.case.case, touched=ids).seen_by(visit.user).pair_state(*ids)
     visit.log("tracklets compared", " ".join(ids))
     return Pair(first=first, second=second, state=state)

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from skyreid.cases.decisions import WORDS
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
@@ -77,23 +76,7 @@ def decide(
 def undo(visit: At, event_id: EventId = "") -> Response:
     """Take a decision back, from a page without a script."""
     case_views.undo_decision(visit, event_id or None)
-    return RedirectResponse(f"/c/{visit.case.case_id}/identities", 303)
-
-
-def identities_page(visit: At) -> Response:
-    """Who was found more than once."""
-    people = case_views.identities(visit.case)
-    return web_page(
-        "identities.html",
-        visit,
-        at="identities",
-        identities=[
-            (pid, [case_views.shown(one, "confirmed") for one in members]) for pid, members in people.identities
-        ],
-        contradictions=people.standing.contradictions,
-        overlaps=people.standing.overlaps,
-        decisions=[(one, WORDS[one.decision]) for one in reversed(people.standing.state.standing[-100:])],
-    )
+    return RedirectResponse(f"/c/{visit.case.case_id}/history", 303)
 
 
 def audit_log_page(visit: At, before: BeforeRow = None) -> Response:
@@ -114,6 +97,5 @@ ROUTES = (
     ("GET", "/c/{case_id}/tracklets/{number}", tracklet_page, Right.SEE),
     ("POST", "/c/{case_id}/decisions", decide, Right.DECIDE),
     ("POST", "/c/{case_id}/undo", undo, Right.DECIDE),
-    ("GET", "/c/{case_id}/identities", identities_page, Right.SEE),
     ("GET", "/c/{case_id}/audit", audit_log_page, Right.AUDIT),
 )

@@ -9,7 +9,8 @@ from fastapi import HTTPException
 from skyreid.cases.audit import AuditRow, audit_damage, audit_head, read_audit
 from skyreid.cases.case import CaseFacts
 from skyreid.cases.database import Database
-from skyreid.cases.decisions import CONFIRMED, OPEN, Standing, decide, read_standing, standing_in, undo
+from skyreid.cases.decision_rows import CONFIRMED
+from skyreid.cases.decisions import OPEN, Standing, decide, read_standing, standing_in, undo
 from skyreid.cases.people import Right, Role
 from skyreid.cases.sources import CaseSource, read_sources, sources_in
 from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets, tracklets_called
@@ -256,64 +257,20 @@ def decide_pair(
     return Decided(
         event_id=event.event_id,
         tracklet_ids=event.tracklets,
-        state=read_standing(case, touched=ids).pair_state(ids[0], ids[1]),
+        state=read_standing(case, touched=ids).seen_by(visit.user).pair_state(ids[0], ids[1]),
     )
 
 
 def undo_decision(visit: Visit, event_id: str | None) -> Decided:
     """Take back a decision of who asks; None = the last one."""
     event = undo(visit.case.case, annotator=visit.user, event_id=event_id)
-    standing = read_standing(visit.case.case, touched=event.tracklets)
+    standing = read_standing(visit.case.case, touched=event.tracklets).seen_by(visit.user)
     is_there = all(one in standing.presences for one in event.tracklets)
     return Decided(
         event_id=event.event_id,
         tracklet_ids=event.tracklets,
         state=standing.pair_state(*event.tracklets) if is_there else OPEN,
     )
-
-
-# Identities.
-@dataclass(frozen=True, kw_only=True)
-class IdentityList:
-    """Who was found more than once, and what cannot be."""
-
-    identities: tuple[tuple[int, tuple[CaseTracklet, ...]], ...]
-    standing: Standing
-
-    def to_json(self) -> dict[str, Json]:
-        """What a program reads."""
-        return {
-            "identities": [
-                {"pid": pid, "tracklets": [tracklet_json(one, CONFIRMED) for one in members]}
-                for pid, members in self.identities
-            ],
-            "contradictions": [
-                {"rejected": list(one.different), "confirmed_chain": list(one.chain)}
-                for one in self.standing.contradictions
-            ],
-            "overlaps": [{"pid": one.pid, "tracklets": list(one.tracklets)} for one in self.standing.overlaps],
-            "decisions": [
-                {
-                    "event_id": one.event_id,
-                    "annotator": one.annotator,
-                    "decision": one.decision.value,
-                    "tracklets": list(one.tracklets),
-                    "time": one.time.isoformat(),
-                }
-                for one in self.standing.state.standing
-            ],
-        }
-
-
-def identities(opened: OpenCase) -> IdentityList:
-    """List them, the largest first."""
-    with opened.case.database.reading() as connection:
-        standing = standing_in(connection)
-        several = [(pid, members) for pid, members in standing.members.items() if len(members) > 1]
-        seen = tracklets_called(opened.case, connection, [one for _, members in several for one in members])
-    by_id = {one.tracklet.tracklet_id: one for one in seen}
-    found = [(pid, tuple(by_id[one] for one in members)) for pid, members in several]
-    return IdentityList(identities=tuple(sorted(found, key=lambda one: (-len(one[1]), one[0]))), standing=standing)
 
 
 def person_of(opened: OpenCase, seen: CaseTracklet) -> tuple[str, list[CaseTracklet]]:
