@@ -61,6 +61,7 @@ THOROUGH = """
     service/test_admin
     service/test_asking
     service/test_identities
+    service/test_every_page
     service/test_in_a_browser
     service/test_jobs
     service/test_login

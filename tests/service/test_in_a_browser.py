@@ -1,17 +1,13 @@
 """A real browser, moved by its keyboard only: from the first run to a decision that is taken back."""
 
-import shutil
-
-import pytest
-
 from skyreid.cases.case import create_case, open_case
 from skyreid.cases.decisions import read_events
 from skyreid.cases.importing import import_build
 from tests.cases.builds import drawn, write_build
+from tests.service.browsing import chromium
 from tests.service.conftest import HOSTILE
 from tests.service.running import PASSWORD, Running
 
-CHROMIUM = shutil.which("chromium")
 FOCUSED = "document.activeElement.getAttribute('href')"
 
 
@@ -24,15 +20,12 @@ def tab_to(page, wanted):
     raise AssertionError(f"no Tab leads to {wanted}")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_somebody_is_found_and_decided_on_by_keyboard(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     write_build(tmp_path / "built", embeddings=drawn())
     (tmp_path / "cases").mkdir()
     with create_case(tmp_path / "cases" / "square", by="anna", name=HOSTILE) as case:
         import_build(case, tmp_path / "built", by="anna", purpose=HOSTILE)
-    with Running(tmp_path / "cases") as server, playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with Running(tmp_path / "cases") as server, chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(120_000)
         complaints = []
@@ -79,7 +72,6 @@ def test_somebody_is_found_and_decided_on_by_keyboard(tmp_path):
                 page.keyboard.press(key)
             page.wait_for_selector(there)
         assert complaints == []
-        browser.close()
     with open_case(tmp_path / "cases" / "square") as case:
         events = read_events(case)
     made = ["DecisionEvent", "UndoEvent"]

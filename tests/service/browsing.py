@@ -1,0 +1,28 @@
+"""Debian's chromium, where there is one."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+
+
+@contextmanager
+def chromium():
+    """A browser without a window, for tests that are skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def own_context(browser, server, client, **settings):
+    """A window of the browser in which the user of a client is logged in."""
+    context = browser.new_context(**settings)
+    context.add_cookies([{"name": n, "value": value, "url": server.url} for n, value in client.cookies.items()])
+    context.set_default_timeout(120_000)
+    return context
