@@ -23,7 +23,7 @@ def test_every_page_is_quiet_and_open_to_everybody(site, browser, scheme):
     context = own_context(browser, site.server, site.browsers["boss"], color_scheme=scheme)
     page = context.new_page()
     faults = []
-    page.on("console", lambda message: faults.append((page.url, message.text)))
+    page.on("console", lambda told: told.type in ("error", "warning") and faults.append((page.url, told.text)))
     page.on("pageerror", lambda error: faults.append((page.url, str(error))))
     page.on("dialog", lambda dialog: (faults.append((page.url, dialog.message)), dialog.dismiss()))
     for address in every_page(site.ids["square"]):
