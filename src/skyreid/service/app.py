@@ -18,6 +18,7 @@ from skyreid.service import (
     job_routes,
     login_routes,
     picture_routes,
+    timeline_routes,
 )
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.guardrails import Guardrails
@@ -33,6 +34,7 @@ ROUTES = (
     *api_routes.ROUTES,
     *admin_routes.ROUTES,
     *identity_routes.ROUTES,
+    *timeline_routes.ROUTES,
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""

@@ -21,6 +21,7 @@ STATIC = {
     "service.js": "text/javascript",
     "compare.js": "text/javascript",
     "keys.js": "text/javascript",
+    "view.js": "text/javascript",
     "footage.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
