@@ -1,35 +1,36 @@
 """Who in a case resembles somebody: exact, over all whom the filters let through, with what was decided on them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import monotonic
 
 import numpy as np
 import sqlalchemy as sa
-from jaxtyping import Bool, Float32, Int64, Shaped
+from jaxtyping import Bool, Int64
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
-from skyreid.cases.database import in_parts
+from skyreid.cases.choosing import Choosing
 from skyreid.cases.decisions import OPEN, Standing, standing_in
 from skyreid.cases.reach import unreachable_rows
-from skyreid.cases.schema import CASE, TRACKLETS
-from skyreid.cases.search_cache import Gallery, SearchCache, score_error
+from skyreid.cases.refining import Learned
+from skyreid.cases.schema import CASE
+from skyreid.cases.search_cache import Gallery, SearchCache
 from skyreid.cases.tracklets import (
     CaseModel,
     CaseTracklet,
     models_in,
+    read_known_vectors,
     read_vectors,
     tracklet_numbers,
     tracklets_in,
 )
 from skyreid.errors import CaseError, NothingFoundError, SettingError, TableError
 from skyreid.files.strict_json import Json
-from skyreid.retrieval.comparing import Direction, mean_cosines
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.filters import Filters, LeftOut, filter_rows
 from skyreid.retrieval.row_lengths import has_direction
-from skyreid.retrieval.search import Asked, most_similar
+from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 
 _NO_FILTERS = Filters()
@@ -41,10 +42,12 @@ MOST_FOUND = 1_000
 class Candidate:
     """Somebody whom a search found; a similarity is not an identification."""
 
+    place: int
+    """In the list, from 1."""
     rank: int
-    """From 1."""
+    """Place by similarity alone, from 1; another one than in the list where that was refined."""
     similarity: float
-    """Cosine, -1 to 1."""
+    """Cosine with the queries, -1 to 1."""
     state: str
     """What was decided on them and the query: open, confirmed, rejected or unsure."""
     seen: CaseTracklet
@@ -54,6 +57,7 @@ class Candidate:
         sighting = self.seen.sighting
         start_s, end_s = sighting.offset_s or (None, None)
         return {
+            "place": self.place,
             "rank": self.rank,
             "tracklet_id": self.seen.tracklet.tracklet_id,
             "similarity": self.similarity,
@@ -68,10 +72,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refined:
+    """How many sightings a list learned from."""
+
+    confirmed: int
+    rejected: int
+
+    @property
+    def words(self) -> str:
+        """Such as "refined (3✓ 2✗)"."""
+        return f"refined ({self.confirmed}✓ {self.rejected}✗)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaseRanking:
-    """What a search in a case found, the most similar first."""
+    """What a search in a case found, the most similar first, or as decisions refined that."""
 
     candidates: tuple[Candidate, ...]
+    refined: Refined | None
+    """By what the order was refined; None = it is that of the similarities."""
     num_searched: int
     """Everybody whom the filters let through was compared."""
     left_out: tuple[LeftOut, ...]
@@ -86,9 +105,13 @@ class CaseRanking:
     def lines(self) -> list[str]:
         """Say it to a reader."""
         told = [
-            f"{one.similarity:7.4f}  {one.seen.tracklet.tracklet_id}" + ("" if one.state == OPEN else f"  {one.state}")
+            f"{one.similarity:7.4f}  {one.seen.tracklet.tracklet_id}"
+            + ("" if one.state == OPEN else f"  {one.state}")
+            + ("" if one.place == one.rank else f"  (by similarity alone {one.rank})")
             for one in self.candidates
         ]
+        if self.refined:
+            told.append(f"{self.refined.words} by what was decided; --raw orders by similarity alone.")
         told += [f"{one.filter}: {one.in_words()}." for one in self.left_out if one.count]
         if self.num_decided:
             told.append(f"{self.num_decided} who are decided on already are left out (--decided shows them).")
@@ -100,6 +123,7 @@ class CaseRanking:
         """Say it to a program."""
         return {
             "candidates": [one.to_json() for one in self.candidates],
+            "refined": None if self.refined is None else asdict(self.refined),
             "num_searched": self.num_searched,
             "left_out": [one.to_json() for one in self.left_out],
             "num_decided": self.num_decided,
@@ -129,6 +153,7 @@ class CaseSearch:
         model: int | None = None,
         with_decided: bool = False,
         person: str | None = None,
+        refine: bool = False,
     ) -> CaseRanking:
         """Rank everybody whom the filters let through by likeness to what is asked with.
 
@@ -143,6 +168,7 @@ class CaseSearch:
             model: number of the model; None = the one with the most vectors.
             with_decided: find those too who are confirmed as the query's person or rejected.
             person: who asks, and is not told what others said of a pair before enough did; None = all is told.
+            refine: order by what was decided on the queries, too (`refining`).
 
         Raises:
             CaseError: no such tracklet or model, or a query without a vector.
@@ -186,18 +212,22 @@ class CaseSearch:
                 raise NothingFoundError(
                     f"{self._case.folder}: nobody is left to search" + (f" ({left})" if left else "")
                 )
-            found, similarities = _best(connection, chosen, gallery, directions, candidates, top_k)
-            seen = {one.number: one for one in tracklets_in(self._case, connection, numbers=found.tolist())}
+            learned = _learned(connection, chosen, standing, queries) if refine else None
+            choose = Choosing(connection, chosen, gallery, directions, candidates)
+            chosen_few = choose.refined(learned, top_k) if learned else choose.most_similar(top_k)
+            seen = {one.number: one for one in tracklets_in(self._case, connection, numbers=chosen_few.numbers)}
         return CaseRanking(
             candidates=tuple(
                 Candidate(
+                    place=place,
                     rank=rank,
-                    similarity=float(similarity),
-                    state=_state(standing, queries, seen[int(number)].tracklet.tracklet_id),
-                    seen=seen[int(number)],
+                    similarity=similarity,
+                    state=_state(standing, queries, seen[number].tracklet.tracklet_id),
+                    seen=seen[number],
                 )
-                for rank, (number, similarity) in enumerate(zip(found, similarities, strict=True), start=1)
+                for place, (number, similarity, rank) in enumerate(chosen_few.rows(), start=1)
             ),
+            refined=Refined(confirmed=len(learned.confirmed), rejected=len(learned.rejected)) if learned else None,
             num_searched=int(candidates.size),
             left_out=told,
             num_decided=decided,
@@ -263,55 +293,26 @@ def _filtered(
     return left, (*told, *by_filters)
 
 
-def _best(
-    connection: Connection,
-    model: CaseModel,
-    gallery: Gallery,
-    directions: Sequence[Direction],
-    candidates: Int64[np.ndarray, " candidate"],
-    top_k: int,
-) -> tuple[Int64[np.ndarray, " found"], Float32[np.ndarray, " found"]]:
-    """Choose by float16 who may be among the best, and put those in order by what the database holds."""
-    scores = np.mean([gallery.scores(one, candidates) for one in _joined(directions)], axis=0, dtype=np.float32)
-    if top_k < scores.size:
-        last = np.partition(scores, scores.size - top_k)[scores.size - top_k]
-        # Whoever is below by both errors together cannot be among the best.
-        candidates = candidates[scores >= last - 2 * score_error(model.width)]
-    numbers = gallery.numbers[candidates]
-    contenders = EmbeddingTable.of(
-        read_vectors(connection, model, numbers.tolist()),
-        tracklet_ids=_ids(connection, numbers.tolist()),
-        pids=numbers,
-        camids=np.zeros(len(numbers), dtype=np.int64),
-        platforms=np.zeros(len(numbers), dtype=np.int64),
-    )
-    similarities = mean_cosines(contenders, directions, np.arange(len(numbers)))
-    best = most_similar(similarities, contenders.tracklet_ids, top_k)
-    return numbers[best], similarities[best]
-
-
-def _joined(directions: Sequence[Direction]) -> list[Direction]:
-    """As many products as are needed: the mean of cosines is the product with the mean of the directions."""
-    whole = [one.unit for one in directions if one.first_column == 0]
-    if len(whole) < len(directions):
-        return list(directions)
-    return [Direction(np.stack(whole).mean(axis=0, dtype=np.float32))]
-
-
-def _ids(connection: Connection, numbers: Sequence[int]) -> Shaped[np.ndarray, " found"]:
-    query = sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id)
-    ids: dict[int, str] = {}
-    for part in in_parts(numbers):
-        ids |= {row.number: row.tracklet_id for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))}
-    return np.array([ids[number] for number in numbers], dtype=np.str_)
-
-
 def _decided(connection: Connection, standing: Standing, queries: Sequence[str]) -> list[int]:
     """Numbers of the tracklets that are the person of a query, or are said not to be."""
     pids = standing.identities.pids
     same = {member for one in queries for member in standing.members[pids[one]]}
     other = {member for one in queries for member in standing.rejected_with(one)}
     return list(tracklet_numbers(connection, same | other).values())
+
+
+def _learned(connection: Connection, model: CaseModel, standing: Standing, queries: Sequence[str]) -> Learned:
+    """What was decided on the queries, as far as it has vectors."""
+    from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
+
+    pids = standing.identities.pids
+    same = {member for one in queries for member in standing.members[pids[one]]} - set(queries)
+    others = {member for one in queries for member in standing.rejected_with(one)}
+    confirmed, rejected = (
+        unit_rows(read_known_vectors(connection, model, list(tracklet_numbers(connection, ids).values())))
+        for ids in (same, others - same)
+    )
+    return Learned(confirmed=confirmed, rejected=rejected)
 
 
 def _state(standing: Standing, queries: Sequence[str], tracklet_id: str) -> str:

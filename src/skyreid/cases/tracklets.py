@@ -230,6 +230,24 @@ def read_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int
     Raises:
         CaseError: one of them has none by this model.
     """
+    stored = _stored_vectors(connection, model, numbers)
+    try:
+        return as_vectors([stored[int(number)] for number in numbers], model.width)
+    except KeyError as missing:
+        raise CaseError(
+            f"tracklet {missing} has no vector by the model {model.model[:12]}; 'skyreid case work' embeds it"
+        ) from None
+
+
+def read_known_vectors(
+    connection: Connection, model: CaseModel, numbers: Sequence[int]
+) -> Float32[np.ndarray, "known embed"]:
+    """Give the vectors of those tracklets that have one, in the order of the numbers."""
+    stored = _stored_vectors(connection, model, numbers)
+    return as_vectors([stored[number] for number in sorted(stored)], model.width)
+
+
+def _stored_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int]) -> dict[int, bytes]:
     stored: dict[int, bytes] = {}
     for part in in_parts(list(map(int, numbers))):
         query = sa.select(VECTORS.c.tracklet, VECTORS.c.embedding)
@@ -237,12 +255,7 @@ def read_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int
             row.tracklet: row.embedding
             for row in connection.execute(query.where(VECTORS.c.model == model.number, VECTORS.c.tracklet.in_(part)))
         }
-    try:
-        return as_vectors([stored[int(number)] for number in numbers], model.width)
-    except KeyError as missing:
-        raise CaseError(
-            f"tracklet {missing} has no vector by the model {model.model[:12]}; 'skyreid case work' embeds it"
-        ) from None
+    return stored
 
 
 def read_table(case: Case, model: CaseModel, *, pids: Mapping[str, int] | None = None) -> EmbeddingTable:

@@ -71,6 +71,7 @@ def film(
     num_frames: int,
     *,
     difficulty: Difficulty = USUAL,
+    take: int = 0,
 ) -> Film:
     """The crops of identity `number` on one platform, `FRAME_INTERVAL_S` apart; the same at every call.
 
@@ -80,8 +81,9 @@ def film(
         platform: who films.
         num_frames: crops.
         difficulty: of the world.
+        take: another one is another walk past another camera, at another hour.
     """
-    rng = np.random.default_rng([seed, number, 2 + platform.number])
+    rng = np.random.default_rng([seed, number, 2 + platform.number, take])  # take 0 draws what [seed, …] did before
     bodies, headings, reach_m = _walk(rng, identity(seed, number, difficulty), num_frames)
     if platform is Platform.GROUND:
         cameras = _ground_cameras(rng, num_frames, reach_m)

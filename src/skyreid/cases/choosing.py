@@ -1,0 +1,142 @@
+"""Who stands first: chosen by float16 scores of everybody, put in order by the vectors that the database holds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+from jaxtyping import Float32, Int64, Shaped
+from sqlalchemy.engine import Connection
+
+from skyreid.cases.database import in_parts
+from skyreid.cases.refining import Learned, joined_terms, refined_scores, refined_terms, total_weight
+from skyreid.cases.schema import TRACKLETS
+from skyreid.cases.search_cache import Gallery, score_error
+from skyreid.cases.tracklets import CaseModel, read_vectors
+from skyreid.retrieval.comparing import Direction, mean_cosines
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.search import most_similar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Those who stand first, in their order."""
+
+    numbers: list[int]
+    similarities: list[float]
+    """With the queries alone."""
+    ranks: list[int]
+    """By these, from 1."""
+
+    def rows(self) -> Iterator[tuple[int, float, int]]:
+        """Number, similarity and rank of each."""
+        return zip(self.numbers, self.similarities, self.ranks, strict=True)
+
+
+class Choosing:
+    """One search of some candidates of a gallery.
+
+    Args:
+        connection: of the transaction that the gallery is of.
+        model: whose vectors are compared.
+        gallery: that the candidates are of.
+        directions: that ask.
+        candidates: rows of the gallery.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        model: CaseModel,
+        gallery: Gallery,
+        directions: Sequence[Direction],
+        candidates: Int64[np.ndarray, " candidate"],
+    ) -> None:
+        self._connection, self._model, self._gallery = connection, model, gallery
+        self._directions, self._candidates = directions, candidates
+        scores = [gallery.scores(one, candidates) for one in _joined(directions)]
+        self._scores = scores[0] if len(scores) == 1 else np.stack(scores).mean(axis=0, dtype=np.float32)
+
+    def most_similar(self, top_k: int) -> Chosen:
+        """Choose those with the highest mean cosine, exactly."""
+        contenders = self._read(_may_be_first(self._scores, top_k, score_error(self._model.width)))
+        similarities = self._similarities(contenders)
+        best = most_similar(similarities, contenders.tracklet_ids, top_k)
+        return Chosen(
+            numbers=contenders.pids[best].tolist(),
+            similarities=similarities[best].tolist(),
+            ranks=list(range(1, len(best) + 1)),
+        )
+
+    def refined(self, learned: Learned, top_k: int) -> Chosen:
+        """Choose those with the highest refined score, exactly."""
+        terms = refined_terms(self._directions, learned)
+        rough = np.zeros(len(self._candidates), dtype=np.float32)
+        for term in joined_terms(terms):
+            rough += np.float32(term.weight) * self._gallery.scores(term.direction, self._candidates)
+        contenders = self._read(_may_be_first(rough, top_k, total_weight(terms) * score_error(self._model.width)))
+        best = most_similar(refined_scores(terms, contenders.embeddings), contenders.tracklet_ids, top_k)
+        similarities = self._similarities(contenders)[best]
+        return Chosen(
+            numbers=contenders.pids[best].tolist(),
+            similarities=similarities.tolist(),
+            ranks=self._ranks(similarities, contenders.tracklet_ids[best]),
+        )
+
+    def _ranks(self, similarities: Float32[np.ndarray, " found"], ids: Shaped[np.ndarray, " found"]) -> list[int]:
+        """Give the places that some candidates have by similarity alone."""
+        error = score_error(self._model.width)
+        near = np.zeros(len(self._candidates), dtype=bool)
+        for similarity in similarities:
+            near |= np.abs(self._scores - similarity) <= error
+        # Who is not near is above or below for certain.
+        rivals = self._read(np.flatnonzero(near))
+        theirs = self._similarities(rivals)
+        above = np.sort(self._scores[~near])
+        return [
+            1
+            + int(above.size - np.searchsorted(above, similarity, side="right"))
+            + int(np.count_nonzero(theirs > similarity))
+            + int(np.count_nonzero((theirs == similarity) & (rivals.tracklet_ids < tracklet_id)))
+            for similarity, tracklet_id in zip(similarities, ids, strict=True)
+        ]
+
+    def _similarities(self, table: EmbeddingTable) -> Float32[np.ndarray, " row"]:
+        return mean_cosines(table, self._directions, np.arange(len(table)))
+
+    def _read(self, places: Int64[np.ndarray, " place"]) -> EmbeddingTable:
+        """Give some candidates by what the database holds; their numbers stand as pids."""
+        numbers = self._gallery.numbers[self._candidates[places]]
+        return EmbeddingTable.of(
+            read_vectors(self._connection, self._model, numbers.tolist()),
+            tracklet_ids=_ids(self._connection, numbers.tolist()),
+            pids=numbers,
+            camids=np.zeros(len(numbers), dtype=np.int64),
+            platforms=np.zeros(len(numbers), dtype=np.int64),
+        )
+
+
+def _may_be_first(
+    scores: Float32[np.ndarray, " candidate"], top_k: int, error: float
+) -> Int64[np.ndarray, " contender"]:
+    """Leave out whoever is below the last place by both errors together."""
+    if top_k >= scores.size:
+        return np.arange(scores.size)
+    last = np.partition(scores, scores.size - top_k)[scores.size - top_k]
+    return np.flatnonzero(scores >= last - 2 * error)
+
+
+def _joined(directions: Sequence[Direction]) -> list[Direction]:
+    """As many products as are needed: the mean of cosines is the product with the mean of the directions."""
+    whole = [one.unit for one in directions if one.first_column == 0]
+    if len(whole) < len(directions):
+        return list(directions)
+    return [Direction(np.stack(whole).mean(axis=0, dtype=np.float32))]
+
+
+def _ids(connection: Connection, numbers: Sequence[int]) -> Shaped[np.ndarray, " found"]:
+    query = sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id)
+    ids: dict[int, str] = {}
+    for part in in_parts(numbers):
+        ids |= {row.number: row.tracklet_id for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))}
+    return np.array([ids[number] for number in numbers], dtype=np.str_)
