@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 from simulated_case import draw_world, embedded, make_case
-
 from skyreid.cases.case import Case
 from skyreid.cases.decisions import CONFIRMED, REJECTED, decide
 from skyreid.cases.searching import CaseSearch

@@ -66,6 +66,7 @@ THOROUGH = """
     service/test_jobs
     service/test_login
     service/test_pages
+    service/test_refining
     service/test_timeline
     simulation/rendering/test_ray_caster
     simulation/scenes/test_scenes

@@ -6,7 +6,7 @@ import pytest
 from skyreid.cases.case import create_case
 from skyreid.cases.decisions import decide, undo
 from skyreid.cases.importing import import_build
-from skyreid.cases.refining import CONFIRMED, REJECTED
+from skyreid.cases.refining import ALIKE, CONFIRMED, REJECTED
 from skyreid.cases.searching import CaseSearch
 from skyreid.cases.tracklets import read_models, read_table
 from skyreid.retrieval.search import Asked
@@ -21,7 +21,12 @@ QUERIES = ["gate-a-0001", "gate-a-0002"]
 def learned(tmp_path_factory):
     """A case of forty, three of whom are decided on: two sightings of the queries' person and one of somebody else."""
     folder = tmp_path_factory.mktemp("learned")
-    write_build(folder / "built", PEOPLE, embeddings=drawn(PEOPLE, width=16))
+    vectors = drawn(PEOPLE, width=16)
+    of = dict(zip(PEOPLE, vectors, strict=True))
+    of["roof-a-0003"][:] = of["gate-a-0002"] + 0.5 * of["roof-a-0003"]
+    for number, one in enumerate(PEOPLE[24:], start=1):  # they look as somebody who is rejected, and as the person
+        of[one][:] = of["roof-a-0003"] + 0.02 * number * of[one]
+    write_build(folder / "built", PEOPLE, embeddings=vectors)
     with create_case(folder / "case", by="anna") as case:
         import_build(case, folder / "built", by="anna", purpose="a test")
         for first, second, decision in (
@@ -44,10 +49,10 @@ def oracle(case, queries, confirmed, rejected):
     units = table.embeddings.astype(np.float64)
     units /= np.linalg.norm(units, axis=1, keepdims=True)
     of = dict(zip(table.tracklet_ids.tolist(), units, strict=True))
-    asked = sum(of[one] for one in queries)
+    asked, others = sum(of[one] for one in queries), np.array([of[one] for one in rejected])
     score = (asked + CONFIRMED * sum(of[one] for one in confirmed)) / (len(queries) + CONFIRMED * len(confirmed))
-    score = score - REJECTED * np.mean([of[one] for one in rejected], axis=0)
-    return {one: (float(unit @ score), float(unit @ asked) / len(queries)) for one, unit in of.items()}
+    penalty = {one: REJECTED * max(0, (others @ unit).max() - ALIKE) for one, unit in of.items()}
+    return {one: (float(unit @ score) - penalty[one], float(unit @ asked) / len(queries)) for one, unit in of.items()}
 
 
 @pytest.mark.parametrize("top_k", [1, 5, 40])

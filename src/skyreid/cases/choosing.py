@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int64, Shaped
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.database import in_parts
-from skyreid.cases.refining import Learned, joined_terms, refined_scores, refined_terms, total_weight
+from skyreid.cases.refining import Learned, asking_terms, joined_terms, refined_scores
 from skyreid.cases.schema import TRACKLETS
 from skyreid.cases.search_cache import Gallery, score_error
 from skyreid.cases.tracklets import CaseModel, read_vectors
@@ -70,12 +70,19 @@ class Choosing:
 
     def refined(self, learned: Learned, top_k: int) -> Chosen:
         """Choose those with the highest refined score, exactly."""
-        terms = refined_terms(self._directions, learned)
+        terms, error = asking_terms(self._directions, learned), score_error(self._model.width)
         rough = np.zeros(len(self._candidates), dtype=np.float32)
         for term in joined_terms(terms):
             rough += np.float32(term.weight) * self._gallery.scores(term.direction, self._candidates)
-        contenders = self._read(_may_be_first(rough, top_k, total_weight(terms) * score_error(self._model.width)))
-        best = most_similar(refined_scores(terms, contenders.embeddings), contenders.tracklet_ids, top_k)
+        looked_at = 2 * top_k
+        while True:
+            contenders = self._read(_may_be_first(rough, looked_at, error))
+            scores = refined_scores(terms, learned, contenders.embeddings)
+            best = most_similar(scores, contenders.tracklet_ids, top_k)
+            # The others are below the last who was looked at by one error, and a penalty takes them further down.
+            if len(contenders) == rough.size or scores[best[-1]] > _last(rough, looked_at) - error:
+                break
+            looked_at *= 4
         similarities = self._similarities(contenders)[best]
         return Chosen(
             numbers=contenders.pids[best].tolist(),
@@ -122,8 +129,12 @@ def _may_be_first(
     """Leave out whoever is below the last place by both errors together."""
     if top_k >= scores.size:
         return np.arange(scores.size)
-    last = np.partition(scores, scores.size - top_k)[scores.size - top_k]
-    return np.flatnonzero(scores >= last - 2 * error)
+    return np.flatnonzero(scores >= _last(scores, top_k) - 2 * error)
+
+
+def _last(scores: Float32[np.ndarray, " candidate"], top_k: int) -> np.float32:
+    """Give the score of the last place among the first `top_k`."""
+    return np.partition(scores, scores.size - top_k)[scores.size - top_k]
 
 
 def _joined(directions: Sequence[Direction]) -> list[Direction]:

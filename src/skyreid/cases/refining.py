@@ -1,17 +1,18 @@
-"""A list that learns from what was decided on its queries: a pure function of unit vectors.
+"""A list that learns from what was decided on its queries: a pure function of vectors.
 
-With the queries q, the sightings c that were confirmed as their person and those r that were rejected, whoever is
-sought in the list, x, has the refined score
+With the queries q, the sightings c that were confirmed as their person and those r that were rejected, whoever may be
+the person, x, has the refined score
 
     (sum of cos(q, x) + CONFIRMED * sum of cos(c, x)) / (number of q + CONFIRMED * number of c)
-    - REJECTED * mean of cos(r, x)
+    - REJECTED * max(0, largest cos(r, x) - ALIKE)
 
-which is the product of x with one direction. It orders the list and is nothing else: similarities that are shown,
-stored, exported and measured stay those with the queries alone, and nobody is left out.
+So the confirmed ask along with the queries, and who looks nearly as somebody rejected comes later. It orders the list
+and is nothing else: similarities that are shown, stored, exported and measured stay those with the queries alone, and
+nobody is left out. The numbers were chosen on simulated people (docs/results.md). A penalty for all likeness to the
+rejected, as Rocchio has it, made the lists worse: who is rejected at the top of a list looks like the person.
 
-Source: Rocchio, Relevance feedback in information retrieval, 1971. Wang et al., Human-in-the-loop person
-re-identification, ECCV 2016, learn from people who verify a ranking, too, by another rule. The two weights were chosen
-on simulated people (docs/results.md).
+Source: Rocchio, Relevance feedback in information retrieval, 1971, for the first part. Wang et al., Human-in-the-loop
+person re-identification, ECCV 2016, learn from people who verify a ranking, too, by another rule.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,9 @@ from skyreid.retrieval.comparing import Direction
 
 CONFIRMED = 1.0
 """What a confirmed sighting weighs beside a query."""
-REJECTED = 0.25
-"""What all that were rejected weigh together, beside all that were confirmed."""
+REJECTED = 0.5
+ALIKE = 0.85
+"""Cosine from which two sightings look nearly the same: pieces of one walk, as trackers leave them, are above it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,20 +45,19 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A direction, and what the cosine with it weighs."""
+    """A direction, and what the cosine with it weighs; the weights of a sum are 1 together."""
 
     direction: Direction
     weight: float
 
 
-def refined_terms(asked: Sequence[Direction], learned: Learned) -> list[Term]:
-    """Write the refined score as a weighted sum of cosines."""
+def asking_terms(asked: Sequence[Direction], learned: Learned) -> list[Term]:
+    """Write what is asked with, the confirmed among it, as a weighted sum of cosines."""
     each = 1 / (len(asked) + CONFIRMED * len(learned.confirmed))
-    others = -REJECTED / max(1, len(learned.rejected))
+    confirmed = [Direction(unit[np.newaxis]) for unit in learned.confirmed]
     return [
         *(Term(direction=direction, weight=each) for direction in asked),
-        *(Term(direction=Direction(unit[np.newaxis]), weight=CONFIRMED * each) for unit in learned.confirmed),
-        *(Term(direction=Direction(unit[np.newaxis]), weight=others) for unit in learned.rejected),
+        *(Term(direction=direction, weight=CONFIRMED * each) for direction in confirmed),
     ]
 
 
@@ -64,20 +65,13 @@ def joined_terms(terms: Sequence[Term]) -> list[Term]:
     """Write a sum of cosines in as few products as are needed: those with whole vectors are one."""
     whole = [term.weight * term.direction.unit for term in terms if term.direction.first_column == 0]
     parts = [term for term in terms if term.direction.first_column]
-    return (
-        [Term(direction=Direction(np.stack(whole).sum(axis=0, dtype=np.float32)), weight=1.0), *parts]
-        if whole
-        else parts
-    )
-
-
-def total_weight(terms: Sequence[Term]) -> float:
-    """By how much the error of one cosine may grow in their sum."""
-    return sum(abs(term.weight) for term in terms)
+    if not whole:
+        return parts
+    return [Term(direction=Direction(np.stack(whole).sum(axis=0, dtype=np.float32)), weight=1.0), *parts]
 
 
 def refined_scores(
-    terms: Sequence[Term], vectors: Float32[np.ndarray, "candidate embed"]
+    terms: Sequence[Term], learned: Learned, vectors: Float32[np.ndarray, "candidate embed"]
 ) -> Float32[np.ndarray, " candidate"]:
     """Give the refined scores of some candidates; each comes out the same whoever stands beside them."""
     from skyreid.retrieval.cosine import cosine_similarities, unit_rows  # loads PyTorch
@@ -89,4 +83,7 @@ def refined_scores(
         cosines = cosine_similarities(asked, unit_rows(vectors[:, first_column:]))
         for term, cosine in zip(mine, cosines.astype(np.float64), strict=True):
             total += term.weight * cosine
+    if len(learned.rejected):
+        nearest = cosine_similarities(learned.rejected, unit_rows(vectors)).max(axis=0).astype(np.float64)
+        total -= REJECTED * np.maximum(0.0, nearest - ALIKE)
     return total.astype(np.float32)

@@ -206,6 +206,7 @@ def case_search(
     near: str | None = None,
     max_speed: float | None = None,
     decided: bool = False,
+    raw: bool = False,
     model: int | None = None,
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
     json: bool = False,
@@ -224,6 +225,8 @@ def case_search(
         max_speed: metres a second that a person moves: leaves out who was too far away too soon, where clocks and
             positions tell.
         decided: show those too who are confirmed or rejected already.
+        raw: order by similarity alone; otherwise confirmed sightings of the person ask along, and who looks nearly as
+            somebody rejected comes later.
         model: number of the model, as `skyreid case list CASE` shows it; the one with the most vectors when not given.
         k: how many to show.
         json: print JSON.
@@ -255,6 +258,7 @@ def case_search(
             max_speed=max_speed,
             model=model,
             with_decided=decided,
+            refine=not raw,
         )
     show_result(found, json=json)
 

@@ -5,7 +5,7 @@ if (search) begin(search);
 
 function begin(page) {
   const list = page.querySelector("[data-list]");
-  const cards = [...list.children];
+  let cards = [...list.children];
   const said = page.querySelectorAll(".said");
   const dialog = page.querySelector(".compare-dialog");
   const marks = { confirmed: "✓", rejected: "✕", unsure: "?", waiting: "◔", open: "○" };
@@ -34,7 +34,7 @@ function begin(page) {
     ];
     dialog.querySelector("[data-compare]").dispatchEvent(new CustomEvent("show", { detail: pair }));
     dialog.querySelector(".compare-title").textContent =
-      `Rank ${card.dataset.rank} · similarity ${Number(card.dataset.similarity).toFixed(3)}`;
+      `Place ${card.dataset.place} · similarity ${Number(card.dataset.similarity).toFixed(3)}`;
     say("");
     mirror(card);
     if (!dialog.open) dialog.showModal();
@@ -96,7 +96,8 @@ function begin(page) {
     });
     if (!told) return;
     show(card, told.state);
-    say(`Rank ${card.dataset.rank}: ${told.state}. u takes it back.`);
+    say(`Place ${card.dataset.place}: ${told.state}. u takes it back.`);
+    list.dispatchEvent(new Event("decided"));
   }
 
   async function undo() {
@@ -105,7 +106,14 @@ function begin(page) {
     const card = cards.find((one) => told.tracklet_ids.includes(one.dataset.id));
     if (card) show(card, told.state);
     say(`Taken back: ${told.tracklet_ids.join(" and ")}, now ${told.state}.`);
+    list.dispatchEvent(new Event("decided"));
   }
+
+  list.addEventListener("relisted", () => {
+    const card = cards[current];
+    cards = [...list.children];
+    current = cards.indexOf(card);
+  });
 
   page.addEventListener("submit", (event) => {
     const card = event.target.closest(".candidate");

@@ -31,6 +31,7 @@ def search_page(request: Request, visit: At, wanted: WantedSearch) -> Response:
         at="search",
         wanted=wanted,
         address=wanted.address(),
+        other_order=wanted.address(refine=not wanted.refine),
         wider=_wider(wanted),
         cameras=_cameras(visit),
         found=found,
@@ -38,6 +39,7 @@ def search_page(request: Request, visit: At, wanted: WantedSearch) -> Response:
         candidates=[
             {
                 **shown(one.seen, one.state),
+                "place": one.place,
                 "rank": one.rank,
                 "similarity": one.similarity,
                 "apart": seconds_in_words(found.seconds_from_query(one)),

@@ -35,7 +35,7 @@ class Found:
     def is_weak(self) -> bool:
         """Whether nobody is as similar as was asked for."""
         ranked = () if self.ranking is None else self.ranking.candidates
-        return bool(ranked) and ranked[0].similarity < self.floor
+        return bool(ranked) and max(one.similarity for one in ranked) < self.floor
 
     @cached_property
     def shown(self) -> tuple[Candidate, ...]:
@@ -91,6 +91,7 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
                 max_speed=wanted.speed or None,
                 with_decided=wanted.decided,
                 person=visit.user,
+                refine=wanted.refine,
             )
     except NothingFoundError as nobody:
         problem = visit.cases.without_paths(str(nobody))

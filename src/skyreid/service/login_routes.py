@@ -19,6 +19,7 @@ STATIC = {
     "sighting.css": "text/css",
     "service.css": "text/css",
     "service.js": "text/javascript",
+    "refining.js": "text/javascript",
     "compare.js": "text/javascript",
     "keys.js": "text/javascript",
     "view.js": "text/javascript",

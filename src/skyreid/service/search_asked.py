@@ -29,6 +29,7 @@ class SearchWanted:
     floor: Annotated[float, Query(ge=-1, le=1, description="of the similarity; -1 = none")] = -1.0
     k: Annotated[int, Query(ge=1, le=1_000)] = 20
     decided: Annotated[bool, Query(description="also those who are decided on")] = False
+    refine: Annotated[bool, Query(description="order by what was decided on the query, not by similarity alone")] = True
     each: Annotated[bool, Query(description="near-identical sightings one by one, not as a stack")] = False
     columns: Annotated[Literal["auto", "1", "2", "3", "4", "5", "6"], Query(description="of the page")] = "auto"
 
