@@ -14,6 +14,7 @@ from skyreid.cases.sources import NewSource, insert_source
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors
 from skyreid.datasets.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from skyreid.extraction.embed_folder import embed
+from skyreid.files.regular_file import file_sha256
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
 from skyreid.simulation.filming import FRAME_INTERVAL_S, film
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
@@ -68,7 +69,9 @@ def make_case(folder: Path, tracklets: list[Tracklet], table: EmbeddingTable) ->
         seen = []
         for one in (one for one in tracklets if one.camid == camid):
             pid += 1
-            frames = tuple(replace(frame, box=(0.0, 0.0, 20.0, 50.0)) for frame in one.frames)
+            frames = tuple(
+                replace(frame, box=(0.0, 0.0, 20.0, 50.0), sha256=file_sha256(frame.path)) for frame in one.frames
+            )
             seen.append(replace(one, pid=pid, frames=frames))
         name = seen[0].tracklet_id.rpartition("-")[0]
         new = NewSource(
