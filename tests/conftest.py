@@ -62,6 +62,7 @@ THOROUGH = """
     service/test_asking
     service/test_identities
     service/test_every_page
+    service/test_footage
     service/test_in_a_browser
     service/test_jobs
     service/test_login

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from skyreid.cli.search import Several
 from skyreid.cli.terminal import print_notice
 from skyreid.errors import SettingError
 
@@ -17,6 +18,8 @@ def serve(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     workers: int = 1,
+    footage: Several = (),
+    largest_upload_mb: int = 32_768,
 ) -> None:
     """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
 
@@ -27,13 +30,25 @@ def serve(
         tls_cert: certificate, a PEM file.
         tls_key: its key, a PEM file.
         workers: processes beside the server that look at the footage; 0 leaves that to `skyreid case work`.
+        footage: folder of this machine that managers of a case may take footage from; may be given several times.
+        largest_upload_mb: megabytes that one upload of footage may have.
     """
     from skyreid.service.server import Tls, open_server
 
     if (tls_cert is None) is not (tls_key is None):
         raise SettingError("a certificate has a key: give --tls-cert and --tls-key")
     tls = None if tls_cert is None or tls_key is None else Tls(certificate=tls_cert, key=tls_key)
-    with open_server(cases, host=host, port=port, tls=tls, workers=workers) as server:
+    if largest_upload_mb < 0:
+        raise SettingError(f"uploads have a largest size of 0 megabytes or more; got {largest_upload_mb}")
+    with open_server(
+        cases,
+        host=host,
+        port=port,
+        tls=tls,
+        workers=workers,
+        footage=footage,
+        largest_upload=largest_upload_mb * 2**20,
+    ) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
         if server.setup_token is not None:
             print_notice(f"nobody can log in yet: make the first administrator at {server.url}first-run")

@@ -1,6 +1,7 @@
 """Who may use a route. Every route says it; whoever is asked for nothing else is let in nowhere.
 
-The check comes before anything of a request is read but its head and, where it changes something, its form.
+Who asks is checked before anything of a request is read but its head; where it changes something, its form is read
+then, or, of an upload, the first field of it.
 """
 
 import re
@@ -18,6 +19,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.people import RIGHTS, Right, Role, Session
 from skyreid.errors import SettingError
 from skyreid.service.open_cases import OpenCase, OpenCases
+from skyreid.service.uploads import Parts, is_upload_path
 
 SESSION_COOKIE, FORM_COOKIE = "skyreid_session", "skyreid_form"
 """The second one belongs to forms of whoever is not logged in yet."""
@@ -106,8 +108,10 @@ class GuardedRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            sent = await _sent_csrf(request) if request.method not in SAFE else None
-            request.state.visit = await run_in_threadpool(_admit, request, self.access, sent)
+            visit = request.state.visit = await run_in_threadpool(_admit, request, self.access)
+            if request.method not in SAFE:
+                sent = await _sent_csrf(request)
+                await run_in_threadpool(_require_same_site, visit, request, sent)
             return await answer(request)
 
         return guarded
@@ -127,13 +131,19 @@ def require_guards(routes: list[Any]) -> None:
 async def _sent_csrf(request: Request) -> str:
     if token := request.headers.get(CSRF_HEADER):
         return token
-    if request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+    kind = request.headers.get("content-type", "")
+    if is_upload_path(request.url.path):
+        if request.url.path.startswith(API) or not kind.startswith("multipart/form-data"):
+            return ""
+        request.state.parts = Parts(request)
+        return await request.state.parts.first_field(CSRF_FIELD)
+    if kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         value = (await request.form()).get(CSRF_FIELD)
         return value if isinstance(value, str) else ""
     return ""
 
 
-def _admit(request: Request, access: Access, sent: str | None) -> Visit:
+def _admit(request: Request, access: Access) -> Visit:
     cases: OpenCases = request.app.state.cases
     token = request.cookies.get(SESSION_COOKIE)
     session = cases.people.session(token) if token else None
@@ -152,8 +162,6 @@ def _admit(request: Request, access: Access, sent: str | None) -> Visit:
         _refuse(visit, request, "only an administrator of the server may do this")
     if isinstance(access, Right) and not visit.may(access):
         _refuse(visit, request, f"a {role} may not {access}")
-    if sent is not None:
-        _require_same_site(visit, request, sent)
     return visit
 
 

@@ -1,6 +1,6 @@
 """The application: the table of routes, each with who may use it, and what goes wrong in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -8,12 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
 from skyreid.service import (
     admin_routes,
     api_routes,
     ask_routes,
     case_routes,
+    footage_routes,
     identity_routes,
     job_routes,
     login_routes,
@@ -29,6 +31,7 @@ ROUTES = (
     *login_routes.ROUTES,
     *case_routes.ROUTES,
     *job_routes.ROUTES,
+    *footage_routes.ROUTES,
     *ask_routes.ROUTES,
     *picture_routes.ROUTES,
     *api_routes.ROUTES,
@@ -40,16 +43,25 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""
 
 
-def make_app(folder: Path, *, names: Iterable[str] = LOOPBACK, is_tls: bool = False) -> FastAPI:
+def make_app(
+    folder: Path,
+    *,
+    names: Iterable[str] = LOOPBACK,
+    is_tls: bool = False,
+    footage: Sequence[Path] = (),
+    largest_upload: int = LARGEST_UPLOAD,
+) -> FastAPI:
     """Make the application of a folder of cases.
 
     Args:
         folder: with cases, or a case.
         names: by which it may be called; none = any.
         is_tls: whether connections are encrypted.
+        footage: folders of this machine that footage may be taken from.
+        largest_upload: bytes that footage may have.
 
     Raises:
-        SettingError: a route that does not say who may use it.
+        SettingError: a route that does not say who may use it, or a folder of footage that is none.
         CaseError: a case cannot be opened.
     """
     app = FastAPI(title="skyreid", openapi_url=None, docs_url=None, redoc_url=None)
@@ -70,10 +82,10 @@ def make_app(folder: Path, *, names: Iterable[str] = LOOPBACK, is_tls: bool = Fa
             )
         )
     require_guards(app.router.routes)
-    app.state.cases = OpenCases(folder)
+    app.state.cases = OpenCases(folder, shelf=Shelf(footage), largest_upload=largest_upload)
     app.state.is_tls = is_tls
     app.state.cases.all()
-    app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls)
+    app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls, largest_upload=largest_upload)
     app.add_exception_handler(HTTPException, _say_status)
     app.add_exception_handler(RequestValidationError, _say_invalid)
     app.add_exception_handler(SkyreidError, _say_refused)

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skyreid.service.access import SAFE
+from skyreid.service.uploads import ROUND_A_FILE, is_upload_path
 
 LARGEST_BODY = 64 * 1024
 CONTENT_POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -30,10 +31,11 @@ class Guardrails:
         names: by which the server may be called, lest a foreign name leads a browser here; none = any (a certificate
             says the name then).
         is_tls: whether connections are encrypted.
+        largest_upload: bytes that footage may have.
     """
 
-    def __init__(self, app: ASGIApp, *, names: Iterable[str], is_tls: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, names: Iterable[str], is_tls: bool, largest_upload: int) -> None:
+        self._app, self._largest_upload = app, largest_upload
         self._names = frozenset(names)
         self._headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if is_tls else {})
 
@@ -50,10 +52,10 @@ class Guardrails:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, method: str, path: str, headers: Headers) -> PlainTextResponse | None:
         name = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
         if self._names and name not in self._names:
             return PlainTextResponse("this server has another name", 421)
@@ -62,6 +64,7 @@ class Guardrails:
         length = headers.get("content-length", "")
         if not length.isascii() or not length.isdigit():
             return PlainTextResponse("a request says how long it is", 411)
-        if int(length) > LARGEST_BODY:
-            return PlainTextResponse(f"a request has at most {LARGEST_BODY} bytes", 413)
+        largest = self._largest_upload + ROUND_A_FILE if is_upload_path(path) else LARGEST_BODY
+        if int(length) > largest:
+            return PlainTextResponse(f"a request has at most {largest} bytes", 413)
         return None

@@ -6,7 +6,7 @@ from fastapi import Form, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from skyreid.cases.jobs import prioritise
+from skyreid.cases.jobs import PASSES, prioritise
 from skyreid.cases.people import Right
 from skyreid.service.access import At
 from skyreid.service.asked import Number
@@ -26,7 +26,7 @@ class ChangeOfJob(BaseModel):
 
 def jobs_page(visit: At) -> Response:
     """The work on the footage of a case."""
-    return web_page("jobs.html", visit, at="jobs", list=job_list(visit), eta=eta_words)
+    return web_page("jobs.html", visit, at="jobs", list=job_list(visit), eta=eta_words, passes=PASSES)
 
 
 def change(visit: At, number: Number, change: Annotated[Change, Form()]) -> Response:

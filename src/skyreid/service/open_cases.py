@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from skyreid.cases.case import Case, CaseFacts, list_cases, open_case
+from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.cases.people import People, open_people
 from skyreid.cases.searching import CaseSearch
 
@@ -36,10 +37,13 @@ class OpenCases:
 
     Args:
         folder: with cases, or a case.
+        shelf: what footage may be taken from.
+        largest_upload: bytes that footage may have.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shelf: Shelf | None = None, largest_upload: int = LARGEST_UPLOAD) -> None:
         self.folder = folder.resolve()
+        self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder)
         self._open: dict[Path, OpenCase] = {}
         self._changes = Lock()
@@ -64,8 +68,13 @@ class OpenCases:
 
     def without_paths(self, words: str) -> str:
         """Say the same without where on this machine things lie."""
+        shelf = [(path, f"the folder {path.name}") for path in self.shelf.folders]
         of_cases = sorted(self._open, key=lambda path: len(str(path)), reverse=True)
-        for folder, called in (*((path, "the case") for path in of_cases), (self.folder, "the folder of cases")):
+        for folder, called in (
+            *((path, "the case") for path in of_cases),
+            (self.folder, "the folder of cases"),
+            *shelf,
+        ):
             words = words.replace(f"{folder}: ", "").replace(str(folder), called)
         return words
 

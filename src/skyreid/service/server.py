@@ -1,7 +1,7 @@
 """A server that runs: on this machine only, unless connections are encrypted."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from skyreid.arguments import path_of
+from skyreid.cases.footage import LARGEST_UPLOAD
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.service.app import LOOPBACK, make_app
 from skyreid.service.workers import Workers
@@ -49,6 +50,8 @@ def open_server(
     port: int = 8765,
     tls: Tls | None = None,
     workers: int = 1,
+    footage: Sequence[str | PathLike[str]] = (),
+    largest_upload: int = LARGEST_UPLOAD,
 ) -> Iterator[Server]:
     """Get a server ready.
 
@@ -58,10 +61,12 @@ def open_server(
         port: 0 = a free one.
         tls: encrypts connections; None = they are not, which only this machine itself may use.
         workers: processes that do the jobs of its cases.
+        footage: folders of this machine that footage may be taken from.
+        largest_upload: bytes that footage may have which is sent to it.
 
     Raises:
         RefusedError: others could reach it, and connections would not be encrypted.
-        SettingError: a host, port, certificate or number of workers that cannot be used.
+        SettingError: a host, port, certificate, folder or number of workers that cannot be used.
         CaseError: the folder is none, or a case cannot be opened.
     """
     folder = path_of(folder, "a folder of cases")
@@ -74,7 +79,13 @@ def open_server(
         )
     listener = _listen(host, port)
     try:
-        app = make_app(folder, names=() if tls else LOOPBACK, is_tls=tls is not None)
+        app = make_app(
+            folder,
+            names=() if tls else LOOPBACK,
+            is_tls=tls is not None,
+            footage=[path_of(one, "a folder of footage") for one in footage],
+            largest_upload=largest_upload,
+        )
         config = uvicorn.Config(
             app,
             log_config=None,
