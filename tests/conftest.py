@@ -60,9 +60,10 @@ THOROUGH = """
     service/test_access
     service/test_admin
     service/test_asking
-    service/test_identities
     service/test_every_page
+    service/test_exports
     service/test_footage
+    service/test_identities
     service/test_in_a_browser
     service/test_jobs
     service/test_login

@@ -176,7 +176,7 @@ def find(
             notes=left_out,
         )
     if case.model == COLOURS:
-        save_table(out_dir / TABLE_FILE, _colour_table(out_dir))
+        save_table(out_dir / TABLE_FILE, colour_table(out_dir))
     better = () if before is None or replace else better_than(before)
     case = dataclasses.replace(
         case,
@@ -243,7 +243,8 @@ def _ask(picture: Path, out_dir: Path, model: str, masking: MaskingConfig | None
     return out_dir / ASKED_PAGE
 
 
-def _colour_table(folder: Path) -> EmbeddingTable:
+def colour_table(folder: Path) -> EmbeddingTable:
+    """Embed the people of a build by the colours of their clothes."""
     manifest = read_built_folder(folder)
     return dataclasses.replace(
         embed_colours(manifest.tracklets),

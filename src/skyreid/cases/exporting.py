@@ -1,42 +1,56 @@
-"""What comes out of a case: a folder as `skyreid build` makes it, a table, a list of decisions, all of it as JSON."""
+"""What leaves a case, each with the hashes of all that was written, and a row in the log.
+
+A folder has `export.json` in it, a file has it beside it, and a package is a ZIP archive that holds both.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from skyreid.arguments import path_of
-from skyreid.building.build_folder import CROPS
-from skyreid.building.build_report import ANNOTATED, PER_TRACKLET
-from skyreid.building.linking.event_log import LINKS_FILE, event_to_line, read_log
-from skyreid.building.linking.linked_manifest import apply_links
-from skyreid.cases.audit import audit_head, read_audit, record
-from skyreid.cases.case import Case
+from skyreid.cases.audit import audit_head, read_audit, record, utc_now
+from skyreid.cases.case import WORK, Case
 from skyreid.cases.decisions import exported_events, read_standing, standing_in
-from skyreid.cases.schema import DECISIONS
-from skyreid.cases.sources import CaseSource, sources_in
-from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets, tracklets_in
-from skyreid.datasets.data_hash import read_unchanged
-from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
+from skyreid.cases.exported_build import write_build
+from skyreid.cases.exported_layouts import write_boxes, write_layout
+from skyreid.cases.exported_report import write_report
+from skyreid.cases.schema import AUDIT, DECISIONS
+from skyreid.cases.sources import CaseSource, read_sources, sources_in
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, tracklets_in
 from skyreid.errors import CaseError, NothingFoundError
 from skyreid.files.atomic_file import new_folder, write_atomically
 from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
-from skyreid.retrieval.embedding_table import TABLE_FILE, save_table
-from skyreid.tracklet import Tracklet
+from skyreid.retrieval.embedding_table import save_table
 
-Format = Literal["build", "table", "csv", "json"]
+Format = Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "pdf"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+FOLDERS: tuple[Format, ...] = ("build", "mars", "g2a", "mot", "cvat")
+"""Those that are a folder; the others are one file."""
+SUFFIXES: dict[Format, str] = {"table": ".npz", "csv": ".csv", "json": ".json", "pdf": ".pdf"}
+_ACTION = "export"
+EXPORT_FILE = "export.json"
+"""Says of a folder what it is, who wrote it, and the hash of every file in it."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 NOTICE = "similarity of appearance only, not proof of identity"
+
+
+_COUNTED: dict[Format, str] = {"csv": "decisions", "pdf": "identities", "mot": "files", "cvat": "files"}
+"""What is counted, where it is not tracklets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +60,15 @@ class ExportReport:
     out: Path
     format: Format
     count: int
-    """Tracklets of a folder, a table or JSON, decisions of a list."""
+    """Of what `_COUNTED` says, else of tracklets."""
     sha256: str
-    """Of the file, or of the manifest in the folder."""
+    """Of the file, or of `export.json` in the folder, which has those of all others."""
     held_back: int = 0
     """Confirmations that too few people made so far: they stay in the case."""
 
     def lines(self) -> list[str]:
         """Say it to a reader."""
-        what = "decisions" if self.format == "csv" else "tracklets"
+        what = _COUNTED.get(self.format, "tracklets")
         said = [f"{self.count} {what}: {self.out} (sha256 {self.sha256}); {NOTICE}"]
         if self.held_back:
             said.append(f"{self.held_back} confirmations wait for another person and were held back")
@@ -66,6 +80,16 @@ class ExportReport:
         return told | {"sha256": self.sha256, "held_back": self.held_back}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """An export as one ZIP archive, open for reading; it lies nowhere any more when it is closed."""
+
+    name: str
+    """Safe as the name of a file: it holds nothing that somebody typed."""
+    size: int
+    file: BinaryIO
+
+
 def export_case(
     case: Case,
     out: str | PathLike[str],
@@ -73,94 +97,137 @@ def export_case(
     *,
     by: str,
     model: int | None = None,
+    tracklet: str | None = None,
+    with_log: bool = True,
     progress: Progress = silent,
 ) -> ExportReport:
     """Write what a case holds, without what is in the trash; the log tells who did.
 
     Args:
         case: to be written.
-        out: a new folder for `build`, else a file.
+        out: a new folder for those of FOLDERS, else a file.
         format: `build`, a folder that every command takes; `table`, vectors as `skyreid embed` writes them; `csv`, one
-            line a decision; `json`, sources, tracklets, identities, decisions and the log.
+            line a decision; `json`, sources, tracklets, identities, decisions and the log; `mars` and `g2a`, the people
+            who were confirmed on both platforms, as benchmarks of the field; `mot` and `cvat`, the boxes of every
+            source with the numbers of the identities; `pdf`, a report to be read.
         by: who asks.
         model: number of the model, for `table`; None = the one with the most vectors.
+        tracklet: id of the one that the `pdf` is about; None = all who were found more than once.
+        with_log: write the log of the case into `json`.
         progress: hears of crops.
 
     Raises:
         NothingFoundError: there is nothing to write.
-        CaseError: no such model, or the folder is there already.
+        CaseError: no such model or tracklet, or the folder is there already.
+        SourceError: a person is in two places of one frame, which `mot` and `cvat` cannot say.
     """
     out = path_of(out, "what is written")
+    if out.exists() and format in FOLDERS:
+        raise CaseError(f"{out}: is there already; an export is a new folder")
+    hashes = _Hashes(case, format, by)
     match format:
         case "build":
-            count = _write_build(case, out, progress)
+            count = _in_new_folder(out, hashes, lambda folder: write_build(case, folder, progress))
+        case "mars" | "g2a":
+            count = _in_new_folder(out, hashes, lambda folder: write_layout(case, folder, format, progress))
+        case "mot" | "cvat":
+            count = _in_new_folder(out, hashes, lambda folder: write_boxes(case, folder, format))
         case "table":
             count = _write_table(case, out, model)
         case "csv":
             count = _write_decisions(case, out)
         case "json":
-            count = _write_json(case, out)
-    sha256 = file_sha256(out / MANIFEST_FILE if format == "build" else out)
+            count = _write_json(case, out, with_log=with_log)
+        case "pdf":
+            count = write_report(case, out, tracklet)
+    if format not in FOLDERS:
+        hashes.write(out.with_name(f"{out.name}.{EXPORT_FILE}"), out.parent, [out])
+    sha256 = file_sha256(out / EXPORT_FILE if format in FOLDERS else out)
     with case.database.writing() as connection:
         held_back = 0 if format == "table" else exported_events(connection)[1]
-        record(connection, by, "export", out.name, {"format": format, "count": count, "sha256": sha256})
+        record(connection, by, _ACTION, out.name, {"format": format, "count": count, "sha256": sha256})
     return ExportReport(out=out, format=format, count=count, sha256=sha256, held_back=held_back)
 
 
-def _write_build(case: Case, out: Path, progress: Progress) -> int:
-    seen = read_tracklets(case)
-    if not seen:
-        raise NothingFoundError(f"{case.folder}: has no tracklets to write")
-    if out.exists():
-        raise CaseError(f"{out}: is there already; an export is a new folder")
+def package_case(case: Case, format: Format, *, by: str, tracklet: str | None = None, with_log: bool = True) -> Package:
+    """Write an export and give it as one archive; see `export_case`.
+
+    Raises:
+        NothingFoundError: there is nothing to write.
+        CaseError: no such tracklet.
+    """
+    name = f"skyreid-{format}"
+    work = case.folder / WORK
+    work.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="export-", dir=work) as staging:
+        folder = Path(staging) / name
+        if format not in FOLDERS:
+            folder.mkdir()
+        out = folder if format in FOLDERS else folder / f"{name}{SUFFIXES[format]}"
+        export_case(case, out, format, by=by, tracklet=tracklet, with_log=with_log)
+        archive = Path(staging) / "package.zip"
+        _write_archive(archive, folder)
+        file = archive.open("rb")
+        return Package(name=f"{name}.zip", size=archive.stat().st_size, file=file)
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """What an export says of itself."""
+
+    case: Case
+    format: Format
+    by: str
+
+    def write(self, path: Path, root: Path, files: Sequence[Path]) -> None:
+        """Write what it is, who wrote it, and the hash of every file, by its name as seen from a folder."""
+        facts = self.case.facts()
+        content: dict[str, Json] = {
+            "format": "skyreid export",
+            "version": 1,
+            "what": self.format,
+            "case": facts.name,
+            "case_id": facts.case_id,
+            "by": self.by,
+            "time": utc_now(),
+            "skyreid": version("skyreid"),
+            "notice": NOTICE,
+            "simulated": any(source.is_simulated for source in read_sources(self.case)),
+            "files": {one.relative_to(root).as_posix(): file_sha256(one) for one in files},
+        }
+        write_atomically(path, [json.dumps(content, indent=1).encode() + b"\n"])
+
+
+def past_exports(case: Case, *, limit: int = 50) -> list[Mapping[str, Json]]:
+    """Tell what left the case, the last first, from its log."""
+    with case.database.reading() as connection:
+        query = sa.select(AUDIT).where(AUDIT.c.action == _ACTION).order_by(AUDIT.c.seq.desc()).limit(limit)
+        return [{"time": row.time, "who": row.who, **json.loads(row.details)} for row in connection.execute(query)]
+
+
+def _in_new_folder(out: Path, hashes: _Hashes, write: Callable[[Path], int]) -> int:
+    """Have something written as a folder of its own, with its hashes, whole or not at all."""
     with new_folder(out) as folder:
-        tracklets = _write_crops(seen, folder / CROPS, progress)
-        with case.database.reading() as connection:
-            sources, (events, _) = sources_in(connection, with_trash=False), exported_events(connection)
-        if events:
-            write_atomically(folder / LINKS_FILE, map(event_to_line, events))
-        linked, info = apply_links(read_log(folder), tracklets, _info(sources))
-        write_manifest(folder / MANIFEST_FILE, linked, info)
-        models = [model for model in read_models(case) if model.num_vectors]
-        if models:
-            pids = {tracklet.tracklet_id: tracklet.pid for tracklet in linked}
-            table = replace(read_table(case, models[0], pids=pids), manifest=str(folder / MANIFEST_FILE))
-            save_table(folder / TABLE_FILE, table)
-    return len(seen)
+        inner = folder / "inner"
+        count = write(inner)
+        for path in inner.iterdir():
+            path.rename(folder / path.name)
+        inner.rmdir()
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        hashes.write(folder / EXPORT_FILE, folder, files)
+    return count
 
 
-def _write_crops(seen: Sequence[CaseTracklet], folder: Path, progress: Progress) -> list[Tracklet]:
-    """Copy the crops to the names that a build gives them."""
-    written: list[Tracklet] = []
-    for done, one in enumerate(seen, start=1):
-        target = folder / one.tracklet.tracklet_id
-        target.mkdir(parents=True)
-        frames = []
-        for place, frame in enumerate(one.tracklet.frames):
-            path = target / f"{place if frame.index is None else frame.index:06d}.jpg"
-            path.write_bytes(read_unchanged(frame))
-            frames.append(replace(frame, path=str(path)))
-        written.append(replace(one.tracklet, frames=tuple(frames)))
-        progress("write crops", done, len(seen))
-    return written
-
-
-def _info(sources: Sequence[CaseSource]) -> dict[str, object]:
-    """The `info` of a manifest: what all sources were built with, and each source with its clock put right."""
-    shared = dict(sources[0].settings)
-    for source in sources:
-        shared = {key: value for key, value in shared.items() if source.settings.get(key) == value}
-    cameras = {source.camid: source.camera for source in sources}
-    return {
-        **shared,
-        "identities": ANNOTATED if shared.get("identities") == ANNOTATED else PER_TRACKLET,
-        "cameras": [cameras.get(camid, "") for camid in range(max(cameras) + 1)],
-        "simulated": sources[0].is_simulated,
-        "sources": [
-            {**source.facts, "start_time": None if source.begins is None else source.begins.isoformat()}
-            for source in sources
-        ],
-    }
+def _write_archive(path: Path, folder: Path) -> None:
+    """Pack a folder; pictures are packed as they are, since they hardly get smaller."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for one in sorted(folder.rglob("*")):
+            if one.is_file():
+                entry = zipfile.ZipInfo(f"{folder.name}/{one.relative_to(folder).as_posix()}")
+                entry.external_attr = 0o600 << 16
+                entry.compress_type = zipfile.ZIP_STORED if one.suffix == ".jpg" else zipfile.ZIP_DEFLATED
+                with one.open("rb") as file, archive.open(entry, "w") as packed:
+                    shutil.copyfileobj(file, packed)
 
 
 def _write_table(case: Case, out: Path, number: int | None) -> int:
@@ -191,7 +258,7 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _write_json(case: Case, out: Path) -> int:
+def _write_json(case: Case, out: Path, *, with_log: bool) -> int:
     with case.database.reading() as connection:
         pids = standing_in(connection).identities.pids
         seen = tracklets_in(case, connection)
@@ -200,14 +267,20 @@ def _write_json(case: Case, out: Path) -> int:
             "version": 1,
             "notice": NOTICE,
             "case": case.facts().to_json(),
-            "sources": [source.to_json() for source in sources_in(connection, with_trash=False)],
+            "sources": [_source_json(source) for source in sources_in(connection, with_trash=False)],
             "tracklets": [_tracklet_json(one, pids[one.tracklet.tracklet_id]) for one in seen],
             "decisions": _decision_rows(connection),
-            "audit": [vars(row) for row in read_audit(connection)],
-            "audit_head": audit_head(connection),
         }
+        if with_log:
+            log = [vars(row) for row in read_audit(connection)]
+            content |= {"audit": log, "audit_head": audit_head(connection)}
     write_atomically(out, [json.dumps(content, indent=1, allow_nan=False).encode(), b"\n"])
     return len(seen)
+
+
+def _source_json(source: CaseSource) -> dict[str, Json]:
+    """A source without where it lies on this machine: a name of a folder may be a name of a person."""
+    return {name: value for name, value in source.to_json().items() if name not in ("path", "crops")}
 
 
 def _tracklet_json(one: CaseTracklet, pid: int) -> dict[str, object]:

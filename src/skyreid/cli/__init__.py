@@ -137,6 +137,7 @@ KEPT = {
     "link": "every decision is kept",
     "case add": "the sources that are finished are kept",
     "case work": "the videos that are finished are kept, and the one at work begins anew",
+    "serve": "what is finished of a demo is kept",
     "weights get": "what is fetched is kept",
     "simulate": "the videos that are finished are kept in --out",
     "evaluate": "the tables that are finished are kept",

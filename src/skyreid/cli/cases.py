@@ -305,19 +305,23 @@ def case_export(
     case: File,
     out: Path,
     *,
-    format: Literal["build", "table", "csv", "json"] = "build",
+    format: Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "pdf"] = "build",
     model: int | None = None,
+    tracklet: str | None = None,
     by: str | None = None,
     json: bool = False,
 ) -> None:
-    """Write what a case holds.
+    """Write what a case holds, with the hash of every file.
 
     Args:
         case: that is written.
-        out: a new folder for build, else a file.
+        out: a new folder for build, mars, g2a, mot and cvat, else a file, whose hash is written beside it.
         format: build (a folder as of `skyreid build`, for `skyreid data export` and all others), table (.npz of one
-            model), csv (one line a decision), json (everything but pictures and vectors).
+            model), csv (one line a decision), json (everything but pictures and vectors), mars and g2a (who was
+            confirmed on both platforms, as a benchmark), mot and cvat (boxes of every
+            source, with identities), pdf (a report).
         model: number of the model, for a table.
+        tracklet: id of the one that a report is about; all who were found more than once when not given.
         by: who asks.
         json: print JSON.
     """
@@ -325,7 +329,7 @@ def case_export(
     from skyreid.cases.exporting import export_case
 
     with open_case(case) as opened, Bars() as bars:
-        report = export_case(opened, out, format, by=who(by), model=model, progress=bars)
+        report = export_case(opened, out, format, by=who(by), model=model, tracklet=tracklet, progress=bars)
     show_result(report, json=json)
 
 

@@ -1,18 +1,20 @@
 """`skyreid serve`: the cases of a folder as web pages."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from skyreid.cli.search import Several
-from skyreid.cli.terminal import print_notice
+from skyreid.cli.terminal import Bars, print_notice
 from skyreid.errors import SettingError
 
 
 def serve(
-    cases: Annotated[Path, tyro.conf.Positional] = Path(),
+    cases: Annotated[Path | None, tyro.conf.Positional] = None,
     *,
+    demo: bool = False,
     host: str = "127.0.0.1",
     port: int = 8765,
     tls_cert: Path | None = None,
@@ -24,7 +26,9 @@ def serve(
     """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
 
     Args:
-        cases: folder with cases, or a case.
+        cases: folder with cases, or a case; the one where this is called when not given.
+        demo: make a case of drawn people first, in a new folder, or in one for temporary files when none is given; the
+            second time it is there.
         host: address to listen at; another one than this machine's own needs a certificate.
         port: 0 takes a free one.
         tls_cert: certificate, a PEM file.
@@ -40,6 +44,9 @@ def serve(
     tls = None if tls_cert is None or tls_key is None else Tls(certificate=tls_cert, key=tls_key)
     if largest_upload_mb < 0:
         raise SettingError(f"uploads have a largest size of 0 megabytes or more; got {largest_upload_mb}")
+    if demo:
+        cases = _demo(cases)
+    cases = Path() if cases is None else cases
     with open_server(
         cases,
         host=host,
@@ -51,9 +58,20 @@ def serve(
     ) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
         if server.setup_token is not None:
+            name = "&name=demo" if demo else ""
             print_notice(f"nobody can log in yet: make the first administrator at {server.url}first-run")
             print_notice(f"with this token, which works once: {server.setup_token}")
+            print_notice(f"or open {server.url}first-run#token={server.setup_token}{name}")
         try:
             server.run()
         except KeyboardInterrupt:
             print_notice("ended; work that was not finished goes on at the next start")
+
+
+def _demo(folder: Path | None) -> Path:
+    from skyreid.experiments.demo_case import make_demo_case, usual_demo_folder
+
+    folder = usual_demo_folder() if folder is None else folder
+    with Bars() as bars:
+        make_demo_case(folder, num_workers=os.cpu_count() or 1, progress=bars)
+    return folder

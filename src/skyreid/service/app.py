@@ -15,6 +15,7 @@ from skyreid.service import (
     api_routes,
     ask_routes,
     case_routes,
+    export_routes,
     footage_routes,
     identity_routes,
     job_routes,
@@ -38,6 +39,7 @@ ROUTES = (
     *admin_routes.ROUTES,
     *identity_routes.ROUTES,
     *timeline_routes.ROUTES,
+    *export_routes.ROUTES,
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""

@@ -24,6 +24,7 @@ STATIC = {
     "keys.js": "text/javascript",
     "view.js": "text/javascript",
     "footage.js": "text/javascript",
+    "first_run.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """What pages are drawn with, and what it is."""

@@ -32,7 +32,7 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         csrf=None if visit is None else visit.csrf,
         case=None if opened is None else opened.facts(),
         may=frozenset() if visit is None else frozenset(right.name for right in Right if visit.may(right)),
-        is_simulated=opened is not None and any(one.is_simulated for one in read_sources(opened.case)),
+        is_simulated=_is_simulated(visit),
         room=None if opened is None else room_of(opened.case.folder),
         work=None if opened is None else partial(read_work_share, opened.case),
         similarity_only=SIMILARITY_ONLY,
@@ -40,3 +40,12 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         **{"at": "", **values},
     )
     return HTMLResponse(str(page), status)
+
+
+def _is_simulated(visit: Visit | None) -> bool:
+    """Whether a page is about drawn people: those of its case, or, outside of one, of all cases of the server."""
+    if visit is None or visit.session is None:
+        return False
+    asked = visit.cases.all() if visit.opened is None else [visit.opened]
+    of_cases = [read_sources(one.case) for one in asked]
+    return any(of_cases) and all(source.is_simulated for sources in of_cases for source in sources)
