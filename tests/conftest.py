@@ -59,6 +59,7 @@ THOROUGH = """
     processes/test_distributed
     service/test_access
     service/test_admin
+    service/test_annotate
     service/test_asking
     service/test_every_page
     service/test_exports

@@ -13,7 +13,8 @@ from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.building.linking.link_state import Contradiction
 from skyreid.building.linking.presence import OverlapConflict
 from skyreid.cases.case import Case
-from skyreid.cases.decisions import Merge, Standing, preview_merge, read_standing
+from skyreid.cases.decision_rows import CONFIRMED
+from skyreid.cases.decisions import OPEN, Merge, Standing, preview_merge, read_standing
 from skyreid.errors import NothingFoundError, RefusedError
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -31,6 +32,11 @@ class Identity:
     counts: Mapping[Platform, int]
     contradictions: tuple[Contradiction, ...]
     overlaps: tuple[OverlapConflict, ...]
+
+    @property
+    def state(self) -> str:
+        """Of each of its tracklets: somebody who was seen once is open."""
+        return CONFIRMED if len(self.members) > 1 else OPEN
 
     @property
     def missing(self) -> tuple[Platform, ...]:

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
+from skyreid.cli.case_agreement import case_agreement
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
 from skyreid.cli.cases import (
     case_add,
@@ -84,6 +85,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case decide": case_decide,
         "case export": case_export,
         "case verify": case_verify,
+        "case agreement": case_agreement,
         "case hold": case_hold,
         "case purge": case_purge,
         "case restore": case_restore,

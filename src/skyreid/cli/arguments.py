@@ -50,6 +50,7 @@ EXAMPLES = {
     "case decide": "skyreid case decide cases/square gate-gate-0001 roof-roof-0003 confirmed --annotator anna",
     "case export": "skyreid case export cases/square --out found --format build",
     "case verify": "skyreid case verify cases/square",
+    "case agreement": "skyreid case agreement cases/square --require 2",
     "case hold": "skyreid case hold cases/square --reason 'court order 12/26'",
     "case purge": "skyreid case purge cases/square --source gate-gate",
     "case restore": "skyreid case restore cases/square --source gate-gate",

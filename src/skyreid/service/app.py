@@ -12,6 +12,7 @@ from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
 from skyreid.service import (
     admin_routes,
+    annotate_routes,
     api_routes,
     ask_routes,
     case_routes,
@@ -40,6 +41,7 @@ ROUTES = (
     *identity_routes.ROUTES,
     *timeline_routes.ROUTES,
     *export_routes.ROUTES,
+    *annotate_routes.ROUTES,
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""

@@ -56,8 +56,8 @@ def identity_page(visit: At, pid: Pid) -> Response:
         at="identities",
         found=found,
         identity=found.identity,
-        members=[shown(one, CONFIRMED) for one in found.members],
-        covers=[shown(one, CONFIRMED) for one in found.covers],
+        members=[shown(one, found.identity.state) for one in found.members],
+        covers=[shown(one, found.identity.state) for one in found.covers],
         suggestions=[
             {**shown(one.candidate.seen, one.candidate.state), "of": one, "similarity": one.candidate.similarity}
             for one in found.suggestions
@@ -108,7 +108,7 @@ def merge_page(visit: At, t: Few = [], pid: Few = []) -> Response:  # noqa: B006
         visit,
         at="identities",
         found=found,
-        sides_shown=[(side, shown(side.cover, CONFIRMED), side.asked) for side in (found.keeps, found.gives)],
+        sides_shown=[(side, shown(side.cover, side.identity.state), side.asked) for side in (found.keeps, found.gives)],
     )
 
 

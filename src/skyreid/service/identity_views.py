@@ -6,7 +6,7 @@ from math import isnan
 
 from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.building.linking.link_state import Contradiction
-from skyreid.cases.decision_rows import CONFIRMED, WORDS
+from skyreid.cases.decision_rows import WORDS
 from skyreid.cases.decisions import Standing, read_standing, standing_in
 from skyreid.cases.identities import Identity, MergePreview, People, Progress, Show, preview
 from skyreid.cases.searching import Candidate
@@ -145,7 +145,7 @@ class IdentityShown:
         """What a program reads."""
         return {
             "pid": self.identity.pid,
-            "tracklets": [tracklet_json(one, CONFIRMED) for one in self.members],
+            "tracklets": [tracklet_json(one, self.identity.state) for one in self.members],
             "needs": _needs(self.identity),
             "contradictions": _contradictions_json(self.identity.contradictions),
             "overlaps": [list(one.tracklets) for one in self.identity.overlaps],

@@ -23,6 +23,7 @@ STATIC = {
     "compare.js": "text/javascript",
     "keys.js": "text/javascript",
     "view.js": "text/javascript",
+    "annotate.js": "text/javascript",
     "footage.js": "text/javascript",
     "first_run.js": "text/javascript",
     "icon.svg": "image/svg+xml",

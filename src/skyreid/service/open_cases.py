@@ -8,6 +8,7 @@ from threading import Lock
 
 from skyreid.cases.case import Case, CaseFacts, list_cases, open_case
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
+from skyreid.cases.pair_queue import PairQueue
 from skyreid.cases.people import People, open_people
 from skyreid.cases.searching import CaseSearch
 
@@ -19,6 +20,7 @@ class OpenCase:
     case: Case
     case_id: str
     searches: CaseSearch
+    pairs: PairQueue
     alone: Lock = field(default_factory=Lock)
 
     @contextmanager
@@ -63,7 +65,9 @@ class OpenCases:
             for path in there:
                 if path not in self._open:
                     case = open_case(path)
-                    self._open[path] = OpenCase(case=case, case_id=case.facts().case_id, searches=CaseSearch(case))
+                    self._open[path] = OpenCase(
+                        case=case, case_id=case.facts().case_id, searches=CaseSearch(case), pairs=PairQueue(case)
+                    )
             return [self._open[path] for path in there]
 
     def without_paths(self, words: str) -> str:
