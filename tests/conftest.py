@@ -67,6 +67,7 @@ THOROUGH = """
     service/test_identities
     service/test_in_a_browser
     service/test_jobs
+    service/test_keeping
     service/test_login
     service/test_pages
     service/test_refining

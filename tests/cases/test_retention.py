@@ -2,10 +2,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from skyreid.cases import sources
 from skyreid.cases.case import CROPS
 from skyreid.cases.decisions import decide, read_standing
 from skyreid.cases.importing import import_build
-from skyreid.cases.retention import hold, keep_until, purge_due, remains, restore_source, trash_source
+from skyreid.cases.retention import (
+    authorise,
+    hold,
+    keep_until,
+    purge_due,
+    purge_source,
+    remains,
+    restore_source,
+    trash_source,
+)
 from skyreid.cases.searching import CaseSearch
 from skyreid.cases.sources import read_sources, source_named
 from skyreid.cases.tracklets import read_models, read_table, read_tracklets
@@ -81,6 +91,27 @@ def test_dates_put_into_the_trash_what_may_not_stay(case):
     assert set(purge_due(case, at=month).trashed) == {"gate-a", "roof-a"}
 
 
+def test_when_an_authorisation_ends_nobody_sees_the_source_and_it_is_purged(case, monkeypatch):
+    searching = CaseSearch(case)
+    assert len(searching.search([GATE]).candidates) == 5
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    with pytest.raises(RefusedError, match="may not be looked at"):
+        authorise(case, "roof-a", "order 12/26", soon - timedelta(days=1), by="anna")
+    for name in ("roof-a", "gate-b"):
+        authorise(case, name, "order 12/26", soon, by="anna")
+    assert len(searching.search([GATE]).candidates) == 5
+    monkeypatch.setattr(sources, "utc_now", lambda: (soon + timedelta(seconds=1)).isoformat())
+    assert [one.seen.tracklet.tracklet_id for one in searching.search([GATE]).candidates] == ["gate-a-0002"]
+    assert {one.source.name for one in read_tracklets(case)} == {"gate-a"}
+    assert ROOF not in read_standing(case).presences
+    with pytest.raises(CaseError, match="has no tracklet"):
+        searching.search([ROOF])
+    authorise(case, "gate-b", "order 13/26", soon + timedelta(days=99), by="anna")
+    assert len(searching.search([GATE]).candidates) == 2
+    assert purge_due(case, at=soon).purged == ("roof-a",)
+    assert remains(case, "roof-a") == []
+
+
 def test_a_legal_hold_stops_hands_and_dates(case):
     trash_source(case, "roof-a", by="anna")
     hold(case, "court order", by="anna")
@@ -88,8 +119,13 @@ def test_a_legal_hold_stops_hands_and_dates(case):
         with pytest.raises(RefusedError, match=r"on legal hold \(court order\)"):
             refused()
     assert len(read_sources(case, with_trash=True)) == 3
+    with pytest.raises(RefusedError, match="on legal hold"):
+        purge_source(case, "roof-a", by="anna")
     hold(case, None, by="anna")
-    assert purge_due(case, at=LATER).purged == ("roof-a",)
+    with pytest.raises(CaseError, match="'gate-a' is not in the trash"):
+        purge_source(case, "gate-a", by="anna")
+    purge_source(case, "roof-a", by="anna")
+    assert remains(case, "roof-a") == []
 
 
 def test_what_is_not_there_cannot_be_trashed_restored_or_proved(case):

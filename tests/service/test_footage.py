@@ -59,14 +59,14 @@ def test_a_film_that_is_uploaded_becomes_a_job_with_what_was_said_of_it(place, f
     csrf = place.boss.headers["x-csrf-token"]
     form = {"csrf": csrf, "f": told["number"], "platform": "aerial", "camera": HOSTILE, "start": "2026-05-04T09:00:00"}
     assert "a start time has a zone" in place.boss.post(f"{place.home}/footage", data=form | {"purpose": "x"}).text
-    form |= {"zone": "Europe/Madrid", "until": "2099-01-01", "authorisation": "order 12/26"}
+    form |= {"simulated": "true", "zone": "Europe/Madrid", "until": "2099-01-01", "authorisation": "order 12/26"}
     refused = place.boss.post(f"{place.home}/footage", data=form)
     assert refused.status_code == 422 and "every source has a purpose" in refused.text
     assert HOSTILE not in refused.text and "order 12/26" in refused.text
     answer = place.boss.post(f"{place.home}/footage", data=form | {"purpose": "a test"})
     assert answer.status_code == 303 and answer.headers["location"] == f"{place.home}/jobs"
     job = next(job for job in read_jobs(place.case) if job.file == "ga_te.mov")
-    assert (job.source.camera, job.source.platform) == (HOSTILE, "aerial")
+    assert (job.source.camera, job.source.platform, job.source.is_simulated) == (HOSTILE, "aerial", True)
     assert job.source.start_time.isoformat() == "2026-05-04T09:00:00+02:00"
     assert job.permission.until.isoformat() == "2099-01-02T00:00:00+00:00"
     assert job.facts["codec"] == "png" and job.source.path.parent.parent == place.case.folder / "footage"

@@ -32,7 +32,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.case import Case
 from skyreid.cases.decision_rows import CONFIRMED, DECISION_CALLED, REJECTED, UNSURE, events_in, insert_events
 from skyreid.cases.schema import DECISIONS, SOURCES, TRACKLETS
-from skyreid.cases.sources import sources_in
+from skyreid.cases.sources import can_be_seen, sources_in
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.strict_json import Json
 from skyreid.tracklet import Frame, Tracklet
@@ -308,12 +308,12 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
         touched: tracklets that are asked about; None = all. Others are left out, unless somebody decided on them.
     """
     events = events_in(connection)
+    sources = {source.number: source for source in sources_in(connection, with_trash=False)}
     query = (
         sa.select(
             *(TRACKLETS.c[name] for name in ("tracklet_id", "pid", "fingerprint", "first_s", "last_s", "source")),
         )
-        .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
-        .where(SOURCES.c.trashed_at.is_(None))
+        .where(TRACKLETS.c.source.in_(sources))
         .order_by(TRACKLETS.c.number)
     )
     if touched is not None:
@@ -324,7 +324,6 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
         wanted = {*touched, *decided, *moved}
         pids = sa.select(TRACKLETS.c.pid).where(TRACKLETS.c.tracklet_id.in_(wanted))
         query = query.where(TRACKLETS.c.pid.in_(pids) if wanted else sa.false())
-    sources = {source.number: source for source in sources_in(connection, with_trash=False)}
     tracklets: list[Tracklet] = []
     presences: dict[str, Presence] = {}
     present: dict[str, str] = {}
@@ -373,6 +372,6 @@ def _fingerprints(connection: Connection, tracklet_ids: Sequence[str]) -> dict[s
     query = (
         sa.select(TRACKLETS.c.tracklet_id, TRACKLETS.c.fingerprint)
         .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
-        .where(TRACKLETS.c.tracklet_id.in_(tracklet_ids), SOURCES.c.trashed_at.is_(None))
+        .where(TRACKLETS.c.tracklet_id.in_(tracklet_ids), can_be_seen())
     )
     return {row.tracklet_id: row.fingerprint for row in connection.execute(query)}

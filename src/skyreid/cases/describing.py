@@ -12,6 +12,7 @@ from skyreid.cases.case import Case
 from skyreid.cases.footage import FootageFile
 from skyreid.cases.jobs import CANCELLED, FAILED, Job, LookSettings, add_job, read_jobs
 from skyreid.cases.sources import read_sources
+from skyreid.cases.upload_retention import mark_described
 from skyreid.errors import RefusedError, SettingError
 from skyreid.files.strict_json import Json
 from skyreid.tracklet import Platform
@@ -67,7 +68,7 @@ def add_footage(case: Case, file: FootageFile, said: Description, *, facts: Mapp
     if (source.path, source.camera) != (file.path, camera):
         raise SettingError(f"{file.name}: its name or that of its camera cannot be written; name it otherwise")
     _refuse_other_of_same_name(case, source.name, file)
-    return add_job(
+    job = add_job(
         case,
         text,
         by=by,
@@ -78,6 +79,8 @@ def add_footage(case: Case, file: FootageFile, said: Description, *, facts: Mapp
         settings=LookSettings(detector=said.detector, model=said.model),
         facts=facts,
     )
+    mark_described(case, file)
+    return job
 
 
 def at_hand(use: Use) -> list[str]:

@@ -210,9 +210,10 @@ def uploads_in(case: Case) -> list[Path]:
     return sorted(files, key=lambda path: (path.stat().st_mtime, path.name))
 
 
-def is_upload(case: Case, path: Path) -> bool:
-    """Whether a file was uploaded to this case, and is the case's own to remove."""
-    return path.parent.parent == case.folder.resolve() / FOOTAGE and bool(_KEY.fullmatch(path.parent.name))
+def upload_key(case: Case, path: Path) -> str | None:
+    """The folder of a file that was uploaded to this case, and is the case's own to remove; None = it was not."""
+    is_ours = path.parent.parent == case.folder.resolve() / FOOTAGE and _KEY.fullmatch(path.parent.name)
+    return path.parent.name if is_ours else None
 
 
 def remove_upload(case: Case, file: FootageFile, *, by: str) -> None:
@@ -221,7 +222,7 @@ def remove_upload(case: Case, file: FootageFile, *, by: str) -> None:
     Raises:
         CaseError: it lies in a folder of the server, which is not ours to change.
     """
-    if not is_upload(case, file.path):
+    if upload_key(case, file.path) is None:
         raise CaseError(f"{file.name}: was not uploaded; whoever put it into its folder removes it")
     shutil.rmtree(file.path.parent)
     with case.database.writing() as connection:

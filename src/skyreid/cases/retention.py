@@ -1,14 +1,16 @@
 """What goes, when, and the proof that it is gone: trash, purge, dates, and the hold that stops all of it.
 
-A source goes into the trash by hand, when its retention date passes, or when its authorisation ends. There nobody finds
-it; for seven days it can be brought back. Then it is purged: rows, vectors, crops and caches, and what the database
-had written over. Decisions on its people stay in the history, as ids that name nobody; so does the log.
+A source goes into the trash by hand or when its retention date passes. There nobody finds it; for seven days it can be
+brought back. Then it is purged: rows, vectors, crops, caches, the video where it was uploaded, and what the database
+had written over. When its authorisation ends, nobody sees it from that moment on, and it is purged without those days.
+Decisions on its people stay in the history, as ids that name nobody; so does the log.
 """
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,9 +20,11 @@ from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
 from skyreid.cases.case import CACHE, CROPS, Case, next_revision
 from skyreid.cases.database import in_parts
+from skyreid.cases.footage import FOOTAGE, upload_key
 from skyreid.cases.importing import sweep_crops
 from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
-from skyreid.cases.sources import CaseSource, source_named, sources_in, touch_tracklets
+from skyreid.cases.sources import CaseSource, as_utc, check_authorisation, source_named, sources_in, touch_tracklets
+from skyreid.cases.upload_retention import sweep_uploads
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.strict_json import Json
 
@@ -87,7 +91,7 @@ def restore_source(case: Case, name: str, *, by: str) -> None:
     """
     check_annotator(by)
     source = source_named(case, name)
-    if source.authorised_until is not None and source.authorised_until <= _text(datetime.now(UTC)):
+    if source.authorised_until is not None and source.authorised_until <= utc_now():
         raise RefusedError(f"source {name!r}: its authorisation ended at {source.authorised_until}")
     with case.database.writing() as connection:
         where = SOURCES.c.number == source.number, SOURCES.c.trashed_at.is_not(None)
@@ -95,6 +99,56 @@ def restore_source(case: Case, name: str, *, by: str) -> None:
             raise CaseError(f"source {name!r} is not in the trash")
         touch_tracklets(connection, source.number)
         record(connection, by, "source restored", name)
+
+
+def authorise(case: Case, name: str, authorisation: str | None, until: datetime | None, *, by: str) -> None:
+    """Say who allowed that a source is looked at, and until when; from then on nobody sees it, and it is purged.
+
+    Raises:
+        CaseError: there is no such source, or the time has no zone.
+        RefusedError: it would have ended already.
+    """
+    check_annotator(by)
+    check_authorisation(until)
+    source = source_named(case, name)
+    told = None if until is None else as_utc(until)
+    with case.database.writing() as connection:
+        where = SOURCES.c.number == source.number
+        values = {"authorisation": authorisation, "authorised_until": told}
+        connection.execute(SOURCES.update().where(where).values(**values))
+        touch_tracklets(connection, source.number)
+        record(connection, by, "source authorisation", name, {"authorisation": authorisation, "until": told})
+
+
+def set_retention(case: Case, days: int, *, by: str) -> None:
+    """Say for how many days footage is kept that is added from now on.
+
+    Raises:
+        CaseError: less than one.
+    """
+    check_annotator(by)
+    if days < 1:
+        raise CaseError(f"footage is kept for at least one day; got {days}")
+    with case.database.writing() as connection:
+        connection.execute(CASE.update().values(retention_days=days))
+        record(connection, by, "case retention", str(days))
+
+
+def purge_source(case: Case, name: str, *, by: str) -> None:
+    """Remove a source that lies in the trash, now.
+
+    Raises:
+        CaseError: there is no such source, or it is not in the trash.
+        RefusedError: the case is on legal hold.
+    """
+    check_annotator(by)
+    source = source_named(case, name)
+    if source.trashed_at is None:
+        raise CaseError(f"source {name!r} is not in the trash; only what lies there for a moment is purged")
+    with case.database.writing() as connection:
+        _refuse_on_hold(connection)
+        _delete_rows(case, connection, source, by=by)
+    _leave_nothing(case)
 
 
 def keep_until(case: Case, name: str, until: datetime, *, by: str) -> None:
@@ -109,8 +163,8 @@ def keep_until(case: Case, name: str, until: datetime, *, by: str) -> None:
     source = source_named(case, name)
     with case.database.writing() as connection:
         where = SOURCES.c.number == source.number
-        connection.execute(SOURCES.update().where(where).values(retain_until=_text(until)))
-        record(connection, by, "source retention", name, {"until": _text(until)})
+        connection.execute(SOURCES.update().where(where).values(retain_until=as_utc(until)))
+        record(connection, by, "source retention", name, {"until": as_utc(until)})
 
 
 def purge_due(case: Case, *, by: str = KEEPER, at: datetime | None = None) -> RetentionReport:
@@ -129,17 +183,19 @@ def purge_due(case: Case, *, by: str = KEEPER, at: datetime | None = None) -> Re
     at = datetime.now(UTC) if at is None else at
     with case.database.writing() as connection:
         _refuse_on_hold(connection)
-        due = [source for source in sources_in(connection, with_trash=False) if _is_due(source, at)]
+        there = [source for source in sources_in(connection, with_trash=True) if source.trashed_at is None]
+        due = [source for source in there if _is_due(source, at)]
         for source in due:
             _trash(connection, source, by=by, why="retention or authorisation ended")
         trash = [one for one in sources_in(connection, with_trash=True) if one.trashed_at is not None]
-        ripe = [one for one in trash if _leaves_trash(one) <= at]
+        ripe = [one for one in trash if _leaves_trash(one) <= at or _may_not_stay(one, at)]
         for source in ripe:
-            _delete_rows(connection, source, by=by)
+            _delete_rows(case, connection, source, by=by)
     if ripe or _has_remains(case):
         _leave_nothing(case)
+    sweep_uploads(case, at=at)
     return RetentionReport(
-        trashed=tuple(source.name for source in due),
+        trashed=tuple(source.name for source in due if not _may_not_stay(source, at)),
         purged=tuple(source.name for source in ripe),
         waiting=tuple(
             f"{one.name}: in the trash, purged after {_leaves_trash(one).isoformat(timespec='minutes')}"
@@ -170,6 +226,8 @@ def remains(case: Case, name: str) -> list[str]:
                 found += [f"{count} rows of {table.name}"] if count else []
             if (case.folder / CROPS / crops).exists():
                 found.append(f"its crops in {case.folder / CROPS / crops}")
+            if details.get("upload") and (case.folder / FOOTAGE / str(details["upload"])).exists():
+                found.append(f"the video that was uploaded, in {case.folder / FOOTAGE / str(details['upload'])}")
             found += [f"rows in {path}" for path in _caches_with(case, numbers)]
     return found
 
@@ -181,8 +239,12 @@ def _refuse_on_hold(connection: Connection) -> None:
 
 
 def _is_due(source: CaseSource, at: datetime) -> bool:
-    ends = [source.retain_until, *([source.authorised_until] if source.authorised_until else [])]
-    return any(datetime.fromisoformat(end) <= at for end in ends)
+    return datetime.fromisoformat(source.retain_until) <= at or _may_not_stay(source, at)
+
+
+def _may_not_stay(source: CaseSource, at: datetime) -> bool:
+    """Whether nobody allows any more that it is there, not even in the trash."""
+    return source.authorised_until is not None and datetime.fromisoformat(source.authorised_until) <= at
 
 
 def _leaves_trash(source: CaseSource) -> datetime:
@@ -197,7 +259,7 @@ def _trash(connection: Connection, source: CaseSource, *, by: str, why: str) -> 
     record(connection, by, "source trashed", source.name, {"why": why})
 
 
-def _delete_rows(connection: Connection, source: CaseSource, *, by: str) -> None:
+def _delete_rows(case: Case, connection: Connection, source: CaseSource, *, by: str) -> None:
     of_source = TRACKLETS.c.source == source.number
     numbers = list(connection.execute(sa.select(TRACKLETS.c.number).where(of_source)).scalars())
     mine = sa.select(TRACKLETS.c.number).where(of_source)
@@ -211,13 +273,15 @@ def _delete_rows(connection: Connection, source: CaseSource, *, by: str) -> None
     connection.execute(TRACKLETS.delete().where(of_source))
     connection.execute(JOBS.delete().where(JOBS.c.source == source.number))
     connection.execute(SOURCES.delete().where(SOURCES.c.number == source.number))
-    told: dict[str, Json] = {"sha256": source.sha256, "crops": source.crops, "numbers": numbers}
+    upload = None if source.path is None else upload_key(case, Path(source.path))
+    told: dict[str, Json] = {"sha256": source.sha256, "crops": source.crops, "numbers": numbers, "upload": upload}
     record(connection, by, "source purged", source.name, told)
 
 
 def _leave_nothing(case: Case) -> None:
     """Remove what the database no longer names, and what it wrote over."""
     sweep_crops(case)
+    sweep_uploads(case, at=datetime.now(UTC))
     shutil.rmtree(case.folder / CACHE, ignore_errors=True)  # the next search writes it anew
     case.database.leave_nothing_behind()
 
@@ -240,7 +304,3 @@ def _caches_with(case: Case, numbers: Sequence[int]) -> list[str]:
 def _count_in(connection: Connection, column: sa.Column[int], numbers: Sequence[int]) -> int:
     count = sa.select(sa.func.count())
     return sum(connection.execute(count.where(column.in_(part))).scalar_one() for part in in_parts(numbers))
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -64,6 +64,13 @@ class Gallery:
     cameras: tuple[str, ...]
     """Their names, by camid."""
 
+    def can_be_seen(self) -> Bool[np.ndarray, " row"]:
+        """Which rows may be searched now: an authorisation ends by the clock, and no row changes by it."""
+        expired = [number for number, source in self.sources.items() if source.is_expired]
+        if not expired:
+            return self.is_there.copy()
+        return self.is_there & ~np.isin(np.concatenate([part.rows["source"] for part in self.parts]), expired)
+
     def of_platform(self, platform: Platform) -> Bool[np.ndarray, " row"]:
         """Which rows were seen from a platform."""
         wanted = {source.camid for source in self.sources.values() if source.platform is platform}

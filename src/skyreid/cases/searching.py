@@ -191,8 +191,8 @@ class CaseSearch:
             numbers = tracklet_numbers(connection, queries)
             directions = _directions(connection, chosen, [numbers[one] for one in queries], asked)
             gallery = self._cache(chosen).gallery(connection)
-            rows = gallery.is_there.copy()
-            waiting = sum(source.num_tracklets for source in gallery.sources.values() if source.trashed_at is None)
+            rows = gallery.can_be_seen()
+            waiting = sum(source.num_tracklets for source in gallery.sources.values() if source.is_open)
             waiting -= int(np.count_nonzero(rows))
             rows &= ~_among(gallery.numbers, list(numbers.values()))
             decided = 0

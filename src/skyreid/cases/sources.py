@@ -85,6 +85,16 @@ class CaseSource:
         """Time of day of the first frame, by the common clock; None = nobody knows."""
         return None if self.start_time is None else self.start_time + timedelta(seconds=self.clock_offset_s)
 
+    @property
+    def is_expired(self) -> bool:
+        """Whether its authorisation has ended, by which nobody may see it any more."""
+        return self.authorised_until is not None and self.authorised_until <= utc_now()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be seen and searched."""
+        return self.trashed_at is None and not self.is_expired
+
     def to_json(self) -> dict[str, Json]:
         """What a program reads."""
         start = None if self.start_time is None else self.start_time.isoformat()
@@ -92,7 +102,7 @@ class CaseSource:
 
 
 def read_sources(case: Case, *, with_trash: bool = False) -> list[CaseSource]:
-    """List the footage of a case, in the order in which it came."""
+    """List the footage of a case that can be seen, in the order in which it came; or all that is there."""
     with case.database.reading() as connection:
         return sources_in(connection, with_trash=with_trash)
 
@@ -137,7 +147,7 @@ def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
         .order_by(SOURCES.c.number)
     )
     if not with_trash:
-        query = query.where(SOURCES.c.trashed_at.is_(None))
+        query = query.where(can_be_seen())
     return [
         CaseSource(
             number=row.number,
@@ -167,6 +177,12 @@ def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
     ]
 
 
+def can_be_seen() -> sa.ColumnElement[bool]:
+    """Say to the database which sources are neither in the trash nor without authorisation, now."""
+    until = SOURCES.c.authorised_until
+    return sa.and_(SOURCES.c.trashed_at.is_(None), sa.or_(until.is_(None), until > utc_now()))
+
+
 def insert_source(connection: Connection, new: NewSource, *, by: str) -> int:
     """Add footage, in the transaction of whoever adds what was found in it; gives its number.
 
@@ -188,7 +204,7 @@ def insert_source(connection: Connection, new: NewSource, *, by: str) -> int:
         "clock_offset_s": 0.0,
         "purpose": new.purpose,
         "authorisation": new.authorisation,
-        "authorised_until": None if new.authorised_until is None else new.authorised_until.isoformat(),
+        "authorised_until": None if new.authorised_until is None else as_utc(new.authorised_until),
         "retain_until": (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds"),
         "facts": dict(new.facts),
         "settings": dict(new.settings),
@@ -211,6 +227,11 @@ def check_purpose(purpose: str) -> None:
     """
     if not purpose.strip():
         raise RefusedError("every source has a purpose: why are the people in it looked at? (--purpose TEXT)")
+
+
+def as_utc(moment: datetime) -> str:
+    """Write a moment so that moments can be compared as texts."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def check_authorisation(until: datetime | None) -> None:

@@ -37,6 +37,7 @@ from skyreid.cases.jobs import (
     wait_for_room,
 )
 from skyreid.cases.room import room_of
+from skyreid.cases.sources import check_authorisation
 from skyreid.errors import SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
@@ -142,6 +143,7 @@ def _attempt(
 
 def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | None, heart: "_Heart") -> None:
     job = lease.job
+    check_authorisation(job.permission.until)
     build(
         [job.source],
         folder,

@@ -22,6 +22,7 @@ from skyreid.service import (
     job_routes,
     login_routes,
     picture_routes,
+    retention_routes,
     timeline_routes,
 )
 from skyreid.service.access import API, GuardedRoute, require_guards
@@ -34,6 +35,7 @@ ROUTES = (
     *case_routes.ROUTES,
     *job_routes.ROUTES,
     *footage_routes.ROUTES,
+    *retention_routes.ROUTES,
     *ask_routes.ROUTES,
     *picture_routes.ROUTES,
     *api_routes.ROUTES,

@@ -58,7 +58,7 @@ def describe(
     until: _Text = "",
     detector: _Text = "",
     model: _Text = "",
-    simulated: bool = False,
+    simulated: Annotated[bool, Form()] = False,
 ) -> Response:
     """Add what was chosen, from a form."""
     form = {"zone": zone, "purpose": purpose, "authorisation": authorisation, "until": until}

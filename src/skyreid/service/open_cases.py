@@ -1,16 +1,20 @@
 """The cases of a server: opened once, found by the id that an address names, never by a path."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
-from skyreid.cases.case import Case, CaseFacts, list_cases, open_case
+from skyreid.cases.audit import record
+from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.cases.pair_queue import PairQueue
 from skyreid.cases.people import People, open_people
 from skyreid.cases.searching import CaseSearch
+from skyreid.errors import RefusedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,27 @@ class OpenCases:
                         case=case, case_id=case.facts().case_id, searches=CaseSearch(case), pairs=PairQueue(case)
                     )
             return [self._open[path] for path in there]
+
+    def create(self, name: str, *, by: str, retention_days: int) -> OpenCase:
+        """Make a case; its folder gets a plain name that follows from what it is called.
+
+        Raises:
+            RefusedError: the server shows one case, and not a folder of them.
+            SourceError: a name that cannot be shown.
+            CaseError: the folder cannot be made.
+        """
+        if is_case(self.folder):
+            raise RefusedError("this server shows one case; serve the folder that it lies in to make others")
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case"
+        taken = {path.name for path in self.folder.iterdir()}
+        folder = next(one for n in count(1) if (one := plain if n == 1 else f"{plain}-{n}") not in taken)
+        with create_case(self.folder / folder, by=by, name=name, retention_days=retention_days) as case:
+            case_id = case.facts().case_id
+        with self.people.database.writing() as connection:
+            record(connection, by, "case new", name, {"case": case_id})
+        made = self.find(case_id)
+        assert made is not None
+        return made
 
     def without_paths(self, words: str) -> str:
         """Say the same without where on this machine things lie."""

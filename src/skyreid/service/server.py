@@ -14,6 +14,7 @@ from skyreid.arguments import path_of
 from skyreid.cases.footage import LARGEST_UPLOAD
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.service.app import LOOPBACK, make_app
+from skyreid.service.keeping import Keeper
 from skyreid.service.workers import Workers
 
 
@@ -35,10 +36,11 @@ class Server:
     _uvicorn: uvicorn.Server
     _socket: socket.socket
     _workers: Workers
+    _keeper: Keeper
 
     def run(self) -> None:
-        """Answer until it is interrupted, and have jobs done meanwhile."""
-        with self._workers:
+        """Answer until it is interrupted; meanwhile have jobs done, and remove what may not stay."""
+        with self._workers, self._keeper:
             self._uvicorn.run(sockets=[self._socket])
 
 
@@ -110,6 +112,7 @@ def open_server(
                 _uvicorn=uvicorn.Server(config),
                 _socket=listener,
                 _workers=Workers(app.state.cases, workers),
+                _keeper=Keeper(app.state.cases),
             )
         finally:
             app.state.cases.close()
