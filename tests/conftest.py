@@ -65,6 +65,7 @@ THOROUGH = """
     service/test_exports
     service/test_footage
     service/test_identities
+    service/test_asking_with_pictures
     service/test_in_a_browser
     service/test_jobs
     service/test_keeping

@@ -16,7 +16,7 @@ class Running:
 
     def __init__(self, folder, *options):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "skyreid", "serve", str(folder), "--port", "0", *options],
+            [sys.executable, "-m", "skyreid", "serve", str(folder), "--port", "0", *map(str, options)],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=os.environ | {"COLUMNS": "200"},

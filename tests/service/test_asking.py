@@ -83,3 +83,10 @@ def test_two_are_compared_frame_by_frame_without_a_script_and_it_is_noted(site, 
     picture = own.get(f"{home}/frames/{pair['a']}/1.jpg")
     assert Image.open(io.BytesIO(picture.content), formats=["JPEG"]).height > 50
     assert own.get(f"{home}/frames/{pair['a']}/2.jpg").status_code == 404
+
+
+def test_a_case_whose_weights_are_nowhere_says_so(site):
+    own = site.browsers["viewer"]
+    told = own.get(f"/api/c/{site.ids['square']}/ask").json()
+    assert not told["pictures"]["can"] and "--model" in told["pictures"]["reason"]
+    assert "start the server with --model" in own.get(f"/c/{site.ids['square']}/ask").text

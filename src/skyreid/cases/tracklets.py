@@ -81,6 +81,15 @@ def tracklets_in(case: Case, connection: Connection, *, numbers: Sequence[int] |
     return [_tracklet(case, row._asdict(), sources[row.source]) for row in rows]
 
 
+def read_tracklets_at(case: Case, source: int, at_s: float) -> list[CaseTracklet]:
+    """Give those tracklets of a source that are in view at a moment of its video."""
+    query = sa.select(TRACKLETS.c.number).where(
+        TRACKLETS.c.source == source, TRACKLETS.c.first_s <= at_s, TRACKLETS.c.last_s >= at_s
+    )
+    with case.database.reading() as connection:
+        return tracklets_in(case, connection, numbers=list(connection.execute(query).scalars()))
+
+
 def tracklet_numbers(connection: Connection, tracklet_ids: Iterable[str]) -> dict[str, int]:
     """Look tracklets up by their ids; those that are not there are left out."""
     found: dict[str, int] = {}

@@ -22,6 +22,7 @@ def serve(
     workers: int = 1,
     footage: Several = (),
     largest_upload_mb: int = 32_768,
+    model: Several = (),
 ) -> None:
     """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
 
@@ -36,6 +37,8 @@ def serve(
         workers: processes beside the server that look at the footage; 0 leaves that to `skyreid case work`.
         footage: folder of this machine that managers of a case may take footage from; may be given several times.
         largest_upload_mb: megabytes that one upload of footage may have.
+        model: checkpoint or network of a case, as of `skyreid embed`, that pictures and texts are embedded by; may be
+            given several times. Those of `case add` and of the cache are found without.
     """
     from skyreid.service.server import Tls, open_server
 
@@ -55,6 +58,7 @@ def serve(
         workers=workers,
         footage=footage,
         largest_upload=largest_upload_mb * 2**20,
+        models=model,
     ) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
         if server.setup_token is not None:

@@ -9,21 +9,22 @@ import re
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
 
 from skyreid.building.crops.face_mask import FaceMask
-from skyreid.building.detection.detector import load_detector
+from skyreid.building.detection.detector import Detector, load_detector
 from skyreid.building.tracked_boxes import Box
-from skyreid.building.video.decode import FilmEnd, frames
+from skyreid.building.video.decode import DEFAULT_LIMITS, DecodeLimits, FilmEnd, frames
 from skyreid.errors import NothingFoundError, SettingError
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.extraction.query_picture import MIN_SIDE_PX, Picture, doubt_scene, read_query_picture, refuse_nobody
 from skyreid.extraction.text_encoder import TextEncoder
+from skyreid.feeding import Feeding
 from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
@@ -43,12 +44,27 @@ TEXT_NOTICE = (
 )
 
 
+@runtime_checkable
+class MadeBy(Protocol):
+    """What says which model made vectors, such as a table."""
+
+    @property
+    def model(self) -> str | None:
+        """The sha256 of its weights; None = nobody said."""
+        ...
+
+    @property
+    def feeding(self) -> Feeding | None:
+        """How it was fed; None = nobody said."""
+        ...
+
+
 class Asker:
-    """Embeds what is asked with, by the model that made a table and as that table was fed.
+    """Embeds what is asked with, by the model that made what is searched, and as it was fed then.
 
     Args:
-        model: of the table, as `load` takes it.
-        table: that will be searched.
+        model: as `load` takes it.
+        made: what will be searched, such as a table.
         mask: covers faces in what may be shown; None = they stay.
         platform: from where the pictures were filmed; None = nobody knows, and a model that is told the platform uses
             the mean over them.
@@ -62,23 +78,23 @@ class Asker:
     def __init__(
         self,
         model: str | PathLike[str],
-        table: EmbeddingTable,
+        made: MadeBy,
         *,
         mask: FaceMask | None,
         platform: Platform | None = None,
         progress: Progress = silent,
     ) -> None:
-        if table.model is None:
+        if made.model is None:
             raise SettingError(NO_MODEL)
         embedder = load(model, device=Processes().device, progress=progress)
-        if embedder.model != table.model:
+        if embedder.model != made.model:
             raise SettingError(
-                f"{model}: has the sha256 {embedder.model}, the table was made by {table.model}; only embeddings of "
+                f"{model}: has the sha256 {embedder.model}, the table was made by {made.model}; only embeddings of "
                 "one model can be compared (name that model, or embed the folder by this one)"
             )
         self._model, self._mask, self._platform = model, mask, platform
         self._embedder = (
-            embedder if table.feeding is None else ClipEmbedder(embedder.encoder, table.feeding, policy=embedder.policy)
+            embedder if made.feeding is None else ClipEmbedder(embedder.encoder, made.feeding, policy=embedder.policy)
         )
 
     def picture(
@@ -105,8 +121,8 @@ class Asker:
         """
         pixels, words = read_query_picture(path), path.name
         if box is not None or detector is not None:
-            return self._person(pixels, _meant(pixels, box, detector, words, progress), words)
-        asked, doubt = self._person(pixels, None, words), doubt_scene(pixels, words)
+            return self.person(pixels, _meant(pixels, box, detector, words, progress), words)
+        asked, doubt = self.person(pixels, None, words), doubt_scene(pixels, words)
         return asked if doubt is None else replace(asked, notes=(f"{doubt}: {_crop_by()}.", *asked.notes))
 
     def video(
@@ -135,9 +151,9 @@ class Asker:
         """
         if not 0 <= at_s < math.inf:
             raise SettingError(f"a moment in a video is 0 or more seconds after its first frame; got {at_s:g}")
-        pixels = _frame_at(path, at_s)
+        pixels = frame_at(path, at_s)
         words = f"{path.name} at {at_s:g} s"
-        return self._person(pixels, _meant(pixels, box, detector, words, progress), words)
+        return self.person(pixels, _meant(pixels, box, detector, words, progress), words)
 
     def text(self, text: str, *, vocabulary: Path | None = None, progress: Progress = silent) -> Asked:
         """Ask with a description.
@@ -157,7 +173,17 @@ class Asker:
         before = self._embedder.embed_dim - encoder.embed_dim  # `VideoEncoder.embed` puts the joint feature last
         return Asked(words=text, embedding=encoder.embed(text), first_column=before, notes=(TEXT_NOTICE,))
 
-    def _person(self, pixels: Picture, box: Box | None, words: str) -> Asked:
+    def person(self, pixels: Picture, box: Box | None, words: str) -> Asked:
+        """Ask with somebody in a picture that was read.
+
+        Args:
+            pixels: of the picture, as it was taken.
+            box: of the person, xyxy; None = all of it shows them.
+            words: what the picture is called.
+
+        Raises:
+            SettingError: a box that is not in the picture.
+        """
         height, width = pixels.shape[:2]
         person = (0.0, 0.0, float(width), float(height)) if box is None else _inside(box, width, height, words)
         left, top, right, bottom = (round(edge) for edge in person)
@@ -179,10 +205,16 @@ class Asker:
         return replace(asked, picture=Image.fromarray(covered[top:bottom, left:right]), notes=(note,))
 
 
-def _frame_at(path: Path, at_s: float) -> Picture:
+def frame_at(path: Path, at_s: float, *, limits: DecodeLimits = DEFAULT_LIMITS) -> Picture:
+    """Decode the first frame of a video from a moment on.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+        SettingError: it is over at that time.
+    """
     ends: list[FilmEnd] = []
     # Of frames that are handed over every `at_s` seconds, the second is the first one from there on.
-    for frame in frames(path, interval_s=at_s or None, at_end=ends.append):
+    for frame in frames(path, interval_s=at_s or None, limits=limits, at_end=ends.append):
         if frame.time_s >= at_s:
             return frame.pixels
     raise SettingError(f"{path}: has no frame at {at_s:g} s or later; it ends at {ends[0].end_s:.2f} s")
@@ -205,12 +237,9 @@ def _meant(pixels: Picture, box: Box | int | None, detector: str | None, words: 
         raise SettingError(
             f"{words}: say who is meant by --box X,Y,WIDTH,HEIGHT, or by whom people are found: --detector yolox-s"
         )
-    finder = load_detector(detector, progress=progress)
-    boxes, _ = finder.find(pixels, min_score=finder.score)
-    if len(boxes) == 0:
+    people = people_in(pixels, load_detector(detector, progress=progress))
+    if not people:
         raise NothingFoundError(f"{words}: the detector finds nobody there; give a --box, or another moment")
-    # From left to right, as somebody counts who looks at the frame.
-    people = sorted((float(a), float(b), float(c), float(d)) for a, b, c, d in boxes)
     if box is not None and 1 <= box <= len(people):
         return people[box - 1]
     if box is None and len(people) == 1:
@@ -220,6 +249,12 @@ def _meant(pixels: Picture, box: Box | int | None, detector: str | None, words: 
         f"{words}: the detector finds {len(people)} people there; say who is meant, by --box NUMBER or a box",
         notes=listed,
     )
+
+
+def people_in(pixels: Picture, detector: Detector) -> list[Box]:
+    """Find people, from left to right, as somebody counts who looks at the picture."""
+    boxes, _ = detector.find(pixels, min_score=detector.score)
+    return sorted((float(a), float(b), float(c), float(d)) for a, b, c, d in boxes)
 
 
 def _in_words(box: Box) -> str:

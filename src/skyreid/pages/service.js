@@ -9,6 +9,7 @@ function begin(page) {
   const said = page.querySelectorAll(".said");
   const dialog = page.querySelector(".compare-dialog");
   const marks = { confirmed: "✓", rejected: "✕", unsure: "?", waiting: "◔", open: "○" };
+  if (dialog) for (const button of page.querySelectorAll("[data-compare-with]")) button.hidden = false;
   const home = `/api/c/${document.body.dataset.case}`;
   let current = -1;
   let since = performance.now();

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
@@ -15,6 +16,7 @@ from skyreid.service import (
     annotate_routes,
     api_routes,
     ask_routes,
+    asked_picture_routes,
     case_routes,
     export_routes,
     footage_routes,
@@ -26,7 +28,7 @@ from skyreid.service import (
     timeline_routes,
 )
 from skyreid.service.access import API, GuardedRoute, require_guards
-from skyreid.service.guardrails import Guardrails
+from skyreid.service.guardrails import LARGEST_PICTURE, Guardrails
 from skyreid.service.open_cases import OpenCases
 from skyreid.service.web_page import web_page
 
@@ -37,6 +39,7 @@ ROUTES = (
     *footage_routes.ROUTES,
     *retention_routes.ROUTES,
     *ask_routes.ROUTES,
+    *asked_picture_routes.ROUTES,
     *picture_routes.ROUTES,
     *api_routes.ROUTES,
     *admin_routes.ROUTES,
@@ -56,6 +59,7 @@ def make_app(
     is_tls: bool = False,
     footage: Sequence[Path] = (),
     largest_upload: int = LARGEST_UPLOAD,
+    models: Sequence[str] = (),
 ) -> FastAPI:
     """Make the application of a folder of cases.
 
@@ -65,11 +69,14 @@ def make_app(
         is_tls: whether connections are encrypted.
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have.
+        models: as of `OpenCases`.
 
     Raises:
         SettingError: a route that does not say who may use it, or a folder of footage that is none.
         CaseError: a case cannot be opened.
     """
+    # A picture that somebody asks with stays in memory; what is larger goes to a file without a name.
+    MultiPartParser.spool_max_size = LARGEST_PICTURE
     app = FastAPI(title="skyreid", openapi_url=None, docs_url=None, redoc_url=None)
     # What FastAPI puts there itself has no guard.
     app.router.routes.clear()
@@ -88,7 +95,7 @@ def make_app(
             )
         )
     require_guards(app.router.routes)
-    app.state.cases = OpenCases(folder, shelf=Shelf(footage), largest_upload=largest_upload)
+    app.state.cases = OpenCases(folder, shelf=Shelf(footage), largest_upload=largest_upload, models=models)
     app.state.is_tls = is_tls
     app.state.cases.all()
     app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls, largest_upload=largest_upload)

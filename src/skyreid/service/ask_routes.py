@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import HTTPException, Path, Query, Request, Response
+from fastapi import HTTPException, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from skyreid.cases.people import Right
@@ -22,7 +22,7 @@ _Asked = Annotated[int, Query(ge=1, le=LARGEST_NUMBER)]
 _Place = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
-def search_page(request: Request, visit: At, wanted: WantedSearch) -> Response:
+def search_page(visit: At, wanted: WantedSearch) -> Response:
     """Who resembles somebody."""
     found = ask_views.search(visit, wanted)
     return web_page(
@@ -36,6 +36,8 @@ def search_page(request: Request, visit: At, wanted: WantedSearch) -> Response:
         cameras=_cameras(visit),
         found=found,
         queries=[shown(seen, state) for seen, state in found.queries],
+        asked_with=wanted.asked_with,
+        asked_address=wanted.picture_address,
         candidates=[
             {
                 **shown(one.seen, one.state),

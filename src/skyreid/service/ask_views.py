@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from skyreid.cases.asked_pictures import HeldPicture
 from skyreid.cases.decisions import read_standing
 from skyreid.cases.reach import seconds_between
 from skyreid.cases.searching import Candidate, CaseRanking
 from skyreid.cases.tracklets import CaseTracklet
 from skyreid.errors import NothingFoundError
 from skyreid.files.strict_json import Json
+from skyreid.retrieval.search import Asked
 from skyreid.service.access import Visit
 from skyreid.service.case_views import tracklet_state, tracklets_by_number
 from skyreid.service.search_asked import SearchWanted
@@ -26,6 +28,8 @@ class Found:
 
     queries: tuple[tuple[CaseTracklet, str], ...]
     """With their states."""
+    asked: tuple[Asked, ...]
+    """Beside tracklets."""
     ranking: CaseRanking | None
     """None = nobody could be searched."""
     problem: str
@@ -63,6 +67,7 @@ class Found:
         ]
         return {
             **told,
+            "asked": [{"words": one.words, "notes": list(one.notes)} for one in self.asked],
             "weak": self.is_weak,
             "num_below_floor": self.num_below,
             "notice": SIMILARITY_ONLY,
@@ -76,28 +81,57 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
     queries = tracklets_by_number(opened, wanted.t)
     ids = [one.tracklet.tracklet_id for one in queries]
     standing = read_standing(opened.case, touched=ids)
-    if wanted.to == "other":
-        platform = queries[0].source.platform.other if queries else None
-    else:
-        platform = None if wanted.to == "any" else Platform(wanted.to)
+    asked, seen_from = _asked(visit, wanted)
+    platform = None if wanted.to in ("any", "other") else Platform(wanted.to)
+    if wanted.to == "other" and (seen_from := queries[0].source.platform if queries else seen_from):
+        platform = seen_from.other
     problem, ranking = "", None
     try:
         with opened.searching() as searches:
             ranking = searches.search(
                 ids,
+                asked=asked,
                 platform=platform,
                 top_k=wanted.k,
                 filters=wanted.filters,
                 max_speed=wanted.speed or None,
+                model=opened.asker.model().number if asked else None,
                 with_decided=wanted.decided,
                 person=visit.user,
                 refine=wanted.refine,
             )
     except NothingFoundError as nobody:
         problem = visit.cases.without_paths(str(nobody))
-    visit.log("search", " ".join(ids), platform=wanted.to, found=0 if ranking is None else len(ranking.candidates))
+    subject = " ".join([*ids, *(one.words for one in asked)])[:500]
+    visit.log("search", subject, platform=wanted.to, found=0 if ranking is None else len(ranking.candidates))
     states = [tracklet_state(standing, one) for one in ids]
-    return Found(queries=tuple(zip(queries, states, strict=True)), ranking=ranking, problem=problem, floor=wanted.floor)
+    return Found(
+        queries=tuple(zip(queries, states, strict=True)),
+        asked=asked,
+        ranking=ranking,
+        problem=problem,
+        floor=wanted.floor,
+    )
+
+
+def picture_asked(visit: Visit, wanted: SearchWanted) -> HeldPicture | None:
+    """Find the picture or the frame that a search asks with; None = it asks with neither."""
+    opened = visit.case
+    if wanted.picture:
+        return opened.held.uploaded(wanted.picture, by=visit.user)
+    return opened.held.frame(opened.case, opened.asker, wanted.source, wanted.at) if wanted.source else None
+
+
+def _asked(visit: Visit, wanted: SearchWanted) -> tuple[tuple[Asked, ...], Platform | None]:
+    """Embed what is asked with beside tracklets, and say from where it was seen."""
+    asker, held = visit.case.asker, picture_asked(visit, wanted)
+    found: list[Asked] = []
+    if held is not None:
+        height, width = held.pixels.shape[:2]
+        found.append(held.ask(asker, wanted.box or (0.0, 0.0, float(width), float(height))))
+    if wanted.text.strip():
+        found.append(asker.text(wanted.text))
+    return tuple(found), None if held is None else held.platform
 
 
 @dataclass(frozen=True, kw_only=True)

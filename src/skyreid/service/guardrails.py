@@ -1,5 +1,6 @@
 """What holds for every answer and every request, whatever route it is for."""
 
+import re
 from collections.abc import Iterable
 
 from fastapi.responses import PlainTextResponse
@@ -10,6 +11,10 @@ from skyreid.service.access import SAFE
 from skyreid.service.uploads import ROUND_A_FILE, is_upload_path
 
 LARGEST_BODY = 64 * 1024
+LARGEST_PICTURE = 24 * 2**20
+"""To ask with, with the form around it."""
+LARGER_BODIES = ((re.compile(r"(?:/api)?/c/[0-9a-f]{32}/pictures"), LARGEST_PICTURE),)
+"""Paths that take more than others."""
 CONTENT_POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
 HEADERS = {
     "content-security-policy": CONTENT_POLICY,
@@ -62,9 +67,13 @@ class Guardrails:
         if method in SAFE:
             return None
         length = headers.get("content-length", "")
+        if not length and "transfer-encoding" not in headers:
+            return None  # it has no body
         if not length.isascii() or not length.isdigit():
             return PlainTextResponse("a request says how long it is", 411)
-        largest = self._largest_upload + ROUND_A_FILE if is_upload_path(path) else LARGEST_BODY
+        largest = next((most for pattern, most in LARGER_BODIES if pattern.fullmatch(path)), LARGEST_BODY)
+        if is_upload_path(path):
+            largest = self._largest_upload + ROUND_A_FILE
         if int(length) > largest:
             return PlainTextResponse(f"a request has at most {largest} bytes", 413)
         return None

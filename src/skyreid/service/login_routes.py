@@ -21,6 +21,7 @@ STATIC = {
     "service.js": "text/javascript",
     "refining.js": "text/javascript",
     "compare.js": "text/javascript",
+    "ask.js": "text/javascript",
     "keys.js": "text/javascript",
     "view.js": "text/javascript",
     "annotate.js": "text/javascript",

@@ -1,13 +1,15 @@
 """The cases of a server: opened once, found by the id that an address names, never by a path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from threading import Lock
 
+from skyreid.cases.asked_pictures import HeldPictures
+from skyreid.cases.asking import CaseAsker
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
@@ -25,6 +27,10 @@ class OpenCase:
     case_id: str
     searches: CaseSearch
     pairs: PairQueue
+    asker: CaseAsker
+    """Embeds pictures and texts."""
+    held: HeldPictures = field(default_factory=HeldPictures)
+    """Pictures that somebody asks with."""
     alone: Lock = field(default_factory=Lock)
 
     @contextmanager
@@ -45,10 +51,19 @@ class OpenCases:
         folder: with cases, or a case.
         shelf: what footage may be taken from.
         largest_upload: bytes that footage may have.
+        models: where the weights of models may lie, beside those that jobs name and the cache.
     """
 
-    def __init__(self, folder: Path, *, shelf: Shelf | None = None, largest_upload: int = LARGEST_UPLOAD) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shelf: Shelf | None = None,
+        largest_upload: int = LARGEST_UPLOAD,
+        models: Sequence[str] = (),
+    ) -> None:
         self.folder = folder.resolve()
+        self._models = tuple(models)
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder)
         self._open: dict[Path, OpenCase] = {}
@@ -70,7 +85,11 @@ class OpenCases:
                 if path not in self._open:
                     case = open_case(path)
                     self._open[path] = OpenCase(
-                        case=case, case_id=case.facts().case_id, searches=CaseSearch(case), pairs=PairQueue(case)
+                        case=case,
+                        case_id=case.facts().case_id,
+                        searches=CaseSearch(case),
+                        pairs=PairQueue(case),
+                        asker=CaseAsker(case, models=self._models),
                     )
             return [self._open[path] for path in there]
 

@@ -54,6 +54,7 @@ def open_server(
     workers: int = 1,
     footage: Sequence[str | PathLike[str]] = (),
     largest_upload: int = LARGEST_UPLOAD,
+    models: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Get a server ready.
 
@@ -65,6 +66,7 @@ def open_server(
         workers: processes that do the jobs of its cases.
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have which is sent to it.
+        models: where weights lie that pictures and texts are embedded by, beside those that jobs name and the cache.
 
     Raises:
         RefusedError: others could reach it, and connections would not be encrypted.
@@ -87,6 +89,7 @@ def open_server(
             is_tls=tls is not None,
             footage=[path_of(one, "a folder of footage") for one in footage],
             largest_upload=largest_upload,
+            models=models,
         )
         config = uvicorn.Config(
             app,
