@@ -1,6 +1,7 @@
 """Asking with a picture that is sent, with somebody in a frame of a source, and with words."""
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,10 +20,16 @@ from tests.building.films import write_film
 from tests.building.linking.folders import INFO
 from tests.cases.builds import PEOPLE, write_build
 from tests.extraction.test_asking import BLUE, RED, person
+from tests.service.browsing import chromium, own_context
 from tests.service.running import PASSWORD, Running
 
 HERE = (40, 30)
 """Left and top of the person in the film, who is 32 x 64 pixels."""
+
+ON_SCREEN = """points => points.map(([x, y]) => {
+    const there = new DOMPoint(x, y).matrixTransform(document.querySelector("svg.whole").getScreenCTM());
+    return [there.x, there.y];
+})"""
 
 
 def in_scene(upper):
@@ -181,6 +188,34 @@ def test_somebody_in_a_frame_of_a_source_is_found_as_long_as_it_is_the_same_vide
         assert other.status_code == 409 and "another video" in other.json()["error"]
     finally:
         film.write_bytes(original)
+
+
+def test_a_box_is_drawn_by_pointer_and_found_by_keyboard_and_axe_has_nothing_grave_to_say(asked):
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    with chromium() as browser:
+        page = own_context(browser, asked.server, asked.viewer).new_page()
+        faults = []
+        page.on("console", lambda told: told.type in ("error", "warning") and faults.append(told.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(f"{asked.server.url}{asked.home}/sources/1/frame?at=0.1")
+        page.evaluate(Path(axe.__file__).with_name("axe.min.js").read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        faults += [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        at = page.evaluate(ON_SCREEN, [HERE, (HERE[0] + 32, HERE[1] + 64)])
+        page.mouse.move(*at[0])
+        page.mouse.down()
+        page.mouse.move(*at[1], steps=4)
+        page.mouse.up()
+        drawn = [int(page.input_value(f"[data-box-form] [name={name}]")) for name in "xywh"]
+        assert np.abs(np.array(drawn) - (*HERE, 32, 64)).max() <= 2
+        page.focus("[data-box-form] button")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".candidate")
+        page.keyboard.press("j")
+        page.keyboard.press("c")
+        page.wait_for_selector(".compare-dialog[open]")
+        assert "asked.jpg" in page.get_attribute(".compare-dialog [data-side=a] img", "src")
+        assert faults == []
 
 
 def test_words_find_what_they_say_where_the_model_reads_them(asked):
