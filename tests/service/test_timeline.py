@@ -1,7 +1,7 @@
 """Timelines and maps of a case: what is drawn, what is left out and said, and what a view may be."""
 
 from skyreid.cases.decisions import decide, undo
-from skyreid.cases.schema import SOURCES
+from skyreid.cases.schema import SOURCES, TRACKLETS
 
 HTML = {"accept": "text/html"}
 
@@ -44,3 +44,22 @@ def test_who_has_no_clock_is_left_out_and_named(site, square):
     page = own.get(f"{home}/timeline").text
     set_start("2026-05-04T11:00:10+02:00")
     assert "roof-a. <a" in page and f"{home}/sources" in page and 'class="seen aerial' not in page
+
+
+def test_a_map_shows_who_stood_where_or_says_that_nobody_knows(site, square):
+    def place(latitude):
+        with square.database.writing() as connection:
+            connection.execute(
+                TRACKLETS.update().where(TRACKLETS.c.number <= 2).values(latitude=latitude, longitude=8.0)
+            )
+
+    home, own = f"/c/{site.ids['square']}", site.browsers["viewer"]
+    assert "No position is known" in own.get(f"{home}/map").text
+    place(47.0)
+    page, alone = own.get(f"{home}/map").text, own.get(f"/api{home}/map", params={"pid": 2}).json()
+    assert page.count('class="seen ground open"') == 2 and "4 without a position" in page
+    assert [one["number"] for one in alone["places"]] == [2] and alone["places"][0]["state"] == "open"
+    for wrong in ("1,2,3", "2,2,1,1", "nan,1,1,0", "0,9e9,1,0"):
+        assert own.get(f"{home}/map", params={"view": wrong}, headers=HTML).status_code == 422
+    assert own.get(f"{home}/map", params={"pid": 99}, headers=HTML).status_code == 404
+    place(None)

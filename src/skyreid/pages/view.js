@@ -9,7 +9,7 @@ function beginView(start) {
   const drawing = () => place.querySelector(".drawing > svg");
   // From, to; or left, top, right, bottom.
   const view = () => place.dataset.view.split(",").map(Number);
-  const address = (part) => `${place.dataset.here}?view=${part.map((one) => one.toFixed(2)).join(",")}`;
+  const address = (part) => `${place.dataset.here}${place.dataset.here.includes("?") ? "&" : "?"}view=${part.map((one) => one.toFixed(2)).join(",")}`;
 
   async function show(to) {
     const number = ++asked;

@@ -23,6 +23,7 @@ from skyreid.service import (
     identity_routes,
     job_routes,
     login_routes,
+    map_routes,
     picture_routes,
     retention_routes,
     timeline_routes,
@@ -45,6 +46,7 @@ ROUTES = (
     *admin_routes.ROUTES,
     *identity_routes.ROUTES,
     *timeline_routes.ROUTES,
+    *map_routes.ROUTES,
     *export_routes.ROUTES,
     *annotate_routes.ROUTES,
 )
