@@ -37,6 +37,7 @@ THOROUGH = """
     building/video/test_damaged_films
     building/video/test_decode
     cases/test_crash
+    cases/test_disk_full
     cases/test_jobs
     cases/test_search_cache
     cases/test_worker
@@ -61,6 +62,7 @@ THOROUGH = """
     service/test_admin
     service/test_annotate
     service/test_asking
+    service/test_clock
     service/test_every_page
     service/test_exports
     service/test_footage
