@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from skyreid.cases import sources
+from skyreid.cases.audit import read_audit
 from skyreid.cases.case import CROPS
 from skyreid.cases.decisions import decide, read_standing
 from skyreid.cases.importing import import_build
@@ -56,6 +57,8 @@ def test_after_seven_days_nothing_is_left_and_that_is_proved(case):
         assert vector in everything_in(case.folder)
     assert crop in everything_in(case.folder)
     trash_source(case, "roof-a", by="anna")
+    with case.database.reading() as connection:
+        log = read_audit(connection)
     assert purge_due(case).purged == ()
     assert purge_due(case, at=LATER).purged == ("roof-a",)
     assert remains(case, "roof-a") == []
@@ -67,6 +70,8 @@ def test_after_seven_days_nothing_is_left_and_that_is_proved(case):
         "gate-b-0001",
     }
     assert verify_case(case).damage == ()
+    with case.database.reading() as connection:
+        assert read_audit(connection)[: len(log)] == log
 
 
 def test_a_purged_source_may_come_again_under_new_numbers(case, built):

@@ -19,6 +19,7 @@ from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
 from skyreid.cli.case_agreement import case_agreement
+from skyreid.cli.case_papers import case_papers
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
 from skyreid.cli.cases import (
     case_add,
@@ -84,6 +85,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case search": case_search,
         "case decide": case_decide,
         "case export": case_export,
+        "case papers": case_papers,
         "case verify": case_verify,
         "case agreement": case_agreement,
         "case hold": case_hold,

@@ -49,6 +49,7 @@ EXAMPLES = {
     "case search": "skyreid case search cases/square --tracklet gate-gate-0001 -k 10",
     "case decide": "skyreid case decide cases/square gate-gate-0001 roof-roof-0003 confirmed --annotator anna",
     "case export": "skyreid case export cases/square --out found --format build",
+    "case papers": "skyreid case papers cases/square --out papers.html",
     "case verify": "skyreid case verify cases/square",
     "case agreement": "skyreid case agreement cases/square --require 2",
     "case hold": "skyreid case hold cases/square --reason 'court order 12/26'",

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from skyreid.cases.exporting import FORMATS, Format, package_case, past_exports
+from skyreid.cases.papers import LEAD, Papers, write_papers
 from skyreid.cases.people import Right
 from skyreid.service.access import At, Visit
 from skyreid.service.web_page import web_page
@@ -98,7 +99,26 @@ def _export(visit: Visit, format: Format, tracklet: str | None) -> Response:
     return StreamingResponse(parts(), media_type="application/zip", headers=headers)
 
 
+def papers_page(visit: At) -> Response:
+    """An information sheet and drafts of impact assessments, filled in from the case."""
+    papers = _papers(visit)
+    return web_page("papers.html", visit, at="exports", papers=papers, sheets=papers.sheets, lead=LEAD)
+
+
+def api_papers(visit: At) -> JSONResponse:
+    """Give the same, with null where a person must fill something in."""
+    return JSONResponse(_papers(visit).to_json())
+
+
+def _papers(visit: Visit) -> Papers:
+    papers = write_papers(visit.case.case, roles=visit.cases.people.roles(visit.case.case_id))
+    visit.log("papers")
+    return papers
+
+
 ROUTES = (
+    ("GET", "/c/{case_id}/papers", papers_page, Right.MANAGE),
+    ("GET", "/api/c/{case_id}/papers", api_papers, Right.MANAGE),
     ("GET", "/c/{case_id}/exports", exports_page, Right.EXPORT),
     ("POST", "/c/{case_id}/exports", export, Right.EXPORT),
     ("GET", "/api/c/{case_id}/exports", api_exports, Right.EXPORT),

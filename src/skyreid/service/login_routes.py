@@ -27,6 +27,7 @@ STATIC = {
     "annotate.js": "text/javascript",
     "footage.js": "text/javascript",
     "first_run.js": "text/javascript",
+    "papers.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
 """What pages are drawn with, and what it is."""
