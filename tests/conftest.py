@@ -72,6 +72,7 @@ THOROUGH = """
     service/test_jobs
     service/test_keeping
     service/test_login
+    service/test_originals
     service/test_pages
     service/test_refining
     service/test_timeline

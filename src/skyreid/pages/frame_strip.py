@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -51,7 +52,15 @@ def draw_frame_strip(tracklet: Tracklet, *, height: int = 160, width: int = 240)
     first = read_frame(tracklet.frames[0], tracklet, height)
     num_frames = max(1, (width + _GAP) // (first.width + _GAP))
     others = spread_frames(tracklet, num_frames)[1:]
-    pictures = [first, *(read_frame(frame, tracklet, height) for frame in others)]
+    return _side_by_side([first, *(read_frame(frame, tracklet, height) for frame in others)], height)
+
+
+def join_frames(pictures: Sequence[Image.Image], *, height: int) -> FrameStrip:
+    """Draw pictures side by side, all at one height, as far as they may be enlarged."""
+    return _side_by_side([_scaled(picture, height) for picture in pictures], height)
+
+
+def _side_by_side(pictures: Sequence[Image.Image], height: int) -> FrameStrip:
     drawn_width = sum(picture.width for picture in pictures) + _GAP * (len(pictures) - 1)
     strip = Image.new("RGB", (drawn_width, height), _BACKGROUND)
     left = 0

@@ -25,6 +25,7 @@ from skyreid.service import (
     job_routes,
     login_routes,
     map_routes,
+    originals_routes,
     picture_routes,
     retention_routes,
     timeline_routes,
@@ -50,6 +51,7 @@ ROUTES = (
     *timeline_routes.ROUTES,
     *map_routes.ROUTES,
     *export_routes.ROUTES,
+    *originals_routes.ROUTES,
     *annotate_routes.ROUTES,
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

@@ -13,6 +13,7 @@ from skyreid.cases.asking import CaseAsker
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
+from skyreid.cases.originals import OncePictures
 from skyreid.cases.pair_queue import PairQueue
 from skyreid.cases.people import People, open_people
 from skyreid.cases.searching import CaseSearch
@@ -66,6 +67,7 @@ class OpenCases:
         self._models = tuple(models)
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder)
+        self.originals = OncePictures()
         self._open: dict[Path, OpenCase] = {}
         self._changes = Lock()
 
