@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from skyreid.building.linking.candidates import Candidate
 from skyreid.cases.case import create_case
 from skyreid.cases.decisions import decide, require, undo
 from skyreid.cases.importing import import_build
@@ -71,19 +70,26 @@ def test_new_footage_is_asked_about_and_one_side_alone_is_said(asked, tmp_path):
 
 
 def test_doubt_is_that_of_a_loop():
-    rng = np.random.default_rng(0)
-    found = [
-        Candidate(
-            ground=f"g{number % 3}", aerial=f"a{number % 5}", similarity=None, plausibility=None, score=float(score)
-        )
-        for number, score in enumerate(rng.uniform(0, 1, 15))
-    ]
+    scores = np.random.default_rng(0).uniform(0, 1, 15)
+    sides = np.arange(15) % 3, np.arange(15) % 5
     expected = []
-    for one in found:
-        weight = {other: np.exp(other.score / 0.05) for other in found}
+    for pair in range(15):
         share = 1.0
-        for side in ("ground", "aerial"):
-            share *= weight[one] / sum(weight[other] for other in found if getattr(other, side) == getattr(one, side))
+        for side in sides:
+            own = [np.exp(scores[other] / 0.05) for other in range(15) if side[other] == side[pair]]
+            share *= np.exp(scores[pair] / 0.05) / sum(own)
         expected.append(share * (1 - share))
-    assert doubts(found) == pytest.approx(expected)
-    assert doubts([]).size == 0
+    assert doubts(scores, *sides) == pytest.approx(expected)
+    nothing = np.zeros(0, dtype=np.int64)
+    assert doubts(np.zeros(0), nothing, nothing).size == 0
+
+
+def test_a_few_are_the_first_of_all(asked):
+    decide(asked, GATE, ROOF, "confirmed", annotator="anna")
+    require(asked, 2, annotator="anna")
+    decide(asked, GATE, GATE3, "unsure", annotator="bert")
+    every = PairQueue(asked).queue("anna")
+    few = PairQueue(asked).queue("anna", limit=3, first=(GATE2, ROOF2))
+    assert every.num_left == few.num_left == len(every.pairs)
+    expected = [(GATE2, ROOF2), *(one.pair for one in every.pairs if one.pair != (GATE2, ROOF2))]
+    assert [one.pair for one in few.pairs] == expected[:3] and few.pairs[0].similarity is not None

@@ -5,7 +5,7 @@ that is missing, and among them the ones that can go either way. Where several p
 have begun come before new ones, and nothing tells what they said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -44,6 +44,8 @@ class Queue:
     """What one person may be asked, the most valuable first."""
 
     pairs: tuple[QueuedPair, ...]
+    num_left: int
+    """All that there are."""
     model: CaseModel | None
     """That the similarities are of."""
     problem: str
@@ -68,8 +70,14 @@ class PairQueue:
         self._suggested = _Suggested(revision=-1, candidates=(), model=None, problem="")
         self._alone = Lock()
 
-    def queue(self, person: str) -> Queue:
-        """Say what a person may be asked now; each pair is asked once."""
+    def queue(self, person: str, *, limit: int | None = None, first: Pair | None = None) -> Queue:
+        """Say what a person may be asked now; each pair is asked once.
+
+        Args:
+            person: who is asked.
+            limit: how many pairs to give; None = all.
+            first: a pair to begin with, whatever was decided on it.
+        """
         with self._case.database.reading() as connection:
             standing = standing_in(connection)
             revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
@@ -78,8 +86,12 @@ class PairQueue:
             if self._suggested.revision != revision:
                 self._suggested = self._suggest(revision, standing, models)
             suggested = self._suggested
-        pairs = ordered_pairs(standing, suggested.candidates, person)
-        return Queue(pairs=tuple(pairs), model=suggested.model, problem=suggested.problem)
+        pairs, num_left = ordered_pairs(standing, suggested.candidates, person, limit=limit)
+        if first is not None:
+            known = (one.similarity for one in suggested.candidates if make_pair(one.ground, one.aerial) == first)
+            begin = QueuedPair(pair=first, similarity=next(known, None), doubt=0.0)
+            pairs = [begin, *(one for one in pairs if one.pair != first)][:limit]
+        return Queue(pairs=tuple(pairs), num_left=num_left, model=suggested.model, problem=suggested.problem)
 
     def _suggest(self, revision: int, standing: Standing, models: Sequence[CaseModel]) -> _Suggested:
         there = {one.platform for one in standing.tracklets}
@@ -103,61 +115,91 @@ class PairQueue:
 _SIDES = {Platform.GROUND: "ground", Platform.AERIAL: "air"}
 
 
-def ordered_pairs(standing: Standing, candidates: Sequence[Candidate], person: str) -> list[QueuedPair]:
-    """Put the pairs that a person may be asked about into order.
+def ordered_pairs(
+    standing: Standing, candidates: Sequence[Candidate], person: str, *, limit: int | None = None
+) -> tuple[list[QueuedPair], int]:
+    """Put the pairs that a person may be asked about into order; gives the first of them, and how many there are.
 
     Args:
         standing: all that was decided, by others too.
         candidates: pairs that are suggested while nothing is decided.
         person: who is asked.
+        limit: how many to give; None = all.
     """
-    blind = standing.seen_by(person).open_pairs(person)
-    there = standing.presences
-    wanted = [
-        one
-        for one in candidates
-        if one.ground in there and one.aerial in there and blind.is_open(one.ground, one.aerial)
-    ]
-    doubt = doubts(wanted)
-    gains = _gains(standing)
+    pids = standing.identities.pids
+    place = {tracklet_id: number for number, tracklet_id in enumerate(pids)}
+    found = [one for one in candidates if one.ground in place and one.aerial in place]
+    ground, aerial = (_numbers(place[side(one)] for one in found) for side in (_ground, _aerial))
+    pid_of = _numbers(pids.values())
+    may_ask = standing.seen_by(person).open_pairs(person).is_open
+    is_open = pid_of[ground] != pid_of[aerial]
+    # Only where somebody decided on both identities can a decision close a pair.
+    touched = list({pids[one] for pair in standing.state.decisions for one in pair})
+    for row in np.flatnonzero(is_open & np.isin(pid_of[ground], touched) & np.isin(pid_of[aerial], touched)):
+        is_open[row] = may_ask(found[row].ground, found[row].aerial)
+    rows = np.flatnonzero(is_open)
+    score = np.array([found[row].score for row in rows], dtype=np.float64)
+    doubt = doubts(score, ground[rows], aerial[rows])
     begun = {
         pair
         for pair, said in standing.state.decisions.items()
-        if person not in said and len(said) < standing.state.required and blind.is_open(*pair)
+        if person not in said and len(said) < standing.state.required and may_ask(*pair)
     }
-    queued: dict[Pair, tuple[tuple[bool, bool, float, float, Pair], QueuedPair]] = {}
-    for one, value in zip(wanted, doubt.tolist(), strict=True):
-        pair = make_pair(one.ground, one.aerial)
-        is_gain = gains[one.ground] or gains[one.aerial]
-        place = (pair not in begun, not is_gain, -value, -one.score, pair)
-        queued[pair] = place, QueuedPair(pair=pair, similarity=one.similarity, doubt=value)
-    for pair in begun - queued.keys():
-        queued[pair] = (False, True, 0.0, 0.0, pair), QueuedPair(pair=pair, similarity=None, doubt=0.0)
-    return [pair for _, pair in sorted(queued.values(), key=lambda one: one[0])]
+    pairs = [make_pair(found[row].ground, found[row].aerial) for row in rows] if begun else []
+    is_begun = np.array([pair in begun for pair in pairs] if begun else np.zeros(len(rows)), dtype=bool)
+    lacks = _lack_a_side(standing)
+    gains = np.isin(pid_of[ground[rows]], lacks) | np.isin(pid_of[aerial[rows]], lacks)
+    order = np.lexsort((-score, -doubt, ~gains, ~is_begun))
+    queued = [
+        QueuedPair(
+            pair=make_pair(found[rows[one]].ground, found[rows[one]].aerial),
+            similarity=found[rows[one]].similarity,
+            doubt=float(doubt[one]),
+        )
+        for one in order[:limit]
+    ]
+    others = [QueuedPair(pair=pair, similarity=None, doubt=0.0) for pair in sorted(begun - set(pairs))]
+    queued[int(is_begun.sum()) : int(is_begun.sum())] = others
+    return queued[:limit], len(rows) + len(others)
 
 
-def doubts(candidates: Sequence[Candidate]) -> Float64[np.ndarray, " candidate"]:
+def _ground(candidate: Candidate) -> str:
+    return candidate.ground
+
+
+def _aerial(candidate: Candidate) -> str:
+    return candidate.aerial
+
+
+def _numbers(values: Iterable[int]) -> Int64[np.ndarray, " value"]:
+    return np.array(list(values), dtype=np.int64)
+
+
+def doubts(
+    scores: Float64[np.ndarray, " pair"], ground: Int64[np.ndarray, " pair"], aerial: Int64[np.ndarray, " pair"]
+) -> Float64[np.ndarray, " pair"]:
     """How far an answer is from plain: p (1 - p), where p is how much each tracklet points at the other.
 
         p = (w / sum of w over the pairs of the ground tracklet) · (the same over those of the aerial one)
         w = exp(score / 0.05)
 
     Two who are far ahead for each other are as plain as two who are far behind; of two who are alike, one is asked.
+
+    Args:
+        scores: of the pairs.
+        ground: number of the ground tracklet of each.
+        aerial: number of the aerial one.
     """
-    if not candidates:
-        return np.zeros(0)
-    weight = np.exp(np.array([one.score for one in candidates]) / _SOFTNESS)
-    share = np.ones(len(candidates))
-    for side in ([one.ground for one in candidates], [one.aerial for one in candidates]):
-        places: Int64[np.ndarray, " candidate"] = np.unique(side, return_inverse=True)[1]
-        share *= weight / np.bincount(places, weights=weight)[places]
+    weight = np.exp(scores / _SOFTNESS)
+    share = np.ones(len(scores))
+    for side in (ground, aerial):
+        share *= weight / np.bincount(side, weights=weight)[side]
     return share * (1 - share)
 
 
-def _gains(standing: Standing) -> Mapping[str, bool]:
-    """Whether the identity of a tracklet lacks a side."""
+def _lack_a_side(standing: Standing) -> list[int]:
+    """Pids of the identities that were seen from one side only."""
     platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
-    lacks = {
-        pid: len({platforms[one] for one in members}) < len(PLATFORMS) for pid, members in standing.members.items()
-    }
-    return {tracklet_id: lacks[pid] for tracklet_id, pid in standing.identities.pids.items()}
+    return [
+        pid for pid, members in standing.members.items() if len({platforms[one] for one in members}) < len(PLATFORMS)
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skyreid.building.linking.event_log import DecisionEvent
+from skyreid.building.linking.event_log import DecisionEvent, make_pair
 from skyreid.cases.decisions import OPEN, read_standing, standing_in
 from skyreid.cases.identities import People, Progress
 from skyreid.cases.pair_queue import QueuedPair
@@ -78,22 +78,19 @@ def questions(visit: Visit, *, count: int, again: Sequence[int] = ()) -> Questio
         count: how many pairs at most.
         again: numbers of two tracklets to be asked about first, such as those of a decision that was taken back.
     """
-    case, queue = visit.case.case, visit.case.pairs.queue(visit.user)
-    chosen = list(queue.pairs[:count])
+    case, first = visit.case.case, None
     if len(again) == 2:
-        first, second = (one.tracklet.tracklet_id for one in tracklets_by_number(visit.case, again))
-        pair = (first, second) if first < second else (second, first)
-        known = next((one for one in queue.pairs if one.pair == pair), None)
-        chosen.insert(0, known or QueuedPair(pair=pair, similarity=None, doubt=0.0))
-        del chosen[count:]
+        one, other = (seen.tracklet.tracklet_id for seen in tracklets_by_number(visit.case, again))
+        first = make_pair(one, other)
+    queue = visit.case.pairs.queue(visit.user, limit=count, first=first)
     with case.database.reading() as connection:
         people = People(standing_in(connection).seen_by(visit.user))
-        seen = tracklets_called(case, connection, [tracklet_id for one in chosen for tracklet_id in one.pair])
+        seen = tracklets_called(case, connection, [tracklet_id for one in queue.pairs for tracklet_id in one.pair])
     by_id = {one.tracklet.tracklet_id: one for one in seen}
     state = people.standing.state
     return Questions(
-        pairs=tuple(_asked(one, by_id, people) for one in chosen if by_id.keys() >= set(one.pair)),
-        num_left=len(queue.pairs),
+        pairs=tuple(_asked(one, by_id, people) for one in queue.pairs if by_id.keys() >= set(one.pair)),
+        num_left=queue.num_left,
         progress=people.progress(),
         required=state.required,
         num_said=sum(visit.user in said for said in state.decisions.values()),
