@@ -1,13 +1,16 @@
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from skyreid.cases import sources
 from skyreid.cases.audit import read_audit
-from skyreid.cases.case import CROPS
+from skyreid.cases.case import CROPS, WORK
 from skyreid.cases.decisions import decide, read_standing
 from skyreid.cases.importing import import_build
 from skyreid.cases.retention import (
+    PACKING,
     authorise,
     hold,
     keep_until,
@@ -72,6 +75,20 @@ def test_after_seven_days_nothing_is_left_and_that_is_proved(case):
     assert verify_case(case).damage == ()
     with case.database.reading() as connection:
         assert read_audit(connection)[: len(log)] == log
+
+
+def test_what_a_killed_export_left_goes_with_a_purge(case):
+    trash_source(case, "roof-a", by="anna")
+    assert purge_due(case, at=LATER).purged == ("roof-a",)
+    work = case.folder / WORK
+    work.mkdir(exist_ok=True)
+    die = "with scratch_folder(Path(sys.argv[1])) as folder: (folder / 'crop.jpg').write_bytes(b'a face'); os._exit(9)"
+    code = f"import os, sys; from pathlib import Path; from skyreid.files.atomic_file import scratch_folder\n{die}"
+    assert subprocess.run([sys.executable, "-c", code, str(work / PACKING)]).returncode == 9
+    assert b"a face" in everything_in(case.folder)
+    assert "an export in work, or one that was cut short" in remains(case, "roof-a")[0]
+    purge_due(case)
+    assert b"a face" not in everything_in(case.folder) and remains(case, "roof-a") == []
 
 
 def test_a_purged_source_may_come_again_under_new_numbers(case, built):

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +25,12 @@ from skyreid.cases.decisions import exported_events, read_standing, standing_in
 from skyreid.cases.exported_build import write_build
 from skyreid.cases.exported_layouts import write_boxes, write_layout
 from skyreid.cases.exported_report import write_report
+from skyreid.cases.retention import PACKING
 from skyreid.cases.schema import AUDIT, DECISIONS
 from skyreid.cases.sources import CaseSource, read_sources, sources_in
 from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, tracklets_in
 from skyreid.errors import CaseError, NothingFoundError
-from skyreid.files.atomic_file import new_folder, write_atomically
+from skyreid.files.atomic_file import new_folder, scratch_folder, write_atomically
 from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
@@ -159,13 +159,14 @@ def package_case(case: Case, format: Format, *, by: str, tracklet: str | None = 
     name = f"skyreid-{format}"
     work = case.folder / WORK
     work.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="export-", dir=work) as staging:
-        folder = Path(staging) / name
+    # What a killed one leaves is swept by the next one, and by a purge.
+    with scratch_folder(work / PACKING) as staging:
+        folder = staging / name
         if format not in FOLDERS:
             folder.mkdir()
         out = folder if format in FOLDERS else folder / f"{name}{SUFFIXES[format]}"
         export_case(case, out, format, by=by, tracklet=tracklet, with_log=with_log)
-        archive = Path(staging) / "package.zip"
+        archive = staging / "package.zip"
         _write_archive(archive, folder)
         file = archive.open("rb")
         return Package(name=f"{name}.zip", size=archive.stat().st_size, file=file)
@@ -224,7 +225,7 @@ def _write_archive(path: Path, folder: Path) -> None:
         for one in sorted(folder.rglob("*")):
             if one.is_file():
                 entry = zipfile.ZipInfo(f"{folder.name}/{one.relative_to(folder).as_posix()}")
-                entry.external_attr = 0o600 << 16
+                entry.external_attr, entry.file_size = 0o600 << 16, one.stat().st_size
                 entry.compress_type = zipfile.ZIP_STORED if one.suffix == ".jpg" else zipfile.ZIP_DEFLATED
                 with one.open("rb") as file, archive.open(entry, "w") as packed:
                     shutil.copyfileobj(file, packed)

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
-from skyreid.cases.case import CACHE, CROPS, Case, next_revision
+from skyreid.cases.case import CACHE, CROPS, WORK, Case, next_revision
 from skyreid.cases.database import in_parts
 from skyreid.cases.footage import FOOTAGE, upload_key
 from skyreid.cases.importing import sweep_crops
@@ -26,9 +26,12 @@ from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS
 from skyreid.cases.sources import CaseSource, as_utc, check_authorisation, source_named, sources_in, touch_tracklets
 from skyreid.cases.upload_retention import sweep_uploads
 from skyreid.errors import CaseError, RefusedError, SettingError
+from skyreid.files.atomic_file import sweep_leftovers
 from skyreid.files.strict_json import Json
 
 TRASH_DAYS = 7
+PACKING = "export"
+"""Names the folder in `work` in which an export is packed."""
 KEEPER = "skyreid"
 """Stands in the log where a date decided."""
 
@@ -229,7 +232,7 @@ def remains(case: Case, name: str) -> list[str]:
             if details.get("upload") and (case.folder / FOOTAGE / str(details["upload"])).exists():
                 found.append(f"the video that was uploaded, in {case.folder / FOOTAGE / str(details['upload'])}")
             found += [f"rows in {path}" for path in _caches_with(case, numbers)]
-    return found
+    return found + [f"an export in work, or one that was cut short, in {path}" for path in _packages(case)]
 
 
 def _refuse_on_hold(connection: Connection) -> None:
@@ -282,6 +285,7 @@ def _leave_nothing(case: Case) -> None:
     """Remove what the database no longer names, and what it wrote over."""
     sweep_crops(case)
     sweep_uploads(case, at=datetime.now(UTC))
+    sweep_leftovers(case.folder / WORK)  # of exports that were cut short
     shutil.rmtree(case.folder / CACHE, ignore_errors=True)  # the next search writes it anew
     case.database.leave_nothing_behind()
 
@@ -293,7 +297,12 @@ def _has_remains(case: Case) -> bool:
         gone = connection.execute(sa.select(REMOVED.c.tracklet)).scalars().all()
     folder = case.folder / CROPS
     has_crops = folder.is_dir() and any(path.name not in named for path in folder.iterdir())
-    return has_crops or bool(_caches_with(case, gone))
+    return has_crops or bool(_caches_with(case, gone)) or bool(_packages(case))
+
+
+def _packages(case: Case) -> list[Path]:
+    """Where exports are packed, or were when somebody was killed."""
+    return sorted((case.folder / WORK).glob(f".{PACKING}.*"))
 
 
 def _caches_with(case: Case, numbers: Sequence[int]) -> list[str]:
