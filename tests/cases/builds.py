@@ -19,11 +19,18 @@ def built_info(**changed):
     return {**INFO, "sources": sources, "faces_masked": True, "simulated": False, **changed}
 
 
-def write_build(root, people=PEOPLE, *, embeddings=None, pids=None, model=MODEL, attributes=None, **changed):
+def write_build(
+    root, people=PEOPLE, *, embeddings=None, pids=None, model=MODEL, attributes=None, times=None, **changed
+):
     """A folder with painted crops; `embeddings`, one row a tracklet, stand beside them. Gives the tracklets."""
     info = built_info(**changed)
     tracklets = [
-        _apart(replace(seen(one, number, number + 2.0), attributes=(attributes or {}).get(one, {})), number)
+        _apart(
+            replace(
+                seen(one, *(times or {}).get(one, (number, number + 2.0))), attributes=(attributes or {}).get(one, {})
+            ),
+            number,
+        )
         for number, one in enumerate(people)
     ]
     names = {one.rpartition("-")[0] for one in people}

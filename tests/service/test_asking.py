@@ -69,6 +69,16 @@ def test_what_cannot_be_asked_is_refused(site, numbers, wrong):
     assert site.browsers["viewer"].get(f"/api/c/{site.ids['square']}/search", params=asked).status_code == 422
 
 
+def test_lists_say_who_is_stacked_and_are_whole_all_the_same(site, ask):
+    own, home = site.browsers["viewer"], site.ids["square"]
+    assert ask(to="any")["stacks"] == [] and len(names(ask(to="any"))) == 5  # they are all in view at once
+    told = own.get(f"/api/c/{home}/tracklets").json()
+    assert told["stacks"] == [] and len(told["tracklets"]) == told["total"] == 6
+    page = own.get(f"/c/{home}/tracklets", params={"each": True, "size": 4}).text
+    assert "size-4" in page and "films/1.jpg?large=true" in page and "Stack them" in page
+    assert own.get(f"/c/{home}/films/1.jpg", params={"large": True}).status_code == 200
+
+
 def test_two_are_compared_frame_by_frame_without_a_script_and_it_is_noted(site, square, numbers):
     own, home = site.browsers["annotator"], f"/c/{site.ids['square']}"
     pair = {"a": numbers["gate-a-0001"], "b": numbers["roof-a-0001"]}

@@ -256,6 +256,14 @@ def read_known_vectors(
     return as_vectors([stored[number] for number in sorted(stored)], model.width)
 
 
+def vectors_by_number(
+    connection: Connection, model: CaseModel, numbers: Sequence[int]
+) -> dict[int, Float32[np.ndarray, " embed"]]:
+    """Give the vectors of those tracklets that have one."""
+    stored = _stored_vectors(connection, model, numbers)
+    return dict(zip(stored, as_vectors(list(stored.values()), model.width), strict=True))
+
+
 def _stored_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int]) -> dict[int, bytes]:
     stored: dict[int, bytes] = {}
     for part in in_parts(list(map(int, numbers))):

@@ -54,6 +54,7 @@ def tracklets(visit: At, wanted: WantedOfAddress) -> JSONResponse:
             "total": grid.total,
             "page": wanted.page,
             "pages": grid.num_pages,
+            "stacks": [[first, *others] for first, others in grid.stacks.items()],
             "without_clock": grid.num_without_clock,
         }
     )

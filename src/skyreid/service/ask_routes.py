@@ -6,13 +6,14 @@ from fastapi import HTTPException, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from skyreid.cases.people import Right
+from skyreid.cases.searching import Candidate
 from skyreid.cases.sources import read_sources
 from skyreid.pages.frame_strip import as_jpeg, read_frame
 from skyreid.pages.spans import seconds_in_words
 from skyreid.service import ask_views
 from skyreid.service.access import At
 from skyreid.service.asked import LARGEST_NUMBER, Number
-from skyreid.service.case_views import shown, tracklet_json, tracklets_by_number
+from skyreid.service.case_views import shown, stacked, tracklet_json, tracklets_by_number
 from skyreid.service.search_asked import SearchWanted, WantedSearch
 from skyreid.service.web_page import web_page
 
@@ -38,16 +39,8 @@ def search_page(visit: At, wanted: WantedSearch) -> Response:
         queries=[shown(seen, state) for seen, state in found.queries],
         asked_with=wanted.asked_with,
         asked_address=wanted.picture_address,
-        candidates=[
-            {
-                **shown(one.seen, one.state),
-                "place": one.place,
-                "rank": one.rank,
-                "similarity": one.similarity,
-                "apart": seconds_in_words(found.seconds_from_query(one)),
-            }
-            for one in found.shown
-        ],
+        candidates=stacked([_candidate(found, one) for one in found.shown], found.stacks_shown()),
+        other_way=wanted.address(each=not wanted.each),
         ranking=found.ranking,
         problem=found.problem,
     )
@@ -98,6 +91,17 @@ def compare(visit: At, a: _Asked, b: _Asked) -> JSONResponse:
     pair = ask_views.compare(visit, (a, b))
     told = [tracklet_json(one, pair.state) for one in (pair.first, pair.second)]
     return JSONResponse({"tracklets": told, "state": pair.state, "seconds_apart": pair.seconds_apart})
+
+
+def _candidate(found: ask_views.Found, one: Candidate) -> dict[str, object]:
+    """A candidate as templates take it."""
+    return {
+        **shown(one.seen, one.state),
+        "place": one.place,
+        "rank": one.rank,
+        "similarity": one.similarity,
+        "apart": seconds_in_words(found.seconds_from_query(one)),
+    }
 
 
 def _wider(wanted: SearchWanted) -> list[tuple[str, str]]:

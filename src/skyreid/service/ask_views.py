@@ -1,6 +1,6 @@
 """What a search found, and two sightings side by side: one function for pages and the JSON API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +34,8 @@ class Found:
     """None = nobody could be searched."""
     problem: str
     floor: float
+    stacks: Mapping[int, tuple[int, ...]]
+    """Numbers of those who are shown first to those who are near-identical."""
 
     @cached_property
     def is_weak(self) -> bool:
@@ -52,6 +54,12 @@ class Found:
         """Ranked, and not shown since they are less similar than was asked for."""
         return 0 if self.ranking is None else len(self.ranking.candidates) - len(self.shown)
 
+    def stacks_shown(self) -> dict[int, tuple[int, ...]]:
+        """The stacks of those who are shown."""
+        there = {one.seen.number for one in self.shown}
+        chains = [[one for one in (first, *others) if one in there] for first, others in self.stacks.items()]
+        return {chain[0]: tuple(chain[1:]) for chain in chains if len(chain) > 1}
+
     def seconds_from_query(self, candidate: Candidate) -> float | None:
         """From the first query to a candidate; None = nobody knows."""
         return seconds_between(self.queries[0][0], candidate.seen) if self.queries else None
@@ -68,6 +76,7 @@ class Found:
         return {
             **told,
             "asked": [{"words": one.words, "notes": list(one.notes)} for one in self.asked],
+            "stacks": [[first, *others] for first, others in self.stacks.items()],
             "weak": self.is_weak,
             "num_below_floor": self.num_below,
             "notice": SIMILARITY_ONLY,
@@ -105,12 +114,15 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
     subject = " ".join([*ids, *(one.words for one in asked)])[:500]
     visit.log("search", subject, platform=wanted.to, found=0 if ranking is None else len(ranking.candidates))
     states = [tracklet_state(standing, one) for one in ids]
+    ranked = [] if ranking is None or wanted.each else [one.seen for one in ranking.candidates]
+    among = [*ids, *(one.tracklet.tracklet_id for one in ranked)]
     return Found(
         queries=tuple(zip(queries, states, strict=True)),
         asked=asked,
         ranking=ranking,
         problem=problem,
         floor=wanted.floor,
+        stacks=opened.stacks(ranked, read_standing(opened.case, touched=among)) if ranked else {},
     )
 
 

@@ -27,6 +27,8 @@ class Wanted:
     before: _Word = ""
     state: Literal["any", "open", "confirmed"] = "any"
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
+    each: Annotated[bool, Query(description="near-identical sightings one by one, not as a stack")] = False
+    size: Annotated[int, Query(ge=1, le=4, description="of the pictures of the page")] = 2
 
 
 WantedOfAddress = Annotated[Wanted, Depends()]

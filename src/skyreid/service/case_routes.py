@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from skyreid.cases.people import Right
 from skyreid.service import case_views
 from skyreid.service.access import At, Everyone
-from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, WantedOfAddress
+from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, Wanted, WantedOfAddress
 from skyreid.service.web_page import web_page
 
 
@@ -32,15 +32,17 @@ def sources_page(visit: At) -> Response:
 def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
     """Everybody who was found, as a grid."""
     grid = case_views.browse(visit.case, wanted)
-    asked = {name: value for name, value in vars(wanted).items() if name != "page" and value not in ("", "any")}
+    usual = vars(Wanted())
+    asked = {name: value for name, value in vars(wanted).items() if name != "page" and value != usual[name]}
     return web_page(
         "browse.html",
         visit,
         at="browse",
         wanted=wanted,
         grid=grid,
-        cards=[case_views.shown(seen, told) for seen, told in grid.tracklets],
+        cards=case_views.stacked([case_views.shown(seen, told) for seen, told in grid.tracklets], grid.stacks),
         asked=urlencode(asked),
+        other_way=urlencode({**asked, "each": not wanted.each, "page": wanted.page}),
     )
 
 

@@ -1,6 +1,6 @@
 """What pages and the JSON API say of a case: one function for both, so that they never differ."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -52,6 +52,17 @@ def shown(seen: CaseTracklet, state: str) -> dict[str, object]:
         "cells": len(spread_frames(seen.tracklet, FILM_CELLS)),
         "state": state,
     }
+
+
+def stacked(cards: Sequence[dict[str, object]], stacks: Mapping[int, tuple[int, ...]]) -> list[dict[str, object]]:
+    """Put those who are near-identical with somebody below them, as templates take it."""
+    by_number = {card["number"]: card for card in cards}
+    below = {number for others in stacks.values() for number in others}
+    return [
+        {**card, "below": [by_number[other] for other in stacks.get(number, ())]}
+        for number, card in by_number.items()
+        if number not in below and isinstance(number, int)
+    ]
 
 
 def tracklet_json(seen: CaseTracklet, state: str) -> dict[str, Json]:
@@ -160,6 +171,8 @@ class Grid:
     num_pages: int
     cameras: tuple[str, ...]
     """All of the case."""
+    stacks: Mapping[int, tuple[int, ...]]
+    """Numbers of those who are shown first to those who are near-identical."""
     num_without_clock: int
     """Left out by a filter of time, since nobody knows when they were seen."""
 
@@ -201,6 +214,7 @@ def browse(opened: OpenCase, wanted: Wanted) -> Grid:
         total=len(found),
         num_pages=max(1, -(-len(found) // PAGE)),
         cameras=tuple(sorted({cameras[one.source] for one in standing.presences.values()})),
+        stacks={} if wanted.each else opened.stacks(shown_now, standing),
         num_without_clock=without_clock,
     )
 

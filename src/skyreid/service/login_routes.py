@@ -22,6 +22,7 @@ STATIC = {
     "refining.js": "text/javascript",
     "compare.js": "text/javascript",
     "ask.js": "text/javascript",
+    "size.js": "text/javascript",
     "keys.js": "text/javascript",
     "view.js": "text/javascript",
     "annotate.js": "text/javascript",

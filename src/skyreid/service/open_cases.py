@@ -12,11 +12,14 @@ from skyreid.cases.asked_pictures import HeldPictures
 from skyreid.cases.asking import CaseAsker
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
+from skyreid.cases.decisions import Standing
 from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
 from skyreid.cases.originals import OncePictures
 from skyreid.cases.pair_queue import PairQueue
 from skyreid.cases.people import People, open_people
 from skyreid.cases.searching import CaseSearch
+from skyreid.cases.stacks import Stacker
+from skyreid.cases.tracklets import CaseTracklet
 from skyreid.errors import RefusedError
 
 
@@ -28,6 +31,7 @@ class OpenCase:
     case_id: str
     searches: CaseSearch
     pairs: PairQueue
+    stacker: Stacker
     asker: CaseAsker
     """Embeds pictures and texts."""
     held: HeldPictures = field(default_factory=HeldPictures)
@@ -39,6 +43,11 @@ class OpenCase:
         """Search alone: the caches are for one thread at a time."""
         with self.alone:
             yield self.searches
+
+    def stacks(self, tracklets: Sequence[CaseTracklet], standing: Standing) -> dict[int, tuple[int, ...]]:
+        """Say who of a list stands in a stack of whom; see `cases.stacks`."""
+        with self.alone:
+            return self.stacker.stacks(tracklets, standing)
 
     def facts(self) -> CaseFacts:
         """What is true of it now."""
@@ -91,6 +100,7 @@ class OpenCases:
                         case_id=case.facts().case_id,
                         searches=CaseSearch(case),
                         pairs=PairQueue(case),
+                        stacker=Stacker(case),
                         asker=CaseAsker(case, models=self._models),
                     )
             return [self._open[path] for path in there]

@@ -10,12 +10,14 @@ from skyreid.service.case_views import FILM_CELLS, tracklets_by_number
 
 FILM_CELL = (96, 192)
 """Width and height in pixels: drawn at half of it, sharp on a phone."""
+LARGE_CELL = (176, 352)
+"""Where pictures are shown large."""
 
 
-def film(visit: At, number: Number) -> Response:
+def film(visit: At, number: Number, large: bool = False) -> Response:
     """Frames of a tracklet, one beside the other in cells of one size."""
     (seen,) = tracklets_by_number(visit.case, [number])
-    drawn = draw_film(seen.tracklet, cell=FILM_CELL, most=FILM_CELLS)
+    drawn = draw_film(seen.tracklet, cell=LARGE_CELL if large else FILM_CELL, most=FILM_CELLS)
     return Response(drawn.strip.jpeg, media_type="image/jpeg")
 
 
