@@ -12,7 +12,9 @@ from skyreid.cases.jobs import add_job
 from skyreid.cases.schema import JOBS
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
+from tests.building.motion.scenes import scene, walk
 from tests.building.source_pairs import write_source
+from tests.service.browsing import chromium, own_context
 from tests.service.running import Running
 
 WAIT_S = 90
@@ -98,6 +100,31 @@ def test_jobs_are_paused_resumed_cancelled_and_retried_from_the_page(running):
     assert refused.status_code == 422 and "is cancelled; only what is queued or running" in refused.json()["error"]
     assert str(running.root) not in refused.text
     assert "1 of " not in running.boss.get(running.page.replace("jobs", "tracklets")).text
+
+
+def test_footage_is_added_in_a_browser_and_its_page_shows_by_itself_that_it_is_done(running):
+    film, _ = scene(running.root, 75, {1: (walk(-210, 9), 10)})
+    (running.root / "noise.mp4").write_bytes(b"no film")
+    with chromium() as browser:
+        page = own_context(browser, running.server, running.boss).new_page()
+        page.set_default_timeout(1000 * WAIT_S)
+        complaints = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(running.server.url + running.page.replace("jobs", "footage"))
+        page.set_input_files("[name=file]", [str(film), str(running.root / "noise.mp4")])
+        page.click("text=Upload")
+        page.wait_for_selector("text=noise.mp4: is not a video")
+        page.click("text=Describe what was uploaded")
+        assert "h264" in page.inner_text("fieldset")
+        page.select_option("[name=platform]", "ground")
+        page.fill("[name=start]", "2026-05-04T09:00:00")
+        page.fill("[name=purpose]", "a test")
+        page.click("button.main")
+        page.wait_for_selector(".job .chip")
+        page.wait_for_selector(".job:has-text('scene.mp4') .chip.done")  # nobody loads the page again
+        page.click(".job:has-text('scene.mp4') >> text=Browse")
+        page.wait_for_selector(".card")
+        assert complaints == []
 
 
 def test_the_server_ends_in_order_and_the_job_at_work_goes_on_with_the_next_one(tmp_path):

@@ -120,8 +120,8 @@ def _same_moment(visit: Visit, a: int | None, b: int | None, at: str, offset: fl
     sources = read_sources(case)
     if len(sources) < 2 and not (a and b):
         return SameMoment(sources=tuple(sources), sides=None, at=None)
-    second = _source(visit, b) if b else next(one for one in reversed(sources) if one.number != a)
-    first = _source(visit, a) if a else next(one for one in sources if one.number != second.number)
+    first = _source(visit, a) if a else next(one for one in sources if one.number != b)
+    second = _source(visit, b) if b else _closest([one for one in sources if one.number != first.number], first)
     asked = _moment(at)
     chosen = (asked or usual_moment(case, first, second)) if first.begins is not None else None
     sides = []
@@ -133,6 +133,17 @@ def _same_moment(visit: Visit, a: int | None, b: int | None, at: str, offset: fl
     if near_any := [one.seen.tracklet.tracklet_id for side in sides for one in side.near]:
         visit.log("tracklet seen", " ".join(near_any))
     return SameMoment(sources=tuple(sources), sides=(sides[0], sides[1]), at=chosen)
+
+
+def _closest(others: list[CaseSource], first: CaseSource) -> CaseSource:
+    """Choose what is compared first: the other platform, and what begins nearest."""
+
+    def farness(one: CaseSource) -> tuple[bool, float]:
+        if one.begins is None or first.begins is None:
+            return one.platform is first.platform, float("inf")
+        return one.platform is first.platform, abs((one.begins - first.begins).total_seconds())
+
+    return min(others, key=farness)
 
 
 def _moment(text: str) -> datetime | None:
