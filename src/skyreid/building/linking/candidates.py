@@ -177,6 +177,9 @@ def _best(
     count: int,
 ) -> Int64[np.ndarray, " best"]:
     """The `count` best of some places; columns stand in the order of their ids, which decides at last."""
+    if places.size > count:  # whoever is behind the last of the best by score is not sorted
+        last = np.partition(score[places], places.size - count)[places.size - count]
+        places = places[score[places] >= last]
     order = np.lexsort((places, -np.nan_to_num(similarity[places]), -score[places]))
     return places[order[:count]]
 
