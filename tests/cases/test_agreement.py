@@ -51,3 +51,12 @@ def test_nobody_is_no_number_of_people(case):
     with pytest.raises(SettingError, match="at least one"):
         require(case, 0, annotator="anna")
     assert read_agreement(case).agreement == ()
+
+
+def test_who_asks_is_not_told_what_others_said_of_a_pair_that_waits(case):
+    require(case, 2, annotator="anna")
+    say(case, "anna", "confirmed", "rejected")
+    say(case, "bert", "confirmed")
+    assert read_agreement(case, person="bert").said == {"anna": {"confirmed": 1}, "bert": {"confirmed": 1}}
+    assert read_agreement(case, person="anna").said["anna"] == {"confirmed": 1, "rejected": 1}
+    assert read_agreement(case, person="bert").waiting == 1

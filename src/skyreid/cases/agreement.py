@@ -30,9 +30,9 @@ class CaseAgreement:
     required: int
     """How many people must confirm a pair before it counts."""
     waiting: int
-    """Pairs that are confirmed by too few people so far."""
+    """Pairs on which too few people have spoken so far."""
     said: Mapping[str, Mapping[str, int]]
-    """Person to decision to how many stand."""
+    """Person to decision to how many stand, as far as who asks may know."""
     agreement: tuple[Agreement, ...]
     """Of each two people, over the pairs that both decided blind."""
     disagreements: tuple[Pair, ...]
@@ -72,12 +72,19 @@ def kappa_in_words(two: Agreement) -> str:
     return f"{told}, Cohen's kappa {two.kappa:.3f}"
 
 
-def read_agreement(case: Case) -> CaseAgreement:
-    """Compare the people of a case."""
+def read_agreement(case: Case, *, person: str | None = None) -> CaseAgreement:
+    """Compare the people of a case.
+
+    Args:
+        case: whose people.
+        person: who asks, and is not told what others said of a pair before enough did; None = all is told.
+    """
     with case.database.reading() as connection:
-        events, state = events_in(connection), standing_in(connection).state
+        events, standing = events_in(connection), standing_in(connection)
+    state = standing.state
+    told = state if person is None else standing.seen_by(person).state
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for words in state.decisions.values():
+    for words in told.decisions.values():
         for person, decision in words.items():
             said[person][WORDS[decision]] += 1
     blind = blind_decisions(events, state)
@@ -85,7 +92,7 @@ def read_agreement(case: Case) -> CaseAgreement:
     two_each = list(combinations(sorted(said), 2))
     return CaseAgreement(
         required=state.required,
-        waiting=len(state.waiting()),
+        waiting=sum(len(words) < state.required for words in state.decisions.values()),
         said={person: dict(sorted(counts.items())) for person, counts in sorted(said.items())},
         agreement=tuple(
             compared.get(two, Agreement(annotators=two, pairs=0, agreed=0, kappa=None)) for two in two_each

@@ -50,16 +50,16 @@ def places_in(connection: Connection, standing: Standing) -> CasePlaces:
     )
     found = []
     for row in connection.execute(query):
-        presence = standing.presences.get(row.tracklet_id)
-        if presence is None:  # in the trash
+        presence, source = standing.presences.get(row.tracklet_id), sources.get(row.source)
+        if presence is None or source is None:  # in the trash, or its authorisation has ended
             continue
         error = row.attributes.get(_ERROR)
         found.append(
             Place(
                 tracklet_id=row.tracklet_id,
                 number=row.number,
-                platform=sources[row.source].platform,
-                camera=sources[row.source].camera,
+                platform=source.platform,
+                camera=source.camera,
                 latitude=row.latitude,
                 longitude=row.longitude,
                 error_m=float(error) if isinstance(error, int | float) else None,

@@ -54,7 +54,7 @@ def times_in(connection: Connection, standing: Standing, tracklet_ids: Sequence[
         found = {cameras[one.name]: [] for one in sources if one.begins is not None}
     for tracklet_id in standing.presences if tracklet_ids is None else tracklet_ids:
         presence = standing.presences[tracklet_id]
-        if presence.clock is None:
+        if presence.clock is None or presence.source not in cameras:
             continue
         first, last = (moment.timestamp() for moment in presence.clock)
         seen = found.setdefault(cameras[presence.source], [])

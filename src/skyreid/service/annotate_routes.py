@@ -97,7 +97,7 @@ def _address(visit: Visit, *, scores: bool) -> str:
 
 def agreement_page(visit: At) -> Response:
     """How well the people of a case agree, and how many must."""
-    found = read_agreement(visit.case.case)
+    found = read_agreement(visit.case.case, person=visit.user)
     with visit.case.case.database.reading() as connection:
         numbers = tracklet_numbers(connection, {one for pair in found.disagreements for one in pair})
     return web_page(
@@ -124,7 +124,7 @@ def api_annotate(visit: At, k: Annotated[int, Query(ge=1, le=200)] = 10, scores:
 
 def api_agreement(visit: At) -> JSONResponse:
     """Say how well the people of a case agree, over the pairs that both decided blind."""
-    return JSONResponse(read_agreement(visit.case.case).to_json())
+    return JSONResponse(read_agreement(visit.case.case, person=visit.user).to_json())
 
 
 def api_set_eyes(visit: At, eyes: Eyes) -> JSONResponse:

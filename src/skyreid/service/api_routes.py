@@ -63,7 +63,7 @@ def tracklets(visit: At, wanted: WantedOfAddress) -> JSONResponse:
 def tracklet(visit: At, number: Number) -> JSONResponse:
     """Describe one tracklet."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
-    state, _ = case_views.person_of(visit.case, seen)
+    state, _, _ = case_views.person_of(visit.case, seen)
     visit.log("tracklet seen", seen.tracklet.tracklet_id)
     return JSONResponse(case_views.tracklet_json(seen, state))
 

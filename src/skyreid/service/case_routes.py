@@ -49,13 +49,14 @@ def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
 def tracklet_page(visit: At, number: Number) -> Response:
     """One tracklet."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
-    state, others = case_views.person_of(visit.case, seen)
+    state, pid, others = case_views.person_of(visit.case, seen)
     visit.log("tracklet seen", seen.tracklet.tracklet_id)
     return web_page(
         "tracklet.html",
         visit,
         at="browse",
         one=case_views.shown(seen, state),
+        pid=pid,
         source=seen.source,
         others=[case_views.shown(one, state) for one in others],
     )

@@ -287,14 +287,14 @@ def undo_decision(visit: Visit, event_id: str | None) -> Decided:
     )
 
 
-def person_of(opened: OpenCase, seen: CaseTracklet) -> tuple[str, list[CaseTracklet]]:
-    """Give the state of a tracklet, and where else the same person was found."""
+def person_of(opened: OpenCase, seen: CaseTracklet) -> tuple[str, int | None, list[CaseTracklet]]:
+    """Give the state of a tracklet, the pid of its identity, and where else the same person was found."""
     tracklet_id = seen.tracklet.tracklet_id
     with opened.case.database.reading() as connection:
         standing = standing_in(connection, touched=[tracklet_id])
         pid = standing.identities.pids.get(tracklet_id)
         others = [] if pid is None else [one for one in standing.members[pid] if one != tracklet_id]
-        return tracklet_state(standing, tracklet_id), tracklets_called(opened.case, connection, others)
+        return tracklet_state(standing, tracklet_id), pid, tracklets_called(opened.case, connection, others)
 
 
 # The log.
