@@ -53,6 +53,10 @@ def test_four_eyes_see_nothing_of_each_other_until_both_have_spoken(site, square
     assert boss.post(f"/api{home}/agreement", json={"people": 2}).json() == {"required": 2}
     pair = {"first": 1, "second": 4, "decision": "confirmed"}
     assert boss.post(f"/api{home}/decisions", json=pair).json()["state"] == "waiting"
+    own = boss.get(f"/api{home}/history").json()["decisions"][0]
+    assert (own["decision"], own["waiting"]) == ("confirmed", True) and "state waiting" in boss.get(
+        f"{home}/history"
+    ).text
     asked = examiner.get(f"/api{home}/annotate").json()["pairs"][0]
     assert (asked["first"], asked["second"]) == (1, 4)
     found = examiner.get(f"/api{home}/search", params={"t": 1}).json()["candidates"]

@@ -43,7 +43,7 @@ def test_who_has_no_clock_is_left_out_and_named(site, square):
     set_start(None)
     page = own.get(f"{home}/timeline").text
     set_start("2026-05-04T11:00:10+02:00")
-    assert "roof-a. <a" in page and f"{home}/sources" in page and 'class="seen aerial' not in page
+    assert "roof-a. <a" in page and f"{home}/clock" in page and 'class="seen aerial' not in page
 
 
 def test_a_map_shows_who_stood_where_or_says_that_nobody_knows(site, square):

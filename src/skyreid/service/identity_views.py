@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from skyreid.building.linking.event_log import DecisionEvent
+from skyreid.building.linking.event_log import Decision, DecisionEvent, Pair
 from skyreid.building.linking.link_state import Contradiction
 from skyreid.cases.decision_rows import WORDS
 from skyreid.cases.decisions import Standing, read_standing, standing_in
@@ -111,6 +111,8 @@ class ToldDecision:
 
     event: DecisionEvent
     word: str
+    is_waiting: bool
+    """It confirms what too few people have confirmed so far."""
     numbers: tuple[int | None, int | None]
     """Of the tracklets; None = it is not there any more."""
 
@@ -170,6 +172,7 @@ def show_identity(visit: Visit, pid: int) -> IdentityShown:
         people = People(standing_in(connection).seen_by(visit.user))
         identity = people.identity(pid)
         events = people.events_on(identity)
+        waiting = set(people.standing.state.waiting())
         members = tracklets_called(case, connection, identity.members)
         numbers = tracklet_numbers(connection, {one for event in events for one in event.tracklets})
     candidates, model, problem = suggestions_for(visit, identity)
@@ -183,7 +186,7 @@ def show_identity(visit: Visit, pid: int) -> IdentityShown:
             for platform in PLATFORMS
             if identity.counts[platform]
         ),
-        decisions=tuple(_told(event, numbers) for event in events),
+        decisions=tuple(_told(event, numbers, waiting) for event in events),
         suggestions=tuple(
             Suggestion(
                 candidate=one,
@@ -232,19 +235,25 @@ class History:
 def history(visit: Visit, *, page: int) -> History:
     """Give the decisions that stand, as far as who asks may know them."""
     with visit.case.case.database.reading() as connection:
-        standing = standing_in(connection).seen_by(visit.user).state.standing
+        state = standing_in(connection).seen_by(visit.user).state
+        standing, waiting = state.standing, set(state.waiting())
         newest = standing[::-1][(page - 1) * HISTORY_PAGE : page * HISTORY_PAGE]
         numbers = tracklet_numbers(connection, {one for event in newest for one in event.tracklets})
     return History(
-        decisions=tuple(_told(event, numbers) for event in newest),
+        decisions=tuple(_told(event, numbers, waiting) for event in newest),
         total=len(standing),
         num_pages=max(1, -(-len(standing) // HISTORY_PAGE)),
     )
 
 
-def _told(event: DecisionEvent, numbers: dict[str, int]) -> ToldDecision:
+def _told(event: DecisionEvent, numbers: dict[str, int], waiting: set[Pair]) -> ToldDecision:
     first, second = event.tracklets
-    return ToldDecision(event=event, word=WORDS[event.decision], numbers=(numbers.get(first), numbers.get(second)))
+    return ToldDecision(
+        event=event,
+        word=WORDS[event.decision],
+        is_waiting=event.decision is Decision.SAME and event.tracklets in waiting,
+        numbers=(numbers.get(first), numbers.get(second)),
+    )
 
 
 def decision_json(one: ToldDecision) -> dict[str, Json]:
@@ -253,6 +262,7 @@ def decision_json(one: ToldDecision) -> dict[str, Json]:
         "event_id": one.event.event_id,
         "annotator": one.event.annotator,
         "decision": one.word,
+        "waiting": one.is_waiting,
         "tracklets": list(one.event.tracklets),
         "time": one.event.time.isoformat(),
     }
