@@ -103,23 +103,36 @@ class TruthAndCache(RuleBasedStateMachine):
         self.searching = CaseSearch(self.case)
 
     @precondition(lambda self: self.cache_files())
-    @rule(data=st.data())
-    def damage_the_cache(self, data):
+    @rule(data=st.data(), is_new=st.booleans())
+    def damage_the_cache(self, data, is_new):
         """A truth that differs from what was derived of it is found, and mended."""
         self.check()  # what is mapped is left alone by what we do to the files
-        units = next(path for path in self.cache_files() if path.name == "units.f16")
-        content = bytearray(units.read_bytes())
-        if not content:
-            return
-        content[data.draw(st.integers(0, len(content) - 1))] ^= 0xFF
-        units.unlink()
-        units.write_bytes(content)
-        found = verify_case(self.case)
-        self.searching = CaseSearch(self.case)
         model = read_models(self.case)[0]
+        if is_new:  # every row counts; otherwise some have newer ones in their place
+            SearchCache(self.case, model).rebuild()
+        self.searching = CaseSearch(self.case)
+        folder = self.case.folder / "cache" / str(model.number)
+        whole = {name: (folder / name).read_bytes() for name in ("rows.npy", "units.f16")}
+        if not whole["units.f16"]:
+            return
+        name = data.draw(st.sampled_from(sorted(whole)))
+        content = bytearray(whole[name])
+        if name == "units.f16":
+            place = data.draw(st.integers(0, len(content) - 1))
+        else:  # number, source, first and last second and height stand first in a row; its position is not known
+            rows = np.load(folder / name)
+            start = len(content) - rows.nbytes + data.draw(st.integers(0, len(rows) - 1)) * rows.itemsize
+            place = start + data.draw(st.integers(0, rows.dtype.fields["latitude"][1] - 1))
+        content[place] ^= 0xFF
+        (folder / name).unlink()
+        (folder / name).write_bytes(content)
+        found = verify_case(self.case)
+        if is_new:
+            assert any("rows are not what the database holds" in one for one in found.mended), name
+            assert {one: (folder / one).read_bytes() for one in whole} == whole
+        assert not [one for one in found.damage if "crop" not in one]
         with self.case.database.reading() as connection:
             assert SearchCache(self.case, model).damage(connection) == []
-        assert not [one for one in found.damage if "crop" not in one]
 
     @precondition(lambda self: self.cache_files())
     @rule()
