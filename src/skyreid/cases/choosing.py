@@ -10,12 +10,19 @@ from sqlalchemy.engine import Connection
 
 from skyreid.cases.database import in_parts
 from skyreid.cases.refining import Learned, asking_terms, joined_terms, refined_scores
-from skyreid.cases.schema import TRACKLETS
+from skyreid.cases.schema import TRACKLETS, VECTORS
 from skyreid.cases.search_cache import Gallery, score_error
-from skyreid.cases.tracklets import CaseModel, read_vectors
+from skyreid.cases.tracklets import CaseModel, as_vectors
 from skyreid.retrieval.comparing import Direction, mean_cosines
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.search import most_similar
+
+# Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
+_STORED = (
+    sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id, VECTORS.c.embedding)
+    .join(VECTORS, VECTORS.c.tracklet == TRACKLETS.c.number)
+    .where(VECTORS.c.model == sa.bindparam("model"), TRACKLETS.c.number.in_(sa.bindparam("numbers", expanding=True)))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +121,14 @@ class Choosing:
     def _read(self, places: Int64[np.ndarray, " place"]) -> EmbeddingTable:
         """Give some candidates by what the database holds; their numbers stand as pids."""
         numbers = self._gallery.numbers[self._candidates[places]]
+        stored: dict[int, tuple[str, bytes]] = {}
+        for part in in_parts(numbers.tolist()):
+            found = self._connection.execute(_STORED, {"model": self._model.number, "numbers": part})
+            stored |= {number: (tracklet_id, embedding) for number, tracklet_id, embedding in found}
+        told = [stored[number] for number in numbers.tolist()]
         return EmbeddingTable.of(
-            read_vectors(self._connection, self._model, numbers.tolist()),
-            tracklet_ids=_ids(self._connection, numbers.tolist()),
+            as_vectors([embedding for _, embedding in told], self._model.width),
+            tracklet_ids=np.array([tracklet_id for tracklet_id, _ in told], dtype=np.str_),
             pids=numbers,
             camids=np.zeros(len(numbers), dtype=np.int64),
             platforms=np.zeros(len(numbers), dtype=np.int64),
@@ -143,11 +155,3 @@ def _joined(directions: Sequence[Direction]) -> list[Direction]:
     if len(whole) < len(directions):
         return list(directions)
     return [Direction(np.stack(whole).mean(axis=0, dtype=np.float32))]
-
-
-def _ids(connection: Connection, numbers: Sequence[int]) -> Shaped[np.ndarray, " found"]:
-    query = sa.select(TRACKLETS.c.number, TRACKLETS.c.tracklet_id)
-    ids: dict[int, str] = {}
-    for part in in_parts(numbers):
-        ids |= {row.number: row.tracklet_id for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))}
-    return np.array([ids[number] for number in numbers], dtype=np.str_)

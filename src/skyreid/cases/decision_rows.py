@@ -27,8 +27,10 @@ _UNDO, _REQUIRE, _REBUILT = "undo", "require", "rebuilt"
 
 def events_in(connection: Connection) -> list[LinkEvent]:
     """Give the history, in a transaction that runs."""
-    rows = connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.seq))
-    return [_event(row._asdict()) for row in rows]
+    return [_event(row._asdict()) for row in connection.execute(_EVENTS)]
+
+
+_EVENTS = sa.select(DECISIONS).order_by(DECISIONS.c.seq)
 
 
 def insert_events(connection: Connection, events: Sequence[LinkEvent], *, model: int | None = None) -> None:

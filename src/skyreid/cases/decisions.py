@@ -308,6 +308,16 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
         touched: tracklets that are asked about; None = all. Others are left out, unless somebody decided on them.
     """
     events = events_in(connection)
+    wanted: set[str] | None = None
+    if touched is not None:
+        decided = {one for event in events if isinstance(event, DecisionEvent) for one in event.tracklets}
+        moved = {
+            seen.tracklet_id for event in events if isinstance(event, RebuildEvent) for seen in event.moved.values()
+        }
+        wanted = {*touched, *decided, *moved}
+    if wanted is not None and not wanted:
+        state = replay(events, {})
+        return Standing(tracklets=(), presences={}, state=state, identities=identify([], state))
     sources = {source.number: source for source in sources_in(connection, with_trash=False)}
     query = (
         sa.select(
@@ -316,14 +326,9 @@ def standing_in(connection: Connection, *, touched: Iterable[str] | None = None)
         .where(TRACKLETS.c.source.in_(sources))
         .order_by(TRACKLETS.c.number)
     )
-    if touched is not None:
-        decided = {one for event in events if isinstance(event, DecisionEvent) for one in event.tracklets}
-        moved = {
-            seen.tracklet_id for event in events if isinstance(event, RebuildEvent) for seen in event.moved.values()
-        }
-        wanted = {*touched, *decided, *moved}
+    if wanted is not None:
         pids = sa.select(TRACKLETS.c.pid).where(TRACKLETS.c.tracklet_id.in_(wanted))
-        query = query.where(TRACKLETS.c.pid.in_(pids) if wanted else sa.false())
+        query = query.where(TRACKLETS.c.pid.in_(pids))
     tracklets: list[Tracklet] = []
     presences: dict[str, Presence] = {}
     present: dict[str, str] = {}

@@ -100,13 +100,12 @@ class SearchCache:
 
     def gallery(self, connection: Connection) -> Gallery:
         """Give what can be searched at the moment of a transaction; the cache is written where there is none."""
-        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
-        meta, cached = self._fitting(connection, revision)
+        (meta, cached), revision = self._fitting(connection)
         if self._gallery is None or self._gallery[0] != (meta["revision"], revision):
             newer, gone = self._changes(connection, meta["revision"])
             if len(newer | gone) > max(_MOST_BEHIND, _MOST_BEHIND_SHARE * len(cached.rows)):
                 self._write(connection)
-                meta, cached = self._fitting(connection, revision)
+                (meta, cached), _ = self._fitting(connection)
                 newer, gone = set(), set()
             gallery = self._assemble(connection, meta["revision"], cached, newer, gone)
             self._gallery = (meta["revision"], revision), gallery
@@ -123,9 +122,8 @@ class SearchCache:
         """Compare every row with the database, a sentence for what differs; a cache that is not there has no damage."""
         if not self.folder.exists():
             return []
-        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
         loaded = self._read()
-        if loaded is None or not self._is_of(connection, loaded[0], revision):
+        if loaded is None or not _is_of(connection, loaded[0])[0]:
             return [f"{self.folder}: is not of this case as it is now"]
         meta, cached = loaded
         newer, gone = self._changes(connection, meta["revision"])
@@ -144,22 +142,17 @@ class SearchCache:
             told.append(f"{self.folder}: holds {held} rows, the database {expected}")
         return told
 
-    def _fitting(self, connection: Connection, revision: int) -> tuple[dict[str, Any], _Part]:
-        """The cache on the disk, once it is of this case and not ahead of it; else a new one."""
-        if self._loaded is None or not self._is_of(connection, self._loaded[0], revision):
-            self._loaded = self._read()
-        if self._loaded is None or not self._is_of(connection, self._loaded[0], revision):
-            self._write(connection)
+    def _fitting(self, connection: Connection) -> tuple[tuple[dict[str, Any], _Part], int]:
+        """The cache on the disk, once it is of this case and not ahead of it, else a new one; and the revision now."""
+        for read in (lambda: self._loaded, self._read):
+            self._loaded = read()
+            if self._loaded is not None:
+                fits, revision = _is_of(connection, self._loaded[0])
+                if fits:
+                    return self._loaded, revision
+        self._write(connection)
         assert self._loaded is not None
-        return self._loaded
-
-    def _is_of(self, connection: Connection, meta: Mapping[str, Any], revision: int) -> bool:
-        """Whether a cache was written from the past of this very database, and not of a copy that went another way."""
-        told = connection.execute(sa.select(CASE.c.case_id)).scalar_one()
-        hashed = connection.execute(
-            sa.select(AUDIT.c.hash).where(AUDIT.c.seq == meta["audit_seq"])
-        ).scalar_one_or_none()
-        return meta["case_id"] == told and meta["revision"] <= revision and hashed == meta["audit_hash"]
+        return self._loaded, self._loaded[0]["revision"]
 
     def _read(self) -> tuple[dict[str, Any], _Part] | None:
         """Open the files; None where they are not there, or not whole."""
@@ -218,6 +211,24 @@ class SearchCache:
             columns=_columns(np.concatenate([cached.rows, delta.rows]), sources),
             cameras=tuple(cameras.get(camid, "") for camid in range(max(cameras, default=-1) + 1)),
         )
+
+
+# Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
+_OF_WHICH = sa.select(
+    CASE.c.case_id,
+    CASE.c.revision,
+    sa.select(AUDIT.c.hash).where(AUDIT.c.seq == sa.bindparam("seq")).scalar_subquery().label("hash"),
+)
+
+
+def _is_of(connection: Connection, meta: Mapping[str, Any]) -> tuple[bool, int]:
+    """Whether a cache was written from the past of this very database, and not of a copy that went another way.
+
+    Gives the revision of the database, too.
+    """
+    now = connection.execute(_OF_WHICH, {"seq": meta["audit_seq"]}).one()
+    fits = meta["case_id"] == now.case_id and meta["revision"] <= now.revision and meta["audit_hash"] == now.hash
+    return fits, now.revision
 
 
 def _truth(connection: Connection, model: CaseModel, which: sa.ColumnElement[bool]) -> Iterator[_Part]:

@@ -141,13 +141,7 @@ def set_clock(case: Case, name: str, *, by: str, start_time: datetime | None, of
 
 def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
     """List the footage, in a transaction that runs."""
-    query = (
-        sa.select(SOURCES, CAMERAS.c.platform, CAMERAS.c.name.label("camera"))
-        .join(CAMERAS, CAMERAS.c.camid == SOURCES.c.camid)
-        .order_by(SOURCES.c.number)
-    )
-    if not with_trash:
-        query = query.where(can_be_seen())
+    found = connection.execute(_ALL) if with_trash else connection.execute(_SEEN, {"now": utc_now()})
     return [
         CaseSource(
             number=row.number,
@@ -173,14 +167,24 @@ def sources_in(connection: Connection, *, with_trash: bool) -> list[CaseSource]:
             trashed_at=row.trashed_at,
             num_tracklets=row.num_tracklets,
         )
-        for row in connection.execute(query)
+        for row in found
     ]
 
 
-def can_be_seen() -> sa.ColumnElement[bool]:
+def can_be_seen(now: sa.BindParameter[str] | None = None) -> sa.ColumnElement[bool]:
     """Say to the database which sources are neither in the trash nor without authorisation, now."""
     until = SOURCES.c.authorised_until
-    return sa.and_(SOURCES.c.trashed_at.is_(None), sa.or_(until.is_(None), until > utc_now()))
+    valid = until > (utc_now() if now is None else now)
+    return sa.and_(SOURCES.c.trashed_at.is_(None), sa.or_(until.is_(None), valid))
+
+
+# Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
+_ALL = (
+    sa.select(SOURCES, CAMERAS.c.platform, CAMERAS.c.name.label("camera"))
+    .join(CAMERAS, CAMERAS.c.camid == SOURCES.c.camid)
+    .order_by(SOURCES.c.number)
+)
+_SEEN = _ALL.where(can_be_seen(sa.bindparam("now")))
 
 
 def insert_source(connection: Connection, new: NewSource, *, by: str) -> int:

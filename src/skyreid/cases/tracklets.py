@@ -66,19 +66,19 @@ def read_tracklets(case: Case, *, numbers: Sequence[int] | None = None) -> list[
         return tracklets_in(case, connection, numbers=numbers)
 
 
+_ALL = sa.select(TRACKLETS).order_by(TRACKLETS.c.number)
+_SOME = _ALL.where(TRACKLETS.c.number.in_(sa.bindparam("numbers", expanding=True)))
+
+
 def tracklets_in(case: Case, connection: Connection, *, numbers: Sequence[int] | None = None) -> list[CaseTracklet]:
     """Give tracklets, in a transaction that runs."""
     sources = {source.number: source for source in sources_in(connection, with_trash=False)}
-    query = sa.select(TRACKLETS).where(TRACKLETS.c.source.in_(sources)).order_by(TRACKLETS.c.number)
     if numbers is None:
-        rows = connection.execute(query).all()
+        rows = connection.execute(_ALL).all()
     else:
-        rows = [
-            row
-            for part in in_parts(sorted(set(numbers)))
-            for row in connection.execute(query.where(TRACKLETS.c.number.in_(part)))
-        ]
-    return [_tracklet(case, row._asdict(), sources[row.source]) for row in rows]
+        parts = in_parts(sorted(set(numbers)))
+        rows = [row for part in parts for row in connection.execute(_SOME, {"numbers": part})]
+    return [_tracklet(case, row._asdict(), sources[row.source]) for row in rows if row.source in sources]
 
 
 def read_tracklets_at(case: Case, source: int, at_s: float) -> list[CaseTracklet]:
@@ -264,14 +264,17 @@ def vectors_by_number(
     return dict(zip(stored, as_vectors(list(stored.values()), model.width), strict=True))
 
 
+# Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
+_STORED = sa.select(VECTORS.c.tracklet, VECTORS.c.embedding).where(
+    VECTORS.c.model == sa.bindparam("model"), VECTORS.c.tracklet.in_(sa.bindparam("numbers", expanding=True))
+)
+
+
 def _stored_vectors(connection: Connection, model: CaseModel, numbers: Sequence[int]) -> dict[int, bytes]:
     stored: dict[int, bytes] = {}
     for part in in_parts(list(map(int, numbers))):
-        query = sa.select(VECTORS.c.tracklet, VECTORS.c.embedding)
-        stored |= {
-            row.tracklet: row.embedding
-            for row in connection.execute(query.where(VECTORS.c.model == model.number, VECTORS.c.tracklet.in_(part)))
-        }
+        found = connection.execute(_STORED, {"model": model.number, "numbers": part})
+        stored |= {row.tracklet: row.embedding for row in found}
     return stored
 
 
