@@ -5,7 +5,8 @@ which nobody is anybody yet. Then an annotator who knows everybody works as the 
 ground asks in turn, the first of the list is decided on, and the list is asked for anew. They turn to the next one when
 all aerial tracklets of the person are found, or after ten rejections one after the other, and begin again with the
 first one when all have asked. Counted are the decisions after which 90 % of the people are linked (a tracklet of the
-ground and an aerial one are one person) and whole (all of their tracklets are).
+ground and an aerial one are one person) and whole (all of their tracklets are). With --adapt the work is done
+a third time, with lists that learn and `skyreid case adapt` once half of the people are linked.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from simulated_case import draw_world, embedded, make_case
+from skyreid.cases.adapting import adapt
 from skyreid.cases.case import Case
 from skyreid.cases.decisions import CONFIRMED, REJECTED, decide
 from skyreid.cases.searching import CaseSearch
@@ -20,6 +22,7 @@ from skyreid.errors import NothingFoundError
 from skyreid.tracklet import Platform, Tracklet
 
 PATIENCE, SHARE, PASSES = 10, 0.9, 20
+KINDS = ("raw", "refined", "adapted")
 
 
 def main():
@@ -29,19 +32,21 @@ def main():
     parser.add_argument("--worlds", type=Path, default=Path("worlds"), help="folder where worlds are kept")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--identities", type=int, default=60)
+    parser.add_argument("--adapt", action="store_true")
     given = parser.parse_args()
     for seed in given.seeds:
         folder = given.worlds / str(seed)
         tracklets = draw_world(folder, seed, given.identities)
         table = embedded(folder, given.model, given.name)
-        for refine in (False, True):
+        for kind in KINDS if given.adapt else KINDS[:2]:
             with (
                 tempfile.TemporaryDirectory() as scratch,
                 make_case(Path(scratch) / "case", tracklets, table) as case,
             ):
                 work = Work(case, tracklets)
-                linked, whole = work.do(refine=refine)
-            kind = "refined" if refine else "raw"
+                linked, whole = work.do(refine=kind != "raw", adapting=kind == "adapted")
+            for line in work.told:
+                print(line)
             print(f"seed {seed}, {len(tracklets)} tracklets, {kind}: {linked} decisions to link, {whole} to have whole")
 
 
@@ -55,14 +60,20 @@ class Work:
         self._aerial = {one.tracklet_id for one in tracklets if one.platform is Platform.AERIAL}
         self._of = {pid: {name for name, one in self._pids.items() if one == pid} for pid in set(self._pids.values())}
         self.decisions = 0
+        self.told: list[str] = []
         self.linked: dict[int, int] = {}
         self.whole: dict[int, int] = {}
 
-    def do(self, *, refine: bool) -> tuple[int | None, int | None]:
+    def do(self, *, refine: bool, adapting: bool) -> tuple[int | None, int | None]:
         """Work until all is done that is counted; gives the two numbers of decisions, None = never."""
         searching = CaseSearch(self._case)
         for _ in range(PASSES):
             for query in (one for one in self._pids if one not in self._aerial):
+                if adapting and len(self.linked) >= len(self._of) / 2:
+                    adapting = False
+                    self.told = [
+                        f"after {self.decisions} decisions: {line}" for line in adapt(self._case, by="a").lines()
+                    ]
                 self._ask(searching, query, refine=refine)
                 if self._at(self.whole) is not None:
                     return self._at(self.linked), self._at(self.whole)

@@ -165,7 +165,8 @@ class CaseSearch:
             filters: what a candidate must fulfil.
             max_speed: metres a second that a person moves at most: who was too far away too soon to be the person of
                 a tracklet that asks is left out; None = nobody is.
-            model: number of the model; None = the one with the most vectors.
+            model: number of the model; None = the one with the most vectors, or what `adapting` made of it when
+                tracklets alone ask.
             with_decided: find those too who are confirmed as the query's person or rejected.
             person: who asks, and is not told what others said of a pair before enough did; None = all is told.
             refine: order by what was decided on the queries, too (`refining`).
@@ -182,7 +183,7 @@ class CaseSearch:
             raise SettingError(f"a search finds 1 to {MOST_FOUND}; got k={top_k}")
         begun = monotonic()
         with self._case.database.reading() as connection:
-            chosen = self._choose_model(connection, model)
+            chosen = self._choose_model(connection, model, by_tracklets=not asked)
             standing = standing_in(connection, touched=queries)
             if person is not None:
                 standing = standing.seen_by(person)
@@ -241,12 +242,17 @@ class CaseSearch:
             self._caches[model.number] = SearchCache(self._case, model)
         return self._caches[model.number]
 
-    def _choose_model(self, connection: Connection, number: int | None) -> CaseModel:
+    def _choose_model(self, connection: Connection, number: int | None, *, by_tracklets: bool) -> CaseModel:
         """Look a model up; how many vectors each has is counted when something changed."""
         revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
         if self._models[0] != revision:
             self._models = revision, models_in(connection)
-        return _chosen(self._case, self._models[1], number)
+        models = self._models[1]
+        # One that has not seen all tracklets is out of date.
+        adapted = [one.number for one in models if one.is_adapted and one.num_vectors == models[0].num_vectors]
+        if number is None and by_tracklets and adapted:
+            number = max(adapted)
+        return _chosen(self._case, models, number)
 
 
 def _among(numbers: Int64[np.ndarray, " row"], few: Sequence[int]) -> Bool[np.ndarray, " row"]:

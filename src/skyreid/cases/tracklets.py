@@ -25,6 +25,9 @@ from skyreid.retrieval.filters import median_height, position_of
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Frame, Tracklet
 
+ADAPTED = "adapted-"
+"""Begins the name of a model whose vectors were adapted to a case."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaseTracklet:
@@ -53,6 +56,11 @@ class CaseModel:
     precision: str | None
     """In which numbers it computed; None = nobody said."""
     num_vectors: int
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether decisions of the case made its vectors from those of another model."""
+        return self.model.startswith(ADAPTED)
 
 
 def read_tracklets(case: Case, *, numbers: Sequence[int] | None = None) -> list[CaseTracklet]:
@@ -182,7 +190,7 @@ def models_in(connection: Connection) -> list[CaseModel]:
         )
         for row in connection.execute(query)
     ]
-    return sorted(models, key=lambda one: (-one.num_vectors, one.number))
+    return sorted(models, key=lambda one: (one.is_adapted, -one.num_vectors, one.number))
 
 
 def put_vectors(

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 
 from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_shared_options
+from skyreid.cli.case_adapt import case_adapt
 from skyreid.cli.case_agreement import case_agreement
 from skyreid.cli.case_papers import case_papers
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
@@ -84,6 +85,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case jobs": case_jobs,
         "case search": case_search,
         "case decide": case_decide,
+        "case adapt": case_adapt,
         "case export": case_export,
         "case papers": case_papers,
         "case verify": case_verify,

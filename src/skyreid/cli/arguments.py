@@ -47,6 +47,7 @@ EXAMPLES = {
     "case work": "skyreid case work cases/square",
     "case jobs": "skyreid case jobs cases/square --retry 3",
     "case search": "skyreid case search cases/square --tracklet gate-gate-0001 -k 10",
+    "case adapt": "skyreid case adapt cases/square",
     "case decide": "skyreid case decide cases/square gate-gate-0001 roof-roof-0003 confirmed --annotator anna",
     "case export": "skyreid case export cases/square --out found --format build",
     "case papers": "skyreid case papers cases/square --out papers.html",
