@@ -69,6 +69,14 @@ def test_what_cannot_be_asked_is_refused(site, numbers, wrong):
     assert site.browsers["viewer"].get(f"/api/c/{site.ids['square']}/search", params=asked).status_code == 422
 
 
+def test_a_tracklet_is_stepped_through_without_a_script(site):
+    own, page = site.browsers["viewer"], f"/c/{site.ids['square']}/tracklets/1"
+    first, last = own.get(page).text, own.get(page, params={"place": 99}).text
+    assert "/frames/1/0.jpg" in first and 'href="?place=1"' in first
+    assert "/frames/1/1.jpg" in last and 'href="?place=0"' in last and 'href="?place=2"' not in last
+    assert own.get(page, params={"place": -1}).status_code == 422
+
+
 def test_lists_say_who_is_stacked_and_are_whole_all_the_same(site, ask):
     own, home = site.browsers["viewer"], site.ids["square"]
     assert ask(to="any")["stacks"] == [] and len(names(ask(to="any"))) == 5  # they are all in view at once

@@ -51,6 +51,11 @@ function beginCompare(section) {
     });
   });
   section.addEventListener("play", play);
+  const player = section.querySelector("[data-play]");
+  if (player && panes[0].frames > 1) {
+    player.hidden = false;
+    player.addEventListener("click", play);
+  }
   if (dialog) dialog.addEventListener("close", stop);
 
   section.addEventListener("click", (event) => {

@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Form, Request, Response
+from fastapi import Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from skyreid.cases.people import Right
@@ -46,7 +46,7 @@ def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
     )
 
 
-def tracklet_page(visit: At, number: Number) -> Response:
+def tracklet_page(visit: At, number: Number, place: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
     """One tracklet."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
     state, pid, others = case_views.person_of(visit.case, seen)
@@ -56,6 +56,7 @@ def tracklet_page(visit: At, number: Number) -> Response:
         visit,
         at="browse",
         one=case_views.shown(seen, state),
+        place=min(place, len(seen.tracklet.frames) - 1),
         pid=pid,
         source=seen.source,
         others=[case_views.shown(one, state) for one in others],
