@@ -3,6 +3,7 @@
 It ends too when whoever started it does, in whatever way: its standard input ends then. The job at work is given back.
 """
 
+import logging
 import signal
 import sys
 import threading
@@ -15,10 +16,12 @@ from skyreid.cases.case import Case, list_cases, open_case
 from skyreid.cases.jobs import NO_ROOM, PAUSED, QUEUED, RUNNING
 from skyreid.cases.room import room_of
 from skyreid.cases.schema import JOBS
+from skyreid.errors import SkyreidError
 
 IDLE_S = 60.0
 """So long a process waits for more to do, with its models loaded."""
 ASK_S = 1.0
+_logger = logging.getLogger(__name__)
 
 
 def is_work_waiting(case: Case) -> bool:
@@ -50,12 +53,15 @@ def _work_once(folder: Path) -> bool:
     """Do what waits in any case; gives whether there was something."""
     has_worked = False
     for path in list_cases(folder):
-        with open_case(path) as case:
-            if is_work_waiting(case):
-                from skyreid.cases.worker import work  # loads what looks at pictures
+        try:
+            with open_case(path) as case:
+                if is_work_waiting(case):
+                    from skyreid.cases.worker import work  # loads what looks at pictures
 
-                work(case)
-                has_worked = True
+                    work(case)
+                    has_worked = True
+        except (OSError, SkyreidError) as error:  # a case that is damaged, or gone, stops no other one
+            _logger.warning("%s", error)
     return has_worked
 
 

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from skyreid.cases.describing import Description, end_of_day, moment
+from skyreid.cases.describing import Description, best_at_hand, end_of_day, moment
 from skyreid.cases.footage import remove_upload
 from skyreid.cases.people import Right
 from skyreid.errors import SkyreidError
@@ -36,8 +36,16 @@ class NewFootage(BaseModel):
     start_time: datetime | None = Field(None, description="of the first frame, with its zone")
     authorisation: str | None = Field(None, max_length=1_000)
     authorised_until: datetime | None = Field(None, description="nobody sees the footage from then on")
-    detector: str | None = Field(None, max_length=100, description="null = people are found by their motion")
-    model: str | None = Field(None, max_length=100, description="null = nobody can be searched yet")
+    detector: str | None = Field(
+        default_factory=lambda: best_at_hand("detector"),
+        max_length=100,
+        description="absent = the best in the cache; null = people are found by their motion",
+    )
+    model: str | None = Field(
+        default_factory=lambda: best_at_hand("encoder"),
+        max_length=100,
+        description="absent = the best in the cache; null = nobody can be searched yet",
+    )
     is_simulated: bool = False
 
 
