@@ -44,6 +44,23 @@ def test_a_case_is_made_filled_searched_decided_on_and_written(place, capsys, tm
     )
 
 
+def test_with_four_eyes_a_confirmation_counts_and_leaves_when_a_second_person_made_it(place, capsys, tmp_path):
+    case = place / "case"
+    assert told(capsys, "case", "agreement", case, "--require", "2", "--by", "anna")["required"] == 2
+    for person, state, held_back in (("anna", "waiting", 1), ("bert", "confirmed", 0)):
+        made = told(capsys, "case", "decide", case, GATE, ROOF, "confirmed", "--annotator", person)
+        out = tmp_path / f"{person}.json"
+        left = told(capsys, "case", "export", case, "--out", out, "--format", "json")
+        assert (made["state"], left["held_back"]) == (state, held_back)
+    agreement = told(capsys, "case", "agreement", case)["agreement"]
+    assert agreement == [{"people": ["anna", "bert"], "pairs": 1, "agreed": 1, "kappa": None}]
+    assert main(["case", "agreement", str(case)]) == 0
+    assert "Cohen's kappa is undefined" in capsys.readouterr().out
+    for person in ("anna", "bert"):
+        told(capsys, "case", "decide", case, ROOF, GATE, "undo", "--annotator", person)
+    told(capsys, "case", "agreement", case, "--require", "1")
+
+
 def test_what_a_case_refuses_ends_with_status_5(place, capsys):
     write_build(place / "uncovered", ["door-a-0001"], faces_masked=False)
     assert main(["case", "add", str(place / "case"), str(place / "uncovered"), "--purpose", "a test"]) == 5
