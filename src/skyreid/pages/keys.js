@@ -3,7 +3,7 @@
 {
   const list = document.querySelector(".keys-list");
   const opener = document.querySelector("[data-keys]");
-  const places = { c: "/", s: "/sources", b: "/tracklets", i: "/identities", t: "/timeline", j: "/jobs" };
+  const places = { c: "/", s: "/sources", b: "/tracklets", i: "/identities", t: "/timeline", a: "/annotate", j: "/jobs" };
   const patience = 1500; // milliseconds from g to the next key
   let goSince = -Infinity;
 
