@@ -107,4 +107,4 @@ def test_a_case_whose_weights_are_nowhere_says_so(site):
     own = site.browsers["viewer"]
     told = own.get(f"/api/c/{site.ids['square']}/ask").json()
     assert not told["pictures"]["can"] and "--model" in told["pictures"]["reason"]
-    assert "start the server with --model" in own.get(f"/c/{site.ids['square']}/ask").text
+    assert "skyreid serve --model" in own.get(f"/c/{site.ids['square']}/ask").text

@@ -1,6 +1,7 @@
 """Asking with a picture that is sent, with somebody in a frame of a source, and with words."""
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from skyreid.cases.case import create_case, open_case
 from skyreid.cases.importing import import_build
 from skyreid.cases.people import Role, open_people
 from skyreid.checkpoint import weights_sha256
+from skyreid.cli import main
 from skyreid.extraction.loading import load
 from skyreid.files.regular_file import file_sha256
 from skyreid.pretrained.pair_checkpoint import TINY_TOWERS
@@ -225,3 +227,17 @@ def test_words_find_what_they_say_where_the_model_reads_them(asked):
     unknown = asked.viewer.get(f"{asked.api}/search", params={"text": "zeppelin"})
     assert unknown.status_code == 422 and "zeppelin" in unknown.json()["error"]
     assert 'placeholder="red jacket' in asked.viewer.get(f"{asked.home}/ask").text
+
+
+def test_the_command_line_asks_with_pictures_and_words_too(asked, tmp_path, capsys):
+    (tmp_path / "scene.png").write_bytes(as_file(in_scene(BLUE)))
+    case, weights = str(asked.folder / "square"), ["--weights", str(TINY_TOWERS), "--json", "-k", "1"]
+    box = ",".join(map(str, (*HERE, 32, 64)))
+    for words, camera in (
+        (["--image", str(tmp_path / "scene.png"), "--box", box], "roof"),
+        (["--text", "red jacket"], "gate"),
+    ):
+        assert main(["case", "search", case, *words, *weights]) == 0
+        assert first_camera(json.loads(capsys.readouterr().out)) == camera
+    assert main(["case", "search", case, "--text", "red jacket"]) != 0
+    assert "are not here" in capsys.readouterr().err

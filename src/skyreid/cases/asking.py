@@ -126,8 +126,8 @@ class CaseAsker:
             if self._hashes[place] == model.model:
                 return place
         raise SettingError(
-            f"the weights that made the vectors of this case (sha256 {model.model[:16]}…) are not here; start the "
-            "server with --model and where they lie"
+            f"the weights that made the vectors of this case (sha256 {model.model[:16]}…) are not here; say "
+            "where they lie: skyreid serve --model, skyreid case search --weights"
         )
 
 

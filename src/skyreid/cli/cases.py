@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skyreid.cases.case import Case
     from skyreid.cases.jobs import Job
     from skyreid.cases.sources import CaseSource
+    from skyreid.retrieval.search import Asked
 
 
 def case_new(
@@ -198,6 +199,10 @@ def case_search(
     case: File,
     *,
     tracklet: Several = (),
+    image: Several = (),
+    box: str | None = None,
+    text: Several = (),
+    weights: Several = (),
     to: Literal["other", "aerial", "ground", "any"] = "other",
     camera: Several = (),
     after: str | None = None,
@@ -211,12 +216,17 @@ def case_search(
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 20,
     json: bool = False,
 ) -> None:
-    """Rank the people of a case by likeness to one of them.
+    """Rank the people of a case by likeness to one of them, to a picture or to a description.
 
     Args:
         case: that is searched.
-        tracklet: id of a tracklet; several ask as one.
-        to: platform to search; other = the one from which the tracklet was not seen.
+        tracklet: id of a tracklet; several ask as one, and so does all that is asked with.
+        image: picture file, cropped to a person or with a --box; embedded as it is, in memory.
+        box: X,Y,WIDTH,HEIGHT of the person in the picture, in pixels.
+        text: description, such as "red jacket, dark trousers"; the case's model must read text.
+        weights: checkpoint or network that made the case's vectors, where neither a job of the case nor the cache has
+            it; may be given several times.
+        to: platform to search; other = the one from which the tracklet was not seen, both without a tracklet.
         camera: name of a camera to search; may be given several times; without it, all.
         after: as of `skyreid search`.
         before: as of `skyreid search`.
@@ -236,8 +246,12 @@ def case_search(
     from skyreid.cases.tracklets import find_tracklet
     from skyreid.retrieval.filters import Filters, read_moment, read_near
 
-    if not tracklet:
-        raise SettingError("a search asks with something: --tracklet ID")
+    if not (tracklet or image or text):
+        raise SettingError("a search asks with something: --tracklet ID, --image FILE or --text WORDS")
+    if box is not None and len(image) != 1:
+        raise SettingError("a --box belongs to one --image; crop the other pictures")
+    if model is not None and (image or text):
+        raise SettingError("pictures and texts ask the model with the most vectors; leave out --model")
     filters = Filters(
         cameras=camera,
         after=None if after is None else read_moment(after),
@@ -247,11 +261,21 @@ def case_search(
     )
     with open_case(case) as opened:
         if to == "other":
-            platform = find_tracklet(opened, tracklet[0]).source.platform.other
+            platform = find_tracklet(opened, tracklet[0]).source.platform.other if tracklet else None
         else:
             platform = None if to == "any" else Platform(to)
+        asked: list[Asked] = []
+        if image or text:
+            from skyreid.cases.asking import CaseAsker
+            from skyreid.extraction.asking import read_box
+
+            asker = CaseAsker(opened, models=weights)
+            place = None if box is None else read_box(box)
+            asked += [asker.asker(None).picture(Path(one), place) for one in image]
+            asked += [asker.text(one) for one in text]
         found = CaseSearch(opened).search(
             tracklet,
+            asked=asked,
             platform=platform,
             top_k=k,
             filters=filters,
