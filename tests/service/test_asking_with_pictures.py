@@ -177,6 +177,10 @@ def test_somebody_in_a_frame_of_a_source_is_found_as_long_as_it_is_the_same_vide
     assert first_camera(found) == "gate"
     page = asked.viewer.get(f"{asked.home}/sources/1/frame", params={"at": 0.1})
     assert page.status_code == 200 and 'class="known-box"' in page.text and str(asked.root) not in page.text
+    assert asked.boss.get(f"{asked.home}/asked.jpg", params={"source": 1, "at": 0.1}).status_code == 200
+    with open_case(asked.folder / "square") as case, case.database.reading() as connection:
+        last = read_audit(connection)[-1]
+    assert (last.who, last.action, last.subject) == ("boss", "frame seen", "a.mp4 at 0.1 s")
     late = asked.viewer.get(f"{asked.api}/sources/1/frame", params={"at": 99})
     assert late.status_code == 422 and "it ends at" in late.json()["error"]
     for number in (2, 3):  # nobody said where their videos are

@@ -76,6 +76,8 @@ def frame_page(visit: At, number: Number, at: _Seconds = 0.0) -> Response:
 def picture(visit: At, wanted: WantedSearch) -> Response:
     """A picture or frame that is asked with, faces covered: all of it, or what a box shows of it."""
     held = _picture_asked(visit, wanted)
+    if wanted.source:
+        visit.log("frame seen", held.words)
     if wanted.box is None:
         shown = Image.fromarray(held.covered)
         shown.thumbnail(LARGEST_SHOWN)
@@ -109,6 +111,7 @@ def forget(visit: At, picture: _Token) -> JSONResponse:
 def frame(visit: At, number: Number, at: _Seconds = 0.0) -> JSONResponse:
     """Say who is in a frame of a source; `search` takes source, at and a box of the person."""
     _, held = _frame(visit, number, at)
+    visit.log("frame seen", held.words)
     return JSONResponse(_told(held))
 
 
@@ -130,9 +133,7 @@ def _frame(visit: Visit, number: int, at: float) -> tuple[CaseSource, HeldPictur
     source = next((one for one in read_sources(opened.case) if one.number == number), None)
     if source is None:
         raise HTTPException(404, f"there is no source {number}")
-    held = opened.held.frame(opened.case, opened.asker, number, at)
-    visit.log("frame seen", source.name, at_s=at)
-    return source, held
+    return source, opened.held.frame(opened.case, opened.asker, number, at)
 
 
 def _picture_asked(visit: Visit, wanted: WantedSearch) -> HeldPicture:
