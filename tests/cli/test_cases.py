@@ -44,6 +44,16 @@ def test_a_case_is_made_filled_searched_decided_on_and_written(place, capsys, tm
     )
 
 
+def test_footage_is_brought_in_with_what_allows_it_and_not_without(place, tmp_path, capsys):
+    assert main(["case", "new", str(tmp_path / "case"), "--by", "anna"]) == 0
+    add = ["case", "add", tmp_path / "case", place / "built", "--purpose", "a test", "--authorisation", "order 12/26"]
+    assert main([*map(str, add), "--authorised-until", "2020-01-01"]) == 5
+    assert "may not be looked at" in capsys.readouterr().err
+    assert len(told(capsys, *add, "--authorised-until", "2099-12-31")["sources"]) == 3
+    for source in told(capsys, "case", "list", tmp_path / "case")["sources"]:
+        assert (source["authorisation"], source["authorised_until"]) == ("order 12/26", "2100-01-01T00:00:00+00:00")
+
+
 def test_with_four_eyes_a_confirmation_counts_and_leaves_when_a_second_person_made_it(place, capsys, tmp_path):
     case = place / "case"
     assert told(capsys, "case", "agreement", case, "--require", "2", "--by", "anna")["required"] == 2

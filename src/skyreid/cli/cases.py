@@ -92,6 +92,8 @@ def case_add(
     model: str | None = None,
     interval_s: float = 0.5,
     priority: int = 0,
+    authorisation: str | None = None,
+    authorised_until: str | None = None,
     by: str | None = None,
     json: bool = False,
 ) -> None:
@@ -111,21 +113,30 @@ def case_add(
         model: what tells people apart, as of `skyreid build`; the best in the cache when not given.
         interval_s: seconds from one crop of a person to the next.
         priority: of the work on a video; the highest comes first.
+        authorisation: who allowed it, or by which paper.
+        authorised_until: the last day of that (UTC), such as 2026-05-04; after it nobody sees the footage, and it goes.
         by: who brings it.
         json: print JSON.
     """
     from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
     from skyreid.cases.case import open_case
+    from skyreid.cases.describing import end_of_day
     from skyreid.cases.importing import import_build, import_table
     from skyreid.cases.jobs import LookSettings, add_job
+    from skyreid.cases.retention import authorise
+    from skyreid.cases.sources import check_authorisation
     from skyreid.files.file_kinds import BUILD, TABLE, kind_at
 
     kind = kind_at(Path(what))
+    until = end_of_day(authorised_until or "")
     with open_case(case) as opened, Bars() as bars:
         if kind is TABLE:
             report = import_table(opened, what, by=who(by))
         elif kind is BUILD:
+            check_authorisation(until)
             report = import_build(opened, what, by=who(by), purpose=purpose, progress=bars)
+            for name in report.sources if authorisation or until else ():
+                authorise(opened, name, authorisation, until, by=who(by))
         else:
             told = {"platform": platform, "start_time": start_time}
             if ",camera=" not in what:
@@ -136,7 +147,16 @@ def case_add(
                 model=model or first_in_cache(PREFERRED_MODELS),
                 interval_s=interval_s,
             )
-            job = add_job(opened, source, by=who(by), purpose=purpose, settings=settings, priority=priority)
+            job = add_job(
+                opened,
+                source,
+                by=who(by),
+                purpose=purpose,
+                settings=settings,
+                priority=priority,
+                authorisation=authorisation,
+                authorised_until=until,
+            )
             said = [f"job {job.number}: {job.file} is {job.state}; 'skyreid case work {case}' does it"]
             if settings.model is None:
                 said.append("no model: its people cannot be searched until one is named (skyreid weights list)")
