@@ -13,8 +13,7 @@ from skyreid.cases.refining import Learned, asking_terms, joined_terms, refined_
 from skyreid.cases.schema import TRACKLETS, VECTORS
 from skyreid.cases.search_cache import Gallery, score_error
 from skyreid.cases.tracklets import CaseModel, as_vectors
-from skyreid.retrieval.comparing import Direction, mean_cosines
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.search import most_similar
 
 # Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
@@ -68,9 +67,9 @@ class Choosing:
         """Choose those with the highest mean cosine, exactly."""
         contenders = self._read(_may_be_first(self._scores, top_k, score_error(self._model.width)))
         similarities = self._similarities(contenders)
-        best = most_similar(similarities, contenders.tracklet_ids, top_k)
+        best = most_similar(similarities, contenders.ids, top_k)
         return Chosen(
-            numbers=contenders.pids[best].tolist(),
+            numbers=contenders.numbers[best].tolist(),
             similarities=similarities[best].tolist(),
             ranks=list(range(1, len(best) + 1)),
         )
@@ -84,17 +83,17 @@ class Choosing:
         looked_at = 2 * top_k
         while True:
             contenders = self._read(_may_be_first(rough, looked_at, error))
-            scores = refined_scores(terms, learned, contenders.embeddings)
-            best = most_similar(scores, contenders.tracklet_ids, top_k)
+            scores = refined_scores(terms, learned, contenders.vectors)
+            best = most_similar(scores, contenders.ids, top_k)
             # The others are below the last who was looked at by one error, and a penalty takes them further down.
-            if len(contenders) == rough.size or scores[best[-1]] > _last(rough, looked_at) - error:
+            if len(contenders.numbers) == rough.size or scores[best[-1]] > _last(rough, looked_at) - error:
                 break
             looked_at *= 4
         similarities = self._similarities(contenders)[best]
         return Chosen(
-            numbers=contenders.pids[best].tolist(),
+            numbers=contenders.numbers[best].tolist(),
             similarities=similarities.tolist(),
-            ranks=self._ranks(similarities, contenders.tracklet_ids[best]),
+            ranks=self._ranks(similarities, contenders.ids[best]),
         )
 
     def _ranks(self, similarities: Float32[np.ndarray, " found"], ids: Shaped[np.ndarray, " found"]) -> list[int]:
@@ -111,28 +110,41 @@ class Choosing:
             1
             + int(above.size - np.searchsorted(above, similarity, side="right"))
             + int(np.count_nonzero(theirs > similarity))
-            + int(np.count_nonzero((theirs == similarity) & (rivals.tracklet_ids < tracklet_id)))
+            + int(np.count_nonzero((theirs == similarity) & (rivals.ids < tracklet_id)))
             for similarity, tracklet_id in zip(similarities, ids, strict=True)
         ]
 
-    def _similarities(self, table: EmbeddingTable) -> Float32[np.ndarray, " row"]:
-        return mean_cosines(table, self._directions, np.arange(len(table)))
+    def _similarities(self, contenders: "_Contenders") -> Float32[np.ndarray, " contender"]:
+        """Compare as `skyreid search` does: a pair has the same cosine there, to the last bit."""
+        from skyreid.retrieval.cosine import cosine_similarities, unit_rows  # loads PyTorch
 
-    def _read(self, places: Int64[np.ndarray, " place"]) -> EmbeddingTable:
-        """Give some candidates by what the database holds; their numbers stand as pids."""
+        total = np.zeros(len(contenders.numbers), dtype=np.float32)
+        for one in self._directions:
+            total += cosine_similarities(one.unit, unit_rows(contenders.vectors[:, one.first_column :]))[0]
+        return total / np.float32(len(self._directions))
+
+    def _read(self, places: Int64[np.ndarray, " place"]) -> "_Contenders":
+        """Give some candidates by what the database holds."""
         numbers = self._gallery.numbers[self._candidates[places]]
         stored: dict[int, tuple[str, bytes]] = {}
         for part in in_parts(numbers.tolist()):
             found = self._connection.execute(_STORED, {"model": self._model.number, "numbers": part})
             stored |= {number: (tracklet_id, embedding) for number, tracklet_id, embedding in found}
         told = [stored[number] for number in numbers.tolist()]
-        return EmbeddingTable.of(
-            as_vectors([embedding for _, embedding in told], self._model.width),
-            tracklet_ids=np.array([tracklet_id for tracklet_id, _ in told], dtype=np.str_),
-            pids=numbers,
-            camids=np.zeros(len(numbers), dtype=np.int64),
-            platforms=np.zeros(len(numbers), dtype=np.int64),
+        return _Contenders(
+            numbers=numbers,
+            ids=np.array([tracklet_id for tracklet_id, _ in told], dtype=np.str_),
+            vectors=as_vectors([embedding for _, embedding in told], self._model.width),
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Contenders:
+    """Candidates who are compared exactly."""
+
+    numbers: Int64[np.ndarray, " contender"]
+    ids: Shaped[np.ndarray, " contender"]
+    vectors: Float32[np.ndarray, "contender embed"]
 
 
 def _may_be_first(

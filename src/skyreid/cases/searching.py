@@ -34,6 +34,7 @@ from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 
 _NO_FILTERS = Filters()
+_REVISION = sa.select(CASE.c.revision)
 MOST_FOUND = 1_000
 """Of one search."""
 
@@ -244,7 +245,7 @@ class CaseSearch:
 
     def _choose_model(self, connection: Connection, number: int | None, *, by_tracklets: bool) -> CaseModel:
         """Look a model up; how many vectors each has is counted when something changed."""
-        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        revision = connection.execute(_REVISION).scalar_one()
         if self._models[0] != revision:
             self._models = revision, models_in(connection)
         models = self._models[1]
