@@ -36,6 +36,7 @@ THOROUGH = """
     building/test_unusable_sources
     building/video/test_damaged_films
     building/video/test_decode
+    cases/test_adapting
     cases/test_crash
     cases/test_disk_full
     cases/test_jobs
