@@ -210,6 +210,7 @@ def _look(
         known: who is known to be in it.
         otherwise: boxes that count where nobody else is found.
     """
+    from skyreid.building.crops.whole_picture import cover_picture
     from skyreid.extraction.asking import people_in  # loads PyTorch
 
     eyes = asker.eyes()
@@ -218,7 +219,7 @@ def _look(
     covered = pixels.copy()
     everybody = [*found, *(box for _, box in known)]
     is_looked_for = eyes.detector is not None or bool(otherwise)
-    eyes.mask.cover_picture(covered, everybody if is_looked_for else None, is_aerial=platform is Platform.AERIAL)
+    cover_picture(eyes.mask, covered, everybody if is_looked_for else None, is_aerial=platform is Platform.AERIAL)
     return HeldPicture(
         words=words,
         pixels=pixels,

@@ -19,7 +19,6 @@ from jaxtyping import Bool, UInt8
 
 from skyreid.building.crops.face_detection import (
     MIN_SKIN,
-    SEARCH_HEIGHT,
     CascadeDetector,
     FaceDetector,
     face_detector,
@@ -46,13 +45,6 @@ FACE_ROOM = 0.15
 """Of a found face, covered on every side of it: detectors give brows to chin."""
 HEAD_ROOM = 0.15
 """Of a head, on every side."""
-COARSE = 64
-"""Squares along the longer side of a picture of which nobody knows who is in it."""
-ANYWHERE_PX = (400, 1600)
-"""Heights of people for whose faces a whole picture is searched beside those who were found: faces of 24 to 560
-pixels."""
-MOST_SEARCHED_PX = 2**23
-"""Of a whole picture at the scale at which it is searched: some seconds."""
 FROM_ABOVE_ASPECT = 1.3
 """Height over width of the usual box: less is a person below a drone that looks straight down. Standing people seen
 from 45 degrees have about 2."""
@@ -169,14 +161,14 @@ class FaceMask:
     """
 
     def __init__(self, config: MaskingConfig) -> None:
-        self._detector: FaceDetector = CascadeDetector() if config.model is None else face_detector(config.model)
+        self.detector: FaceDetector = CascadeDetector() if config.model is None else face_detector(config.model)
         self._paint = _STYLES[config.style]
         self._config = config
 
     @property
     def detector_card(self) -> str:
         """What the detector is and what it misses."""
-        return self._detector.card
+        return self.detector.card
 
     def look(
         self, pixels: Pixels, person: Box, *, whole_size: tuple[float, float] | None, is_aerial: bool = False
@@ -246,38 +238,6 @@ class FaceMask:
         """Cover a region in the pixels themselves; what lies outside them is left out."""
         self._paint(pixels, region)
 
-    def cover_picture(self, pixels: Pixels, people: Sequence[Box] | None, *, is_aerial: bool = False) -> int:
-        """Cover the heads of everybody in a whole picture, in the pixels themselves; gives how many places.
-
-        Faces are looked for beside the people too. Where nobody says who is in it, that is not enough to go by:
-        the whole picture becomes `COARSE` squares, in which a person can be pointed at and nobody recognised.
-
-        Args:
-            pixels: of the picture.
-            people: boxes of those who were found; None = nobody looked for them.
-            is_aerial: as of `look`.
-        """
-        height, width = pixels.shape[:2]
-        if people is None:
-            scale = COARSE / max(height, width)
-            small = (max(1, round(width * scale)), max(1, round(height * scale)))
-            squares = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-            pixels[:] = cv2.resize(squares, (width, height), interpolation=cv2.INTER_NEAREST)
-            return 1
-        regions: list[Box] = []
-        for person in people:
-            is_whole = person[0] > 0 and person[1] > 0 and person[2] < width and person[3] < height
-            size = (person[2] - person[0], person[3] - person[1]) if is_whole else None
-            look = self.look(pixels, person, whole_size=size, is_aerial=is_aerial)
-            regions += self.covers([(0.0, look)], 0).regions
-        for person_height in ANYWHERE_PX:
-            if height * width * min(1.0, SEARCH_HEIGHT / person_height) ** 2 <= MOST_SEARCHED_PX:
-                for x, y, wide, tall in self._detector.find(pixels, person_height=float(person_height)).tolist():
-                    regions.append(_in_whole_pixels((x, y, x + wide, y + tall), FACE_ROOM))
-        for region in regions:
-            self.paint(pixels, region)
-        return len(regions)
-
     def _faces(self, pixels: Pixels, person: Box, px_per_m: float) -> tuple[Box | None, tuple[Box, ...]]:
         """Search a person; the face that lies where their head can be comes first."""
         left, top, right, bottom = person
@@ -286,7 +246,7 @@ class FaceMask:
         piece = pixels[y0 : round(bottom + dy), x0 : round(right + dx)]
         if 0 in piece.shape:
             return None, ()
-        found = self._detector.find(piece, person_height=PERSON_M * px_per_m)
+        found = self.detector.find(piece, person_height=PERSON_M * px_per_m)
         faces = [(x0 + x, y0 + y, x0 + x + width, y0 + y + height) for x, y, width, height in found.tolist()]
         own = [face for face in faces if (face[1] + face[3]) / 2 < top + ZONE_M * px_per_m]
         face = min(own, key=lambda face: face[1], default=None)
