@@ -235,17 +235,22 @@ def _truth(connection: Connection, model: CaseModel, which: sa.ColumnElement[boo
     """What the database holds for a model and can be searched, some thousand rows at a time, by number."""
     from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
 
-    query = (
-        sa.select(*(TRACKLETS.c[name] for name in _NAMES), VECTORS.c.embedding)
+    there = (
+        sa.select(TRACKLETS.c.number)
         .join(VECTORS, VECTORS.c.tracklet == TRACKLETS.c.number)
         .join(SOURCES, SOURCES.c.number == TRACKLETS.c.source)
         .where(VECTORS.c.model == model.number, SOURCES.c.trashed_at.is_(None), which)
-        .order_by(TRACKLETS.c.number)
-        .limit(_AT_A_TIME)
     )
-    last = -1
-    while found := connection.execute(query.where(TRACKLETS.c.number > last)).all():
-        last = found[-1].number
+    numbers = sorted(connection.execute(there).scalars())
+    query = (
+        sa.select(*(TRACKLETS.c[name] for name in _NAMES), VECTORS.c.embedding)
+        .join(VECTORS, VECTORS.c.tracklet == TRACKLETS.c.number)
+        .where(VECTORS.c.model == model.number)
+        .order_by(TRACKLETS.c.number)
+    )
+    # By their numbers, and not the next so many: SQLite would go through all of the model for each part.
+    for part in (numbers[start : start + _AT_A_TIME] for start in range(0, len(numbers), _AT_A_TIME)):
+        found = connection.execute(query.where(TRACKLETS.c.number.in_(part))).all()
         rows = [tuple(np.nan if value is None else value for value in row[:-1]) for row in found]
         vectors = as_vectors([row.embedding for row in found], model.width)
         yield _Part(rows=np.array(rows, dtype=_ROW), units=unit_rows(vectors).astype("<f2"))
