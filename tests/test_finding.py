@@ -1,9 +1,11 @@
 """`find`: from videos to the page of everybody, in one step that goes on where it stopped."""
 
+import functools
 import json
 import re
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -28,10 +30,17 @@ def _empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SKYREID_CACHE", str(tmp_path / "cache"))
 
 
+@functools.cache
+def _film(shade):
+    with TemporaryDirectory() as folder:
+        return scene(Path(folder), 75, {1: (walk(-210, 9), shade)})[0].read_bytes()
+
+
 def film(folder, shade=10):
     """Somebody walks across the picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    path, _ = scene(folder, 75, {1: (walk(-210, 9), shade)})
+    path = folder / "scene.mp4"
+    path.write_bytes(_film(shade))
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from skyreid.building.video.decode import DecodeLimits, frames
 from skyreid.errors import VideoError
 from skyreid.processes.limits import OUT_OF_MEMORY, OUT_OF_TIME
-from tests.building.films import noise, write_film
+from tests.building.films import noise, write_film, write_plain_gif
 
 WITHOUT = "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
 MSVCRT = """
@@ -96,7 +96,7 @@ def test_a_film_is_decoded_without_the_modules_of_posix(tmp_path, python_without
 
 
 def test_a_film_that_takes_too_long_is_ended_without_the_modules_of_posix(tmp_path, python_without):
-    film = write_film(tmp_path / "a.mov", noise(600, height=480, width=640), rate=30)
+    film = write_plain_gif(tmp_path / "bomb.gif", width=3000, height=3000, frames=200)
     with pytest.raises(VideoError, match="took more than 1 processor seconds"):
-        for _ in frames(film, limits=DecodeLimits(cpu_s=1)):
+        for _ in frames(film, max_side=8, limits=DecodeLimits(cpu_s=1)):
             pass

@@ -28,7 +28,7 @@ GROUND_COSINE = "ground-to-aerial.one-clip.cosine.json"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world") / "people"
-    write_crop_benchmark(folder, identities=60, frames_per_tracklet=6, seed=5)
+    write_crop_benchmark(folder, identities=30, frames_per_tracklet=4, seed=5)
     return folder
 
 
@@ -36,7 +36,8 @@ def world(tmp_path_factory):
 def run(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "run"
     config = vsla_clip_simulated(world, folder, seed=0, epochs=1)
-    train(replace(config, stage1=replace(config.stage1, epochs=1)))
+    few = replace(config.stage2, sampler=replace(config.stage2.sampler, identities=8))
+    train(replace(config, stage1=replace(config.stage1, epochs=1), stage2=few))
     return folder
 
 
@@ -47,11 +48,11 @@ def evaluation(run):
 
 def test_every_direction_sampling_and_ranking_has_its_own_result(evaluation, run):
     cards = [one.result.card for one in evaluation.scored]
-    assert {(card.protocol, card.sampling, card.ranker) for card in cards} == {
+    assert {(card.protocol, card.sampling, card.ranker.partition(" ")[0]) for card in cards} == {
         (protocol, sampling, ranker)
         for protocol in ("ground-to-aerial", "aerial-to-ground")
         for sampling in ("one-clip", "all-frames")
-        for ranker in ("cosine", "k-reciprocal (20, 6, 0.3)")
+        for ranker in ("cosine", "k-reciprocal")
     }
     assert len(list((run / "evaluation").glob("*.json"))) == len(cards) == 8
 
@@ -122,7 +123,7 @@ def test_a_benchmark_that_has_moved_is_found_by_its_new_place(run, world, tmp_pa
 
 def test_another_benchmark_is_not_taken_for_that_of_the_training(run, tmp_path):
     """Its people would be scored under the name and the hash of those of the training."""
-    write_crop_benchmark(tmp_path / "others", identities=9, frames_per_tracklet=6, seed=5)
+    write_crop_benchmark(tmp_path / "others", identities=9, frames_per_tracklet=2, seed=5)
     with pytest.raises(
         DatasetError, match=r"others must hold the pictures and people that .*was trained with, of the data sha256"
     ):

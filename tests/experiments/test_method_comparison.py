@@ -1,6 +1,5 @@
 """Methods one after the other on a tiny benchmark: killed, resumed, refused."""
 
-import os
 import re
 import signal
 import subprocess
@@ -52,7 +51,7 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tiny_g2a, tmp_path, whole)
     while time.monotonic() < deadline and process.poll() is None:
         if log.exists() and log.read_text().count("\n") >= 2:
             break
-        os.sched_yield()
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done, cut = (out / "runs" / method / "0" / "outcome.json" for method in OWN_METHODS)

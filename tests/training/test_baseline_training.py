@@ -1,7 +1,6 @@
 """A method of the comparison from the command line: trained, killed and resumed, loaded without its training data."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -88,7 +87,7 @@ def test_a_killed_run_ends_in_the_same_bits_after_resuming(data, tmp_path, finis
     while time.monotonic() < deadline and process.poll() is None:
         if log.exists() and log.read_text().count("\n") >= 2:
             break
-        os.sched_yield()
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (run_dir / "checkpoint").exists(), "the run finished before it could be killed"

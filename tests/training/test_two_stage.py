@@ -57,7 +57,7 @@ def kill_in_stage(stage, root, run_dir):
         lines = log.read_text().splitlines() if log.exists() else []
         if sum(f'"stage": {stage}' in line for line in lines) >= 5:
             break
-        os.sched_yield()
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
 
