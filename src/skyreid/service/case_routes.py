@@ -93,9 +93,15 @@ def api_page(request: Request, visit: At) -> Response:
     return web_page("api.html", visit, paths=request.app.openapi()["paths"])
 
 
+def patterns_page(visit: At) -> Response:
+    """What pages are made of, for those who draw them."""
+    return web_page("patterns.html", visit)
+
+
 ROUTES = (
     ("GET", "/", cases_page, Everyone.LOGGED_IN),
     ("GET", "/api", api_page, Everyone.LOGGED_IN),
+    ("GET", "/patterns", patterns_page, Everyone.LOGGED_IN),
     ("GET", "/c/{case_id}/sources", sources_page, Right.SEE),
     ("GET", "/c/{case_id}/tracklets", browse_page, Right.SEE),
     ("GET", "/c/{case_id}/tracklets/{number}", tracklet_page, Right.SEE),
