@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 from simulated_case import draw_world, embedded, make_case
-from skyreid.cases.adapting import adapt
 from skyreid.cases.case import Case
-from skyreid.cases.decisions import CONFIRMED, REJECTED, decide
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import CONFIRMED, REJECTED, decide
+from skyreid.cases.search.adapting import adapt
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.errors import NothingFoundError
 from skyreid.tracklet import Platform, Tracklet
 

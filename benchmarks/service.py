@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from skyreid.cases.case import Case, create_case, next_revision, open_case
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import NewSource, insert_source
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors
 from skyreid.retrieval.filters import Filters

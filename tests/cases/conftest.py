@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.importing import import_build
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
 
 POSTGRES = os.environ.get("SKYREID_TEST_POSTGRES")

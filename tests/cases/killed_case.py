@@ -16,14 +16,14 @@ from itertools import combinations
 from pathlib import Path
 
 from skyreid.cases.case import next_revision, open_case
-from skyreid.cases.decisions import decide, read_events
-from skyreid.cases.importing import import_build
-from skyreid.cases.retention import purge_due, remains, trash_source
-from skyreid.cases.search_cache import SearchCache
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import decide, read_events
+from skyreid.cases.keeping.retention import purge_due, remains, trash_source
+from skyreid.cases.search.search_cache import SearchCache
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import put_vectors, read_models, read_table, read_tracklets, read_vectors
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn
 
 LATER = datetime.now(UTC) + timedelta(days=8)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from skyreid.cases.adapting import Lesson, adapt, applied, precision, split, train
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import create_case
-from skyreid.cases.decisions import decide, read_standing
-from skyreid.cases.importing import import_build, import_table
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import decide, read_standing
+from skyreid.cases.search.adapting import Lesson, adapt, applied, precision, split, train
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_models, read_table
+from skyreid.cases.work.importing import import_build, import_table
 from skyreid.errors import NothingFoundError
 from skyreid.retrieval.search import Asked
 from tests.cases.builds import write_build

@@ -1,7 +1,7 @@
 import pytest
 
-from skyreid.cases.agreement import kappa_in_words, read_agreement
-from skyreid.cases.decisions import decide, require, undo
+from skyreid.cases.deciding.agreement import kappa_in_words, read_agreement
+from skyreid.cases.deciding.decisions import decide, require, undo
 from skyreid.errors import SettingError
 from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3
 

@@ -46,7 +46,7 @@ def test_every_acknowledged_decision_was_flushed_to_the_disk(place):
     program = """
 import os, sys
 from skyreid.cases.case import open_case
-from skyreid.cases.decisions import decide
+from skyreid.cases.deciding.decisions import decide
 with open_case(sys.argv[1]) as case:
     for number in range(10):
         decide(case, "gate-a-0001", "roof-a-0001", "unsure", annotator=f"anna {number}")

@@ -1,7 +1,7 @@
 import pytest
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.decisions import decide, preview_merge, read_events, read_standing, require, undo
+from skyreid.cases.deciding.decisions import decide, preview_merge, read_events, read_standing, require, undo
 from skyreid.cases.schema import SOURCES
 from skyreid.errors import CaseError, RefusedError, SettingError, SourceError
 

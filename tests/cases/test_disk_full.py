@@ -6,15 +6,15 @@ from contextlib import suppress
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.footage import Upload
-from skyreid.cases.importing import import_build
-from skyreid.cases.jobs import DONE, PAUSED, add_job, read_jobs
-from skyreid.cases.room import Room
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import read_sources
 from skyreid.cases.verification import verify_case
-from skyreid.cases.worker import work
-from skyreid.cases.worker_process import is_work_waiting
+from skyreid.cases.work.footage import Upload
+from skyreid.cases.work.importing import import_build
+from skyreid.cases.work.jobs import DONE, PAUSED, add_job, read_jobs
+from skyreid.cases.work.room import Room
+from skyreid.cases.work.worker import work
+from skyreid.cases.work.worker_process import is_work_waiting
 from skyreid.errors import RefusedError
 from tests.building.source_pairs import write_source
 

@@ -4,9 +4,9 @@ import json
 import pytest
 
 from skyreid.building.linking.event_log import DecisionEvent
-from skyreid.cases.decisions import decide, read_events, read_standing, require, undo
-from skyreid.cases.exporting import export_case
-from skyreid.cases.identities import People, preview
+from skyreid.cases.deciding.decisions import decide, read_events, read_standing, require, undo
+from skyreid.cases.deciding.identities import People, preview
+from skyreid.cases.exports.exporting import export_case
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import NothingFoundError, RefusedError
 from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3

@@ -6,12 +6,12 @@ import pytest
 from skyreid.building.linking.event_log import Decision, make_pair
 from skyreid.building.linking.link_folder import LinkFolder
 from skyreid.cases.case import create_case
-from skyreid.cases.decisions import decide, read_events, read_standing
-from skyreid.cases.exporting import export_case
-from skyreid.cases.importing import import_build, import_table, sweep_crops
+from skyreid.cases.deciding.decisions import decide, read_events, read_standing
+from skyreid.cases.exports.exporting import export_case
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_models, read_table, read_tracklets
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.importing import import_build, import_table, sweep_crops
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import CaseError, ChangedFrameError, RefusedError, TableError
 from skyreid.retrieval.embedding_table import load_table, save_table

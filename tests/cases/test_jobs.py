@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from skyreid.cases import jobs
-from skyreid.cases.jobs import (
+from skyreid.cases.work import jobs
+from skyreid.cases.work.jobs import (
     CANCELLED,
     DONE,
     FAILED,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skyreid.cases.originals import WAITS_S, OncePictures, check_reason, draw_originals
+from skyreid.cases.keeping.originals import WAITS_S, OncePictures, check_reason, draw_originals
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.regular_file import file_sha256

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.decisions import decide, require, undo
-from skyreid.cases.importing import import_build
-from skyreid.cases.pair_queue import PairQueue, doubts
+from skyreid.cases.deciding.decisions import decide, require, undo
+from skyreid.cases.deciding.pair_queue import PairQueue, doubts
 from skyreid.cases.sources import set_clock
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import write_build
 from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3
 

@@ -2,7 +2,7 @@
 
 import re
 
-from skyreid.cases.papers import write_papers
+from skyreid.cases.exports.papers import write_papers
 from skyreid.cases.people import Role
 from skyreid.cli import main
 from skyreid.evaluation.results.result_file import write_result

@@ -1,6 +1,6 @@
-from skyreid.cases.decisions import read_standing
-from skyreid.cases.places import places_in
+from skyreid.cases.deciding.decisions import read_standing
 from skyreid.cases.schema import SOURCES, TRACKLETS
+from skyreid.cases.whereabouts.places import places_in
 from tests.cases.test_decisions import GATE3, ROOF
 
 

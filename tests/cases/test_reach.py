@@ -6,11 +6,11 @@ from datetime import datetime
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.importing import import_build
-from skyreid.cases.reach import seconds_between
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.search.reach import seconds_between
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import set_clock
 from skyreid.cases.tracklets import read_tracklets
+from skyreid.cases.work.importing import import_build
 from skyreid.errors import SettingError
 from skyreid.pages.spans import seconds_in_words
 from skyreid.retrieval.candidates import Seen, why_impossible

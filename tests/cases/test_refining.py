@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.decisions import decide, undo
-from skyreid.cases.importing import import_build
-from skyreid.cases.refining import ALIKE, CONFIRMED, REJECTED
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import decide, undo
+from skyreid.cases.search.refining import ALIKE, CONFIRMED, REJECTED
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_models, read_table
+from skyreid.cases.work.importing import import_build
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 from tests.cases.builds import drawn, write_build

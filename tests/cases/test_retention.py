@@ -7,9 +7,8 @@ import pytest
 from skyreid.cases import sources
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import CROPS, WORK
-from skyreid.cases.decisions import decide, read_standing
-from skyreid.cases.importing import import_build
-from skyreid.cases.retention import (
+from skyreid.cases.deciding.decisions import decide, read_standing
+from skyreid.cases.keeping.retention import (
     PACKING,
     authorise,
     hold,
@@ -20,10 +19,11 @@ from skyreid.cases.retention import (
     restore_source,
     trash_source,
 )
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import read_sources, source_named
 from skyreid.cases.tracklets import read_models, read_table, read_tracklets
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.importing import import_build
 from skyreid.errors import CaseError, NothingFoundError, RefusedError
 from skyreid.tracklet import Platform
 

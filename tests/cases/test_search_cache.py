@@ -12,15 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from skyreid.cases import search_cache
 from skyreid.cases.case import create_case, next_revision
-from skyreid.cases.importing import import_build
 from skyreid.cases.schema import SOURCES
-from skyreid.cases.search_cache import SearchCache, score_error
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.search import search_cache
+from skyreid.cases.search.search_cache import SearchCache, score_error
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import NewSource, insert_source, source_named, touch_tracklets
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors, read_models, remove_vectors
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.importing import import_build
 from skyreid.errors import CaseError, NothingFoundError
 from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.search import Asked
@@ -235,7 +235,7 @@ def test_a_search_always_finds_what_numpy_finds_in_the_truth_for_long(url):
 
 @pytest.mark.parametrize("width", [8, 512, 1280])
 def test_no_score_of_float16_is_farther_from_the_cosine_than_is_allowed_for(width):
-    from skyreid.cases.search_cache import _scores
+    from skyreid.cases.search.search_cache import _scores
 
     random = np.random.default_rng(width)
     vectors = np.abs(random.standard_normal((3_000, width))).astype(np.float32)  # high cosines, coarse numbers
@@ -269,7 +269,7 @@ def test_the_cache_of_a_copy_that_went_another_way_is_not_used(case, tmp_path):
 
 
 def test_vectors_of_two_models_are_never_compared(case, built, tmp_path):
-    from skyreid.cases.importing import import_table
+    from skyreid.cases.work.importing import import_table
     from tests.cases.builds import write_build
 
     write_build(tmp_path / "built", embeddings=drawn(seed=1), model="n" * 64)

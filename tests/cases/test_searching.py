@@ -3,8 +3,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from skyreid.cases.decisions import decide
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import decide
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import set_clock
 from skyreid.cases.tracklets import read_models, read_table
 from skyreid.errors import CaseError, NothingFoundError, SettingError, TableError

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.decisions import decide, read_standing, undo
-from skyreid.cases.importing import import_build
-from skyreid.cases.stacks import ENOUGH_PAIRS, Stacker
+from skyreid.cases.deciding.decisions import decide, read_standing, undo
+from skyreid.cases.search.stacks import ENOUGH_PAIRS, Stacker
 from skyreid.cases.tracklets import read_tracklets
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import write_build
 
 ANNA, BOB = np.eye(8, dtype=np.float32)[:2]

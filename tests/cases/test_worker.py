@@ -3,12 +3,12 @@ import os
 
 import pytest
 
-from skyreid.cases import worker
-from skyreid.cases.jobs import DONE, FAILED, PAUSED, QUEUED, add_job, cancel, read_jobs
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
-from skyreid.cases.worker import work
+from skyreid.cases.work import worker
+from skyreid.cases.work.jobs import DONE, FAILED, PAUSED, QUEUED, add_job, cancel, read_jobs
+from skyreid.cases.work.worker import work
 from tests.building.test_build import write_source
 
 BY = {"by": "anna", "purpose": "a test"}

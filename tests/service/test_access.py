@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.decisions import read_events
+from skyreid.cases.deciding.decisions import read_events
 from skyreid.cases.people import RIGHTS, Right, Role, open_people
 from skyreid.errors import SettingError
 from skyreid.service.access import API, Everyone, GuardedRoute, require_guards

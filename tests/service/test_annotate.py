@@ -4,7 +4,7 @@ import pytest
 
 from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.cases.case import open_case
-from skyreid.cases.decisions import read_events
+from skyreid.cases.deciding.decisions import read_events
 from tests.service.browsing import chromium, own_context
 
 HTML = {"accept": "text/html"}

@@ -11,8 +11,8 @@ from PIL import Image
 
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.importing import import_build
 from skyreid.cases.people import Role, open_people
+from skyreid.cases.work.importing import import_build
 from skyreid.checkpoint import weights_sha256
 from skyreid.cli import main
 from skyreid.extraction.loading import load

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.exporting import FORMATS
+from skyreid.cases.exports.exporting import FORMATS
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.footage import plain_name
-from skyreid.cases.jobs import read_jobs
+from skyreid.cases.work.footage import plain_name
+from skyreid.cases.work.jobs import read_jobs
 from tests.building.films import smooth, write_film
 from tests.service.conftest import HOSTILE
 from tests.service.running import Running

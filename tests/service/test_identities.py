@@ -2,7 +2,7 @@
 
 import pytest
 
-from skyreid.cases.decisions import read_events
+from skyreid.cases.deciding.decisions import read_events
 from tests.service.conftest import HOSTILE
 
 HTML = {"accept": "text/html"}

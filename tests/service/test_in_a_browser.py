@@ -1,8 +1,8 @@
 """A real browser, moved by its keyboard only: from the first run to a decision that is taken back."""
 
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.decisions import read_events
-from skyreid.cases.importing import import_build
+from skyreid.cases.deciding.decisions import read_events
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
 from tests.service.browsing import chromium
 from tests.service.conftest import HOSTILE

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.jobs import add_job
 from skyreid.cases.schema import JOBS
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.jobs import add_job
 from tests.building.motion.scenes import scene, walk
 from tests.building.source_pairs import write_source
 from tests.service.browsing import chromium, own_context

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.importing import import_build
-from skyreid.cases.retention import remains
+from skyreid.cases.keeping.retention import remains
 from skyreid.cases.schema import SOURCES
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_tracklets
+from skyreid.cases.work.importing import import_build
 from tests.building.films import smooth, write_film
 from tests.cases.builds import drawn, write_build
 from tests.service.running import Running

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.decisions import read_events
-from skyreid.cases.searching import CaseSearch
+from skyreid.cases.deciding.decisions import read_events
+from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.errors import RefusedError
 from skyreid.tracklet import Platform

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.importing import import_build
 from skyreid.cases.people import open_people
+from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
 from tests.service.running import PASSWORD, Running
 

@@ -1,6 +1,6 @@
 """Timelines and maps of a case: what is drawn, what is left out and said, and what a view may be."""
 
-from skyreid.cases.decisions import decide, undo
+from skyreid.cases.deciding.decisions import decide, undo
 from skyreid.cases.schema import SOURCES, TRACKLETS
 
 HTML = {"accept": "text/html"}

@@ -7,11 +7,11 @@ from sqlalchemy.engine import Connection
 
 from skyreid.cases.audit import audit_damage, audit_head
 from skyreid.cases.case import CROPS, Case
-from skyreid.cases.importing import sweep_crops
 from skyreid.cases.schema import TRACKLETS
-from skyreid.cases.search_cache import SearchCache
+from skyreid.cases.search.search_cache import SearchCache
 from skyreid.cases.sources import sources_in
 from skyreid.cases.tracklets import models_in
+from skyreid.cases.work.importing import sweep_crops
 from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent

@@ -15,8 +15,8 @@ def case_adapt(case: File, *, seed: int = 0, by: str | None = None, json: bool =
         by: who asks.
         json: print JSON.
     """
-    from skyreid.cases.adapting import adapt
     from skyreid.cases.case import open_case
+    from skyreid.cases.search.adapting import adapt
 
     with open_case(case) as opened:
         report = adapt(opened, by=who(by), seed=seed)

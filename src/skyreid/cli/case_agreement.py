@@ -15,9 +15,9 @@ def case_agreement(case: File, *, require: int | None = None, by: str | None = N
         by: who says so.
         json: print JSON.
     """
-    from skyreid.cases.agreement import read_agreement
     from skyreid.cases.case import open_case
-    from skyreid.cases.decisions import require as require_people
+    from skyreid.cases.deciding.agreement import read_agreement
+    from skyreid.cases.deciding.decisions import require as require_people
 
     with open_case(case) as opened:
         if require is not None:

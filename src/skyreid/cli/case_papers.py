@@ -28,7 +28,7 @@ def case_papers(
     """
     from skyreid.cases.audit import record
     from skyreid.cases.case import open_case
-    from skyreid.cases.papers import LEAD, write_papers
+    from skyreid.cases.exports.papers import LEAD, write_papers
     from skyreid.cases.people import PEOPLE_FILE, open_people
     from skyreid.evaluation.calibration import load_calibration
     from skyreid.evaluation.results.result_file import read_result

@@ -17,7 +17,7 @@ def case_hold(
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.retention import hold
+    from skyreid.cases.keeping.retention import hold
 
     if (reason is None) is not end:
         raise SettingError("a legal hold has a --reason, or comes to its --end")
@@ -47,7 +47,7 @@ def case_purge(
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.retention import purge_due, remains, trash_source
+    from skyreid.cases.keeping.retention import purge_due, remains, trash_source
 
     with open_case(case) as opened:
         if prove is not None:
@@ -72,7 +72,7 @@ def case_restore(case: File, source: str, *, by: str | None = None, json: bool =
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.retention import restore_source
+    from skyreid.cases.keeping.retention import restore_source
 
     with open_case(case) as opened:
         restore_source(opened, source, by=who(by))

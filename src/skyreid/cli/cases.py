@@ -12,8 +12,8 @@ from skyreid.tracklet import Platform
 
 if TYPE_CHECKING:
     from skyreid.cases.case import Case
-    from skyreid.cases.jobs import Job
     from skyreid.cases.sources import CaseSource
+    from skyreid.cases.work.jobs import Job
     from skyreid.retrieval.search import Asked
 
 
@@ -120,11 +120,11 @@ def case_add(
     """
     from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
     from skyreid.cases.case import open_case
-    from skyreid.cases.describing import end_of_day
-    from skyreid.cases.importing import import_build, import_table
-    from skyreid.cases.jobs import LookSettings, add_job
-    from skyreid.cases.retention import authorise
+    from skyreid.cases.keeping.retention import authorise
     from skyreid.cases.sources import check_authorisation
+    from skyreid.cases.work.describing import end_of_day
+    from skyreid.cases.work.importing import import_build, import_table
+    from skyreid.cases.work.jobs import LookSettings, add_job
     from skyreid.files.file_kinds import BUILD, TABLE, kind_at
 
     kind = kind_at(Path(what))
@@ -176,7 +176,7 @@ def case_work(case: File, *, least_room_mb: int | None = None, json: bool = Fals
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.worker import work
+    from skyreid.cases.work.worker import work
 
     with open_case(case) as opened, Bars() as bars:
         report = work(opened, least_room=None if least_room_mb is None else least_room_mb * 2**20, progress=bars)
@@ -203,8 +203,8 @@ def case_jobs(
         by: who asks.
         json: print JSON.
     """
-    from skyreid.cases import jobs
     from skyreid.cases.case import open_case
+    from skyreid.cases.work import jobs
 
     with open_case(case) as opened:
         for change, number in ((jobs.pause, pause), (jobs.cancel, cancel), (jobs.retry, retry)):
@@ -262,7 +262,7 @@ def case_search(
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.searching import CaseSearch
+    from skyreid.cases.search.searching import CaseSearch
     from skyreid.cases.tracklets import find_tracklet
     from skyreid.retrieval.filters import Filters, read_moment, read_near
 
@@ -286,7 +286,7 @@ def case_search(
             platform = None if to == "any" else Platform(to)
         asked: list[Asked] = []
         if image or text:
-            from skyreid.cases.asking import CaseAsker
+            from skyreid.cases.search.asking import CaseAsker
             from skyreid.extraction.asking import read_box
 
             asker = CaseAsker(opened, models=weights)
@@ -328,7 +328,7 @@ def case_decide(
     """
     from skyreid.building.linking.event_log import make_pair
     from skyreid.cases.case import open_case
-    from skyreid.cases.decisions import decide, read_standing, undo
+    from skyreid.cases.deciding.decisions import decide, read_standing, undo
 
     with open_case(case) as opened:
         if decision == "undo":
@@ -370,7 +370,7 @@ def case_export(
         json: print JSON.
     """
     from skyreid.cases.case import open_case
-    from skyreid.cases.exporting import export_case
+    from skyreid.cases.exports.exporting import export_case
 
     with open_case(case) as opened, Bars() as bars:
         report = export_case(opened, out, format, by=who(by), model=model, tracklet=tracklet, progress=bars)
@@ -396,7 +396,7 @@ def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
 
 def _holds(case: "Case") -> Note:
     """What a case holds, the first line for lists of cases."""
-    from skyreid.cases.decisions import read_standing
+    from skyreid.cases.deciding.decisions import read_standing
     from skyreid.cases.sources import read_sources
     from skyreid.cases.tracklets import read_models
 

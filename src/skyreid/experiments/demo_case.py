@@ -18,7 +18,7 @@ from skyreid.building.build import build
 from skyreid.building.sources import Source, sources_of
 from skyreid.case_record import COLOURS
 from skyreid.cases.case import create_case, is_case, open_case
-from skyreid.cases.importing import import_build
+from skyreid.cases.work.importing import import_build
 from skyreid.errors import SettingError
 from skyreid.files.atomic_file import folder_lock, write_atomically
 from skyreid.files.regular_file import names_in

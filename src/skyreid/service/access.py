@@ -19,7 +19,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.people import RIGHTS, Right, Role, Session
 from skyreid.errors import SettingError
 from skyreid.service.open_cases import OpenCase, OpenCases
-from skyreid.service.uploads import Parts, is_upload_path
+from skyreid.service.work.uploads import Parts, is_upload_path
 
 SESSION_COOKIE, FORM_COOKIE = "skyreid_session", "skyreid_form"
 """The second one belongs to forms of whoever is not logged in yet."""

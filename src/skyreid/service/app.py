@@ -9,31 +9,24 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
-from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
+from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
-from skyreid.service import (
-    admin_routes,
-    annotate_routes,
+from skyreid.service.access import API, GuardedRoute, require_guards
+from skyreid.service.administering import admin_routes, export_routes, login_routes, retention_routes
+from skyreid.service.browsing import (
     api_routes,
-    ask_routes,
-    asked_picture_routes,
     case_routes,
-    clock_routes,
-    export_routes,
-    footage_routes,
-    identity_routes,
-    job_routes,
-    login_routes,
     map_routes,
     originals_routes,
     picture_routes,
-    retention_routes,
     timeline_routes,
 )
-from skyreid.service.access import API, GuardedRoute, require_guards
+from skyreid.service.deciding import annotate_routes, identity_routes
 from skyreid.service.guardrails import LARGEST_PICTURE, Guardrails
 from skyreid.service.open_cases import OpenCases
+from skyreid.service.search import ask_routes, asked_picture_routes
 from skyreid.service.web_page import web_page
+from skyreid.service.work import clock_routes, footage_routes, job_routes
 
 ROUTES = (
     *login_routes.ROUTES,

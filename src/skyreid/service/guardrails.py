@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skyreid.service.access import SAFE
-from skyreid.service.uploads import ROUND_A_FILE, is_upload_path
+from skyreid.service.work.uploads import ROUND_A_FILE, is_upload_path
 
 LARGEST_BODY = 64 * 1024
 LARGEST_PICTURE = 24 * 2**20

@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from skyreid.cases.retention import purge_due
+from skyreid.cases.keeping.retention import purge_due
 from skyreid.errors import RefusedError, SkyreidError
 from skyreid.service.open_cases import OpenCases
 

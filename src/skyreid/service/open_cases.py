@@ -8,18 +8,18 @@ from itertools import count
 from pathlib import Path
 from threading import Lock
 
-from skyreid.cases.asked_pictures import HeldPictures
-from skyreid.cases.asking import CaseAsker
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
-from skyreid.cases.decisions import Standing
-from skyreid.cases.footage import LARGEST_UPLOAD, Shelf
-from skyreid.cases.originals import OncePictures
-from skyreid.cases.pair_queue import PairQueue
+from skyreid.cases.deciding.decisions import Standing
+from skyreid.cases.deciding.pair_queue import PairQueue
+from skyreid.cases.keeping.originals import OncePictures
 from skyreid.cases.people import People, open_people
-from skyreid.cases.searching import CaseSearch
-from skyreid.cases.stacks import Stacker
+from skyreid.cases.search.asked_pictures import HeldPictures
+from skyreid.cases.search.asking import CaseAsker
+from skyreid.cases.search.searching import CaseSearch
+from skyreid.cases.search.stacks import Stacker
 from skyreid.cases.tracklets import CaseTracklet
+from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import RefusedError
 
 

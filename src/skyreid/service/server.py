@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from skyreid.arguments import path_of
-from skyreid.cases.footage import LARGEST_UPLOAD
+from skyreid.cases.work.footage import LARGEST_UPLOAD
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.service.app import LOOPBACK, make_app
 from skyreid.service.keeping import Keeper

@@ -6,9 +6,9 @@ from importlib.metadata import version
 from fastapi.responses import HTMLResponse
 
 from skyreid.cases.people import Right
-from skyreid.cases.room import room_of
 from skyreid.cases.sources import read_sources
-from skyreid.cases.work_share import read_work_share
+from skyreid.cases.work.room import room_of
+from skyreid.cases.work.work_share import read_work_share
 from skyreid.pages.page import render
 from skyreid.service.access import Visit
 

@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 
-from skyreid.cases.jobs import end_leases
-from skyreid.cases.worker_process import ASK_S, is_work_waiting
+from skyreid.cases.work.jobs import end_leases
+from skyreid.cases.work.worker_process import ASK_S, is_work_waiting
 from skyreid.errors import SettingError, SkyreidError
 from skyreid.service.open_cases import OpenCases
 
@@ -77,7 +77,7 @@ class Workers:
         self._begun = time.monotonic()
         self._processes.append(
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "skyreid.cases.worker_process", str(self._cases.folder)],
+                [sys.executable, "-P", "-m", "skyreid.cases.work.worker_process", str(self._cases.folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the server, which then ends its workers in order

@@ -1,0 +1,1 @@
+"""What leaves a case: folders, tables, reports and papers."""

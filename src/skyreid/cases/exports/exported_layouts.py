@@ -1,0 +1,55 @@
+"""A case for other people's tools: the benchmarks of the field, and boxes as annotations.
+
+They are made of a build, as `skyreid data export` makes them, so that a case and a folder give the same files.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from skyreid.building.export import export_annotations, export_layout
+from skyreid.cases.case import Case
+from skyreid.cases.deciding.decisions import read_standing
+from skyreid.cases.exports.exported_build import write_build
+from skyreid.errors import NothingFoundError
+from skyreid.files.atomic_file import scratch_folder
+from skyreid.processes.progress import Progress, silent
+from skyreid.tracklet import Platform
+
+BUILT = "built"
+
+
+def write_layout(case: Case, out: Path, layout: Literal["mars", "g2a"], progress: Progress) -> int:
+    """Write those who were confirmed on both platforms as a benchmark; gives the number of its tracklets.
+
+    Raises:
+        NothingFoundError: fewer than two people were.
+    """
+    found = sum(len(platforms) == len(Platform) for platforms in _platforms_of_people(case))
+    if found < 2:
+        raise NothingFoundError(
+            f"a benchmark needs two people who were confirmed on both platforms; so far there are {found}"
+        )
+    with scratch_folder(out) as built:
+        write_build(case, built / BUILT, progress)
+        report = export_layout(built / BUILT, out, layout=layout, progress=progress)
+    return report.train_tracklets + report.query_tracklets + report.gallery_tracklets
+
+
+def write_boxes(case: Case, out: Path, format: Literal["mot", "cvat"]) -> int:
+    """Write the boxes of every source, each with the number of its identity; gives the number of files.
+
+    Raises:
+        NothingFoundError: there are no tracklets.
+        SourceError: a person is in two places of one frame.
+    """
+    with scratch_folder(out) as built:
+        write_build(case, built / BUILT, silent)
+        out.mkdir()
+        return len(export_annotations(built / BUILT, out, format))
+
+
+def _platforms_of_people(case: Case) -> list[set[Platform]]:
+    """The platforms from which each person was seen."""
+    standing = read_standing(case)
+    platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
+    return [{platforms[one] for one in members} for members in standing.members.values()]

@@ -1,0 +1,1 @@
+"""How long things stay in a case, and who may see originals."""

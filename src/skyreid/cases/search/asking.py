@@ -1,0 +1,153 @@
+"""What embeds a picture, somebody in a video or a text for a case: the model that made its vectors, found by its hash.
+
+A case knows its models by the hash of their weights. Where these lie is told by whoever starts a server, by the jobs
+that the worker did with them, or they are published ones that lie in the cache. Nothing is fetched but the vocabulary
+of CLIP, when words are asked of a model that needs it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
+from skyreid.cases.case import Case
+from skyreid.cases.tracklets import CaseModel, read_models
+from skyreid.cases.work.jobs import read_jobs
+from skyreid.errors import SettingError, SkyreidError
+from skyreid.tracklet import Platform
+from skyreid.weights.published_files import PUBLISHED
+from skyreid.weights.weights_cache import in_cache
+
+if TYPE_CHECKING:
+    from skyreid.building.crops.face_mask import FaceMask
+    from skyreid.building.detection.detector import Detector
+    from skyreid.extraction.asking import Asker
+    from skyreid.retrieval.search import Asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eyes:
+    """What looks at a picture before it is shown: who covers faces, and who finds people."""
+
+    mask: "FaceMask"
+    detector: "Detector | None"
+    """None = none is here, and whoever asks draws a box."""
+
+
+class CaseAsker:
+    """Finds and keeps what a case is asked with; safe for several threads.
+
+    Args:
+        case: that will be searched.
+        models: where weights may lie that no job names, as `extraction.loading.load` takes them.
+    """
+
+    def __init__(self, case: Case, *, models: Sequence[str] = ()) -> None:
+        self._case, self._models = case, tuple(models)
+        self.alone = Lock()
+        """Held by whoever decodes or embeds: one at a time, since both take memory."""
+        self._hashes: dict[str, str | None] = {}
+        self._askers: dict[tuple[str, Platform | None], Asker] = {}
+        self._eyes: Eyes | None = None
+        self._text_refusals: dict[str, str] = {}
+
+    def model(self) -> CaseModel:
+        """Give the model that a search takes, the one with the most vectors.
+
+        Raises:
+            SettingError: the case has no vectors.
+        """
+        models = read_models(self._case)
+        if not models or models[0].num_vectors == 0:
+            raise SettingError("the case has no vectors yet, so nothing can be asked; 'skyreid case work' makes them")
+        return models[0]
+
+    def asker(self, platform: Platform | None) -> "Asker":
+        """Give what embeds pictures.
+
+        Args:
+            platform: from where they were filmed; None = nobody knows.
+
+        Raises:
+            SettingError: the weights of the case's model are not here.
+        """
+        model = self.model()
+        key = (model.model, platform)
+        if key not in self._askers:
+            from skyreid.extraction.asking import Asker  # loads PyTorch
+
+            self._askers[key] = Asker(self._place_of(model), model, mask=self.eyes().mask, platform=platform)
+        return self._askers[key]
+
+    def eyes(self) -> Eyes:
+        """Give what covers faces and finds people, as the last job of the case found them."""
+        if self._eyes is None:
+            from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+            from skyreid.building.detection.detector import load_detector
+
+            jobs = [one.settings.detector for one in reversed(read_jobs(self._case))]
+            named = next(filter(_is_here, filter(None, jobs)), None) or first_in_cache(PREFERRED_DETECTORS)
+            self._eyes = Eyes(mask=FaceMask(MaskingConfig()), detector=None if named is None else load_detector(named))
+        return self._eyes
+
+    def why_no_pictures(self) -> str:
+        """Say why the case cannot be asked with a picture; "" = it can."""
+        return _refusal(lambda: self._place_of(self.model()))
+
+    def why_no_text(self) -> str:
+        """Say why the case cannot be asked by words; "" = it can."""
+        try:
+            model = self.model().model
+        except SkyreidError as refusal:
+            return str(refusal)
+        if model not in self._text_refusals:
+            self._text_refusals[model] = _refusal(lambda: self.text("a photo of a person."))
+        return self._text_refusals[model]
+
+    def text(self, text: str) -> "Asked":
+        """Embed a description.
+
+        Raises:
+            CheckpointError: the model of the case reads no text.
+            SettingError: its weights are not here, or words that it does not know.
+        """
+        with self.alone:
+            return self.asker(None).text(text)
+
+    def _place_of(self, model: CaseModel) -> str:
+        """Find the weights whose hash the case knows."""
+        jobs = (one.settings.model for one in reversed(read_jobs(self._case)))
+        places = dict.fromkeys((*self._models, *filter(None, jobs), *PREFERRED_MODELS))
+        for place in places:
+            if place not in self._hashes:
+                self._hashes[place] = _hash_of(place) if _is_here(place) else None
+            if self._hashes[place] == model.model:
+                return place
+        raise SettingError(
+            f"the weights that made the vectors of this case (sha256 {model.model[:16]}…) are not here; say "
+            "where they lie: skyreid serve --model, skyreid case search --weights"
+        )
+
+
+def _is_here(place: str) -> bool:
+    name = place.partition(",")[0]
+    return Path(name).exists() or (name in PUBLISHED and in_cache(name) is not None)
+
+
+def _hash_of(place: str) -> str | None:
+    from skyreid.extraction.loading import load  # loads PyTorch
+
+    try:
+        return load(place).model
+    except SkyreidError:
+        return None  # of another kind than it was, or damaged: not what made the vectors
+
+
+def _refusal(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except SkyreidError as refusal:
+        return str(refusal)
+    return ""

@@ -1,0 +1,1 @@
+"""When and where the people of a case were."""

@@ -1,0 +1,232 @@
+"""What takes jobs one after the other: builds a video in a folder of its own and brings what was found into the case.
+
+Whatever happens to a worker, a job is done or is not: tracklets, crops, vectors and the word "done" come by one
+transaction. The build runs in `work/`; what killed workers left there is removed by the next attempt.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyreid.building.build import build
+from skyreid.building.crops.cropping import TrackletEmbedder
+from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.cases.case import WORK, Case
+from skyreid.cases.sources import check_authorisation
+from skyreid.cases.work.importing import bring_build
+from skyreid.cases.work.jobs import (
+    FAILED,
+    PAUSED,
+    Job,
+    JobLostError,
+    Lease,
+    Step,
+    fail_job,
+    finish_job,
+    give_back,
+    keep_lease,
+    queue_those_without_room,
+    read_jobs,
+    take_job,
+    wait_for_room,
+)
+from skyreid.cases.work.room import room_of
+from skyreid.errors import SkyreidError
+from skyreid.files.strict_json import Json
+from skyreid.processes.progress import Progress, silent
+
+BEAT_S = 2.0
+"""From one sign of life to the next, which also tells how far a job is: people look on."""
+_logger = logging.getLogger(__name__)
+
+
+class NoRoomError(Exception):
+    """The disk became too full while a job was at work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkReport:
+    """What became of the jobs of a case."""
+
+    done: int
+    """By this worker, now."""
+    failed: tuple[Job, ...]
+    waiting: tuple[Job, ...]
+    """Paused, each with its reason."""
+
+    def lines(self) -> list[str]:
+        """Say it to a reader."""
+        told = [f"job {job.number} ({job.file}) failed: {job.reason}" for job in self.failed]
+        told += [f"job {job.number} ({job.file}) waits: {job.reason}" for job in self.waiting]
+        return [*told, f"{self.done} jobs done"]
+
+    def to_json(self) -> dict[str, Json]:
+        """Say it to a program."""
+        failed, waiting = [job.to_json() for job in self.failed], [job.to_json() for job in self.waiting]
+        return {"done": self.done, "failed": failed, "waiting": waiting}
+
+
+def work(case: Case, *, least_room: int | None = None, progress: Progress = silent) -> WorkReport:
+    """Do all jobs of a case, also beside other workers; ends when none is left to take.
+
+    Args:
+        case: whose.
+        least_room: bytes that stay free on its disk, or jobs wait; None = as `cases/work/room.py` says.
+        progress: hears of every step.
+
+    Raises:
+        KeyboardInterrupt: the job at work was given back and begins anew with the next worker.
+    """
+    if _has_room(case, least_room):
+        queue_those_without_room(case)
+    embedders = _Embedders(progress)
+    done = 0
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    while (lease := take_job(case, worker)) is not None:
+        if not _has_room(case, least_room):
+            wait_for_room(case, lease, _too_little(case, least_room))
+            continue
+        done += _attempt(case, lease, embedders.named, progress, least_room)
+    jobs = read_jobs(case)
+    return WorkReport(
+        done=done,
+        failed=tuple(job for job in jobs if job.state == FAILED),
+        waiting=tuple(job for job in jobs if job.state == PAUSED),
+    )
+
+
+def _attempt(
+    case: Case,
+    lease: Lease,
+    embedder: Callable[[str | None], TrackletEmbedder | None],
+    progress: Progress,
+    least_room: int | None,
+) -> bool:
+    """Do one job, once; whatever goes wrong is noted with it and stops no other."""
+    folder = case.folder / WORK / f"{lease.job.number}-{lease.attempt}"
+    for left in (case.folder / WORK).glob(f"{lease.job.number}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        with _Heart(case, lease, progress, least_room) as heart:
+            _do(case, lease, folder, embedder(lease.job.settings.model), heart)
+        return True
+    except JobLostError as lost:
+        _logger.warning("%s", lost)
+    except NoRoomError as full:
+        shutil.rmtree(folder, ignore_errors=True)
+        wait_for_room(case, lease, str(full))
+    except KeyboardInterrupt:
+        give_back(case, lease)
+        raise
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)  # makes room to write down why
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            wait_for_room(case, lease, str(error))
+        else:
+            fail_job(case, lease, str(error), for_good=False)
+    except SkyreidError as refusal:
+        fail_job(case, lease, str(refusal), for_good=True)
+    except Exception as fault:
+        _logger.exception("job %d", lease.job.number)
+        fail_job(case, lease, f"a fault of skyreid: {type(fault).__name__}: {fault}", for_good=False)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | None, heart: "_Heart") -> None:
+    job = lease.job
+    check_authorisation(job.permission.until)
+    build(
+        [job.source],
+        folder,
+        interval_s=job.settings.interval_s,
+        detector=job.settings.detector,
+        masking=MaskingConfig(),
+        embedder=embedder,
+        progress=heart,
+    )
+    bring_build(
+        case,
+        folder,
+        by=job.added_by,
+        permission=job.permission,
+        path=job.source.path,
+        also=lambda connection, source: finish_job(connection, lease, source),
+        progress=heart,
+    )
+
+
+class _Heart:
+    """Keeps the lease from another thread, and stops the work when the job is no longer ours."""
+
+    def __init__(self, case: Case, lease: Lease, progress: Progress, least_room: int | None) -> None:
+        self._case, self._lease, self._progress, self._least_room = case, lease, progress, least_room
+        self._steps: dict[str, Step] = {}
+        self._begun: dict[str, float] = {}
+        self._stopped = threading.Event()
+        self._stop: JobLostError | NoRoomError | None = None
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "_Heart":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __call__(self, task: str, done: int, total: int, note: str = "") -> None:
+        """Hear of progress, as the build tells it."""
+        if self._stop is not None:
+            raise self._stop
+        begun = self._begun.setdefault(task, time.monotonic())
+        self._steps[task] = Step(task=task, done=done, total=total, seconds=time.monotonic() - begun)
+        self._progress(task, done, total, note or self._lease.job.file)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(BEAT_S):
+            if not _has_room(self._case, self._least_room):
+                self._stop = NoRoomError(_too_little(self._case, self._least_room))
+                return
+            try:
+                keep_lease(self._case, self._lease, tuple(self._steps.values()))
+            except JobLostError as lost:
+                self._stop = lost
+                return
+            except (OSError, SkyreidError) as error:  # a full disk says so where something is written
+                _logger.warning("job %d: no sign of life could be written: %s", self._lease.job.number, error)
+
+
+class _Embedders:
+    """Loads a model once for all jobs that want it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._loaded: dict[str, TrackletEmbedder] = {}
+
+    def named(self, model: str | None) -> TrackletEmbedder | None:
+        if model is None:
+            return None
+        if model not in self._loaded:
+            from skyreid.extraction.loading import CuttingEmbedder  # loads PyTorch
+
+            self._loaded[model] = CuttingEmbedder(model, progress=self._progress)
+        return self._loaded[model]
+
+
+def _has_room(case: Case, least: int | None) -> bool:
+    room = room_of(case.folder)
+    return room.free >= (room.least if least is None else least)
+
+
+def _too_little(case: Case, least: int | None) -> str:
+    least = room_of(case.folder).least if least is None else least
+    return f"less than {least / 2**20:,.0f} MiB are free"

@@ -1,0 +1,1 @@
+"""Pages to look at a case: its tracklets, their pictures, when and where they were."""

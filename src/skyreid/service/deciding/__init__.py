@@ -1,0 +1,1 @@
+"""Pages on which people say who is who."""

@@ -1,0 +1,1 @@
+"""Pages to ask a case with."""

@@ -1,0 +1,1 @@
+"""Pages on which footage comes into a case and is looked at."""
