@@ -64,6 +64,7 @@ THOROUGH = """
     service/test_annotate
     service/test_asking
     service/test_clock
+    service/test_end_to_end
     service/test_every_page
     service/test_exports
     service/test_footage
