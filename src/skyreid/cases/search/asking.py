@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
+from skyreid.case_record import COLOURS, PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
 from skyreid.cases.case import Case
 from skyreid.cases.tracklets import CaseModel, read_models
 from skyreid.cases.work.jobs import read_jobs
@@ -118,6 +118,10 @@ class CaseAsker:
 
     def _place_of(self, model: CaseModel) -> str:
         """Find the weights whose hash the case knows."""
+        if model.model == COLOURS:
+            raise SettingError(
+                "the vectors of this case are the colours of clothes, which can be asked with tracklets only"
+            )
         jobs = (one.settings.model for one in reversed(read_jobs(self._case)))
         places = dict.fromkeys((*self._models, *filter(None, jobs), *PREFERRED_MODELS))
         for place in places:
