@@ -28,7 +28,7 @@ GROUND_COSINE = "ground-to-aerial.one-clip.cosine.json"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world") / "people"
-    write_crop_benchmark(folder, identities=30, frames_per_tracklet=4, seed=5)
+    write_crop_benchmark(folder, identities=34, frames_per_tracklet=3, seed=5)
     return folder
 
 

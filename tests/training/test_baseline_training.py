@@ -77,6 +77,7 @@ def test_training_lowers_the_loss_whose_terms_are_logged(log):
     assert losses[-1] < 0.6 * losses[0]
 
 
+@pytest.mark.slow  # the run folder is that of the two stages, whose killed run is in every run of the tests
 def test_a_killed_run_ends_in_the_same_bits_after_resuming(data, tmp_path, finished):
     run_dir = tmp_path / "run"
     process = subprocess.Popen(

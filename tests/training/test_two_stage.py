@@ -62,7 +62,7 @@ def kill_in_stage(stage, root, run_dir):
     process.wait()
 
 
-@pytest.mark.parametrize("stage", [1, 2])
+@pytest.mark.parametrize("stage", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_killed_run_ends_in_the_same_bits_after_resuming(stage, tiny_g2a, tmp_path, uninterrupted):
     run_dir = tmp_path / "run"
     kill_in_stage(stage, tiny_g2a, run_dir)
