@@ -29,6 +29,8 @@ from skyreid.losses import TripletConfig, batch_hard_triplet
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 SIZE = (64, 32)
 NUM_CLASSES = 3
 LABELS = torch.tensor([2, 2, 0, 0])

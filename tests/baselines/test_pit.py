@@ -24,6 +24,8 @@ from skyreid.losses import TripletConfig, batch_hard_triplet
 from skyreid.models.platform_prompt import UNKNOWN_PLATFORM
 from tests.tiny_model import drawn, randomized
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 DIM = 768
 SIZE = (64, 40)
 ROWS, COLUMNS = 5, 3

@@ -24,6 +24,8 @@ from skyreid.errors import SettingError
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 SIZE = (64, 48)
 CHANNELS, HEIGHT, WIDTH = 32, 5, 4
 

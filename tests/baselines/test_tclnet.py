@@ -21,6 +21,8 @@ from skyreid.losses import batch_hard_triplet
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 SIZE = (64, 32)
 CHANNELS, HEIGHT, WIDTH = 16, 4, 3
 

@@ -101,6 +101,7 @@ def embedder_of(encoder, clip_length=8):
     return ClipEmbedder(encoder, ExtractionConfig(clip_length=clip_length).feeding_of(encoder))
 
 
+@pytest.mark.slow  # a fresh process that loads what was written
 def test_the_command_s_file_gives_the_checkpoint_s_embeddings_where_there_is_no_skyreid(
     save_checkpoint, tmp_path, capsys
 ):

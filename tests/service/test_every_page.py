@@ -16,7 +16,7 @@ def browser():
         yield started
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_page_is_quiet_and_open_to_everybody(site, browser, scheme):
     pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
     axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")

@@ -10,6 +10,8 @@ from skyreid.simulation.difficulty import Difficulty
 from skyreid.simulation.filming import film, identity, light_of
 from skyreid.tracklet import Platform
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 
 def test_look_alikes_wear_the_same_and_are_other_people():
     difficulty = Difficulty(look_alikes=3)

@@ -13,6 +13,8 @@ from skyreid.training.memory import LIBRARIES_BYTES, check_memory, machine_memor
 from skyreid.training.stage2 import Stage2Config
 from tests.tiny_model import tiny_config
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 PLAIN, RECOMPUTED = Stage2Config(), Stage2Config(recompute_blocks=True)
 
 

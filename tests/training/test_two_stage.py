@@ -112,6 +112,7 @@ def test_training_lowers_the_loss(uninterrupted):
         assert np.mean(losses[-4:]) < np.mean(losses[:4])
 
 
+@pytest.mark.slow  # one step of two processes is in processes/test_distributed.py
 def test_two_processes_give_the_losses_weights_and_embeddings_of_one(tiny_g2a, tmp_path, uninterrupted):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

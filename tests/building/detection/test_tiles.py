@@ -9,6 +9,8 @@ from tests.building.detection import onnx_files
 from tests.building.detection.onnx_files import draw_targets
 from tests.building.films import write_film
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 HEIGHT, WIDTH = 240, 400
 SIDE, SHAPE = 160, (96, 160)
 """Tiles of 160x96 begin on multiples of 8 in such a frame, as the cells of the drawn detector do."""

@@ -40,7 +40,9 @@ def share_found(found, truth):
     return sum(hits) / len(hits)
 
 
-@pytest.mark.parametrize("camera_at", [flights.hovering, flights.cruising, flights.rotating])
+@pytest.mark.parametrize(
+    "camera_at", [flights.hovering, flights.cruising, pytest.param(flights.rotating, marks=pytest.mark.slow)]
+)
 def test_who_walks_below_a_drone_is_found_and_what_stands_is_not(tmp_path, camera_at):
     walks = {1: walking(-6, -3, 20), 2: walking(5, 4, 200), 3: walking(0, 0, 90)}
     film, truth = flight(tmp_path, 32, camera_at, walks, posts=POSTS)
@@ -90,7 +92,9 @@ def test_the_median_is_that_of_a_sort(pictures):
     np.testing.assert_array_equal(median_of_nine(list(pictures)), np.median(pictures, axis=0))
 
 
-@pytest.mark.parametrize("camera_at", [flights.hovering, flights.cruising, flights.rotating])
+@pytest.mark.parametrize(
+    "camera_at", [flights.hovering, flights.cruising, pytest.param(flights.rotating, marks=pytest.mark.slow)]
+)
 def test_the_ground_does_not_move_and_who_walks_does(camera_at):
     for seen in moving_things(filmed(30, camera_at, walker)):
         left = 60 + 6 * seen.index

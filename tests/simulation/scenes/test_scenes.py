@@ -13,6 +13,8 @@ from skyreid.simulation.rendering.light import draw_light
 from skyreid.simulation.rendering.ray_caster import Picture, draw
 from skyreid.simulation.scenes import SCENES, Scene
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 SHRUNK = 4
 """Pictures are drawn that much smaller than 1280 x 720."""
 FRAME = Window(left=-640 // SHRUNK, top=-360 // SHRUNK, width=1280 // SHRUNK, height=720 // SHRUNK)

@@ -31,6 +31,8 @@ from skyreid.simulation.sessions.walk_planning import (
 )
 from skyreid.tracklet import Platform
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
+
 
 def widths_and_shares(session, platform):
     """For each person and each half second: width of the box, and share that shows, each drawn by itself."""
