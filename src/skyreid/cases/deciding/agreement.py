@@ -85,15 +85,15 @@ def read_agreement(case: Case, *, person: str | None = None) -> CaseAgreement:
     told = state if person is None else standing.seen_by(person).state
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for words in told.decisions.values():
-        for person, decision in words.items():
-            said[person][WORDS[decision]] += 1
+        for annotator, decision in words.items():
+            said[annotator][WORDS[decision]] += 1
     blind = blind_decisions(events, state)
     compared = {one.annotators: one for one in agreements(blind)}
     two_each = list(combinations(sorted(said), 2))
     return CaseAgreement(
         required=state.required,
         waiting=sum(len(words) < state.required for words in state.decisions.values()),
-        said={person: dict(sorted(counts.items())) for person, counts in sorted(said.items())},
+        said={annotator: dict(sorted(counts.items())) for annotator, counts in sorted(said.items())},
         agreement=tuple(
             compared.get(two, Agreement(annotators=two, pairs=0, agreed=0, kappa=None)) for two in two_each
         ),

@@ -31,13 +31,13 @@ def sweep_uploads(case: Case, *, at: datetime) -> None:
     uploads = uploads_in(case)
     if not uploads:
         return
-    days = case.facts().retention_days
+    days, jobs = case.facts().retention_days, read_jobs(case)
     with case.database.reading() as connection:
         named = {Path(path) for path in connection.execute(sa.select(SOURCES.c.path)).scalars() if path is not None}
-    needed = named | {job.source.path for job in read_jobs(case) if not _has_ended(job, at, days)}
-    jobs = {job.source.path for job in read_jobs(case)}
+    needed = named | {job.source.path for job in jobs if not _has_ended(job, at, days)}
+    described = {job.source.path for job in jobs}
     for path in (path.resolve() for path in uploads):
-        waits = path not in jobs and _begun(path.parent) + timedelta(days=WAITING_DAYS) > at
+        waits = path not in described and _begun(path.parent) + timedelta(days=WAITING_DAYS) > at
         if path not in needed and not waits:
             shutil.rmtree(path.parent)
             with case.database.writing() as connection:
