@@ -15,6 +15,7 @@ from skyreid.service.access import API, Everyone, GuardedRoute, require_guards
 from skyreid.service.app import ROUTES
 from skyreid.service.guardrails import LARGEST_BODY
 from tests.service.conftest import CANARY
+from tests.service.every_page import address
 
 JSON = {"accept": "application/json"}
 GUESTS = ("boss", "nobody", *map(str, Role))
@@ -32,11 +33,6 @@ TRAVERSALS = [
 
 def named(route):
     return f"{route[0]} {route[1]}"
-
-
-def address(path, case_id):
-    """Fill in what a path leaves open; whatever is numbered has a first one."""
-    return re.sub(r"\{(\w+)\}", lambda found: {"case_id": case_id, "name": "service.js"}.get(found[1], "1"), path)
 
 
 def free():
