@@ -1,21 +1,20 @@
-"""Debian's chromium, where there is one."""
+"""A browser that playwright drives, where there is one."""
 
-import shutil
 from contextlib import contextmanager
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
+from tests.pages.report.browser import find_browser
 
 
 @contextmanager
 def chromium():
     """A browser without a window, for tests that are skipped where there is none."""
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+    if (program := find_browser()) is None:
+        pytest.skip("no chromium or chrome on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
 

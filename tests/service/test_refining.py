@@ -1,6 +1,5 @@
 """A list that learns while somebody decides: on the page, by its keys, and by the API."""
 
-import shutil
 from contextlib import closing
 
 import pytest
@@ -9,9 +8,9 @@ from skyreid.cases.case import create_case
 from skyreid.cases.people import open_people
 from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
+from tests.service.browsing import chromium, own_context
 from tests.service.running import PASSWORD, Running
 
-CHROMIUM = shutil.which("chromium")
 PEOPLE = ("gate-a-0001", *(f"roof-a-{number:04d}" for number in range(1, 13)))
 
 
@@ -54,19 +53,11 @@ def test_the_api_refines_and_gives_the_raw_order_when_it_is_asked_for(served):
     assert ids(client.get(address).json()) == ids(before)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_the_page_puts_who_is_below_in_a_new_order_and_leaves_the_rest(served):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     server, case_id, client = served
     before = ids(client.get(f"/api/c/{case_id}/search?t=1").json())
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context()
-        context.add_cookies(
-            [{"name": name, "value": value, "url": server.url} for name, value in client.cookies.items()]
-        )
-        page = context.new_page()
-        page.set_default_timeout(60_000)
+    with chromium() as browser:
+        page = own_context(browser, server, client).new_page()
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -87,4 +78,3 @@ def test_the_page_puts_who_is_below_in_a_new_order_and_leaves_the_rest(served):
         page.wait_for_selector("text=Ordered by similarity alone")
         assert page.evaluate(shown) == [one for one in before if one != before[2]]
         assert complaints == []
-        browser.close()
