@@ -12,7 +12,7 @@ from skyreid.pages.browse_page import _timeline, write_browse_page
 from skyreid.retrieval.everybody import Everybody, Resembling
 from skyreid.retrieval.sighting import Sighting
 from skyreid.tracklet import Platform
-from tests.pages.report.browser import Browser, find_browser
+from tests.pages.report.browser import open_browser
 
 HOSTILE = """"><script>window.pwn=1</script>'"""
 NAMES = ("gate-1", "gate-2", "gate-3", HOSTILE)
@@ -139,12 +139,8 @@ def test_who_is_placed_stands_on_a_map_to_scale(tmp_path, paint_tracklet):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    program = find_browser()
-    if program is None:
-        pytest.skip("no chromium or chrome on this machine")
-    browser = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
+    with open_browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -12,7 +12,7 @@ from skyreid.errors import MissingFrameError
 from skyreid.pages.pair_page import write_pair_page
 from skyreid.retrieval.sighting import find_sighting
 from tests.building.linking.folders import seen, write_folder
-from tests.pages.report.browser import Browser, find_browser
+from tests.pages.report.browser import open_browser
 
 
 @pytest.fixture
@@ -71,11 +71,7 @@ def test_a_missing_crop_is_named(tmp_path, pair):
 
 
 def test_films_stand_side_by_side_on_a_desk_and_on_a_phone(tmp_path, pair, scenes):
-    program = find_browser()
-    if program is None:
-        pytest.skip("no chromium or chrome on this machine")
-    browser = Browser(program, tmp_path / "profile")
-    try:
+    with open_browser(tmp_path / "profile") as browser:
         for width in (1280, 390):
             browser.open(write(tmp_path, pair, scenes), width=width)
             first, second = browser.evaluate(
@@ -84,5 +80,3 @@ def test_films_stand_side_by_side_on_a_desk_and_on_a_phone(tmp_path, pair, scene
             assert first == second
             assert browser.evaluate("document.documentElement.scrollWidth") <= width
         assert browser.complaints == []
-    finally:
-        browser.close()

@@ -6,15 +6,33 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _PIPES = (3, 4)
 """Where chromium reads commands and writes answers."""
 
 
-def find_browser() -> str | None:
-    return next(filter(None, map(shutil.which, NAMES)), None)
+def find_browser() -> str:
+    """The program; a test that asks for it is skipped where there is none."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("no chromium or chrome on this machine")
+    return program
+
+
+@contextmanager
+def open_browser(profile: Path) -> Iterator["Browser"]:
+    """A browser with a folder of its own; ends with the block."""
+    browser = Browser(find_browser(), profile)
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 class Browser:

@@ -7,10 +7,8 @@ import pytest
 from skyreid.datasets.protocol import GROUND_TO_AERIAL
 from skyreid.evaluation.ranking_scores import evaluate
 from skyreid.pages.report import gather_failures
-from tests.pages.report.browser import Browser, find_browser
+from tests.pages.report.browser import open_browser
 from tests.pages.report.test_report_page import plain_report, whole_report
-
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="no chromium or chrome on this machine")
 
 WIDTHS = {"desk": 1280, "phone": 390}
 SHOWN = "[...document.querySelectorAll('li.mistake')].filter((card) => !card.hidden)"
@@ -18,11 +16,8 @@ SHOWN = "[...document.querySelectorAll('li.mistake')].filter((card) => !card.hid
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    program = find_browser()
-    assert program is not None
-    browser = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
+    with open_browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
 
 
 @pytest.fixture
