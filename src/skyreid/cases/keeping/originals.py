@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Callable, Hashable
-from pathlib import Path
 from threading import Lock
 
 from PIL import Image
 
 from skyreid.building.tracked_boxes import Box
-from skyreid.building.video.decode import DecodeLimits, VideoFrame, frames
-from skyreid.building.video.picture_folder import film_sha256
-from skyreid.cases.sources import CaseSource
+from skyreid.building.video.decode import VideoFrame, frames
+from skyreid.cases.source_video import LOOK_LIMITS, video_of
 from skyreid.cases.tracklets import CaseTracklet
-from skyreid.errors import CaseError, RefusedError, SettingError
+from skyreid.errors import CaseError, SettingError
 from skyreid.pages.frame_strip import join_frames, spread_frames
 
 LEAST_REASON, LONGEST_REASON = 10, 500
@@ -22,8 +20,6 @@ WAITS_S = 60.0
 _FRAMES = 8
 _ROOM = 0.15
 """Of the box's sides, shown around the person."""
-_LIMITS = DecodeLimits(cpu_s=300, take_damaged=True)
-"""Everything before the person is decoded too."""
 
 
 def check_reason(reason: str) -> str:
@@ -49,16 +45,19 @@ def draw_originals(seen: CaseTracklet) -> bytes:
         RefusedError: another video lies there.
         VideoError: it can no longer be decoded.
     """
-    path = _video(seen.source)
+    path = video_of(seen.source)
+    if path is None:
+        raise CaseError(f"{seen.source.file}: the video does not lie where it was when it was added")
     boxes = {
         one.index: one.box
         for one in spread_frames(seen.tracklet, _FRAMES)
         if one.index is not None and one.box is not None
     }
-    interval = seen.source.settings.get("interval_s")
+    told = seen.source.settings.get("interval_s")
+    interval_s = told if isinstance(told, float | int) else None
     pictures: list[Image.Image] = []
     if boxes:
-        for frame in frames(path, interval_s=interval if isinstance(interval, float | int) else None, limits=_LIMITS):
+        for frame in frames(path, interval_s=interval_s, limits=LOOK_LIMITS):
             if frame.index in boxes:
                 pictures.append(_cut(frame, boxes[frame.index]))
             if frame.index >= max(boxes):
@@ -96,15 +95,6 @@ class OncePictures:
         now = self._clock()
         for owner in [owner for owner, (until, _) in self._waiting.items() if until < now]:
             del self._waiting[owner]
-
-
-def _video(source: CaseSource) -> Path:
-    path = None if source.path is None else Path(source.path)
-    if path is None or not path.exists():
-        raise CaseError(f"{source.file}: the video does not lie where it was when it was added")
-    if film_sha256(path) != source.sha256:
-        raise RefusedError(f"{source.file}: another video lies where it was when it was added; its sha256 differs")
-    return path
 
 
 def _cut(frame: VideoFrame, box: Box) -> Image.Image:

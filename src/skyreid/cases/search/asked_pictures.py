@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -17,11 +16,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from skyreid.building.tracked_boxes import Box
-from skyreid.building.video.decode import DecodeLimits
-from skyreid.building.video.picture_folder import film_sha256
 from skyreid.cases.case import Case
 from skyreid.cases.search.asking import CaseAsker
-from skyreid.cases.sources import CaseSource, read_sources
+from skyreid.cases.source_video import LOOK_LIMITS, video_of
+from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import CaseTracklet, read_tracklets_at
 from skyreid.errors import NothingFoundError, RefusedError
 from skyreid.files.picture_apart import decode_apart
@@ -32,8 +30,6 @@ HELD_S = 900.0
 """A picture that nobody asked for so long is forgotten."""
 MOST_HELD = 6
 """Pictures of a case in memory at once, at most 27 MB each; the one that was asked for last is the last to go."""
-FRAME_LIMITS = DecodeLimits(cpu_s=300, take_damaged=True)
-"""To look into a video: everything before the moment is decoded too."""
 Pixels = UInt8[np.ndarray, "height width 3"]
 
 
@@ -86,7 +82,6 @@ class HeldPictures:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._held: OrderedDict[Hashable, tuple[float, HeldPicture]] = OrderedDict()
-        self._hashes: dict[tuple[str, int, int, int], str] = {}
         self._changes = Lock()
 
     def upload(self, asker: CaseAsker, content: bytes, name: str, *, by: str, platform: Platform | None) -> str:
@@ -145,28 +140,18 @@ class HeldPictures:
         told = next((one for one in read_sources(case) if one.number == source), None)
         if told is None:
             raise NothingFoundError(f"there is no source {source}")
-        path = self._video_of(told)
+        path = video_of(told)
+        if path is None:
+            raise RefusedError(f"{told.file}: the video is not where it was when it was added, so nobody can look in")
         if (held := self._get((source, at_s))) is not None:
             return held
         words = f"{told.file} at {at_s:g} s"
         known = [(seen, box) for seen in read_tracklets_at(case, source, at_s) if (box := _box_at(seen, at_s))]
         with asker.alone:
-            pixels = frame_at(path, at_s, limits=FRAME_LIMITS)
+            pixels = frame_at(path, at_s, limits=LOOK_LIMITS)
             held = _look(asker, pixels, words, platform=told.platform, known=known)
         self._put((source, at_s), held)
         return held
-
-    def _video_of(self, source: CaseSource) -> Path:
-        """Where a source's video lies, once it is the one that was added."""
-        if source.path is None or not Path(source.path).exists():
-            raise RefusedError(f"{source.file}: the video is not where it was when it was added, so nobody can look in")
-        told = Path(source.path).stat()
-        key = (source.path, told.st_size, told.st_mtime_ns, told.st_ino)
-        if key not in self._hashes:
-            self._hashes[key] = film_sha256(Path(source.path))
-        if self._hashes[key] != source.sha256:
-            raise RefusedError(f"{source.file}: another video lies where it was when it was added; its sha256 differs")
-        return Path(source.path)
 
     def _put(self, key: Hashable, held: HeldPicture) -> None:
         with self._changes:
