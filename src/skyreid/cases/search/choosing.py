@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.cases.database import in_parts
 from skyreid.cases.schema import TRACKLETS, VECTORS
-from skyreid.cases.search.refining import Learned, asking_terms, joined_terms, refined_scores
+from skyreid.cases.search.refining import Learned, Term, asking_terms, joined_terms, refined_scores
 from skyreid.cases.search.search_cache import Gallery, score_error
 from skyreid.cases.tracklets import CaseModel, as_vectors
 from skyreid.retrieval.comparing import Direction
@@ -60,8 +60,7 @@ class Choosing:
     ) -> None:
         self._connection, self._model, self._gallery = connection, model, gallery
         self._directions, self._candidates = directions, candidates
-        scores = [gallery.scores(one, candidates) for one in _joined(directions)]
-        self._scores = scores[0] if len(scores) == 1 else np.stack(scores).mean(axis=0, dtype=np.float32)
+        self._scores = self._rough(asking_terms(directions))
 
     def most_similar(self, top_k: int) -> Chosen:
         """Choose those with the highest mean cosine, exactly."""
@@ -77,10 +76,7 @@ class Choosing:
     def refined(self, learned: Learned, top_k: int) -> Chosen:
         """Choose those with the highest refined score, exactly."""
         terms, error = asking_terms(self._directions, learned), score_error(self._model.width)
-        rough = np.zeros(len(self._candidates), dtype=np.float32)
-        for term in joined_terms(terms):
-            rough += np.float32(term.weight) * self._gallery.scores(term.direction, self._candidates)
-        looked_at = 2 * top_k
+        rough, looked_at = self._rough(terms), 2 * top_k
         while True:
             contenders = self._read(_may_be_first(rough, looked_at, error))
             scores = refined_scores(terms, learned, contenders.vectors)
@@ -95,6 +91,13 @@ class Choosing:
             similarities=similarities.tolist(),
             ranks=self._ranks(similarities, contenders.ids[best]),
         )
+
+    def _rough(self, terms: Sequence[Term]) -> Float32[np.ndarray, " candidate"]:
+        """Give a sum of cosines of everybody, as far as float16 goes (`score_error`)."""
+        scores = np.zeros(len(self._candidates), dtype=np.float32)
+        for term in joined_terms(terms):
+            scores += np.float32(term.weight) * self._gallery.scores(term.direction, self._candidates)
+        return scores
 
     def _ranks(self, similarities: Float32[np.ndarray, " found"], ids: Shaped[np.ndarray, " found"]) -> list[int]:
         """Give the places that some candidates have by similarity alone."""
@@ -159,11 +162,3 @@ def _may_be_first(
 def _last(scores: Float32[np.ndarray, " candidate"], top_k: int) -> np.float32:
     """Give the score of the last place among the first `top_k`."""
     return np.partition(scores, scores.size - top_k)[scores.size - top_k]
-
-
-def _joined(directions: Sequence[Direction]) -> list[Direction]:
-    """As many products as are needed: the mean of cosines is the product with the mean of the directions."""
-    whole = [one.unit for one in directions if one.first_column == 0]
-    if len(whole) < len(directions):
-        return list(directions)
-    return [Direction(np.stack(whole).mean(axis=0, dtype=np.float32))]

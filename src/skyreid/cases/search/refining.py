@@ -51,10 +51,10 @@ class Term:
     weight: float
 
 
-def asking_terms(asked: Sequence[Direction], learned: Learned) -> list[Term]:
-    """Write what is asked with, the confirmed among it, as a weighted sum of cosines."""
-    each = 1 / (len(asked) + CONFIRMED * len(learned.confirmed))
-    confirmed = [Direction(unit[np.newaxis]) for unit in learned.confirmed]
+def asking_terms(asked: Sequence[Direction], learned: Learned | None = None) -> list[Term]:
+    """Write what is asked with, the confirmed among it, as a weighted sum of cosines; their mean otherwise."""
+    confirmed = [] if learned is None else [Direction(unit[np.newaxis]) for unit in learned.confirmed]
+    each = 1 / (len(asked) + CONFIRMED * len(confirmed))
     return [
         *(Term(direction=direction, weight=each) for direction in asked),
         *(Term(direction=direction, weight=CONFIRMED * each) for direction in confirmed),
