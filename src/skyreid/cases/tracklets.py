@@ -193,6 +193,11 @@ def models_in(connection: Connection) -> list[CaseModel]:
     return sorted(models, key=lambda one: (one.is_adapted, -one.num_vectors, one.number))
 
 
+def usual_model(models: Sequence[CaseModel]) -> CaseModel | None:
+    """Choose the one that is taken when nobody names one, of all of a case: the most vectors; None = there are none."""
+    return next((one for one in models if one.num_vectors), None)
+
+
 def put_vectors(
     connection: Connection, model: int, vectors: Mapping[int, Float[np.ndarray, " embed"]], *, revision: int
 ) -> None:

@@ -19,7 +19,7 @@ from skyreid.building.linking.link_state import LinkState, OpenPairs
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decisions import Standing, standing_in
 from skyreid.cases.schema import CASE
-from skyreid.cases.tracklets import CaseModel, models_in, read_table
+from skyreid.cases.tracklets import CaseModel, models_in, read_table, usual_model
 from skyreid.errors import SettingError
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -81,10 +81,10 @@ class PairQueue:
         with self._case.database.reading() as connection:
             standing = standing_in(connection)
             revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
-            models = models_in(connection)
+            model = usual_model(models_in(connection))
         with self._alone:
             if self._suggested.revision != revision:
-                self._suggested = self._suggest(revision, standing, models)
+                self._suggested = self._suggest(revision, standing, model)
             suggested = self._suggested
         pairs, num_left = ordered_pairs(standing, suggested.candidates, person, limit=limit)
         if first is not None:
@@ -93,12 +93,11 @@ class PairQueue:
             pairs = [begin, *(one for one in pairs if one.pair != first)][:limit]
         return Queue(pairs=tuple(pairs), num_left=num_left, model=suggested.model, problem=suggested.problem)
 
-    def _suggest(self, revision: int, standing: Standing, models: Sequence[CaseModel]) -> _Suggested:
+    def _suggest(self, revision: int, standing: Standing, model: CaseModel | None) -> _Suggested:
         there = {one.platform for one in standing.tracklets}
         if missing := [platform for platform in PLATFORMS if platform not in there]:
             problem = f"nobody was seen from the {' or the '.join(_SIDES[one] for one in missing)} yet"
             return _Suggested(revision=revision, candidates=(), model=None, problem=problem)
-        model = next((one for one in models if one.num_vectors), None)
         table = None if model is None else replace(read_table(self._case, model), pictures=None)
         embedded = None if table is None else set(map(str, table.tracklet_ids))
         tracklets = [one for one in standing.tracklets if embedded is None or one.tracklet_id in embedded]

@@ -11,7 +11,7 @@ from skyreid.building.linking.linked_manifest import apply_links
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decisions import exported_events
 from skyreid.cases.sources import CaseSource, sources_in
-from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_table, read_tracklets, usual_model
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import MANIFEST_FILE, write_manifest
 from skyreid.errors import CaseError, NothingFoundError
@@ -41,10 +41,9 @@ def write_build(case: Case, out: Path, progress: Progress) -> int:
             write_atomically(folder / LINKS_FILE, map(event_to_line, events))
         linked, info = apply_links(read_log(folder), tracklets, _info(sources))
         write_manifest(folder / MANIFEST_FILE, linked, info)
-        models = [model for model in read_models(case) if model.num_vectors]
-        if models:
+        if (model := usual_model(read_models(case))) is not None:
             pids = {tracklet.tracklet_id: tracklet.pid for tracklet in linked}
-            table = replace(read_table(case, models[0], pids=pids), manifest=str(folder / MANIFEST_FILE))
+            table = replace(read_table(case, model, pids=pids), manifest=str(folder / MANIFEST_FILE))
             save_table(folder / TABLE_FILE, table)
     return len(seen)
 

@@ -23,7 +23,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.case import Case, next_revision
 from skyreid.cases.deciding.decisions import Standing, standing_in
 from skyreid.cases.schema import CASE, TRACKLETS, VECTORS
-from skyreid.cases.tracklets import ADAPTED, CaseModel, as_vectors, find_model, models_in, put_vectors
+from skyreid.cases.tracklets import ADAPTED, CaseModel, as_vectors, find_model, models_in, put_vectors, usual_model
 from skyreid.errors import CaseError, NothingFoundError
 from skyreid.files.strict_json import Json
 
@@ -81,11 +81,11 @@ def adapt(case: Case, *, by: str, seed: int = 0) -> AdaptReport:
     """
     check_annotator(by)
     with case.database.reading() as connection:
-        models = models_in(connection)
-        if not models or models[0].num_vectors == 0:
+        base = usual_model(models_in(connection))
+        if base is None:
             raise CaseError(f"{case.folder}: has no vectors to adapt; 'skyreid case work' makes them")
         revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
-        numbers, ids, units = _units(connection, models[0])
+        numbers, ids, units = _units(connection, base)
         trained, held_out = split(standing_in(connection), ids, units, seed=seed)
     if trained.num_identities < LEAST_TRAINED or held_out.num_identities < LEAST_HELD_OUT:
         raise NothingFoundError(
@@ -100,7 +100,6 @@ def adapt(case: Case, *, by: str, seed: int = 0) -> AdaptReport:
             if connection.execute(sa.select(CASE.c.revision)).scalar_one() != revision:
                 raise CaseError(f"{case.folder}: tracklets came or went meanwhile; run it again")
             name = ADAPTED + hashlib.sha256(down.tobytes() + up.tobytes()).hexdigest()
-            base = models[0]
             number = find_model(
                 connection, model=name, feeding=base.feeding, seen_unmasked=base.seen_unmasked, width=base.width
             )
@@ -108,7 +107,7 @@ def adapt(case: Case, *, by: str, seed: int = 0) -> AdaptReport:
             put_vectors(
                 connection, number, dict(zip(numbers, adapted, strict=True)), revision=next_revision(connection)
             )
-        told = {"of": models[0].number, "before": before, "after": after, "seed": seed}
+        told = {"of": base.number, "before": before, "after": after, "seed": seed}
         record(connection, by, "case adapt", "not adopted" if number is None else f"model {number}", told)
     return AdaptReport(
         adopted=number,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from skyreid.case_record import COLOURS, PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
 from skyreid.cases.case import Case
-from skyreid.cases.tracklets import CaseModel, read_models
+from skyreid.cases.tracklets import CaseModel, read_models, usual_model
 from skyreid.cases.work.jobs import read_jobs
 from skyreid.errors import SettingError, SkyreidError
 from skyreid.tracklet import Platform
@@ -59,10 +59,10 @@ class CaseAsker:
         Raises:
             SettingError: the case has no vectors.
         """
-        models = read_models(self._case)
-        if not models or models[0].num_vectors == 0:
+        model = usual_model(read_models(self._case))
+        if model is None:
             raise SettingError("the case has no vectors yet, so nothing can be asked; 'skyreid case work' makes them")
-        return models[0]
+        return model
 
     def asker(self, platform: Platform | None) -> "Asker":
         """Give what embeds pictures.

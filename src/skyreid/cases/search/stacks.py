@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decisions import Standing
 from skyreid.cases.schema import CASE, TRACKLETS
-from skyreid.cases.tracklets import CaseModel, CaseTracklet, models_in, vectors_by_number
+from skyreid.cases.tracklets import CaseModel, CaseTracklet, models_in, usual_model, vectors_by_number
 
 MOST_GAP_S = 3.0
 """From the end of a sighting to the beginning of the next one of a stack."""
@@ -53,14 +53,13 @@ class Stacker:
             standing: what was decided.
         """
         with self._case.database.reading() as connection:
-            models = models_in(connection)
-            if not models or models[0].num_vectors == 0:
+            model = usual_model(models_in(connection))
+            if model is None:
                 return {}
             free = _undecided(tracklets, standing)
-            vectors = _units(connection, models[0], [one.number for one in free])
-            chains = _chains(
-                [one for one in free if one.number in vectors], vectors, self._least_of(connection, models[0])
-            )
+            vectors = _units(connection, model, [one.number for one in free])
+            known = [one for one in free if one.number in vectors]
+            chains = _chains(known, vectors, self._least_of(connection, model))
         places = {one.number: place for place, one in enumerate(tracklets)}
         found: dict[int, tuple[int, ...]] = {}
         for chain in chains:
