@@ -58,7 +58,7 @@ def test_a_confirmation_that_contradicts_a_rejection_is_refused_and_names_it(cas
     decide(case, GATE, GATE3, "rejected", annotator="anna")
     with pytest.raises(RefusedError, match=f"that would join {GATE} and {GATE3}, which are rejected"):
         decide(case, GATE3, ROOF, "confirmed", annotator="bert")
-    merge = preview_merge(case, GATE3, ROOF)
+    merge = preview_merge(read_standing(case), GATE3, ROOF)
     assert (merge.first, merge.second) == ((GATE, ROOF), (GATE3,)) or (merge.second, merge.first) == (
         (GATE, ROOF),
         (GATE3,),
@@ -71,8 +71,8 @@ def test_a_confirmation_that_contradicts_a_rejection_is_refused_and_names_it(cas
 
 
 def test_who_is_seen_twice_at_once_by_one_camera_is_told_before_and_after(case):
-    assert [one.tracklets for one in preview_merge(case, GATE, GATE2).overlaps] == [(GATE, GATE2)]
-    assert preview_merge(case, GATE, ROOF).overlaps == ()
+    assert [one.tracklets for one in preview_merge(read_standing(case), GATE, GATE2).overlaps] == [(GATE, GATE2)]
+    assert preview_merge(read_standing(case), GATE, ROOF).overlaps == ()
     decide(case, GATE, GATE2, "confirmed", annotator="anna")
     assert [one.tracklets for one in read_standing(case).overlaps] == [(GATE, GATE2)]
 

@@ -250,17 +250,8 @@ def require(case: Case, annotators: int, *, annotator: str) -> None:
         record(connection, annotator, "require", str(annotators))
 
 
-def preview_merge(case: Case, first: str, second: str) -> Merge:
-    """Say what a confirmation would join, and what speaks against it.
-
-    Raises:
-        CaseError: a tracklet is not in the case.
-    """
-    pair = make_pair(first, second)
-    with case.database.reading() as connection:
-        standing = standing_in(connection)
-        if missing := [one for one in pair if one not in standing.presences]:
-            raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
+def preview_merge(standing: Standing, first: str, second: str) -> Merge:
+    """Say what a confirmation of two tracklets that are there would join, and what speaks against it."""
     pids = standing.identities.pids
     joined = [replace(t, pid=0) for t in standing.tracklets if pids[t.tracklet_id] in (pids[first], pids[second])]
     before = {conflict.tracklets for conflict in standing.overlaps}
@@ -268,7 +259,7 @@ def preview_merge(case: Case, first: str, second: str) -> Merge:
     return Merge(
         first=standing.members[pids[first]],
         second=standing.members[pids[second]],
-        rejected=tuple(_contradictions_with(standing, pair)),
+        rejected=tuple(_contradictions_with(standing, make_pair(first, second))),
         overlaps=tuple(overlaps),
     )
 

@@ -15,7 +15,7 @@ from skyreid.building.linking.presence import OverlapConflict
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decision_rows import CONFIRMED
 from skyreid.cases.deciding.decisions import OPEN, Merge, Standing, preview_merge, read_standing
-from skyreid.errors import NothingFoundError, RefusedError
+from skyreid.errors import CaseError, NothingFoundError, RefusedError
 from skyreid.tracklet import PLATFORMS, Platform
 
 Show = Literal["all", "ground", "aerial", "both", "conflicts"]
@@ -174,16 +174,18 @@ def preview(case: Case, first: str, second: str, *, person: str) -> MergePreview
         RefusedError: they are one identity already.
         CaseError: a tracklet is not in the case.
     """
-    people = People(read_standing(case).seen_by(person))
-    pids = people.standing.identities.pids
-    if first in pids and pids[first] == pids.get(second):
+    standing = read_standing(case)
+    pids = standing.identities.pids
+    if missing := [one for one in (first, second) if one not in pids]:
+        raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
+    if pids[first] == pids[second]:
         raise RefusedError(f"{first} and {second} are one identity already ({pids[first]}); a merge takes two")
-    merge = preview_merge(case, first, second)
+    people = People(standing.seen_by(person))
     kept, given = sorted((first, second), key=lambda one: pids[one])
     return MergePreview(
         keeps=people.identity(pids[kept]),
         gives=people.identity(pids[given]),
         pair=(kept, given),
-        merge=merge,
-        required=people.standing.state.required,
+        merge=preview_merge(standing, first, second),
+        required=standing.state.required,
     )
