@@ -130,8 +130,14 @@ def middle_moment(sighting: Sighting) -> datetime | None:
 
 def told_uncertainty_m(attributes: Mapping[str, object]) -> float:
     """Metres by which the position in a tracklet's attributes may be wrong."""
+    error_m = told_error_m(attributes)
+    return UNTOLD_UNCERTAINTY_M if error_m is None else error_m
+
+
+def told_error_m(attributes: Mapping[str, object]) -> float | None:
+    """Give the radius that holds the position in a tracklet's attributes with 95 %; None = nobody said."""
     told = attributes.get(_ERROR)
-    return float(told) if isinstance(told, int | float) else UNTOLD_UNCERTAINTY_M
+    return float(told) if isinstance(told, int | float) else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,8 @@ from sqlalchemy.engine import Connection
 from skyreid.cases.deciding.decisions import Standing
 from skyreid.cases.schema import TRACKLETS
 from skyreid.cases.sources import sources_in
+from skyreid.retrieval.candidates import told_error_m
 from skyreid.tracklet import Platform
-
-_ERROR = "position error, m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,6 @@ def places_in(connection: Connection, standing: Standing) -> CasePlaces:
         presence, source = standing.presences.get(row.tracklet_id), sources.get(row.source)
         if presence is None or source is None:  # in the trash, or its authorisation has ended
             continue
-        error = row.attributes.get(_ERROR)
         found.append(
             Place(
                 tracklet_id=row.tracklet_id,
@@ -62,7 +60,7 @@ def places_in(connection: Connection, standing: Standing) -> CasePlaces:
                 camera=source.camera,
                 latitude=row.latitude,
                 longitude=row.longitude,
-                error_m=float(error) if isinstance(error, int | float) else None,
+                error_m=told_error_m(row.attributes),
                 when_s=None if presence.clock is None else presence.clock[0].timestamp(),
             )
         )
