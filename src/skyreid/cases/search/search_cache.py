@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float16, Float32, Float64, Int64
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import CACHE, Case
+from skyreid.cases.database import in_parts
 from skyreid.cases.schema import AUDIT, AUDIT_HEAD, CASE, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseModel, as_vectors
@@ -36,7 +37,6 @@ _META, _ROWS, _UNITS = "meta.json", "rows.npy", "units.f16"
 _FORMAT = 1
 _NAMES = ("number", "source", "first_s", "last_s", "height_px", "latitude", "longitude")
 _ROW = np.dtype([(name, "<i8" if name in ("number", "source") else "<f8") for name in _NAMES])
-_AT_A_TIME = 4_096
 _MOST_BEHIND, _MOST_BEHIND_SHARE = 2_000, 0.05
 """Rows that may have changed since the cache was written before it is written anew: so many, or this share of it."""
 
@@ -249,7 +249,7 @@ def _truth(connection: Connection, model: CaseModel, which: sa.ColumnElement[boo
         .order_by(TRACKLETS.c.number)
     )
     # By their numbers, and not the next so many: SQLite would go through all of the model for each part.
-    for part in (numbers[start : start + _AT_A_TIME] for start in range(0, len(numbers), _AT_A_TIME)):
+    for part in in_parts(numbers):
         found = connection.execute(query.where(TRACKLETS.c.number.in_(part))).all()
         rows = [tuple(np.nan if value is None else value for value in row[:-1]) for row in found]
         vectors = as_vectors([row.embedding for row in found], model.width)
