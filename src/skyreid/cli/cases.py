@@ -118,11 +118,10 @@ def case_add(
         by: who brings it.
         json: print JSON.
     """
-    from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
     from skyreid.cases.case import open_case
     from skyreid.cases.keeping.retention import authorise
     from skyreid.cases.sources import check_authorisation
-    from skyreid.cases.work.describing import end_of_day
+    from skyreid.cases.work.describing import best_at_hand, end_of_day
     from skyreid.cases.work.importing import import_build, import_table
     from skyreid.cases.work.jobs import LookSettings, add_job
     from skyreid.files.file_kinds import BUILD, TABLE, kind_at
@@ -143,8 +142,8 @@ def case_add(
                 told["camera"] = camera or Path(what.partition(",")[0]).stem
             source = what + "".join(f",{key}={value}" for key, value in told.items() if value is not None)
             settings = LookSettings(
-                detector=detector or first_in_cache(PREFERRED_DETECTORS),
-                model=model or first_in_cache(PREFERRED_MODELS),
+                detector=detector or best_at_hand("detector"),
+                model=model or best_at_hand("encoder"),
                 interval_s=interval_s,
             )
             job = add_job(
