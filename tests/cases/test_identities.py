@@ -5,7 +5,7 @@ import pytest
 
 from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.cases.deciding.decisions import decide, read_events, read_standing, require, undo
-from skyreid.cases.deciding.identities import People, preview
+from skyreid.cases.deciding.identities import CaseIdentities, preview
 from skyreid.cases.exports.exporting import export_case
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import NothingFoundError, RefusedError
@@ -13,7 +13,7 @@ from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3
 
 
 def people(case, person="anna"):
-    return People(read_standing(case).seen_by(person))
+    return CaseIdentities(read_standing(case).seen_by(person))
 
 
 def test_an_identity_that_was_merged_away_leads_to_the_other_until_that_is_undone(case):

@@ -50,7 +50,7 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class BothSides:
     """How far a case is from having everybody from both sides."""
 
     both: int
@@ -59,7 +59,7 @@ class Progress:
     """As many as there can be: each identity of the side that has fewer finds its other half."""
 
 
-class People:
+class CaseIdentities:
     """All identities of one moment.
 
     Args:
@@ -123,12 +123,12 @@ class People:
         own = set(identity.members)
         return [one for one in reversed(self.standing.state.standing) if own & set(one.tracklets)]
 
-    def progress(self) -> Progress:
+    def progress(self) -> BothSides:
         """Count who was found from both sides."""
         counts = [self._counts(members) for members in self.standing.members.values()]
         both = sum(all(one.values()) for one in counts)
         sides = [sum(bool(one[platform]) for one in counts) for platform in PLATFORMS]
-        return Progress(both=both, at_most=min(sides))
+        return BothSides(both=both, at_most=min(sides))
 
     def _counts(self, members: Sequence[str]) -> dict[Platform, int]:
         seen = [self._platforms[one] for one in members]
@@ -180,7 +180,7 @@ def preview(case: Case, first: str, second: str, *, person: str) -> MergePreview
         raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
     if pids[first] == pids[second]:
         raise RefusedError(f"{first} and {second} are one identity already ({pids[first]}); a merge takes two")
-    people = People(standing.seen_by(person))
+    people = CaseIdentities(standing.seen_by(person))
     kept, given = sorted((first, second), key=lambda one: pids[one])
     return MergePreview(
         keeps=people.identity(pids[kept]),

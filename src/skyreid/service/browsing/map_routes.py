@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from skyreid.cases.deciding.decision_rows import CONFIRMED
 from skyreid.cases.deciding.decisions import standing_in
-from skyreid.cases.deciding.identities import People
+from skyreid.cases.deciding.identities import CaseIdentities
 from skyreid.cases.people import Right
 from skyreid.cases.whereabouts.places import CasePlaces, Place, places_in
 from skyreid.errors import SettingError
@@ -102,7 +102,7 @@ def case_map(visit: Visit, pid: int | None) -> CaseMap:
         standing = standing_in(connection)
         found = places_in(connection, standing)
     if pid is not None:
-        identity = People(standing).identity(pid)
+        identity = CaseIdentities(standing).identity(pid)
         own = tuple(one for one in found.places if one.tracklet_id in identity.members)
         found = CasePlaces(places=own, num_unknown=len(identity.members) - len(own))
         pid = identity.pid

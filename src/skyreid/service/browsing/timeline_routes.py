@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from skyreid.cases.deciding.decision_rows import CONFIRMED
 from skyreid.cases.deciding.decisions import OPEN, standing_in
-from skyreid.cases.deciding.identities import Identity, People
+from skyreid.cases.deciding.identities import CaseIdentities, Identity
 from skyreid.cases.people import Right
 from skyreid.cases.tracklets import tracklet_numbers
 from skyreid.cases.whereabouts.timeline import CaseTimes, InView, times_in
@@ -105,7 +105,7 @@ def identity_timeline(visit: Visit, pid: int) -> Timeline:
     """
     with visit.case.case.database.reading() as connection:
         standing = standing_in(connection).seen_by(visit.user)
-    identity = People(standing).identity(pid)
+    identity = CaseIdentities(standing).identity(pid)
     suggested, _, _ = suggestions_for(visit, identity)
     states = {one.seen.tracklet.tracklet_id: OPEN for one in suggested} | dict.fromkeys(identity.members, CONFIRMED)
     shown = [one for one in states if one in standing.presences]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from skyreid.building.linking.event_log import DecisionEvent, make_pair
 from skyreid.cases.deciding.decisions import OPEN, read_standing, standing_in
-from skyreid.cases.deciding.identities import People, Progress
+from skyreid.cases.deciding.identities import BothSides, CaseIdentities
 from skyreid.cases.deciding.pair_queue import QueuedPair
 from skyreid.cases.search.reach import seconds_between
 from skyreid.cases.tracklets import CaseTracklet, tracklets_called
@@ -37,7 +37,7 @@ class Questions:
 
     pairs: tuple[AskedPair, ...]
     num_left: int
-    progress: Progress
+    progress: BothSides
     required: int
     num_said: int
     """Pairs that this person has decided on."""
@@ -84,7 +84,7 @@ def questions(visit: Visit, *, count: int, again: Sequence[int] = ()) -> Questio
         first = make_pair(one, other)
     queue = visit.case.pairs.queue(visit.user, limit=count, first=first)
     with case.database.reading() as connection:
-        people = People(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
         seen = tracklets_called(case, connection, [tracklet_id for one in queue.pairs for tracklet_id in one.pair])
     by_id = {one.tracklet.tracklet_id: one for one in seen}
     state = people.standing.state
@@ -100,7 +100,7 @@ def questions(visit: Visit, *, count: int, again: Sequence[int] = ()) -> Questio
     )
 
 
-def _asked(one: QueuedPair, by_id: dict[str, CaseTracklet], people: People) -> AskedPair:
+def _asked(one: QueuedPair, by_id: dict[str, CaseTracklet], people: CaseIdentities) -> AskedPair:
     sides = sorted(
         (by_id[tracklet_id] for tracklet_id in one.pair), key=lambda seen: PLATFORMS.index(seen.source.platform)
     )

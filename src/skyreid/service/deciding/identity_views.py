@@ -8,7 +8,7 @@ from skyreid.building.linking.event_log import Decision, DecisionEvent, Pair
 from skyreid.building.linking.link_state import Contradiction
 from skyreid.cases.deciding.decision_rows import WORDS
 from skyreid.cases.deciding.decisions import Standing, read_standing, standing_in
-from skyreid.cases.deciding.identities import Identity, MergePreview, People, Progress, Show, preview
+from skyreid.cases.deciding.identities import BothSides, CaseIdentities, Identity, MergePreview, Show, preview
 from skyreid.cases.search.searching import Candidate
 from skyreid.cases.tracklets import CaseTracklet, tracklet_numbers, tracklets_called
 from skyreid.errors import CaseError, NothingFoundError
@@ -55,7 +55,7 @@ class IdentityList:
     identities: tuple[ListedIdentity, ...]
     total: int
     num_pages: int
-    progress: Progress
+    progress: BothSides
     standing: Standing
 
     def to_json(self) -> dict[str, Json]:
@@ -77,7 +77,7 @@ class IdentityList:
 def list_identities(visit: Visit, *, show: Show, page: int) -> IdentityList:
     """List them, the largest first."""
     with visit.case.case.database.reading() as connection:
-        people = People(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
         pids = people.listed(show)
         identities = [people.identity(pid) for pid in pids[(page - 1) * PAGE : page * PAGE]]
         few = {one.pid: _few(people.standing, one) for one in identities}
@@ -169,7 +169,7 @@ def show_identity(visit: Visit, pid: int) -> IdentityShown:
     """
     case = visit.case.case
     with case.database.reading() as connection:
-        people = People(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
         identity = people.identity(pid)
         events = people.events_on(identity)
         waiting = set(people.standing.state.waiting())
@@ -327,7 +327,7 @@ def number_in(visit: Visit, pid: int) -> int:
         NothingFoundError: there is none.
     """
     with visit.case.case.database.reading() as connection:
-        first = People(standing_in(connection)).identity(pid).members[0]
+        first = CaseIdentities(standing_in(connection)).identity(pid).members[0]
         return tracklet_numbers(connection, [first])[first]
 
 
