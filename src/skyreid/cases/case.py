@@ -3,8 +3,9 @@
 case.sqlite              everything that is known; or
 database.json            where it is known, when PostgreSQL holds it
 crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered
+footage/KEY/NAME         videos that were uploaded
 cache/                   what makes searching fast, derived from the database
-work/                    of jobs that run
+work/                    of jobs that run, and of exports that are packed
 """
 
 import json
