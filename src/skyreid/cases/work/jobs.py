@@ -119,7 +119,12 @@ class Lease:
     """The right of one worker to one job."""
 
     job: Job
-    attempt: int
+    """As it was when it was taken."""
+
+    @property
+    def attempt(self) -> int:
+        """By which it is known whether the job is still this worker's."""
+        return self.job.attempt
 
 
 def add_job(
@@ -270,7 +275,7 @@ def take_job(case: Case, worker: str) -> Lease | None:
             JOBS.update().where(JOBS.c.number == row.number).values(**values, reason=None, lease_until=now + LEASE_S)
         )
         connection.execute(taken)
-        return Lease(job=replace(_job(row), state=RUNNING, attempt=attempt), attempt=attempt)
+        return Lease(job=replace(_job(row), state=RUNNING, attempt=attempt))
 
 
 def keep_lease(case: Case, lease: Lease, steps: tuple[Step, ...]) -> None:
