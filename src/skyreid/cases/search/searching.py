@@ -300,11 +300,16 @@ def _filtered(
     return left, (*told, *by_filters)
 
 
-def _decided(connection: Connection, standing: Standing, queries: Sequence[str]) -> list[int]:
-    """Numbers of the tracklets that are the person of a query, or are said not to be."""
+def _told_apart(standing: Standing, queries: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Tracklets that are the person of a query, and those that are said not to be."""
     pids = standing.identities.pids
     same = {member for one in queries for member in standing.members[pids[one]]}
-    other = {member for one in queries for member in standing.rejected_with(one)}
+    return same, {member for one in queries for member in standing.rejected_with(one)}
+
+
+def _decided(connection: Connection, standing: Standing, queries: Sequence[str]) -> list[int]:
+    """Numbers of the tracklets that are the person of a query, or are said not to be."""
+    same, other = _told_apart(standing, queries)
     return list(tracklet_numbers(connection, same | other).values())
 
 
@@ -312,12 +317,11 @@ def _learned(connection: Connection, model: CaseModel, standing: Standing, queri
     """What was decided on the queries, as far as it has vectors."""
     from skyreid.retrieval.cosine import unit_rows  # loads PyTorch
 
-    pids = standing.identities.pids
-    same = {member for one in queries for member in standing.members[pids[one]]} - set(queries)
-    others = {member for one in queries for member in standing.rejected_with(one)}
+    same, others = _told_apart(standing, queries)
+    further = same - set(queries)
     confirmed, rejected = (
         unit_rows(read_known_vectors(connection, model, list(tracklet_numbers(connection, ids).values())))
-        for ids in (same, others - same)
+        for ids in (further, others - further)
     )
     return Learned(confirmed=confirmed, rejected=rejected)
 
