@@ -1,13 +1,12 @@
 """Processes beside a server that do its jobs: begun when there is work, replaced when one dies, ended with it."""
 
 import logging
-import socket
 import subprocess
 import sys
 import threading
 import time
 
-from skyreid.cases.work.jobs import end_leases
+from skyreid.cases.work.jobs import end_leases, worker_name
 from skyreid.cases.work.worker_process import ASK_S, is_work_waiting
 from skyreid.errors import SettingError, SkyreidError
 from skyreid.service.open_cases import OpenCases
@@ -96,4 +95,4 @@ class Workers:
         """What somebody held who was killed is free at once, and need not wait for its lease to end."""
         if process.returncode:
             for one in self._cases.all():
-                end_leases(one.case, f"{socket.gethostname()}:{process.pid}")
+                end_leases(one.case, worker_name(process.pid))

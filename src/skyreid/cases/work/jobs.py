@@ -10,6 +10,7 @@ A video is the unit, not a part of one: whom the tracker follows does not end wh
 """
 
 import json
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -245,6 +246,11 @@ def prioritise(case: Case, number: int, priority: int, *, by: str) -> None:
 
 
 # What workers do.
+def worker_name(process: int) -> str:
+    """What the worker in a process of this machine is called, by itself and by whoever sees it die."""
+    return f"{socket.gethostname()}:{process}"
+
+
 def end_leases(case: Case, worker: str) -> None:
     """Let others take the jobs of a worker that is known to have died."""
     with case.database.writing() as connection:

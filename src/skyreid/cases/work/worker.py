@@ -8,7 +8,6 @@ import errno
 import logging
 import os
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from skyreid.cases.work.jobs import (
     read_jobs,
     take_job,
     wait_for_room,
+    worker_name,
 )
 from skyreid.cases.work.room import room_of
 from skyreid.errors import SkyreidError
@@ -88,7 +88,7 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
         queue_those_without_room(case)
     embedders = _Embedders(progress)
     done = 0
-    worker = f"{socket.gethostname()}:{os.getpid()}"
+    worker = worker_name(os.getpid())
     while (lease := take_job(case, worker)) is not None:
         if not _has_room(case, least_room):
             wait_for_room(case, lease, _too_little(case, least_room))
