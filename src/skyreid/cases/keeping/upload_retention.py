@@ -1,16 +1,14 @@
 """How long an upload stays in a case: while its source, its job, or somebody who may describe it, needs it."""
 
 import os
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from skyreid.cases.audit import record
 from skyreid.cases.case import Case
 from skyreid.cases.schema import SOURCES
-from skyreid.cases.work.footage import FOOTAGE, FootageFile, upload_key, uploads_in
+from skyreid.cases.work.footage import FOOTAGE, FootageFile, remove_upload, upload_key, uploads_in
 from skyreid.cases.work.jobs import CANCELLED, FAILED, RUNNING, Job, read_jobs
 from skyreid.files.atomic_file import sweep_leftovers
 
@@ -39,9 +37,7 @@ def sweep_uploads(case: Case, *, at: datetime) -> None:
     for path in (path.resolve() for path in uploads):
         waits = path not in described and _begun(path.parent) + timedelta(days=WAITING_DAYS) > at
         if path not in needed and not waits:
-            shutil.rmtree(path.parent)
-            with case.database.writing() as connection:
-                record(connection, "skyreid", "footage removed", path.name)
+            remove_upload(case, path, by="skyreid")
 
 
 def _has_ended(job: Job, at: datetime, days: int) -> bool:

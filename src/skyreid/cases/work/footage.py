@@ -216,17 +216,17 @@ def upload_key(case: Case, path: Path) -> str | None:
     return path.parent.name if is_ours else None
 
 
-def remove_upload(case: Case, file: FootageFile, *, by: str) -> None:
-    """Remove an upload that nobody works on.
+def remove_upload(case: Case, path: Path, *, by: str) -> None:
+    """Remove an upload that nobody needs.
 
     Raises:
         CaseError: it lies in a folder of the server, which is not ours to change.
     """
-    if upload_key(case, file.path) is None:
-        raise CaseError(f"{file.name}: was not uploaded; whoever put it into its folder removes it")
-    shutil.rmtree(file.path.parent)
+    if upload_key(case, path) is None:
+        raise CaseError(f"{path.name}: was not uploaded; whoever put it into its folder removes it")
+    shutil.rmtree(path.parent)
     with case.database.writing() as connection:
-        record(connection, by, "footage removed", file.name)
+        record(connection, by, "footage removed", path.name)
 
 
 def plain_name(name: str) -> str:

@@ -173,7 +173,7 @@ def _remove(visit: Visit, number: int) -> None:
     if number not in waiting:
         raise HTTPException(422, f"there is no upload {number} that waits to be described")
     case = visit.case.case
-    remove_upload(case, visit.cases.shelf.find(case, number), by=visit.user)
+    remove_upload(case, visit.cases.shelf.find(case, number).path, by=visit.user)
 
 
 def _address(visit: Visit, numbers: list[int]) -> str:
