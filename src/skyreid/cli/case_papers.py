@@ -28,7 +28,7 @@ def case_papers(
     """
     from skyreid.cases.audit import record
     from skyreid.cases.case import open_case
-    from skyreid.cases.exports.papers import LEAD, write_papers
+    from skyreid.cases.exports.papers import LEAD, fill_in_papers
     from skyreid.cases.people import PEOPLE_FILE, open_people
     from skyreid.evaluation.calibration import load_calibration
     from skyreid.evaluation.results.result_file import read_result
@@ -42,7 +42,7 @@ def case_papers(
             people = open_people(folder)
             roles = people.roles(opened.facts().case_id)
             people.close()
-        papers = write_papers(opened, roles=roles, results=results, calibrations=calibrations)
+        papers = fill_in_papers(opened, roles=roles, results=results, calibrations=calibrations)
         write_papers_page(out, papers.sheets, case=papers.case, lead=LEAD, is_simulated=papers.is_simulated)
         with opened.database.writing() as connection:
             record(connection, who(by), "papers", out.name)

@@ -77,7 +77,7 @@ class _Known:
     calibrations: Sequence[Calibration]
 
 
-def write_papers(
+def fill_in_papers(
     case: Case,
     *,
     roles: Mapping[str, Role] | None = None,

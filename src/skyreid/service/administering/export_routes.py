@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from skyreid.cases.exports.exporting import FORMATS, Format, package_case, past_exports
-from skyreid.cases.exports.papers import LEAD, Papers, write_papers
+from skyreid.cases.exports.papers import LEAD, Papers, fill_in_papers
 from skyreid.cases.people import Right
 from skyreid.service.access import At, Visit
 from skyreid.service.web_page import web_page
@@ -111,7 +111,7 @@ def api_papers(visit: At) -> JSONResponse:
 
 
 def _papers(visit: Visit) -> Papers:
-    papers = write_papers(visit.case.case, roles=visit.cases.people.roles(visit.case.case_id))
+    papers = fill_in_papers(visit.case.case, roles=visit.cases.people.roles(visit.case.case_id))
     visit.log("papers")
     return papers
 
