@@ -10,7 +10,7 @@ from skyreid.cases.audit import read_audit
 from skyreid.cases.deciding.decisions import read_events
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_tracklets
-from skyreid.errors import RefusedError
+from skyreid.errors import RefusedError, SettingError
 from skyreid.tracklet import Platform
 from tests.service.conftest import HOSTILE
 
@@ -141,5 +141,16 @@ def test_a_server_for_others_has_a_certificate(tmp_path):
     from skyreid.service.server import open_server
 
     with pytest.raises(RefusedError, match="--tls-cert"), open_server(tmp_path, host="0.0.0.0"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [({"port": 99_999}, "0 .* to 65535"), ({"models": ["nothing.onnx"]}, "nothing.onnx: is no")]
+)
+def test_a_server_says_at_its_start_what_it_cannot_use(tmp_path, asked, told):
+    from skyreid.service.server import open_server
+
+    with pytest.raises(SettingError, match=told), open_server(tmp_path, **asked):
         pass
     assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from skyreid.arguments import path_of
+from skyreid.cases.search.asking import is_here
 from skyreid.cases.work.footage import LARGEST_UPLOAD
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.service.app import LOOPBACK, make_app
@@ -70,7 +71,7 @@ def open_server(
 
     Raises:
         RefusedError: others could reach it, and connections would not be encrypted.
-        SettingError: a host, port, certificate, folder or number of workers that cannot be used.
+        SettingError: a host, port, certificate, folder, model or number of workers that cannot be used.
         CaseError: the folder is none, or a case cannot be opened.
     """
     folder = path_of(folder, "a folder of cases")
@@ -81,6 +82,11 @@ def open_server(
             f"{host}: others could reach this server and read passwords and pictures on the way; give --tls-cert and "
             "--tls-key, or listen at 127.0.0.1"
         )
+    for model in models:
+        if not is_here(model):
+            raise SettingError(
+                f"{model}: is no checkpoint or network here, and no name of weights in the cache (--model)"
+            )
     listener = _listen(host, port)
     try:
         app = make_app(
@@ -131,6 +137,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:
+        raise SettingError(f"{host}:{port}: a port is a number from 0 (a free one) to 65535 (--port)")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

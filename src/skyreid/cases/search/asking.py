@@ -88,7 +88,7 @@ class CaseAsker:
             from skyreid.building.detection.detector import load_detector
 
             jobs = [one.settings.detector for one in reversed(read_jobs(self._case))]
-            named = next(filter(_is_here, filter(None, jobs)), None) or first_in_cache(PREFERRED_DETECTORS)
+            named = next(filter(is_here, filter(None, jobs)), None) or first_in_cache(PREFERRED_DETECTORS)
             self._eyes = Eyes(mask=FaceMask(MaskingConfig()), detector=None if named is None else load_detector(named))
         return self._eyes
 
@@ -126,7 +126,7 @@ class CaseAsker:
         places = dict.fromkeys((*self._models, *filter(None, jobs), *PREFERRED_MODELS))
         for place in places:
             if place not in self._hashes:
-                self._hashes[place] = _hash_of(place) if _is_here(place) else None
+                self._hashes[place] = _hash_of(place) if is_here(place) else None
             if self._hashes[place] == model.model:
                 return place
         raise SettingError(
@@ -135,7 +135,8 @@ class CaseAsker:
         )
 
 
-def _is_here(place: str) -> bool:
+def is_here(place: str) -> bool:
+    """Whether weights lie at a path, or in the cache under their published name."""
     name = place.partition(",")[0]
     return Path(name).exists() or (name in PUBLISHED and in_cache(name) is not None)
 
