@@ -45,7 +45,7 @@ ANSWERS = {
     "Which tables has a case?": "cases/schema.py: TRACKLETS",
     "Who is who in a case?": "cases/deciding/decisions.py: read_standing",
     "Who may do what in a case?": "cases/people.py: RIGHTS",
-    "What becomes of a job whose worker is killed?": "cases/work/jobs.py: take_job",
+    "What becomes of a job whose worker is killed?": "cases/work/leases.py: take_job",
     "What makes a search in a case fast?": "cases/search/search_cache.py: SearchCache",
     "Who may use a web page?": "service/access.py: GuardedRoute",
     "How is a new web page added?": "service/browsing/case_routes.py: ROUTES",

@@ -16,7 +16,8 @@
     ├── SourceError          footage that cannot be turned into tracklets with what was given
     ├── TelemetryError       a file that holds no telemetry, or says what nobody can tell apart
     ├── CaseError            a case that cannot be used, or does not hold what was asked for
-    │   └── RefusedError         what the rules of a case forbid
+    │   ├── RefusedError         what the rules of a case forbid
+    │   └── DatabaseAwayError    a database server that does not answer now; the same may work in a moment
     ├── NothingFoundError    the work was done, and its result is empty
     └── SettingError         settings that cannot work together, or not with this data
 
@@ -103,6 +104,13 @@ class CaseError(SkyreidError):
 
 class RefusedError(CaseError):
     """What the rules of a case forbid, such as deleting under a legal hold; the command line ends with status 5."""
+
+
+class DatabaseAwayError(CaseError):
+    """A database server that does not answer: it is down, begins, or the way to it is cut.
+
+    What was not committed is not there. Where the answer to a commit was lost, nobody knows: ask before doing it again.
+    """
 
 
 NO_TRACKLETS = "lists no tracklets: nobody was found when it was built; build it anew with --detector or annotations"

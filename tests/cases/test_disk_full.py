@@ -12,9 +12,9 @@ from skyreid.cases.verification import verify_case
 from skyreid.cases.work.footage import Upload
 from skyreid.cases.work.importing import import_build
 from skyreid.cases.work.jobs import DONE, PAUSED, add_job, read_jobs
+from skyreid.cases.work.leases import is_work_waiting
 from skyreid.cases.work.room import Room
 from skyreid.cases.work.worker import work
-from skyreid.cases.work.worker_process import is_work_waiting
 from skyreid.errors import RefusedError
 from tests.building.source_pairs import write_source
 

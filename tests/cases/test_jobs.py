@@ -1,8 +1,11 @@
-import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
+import sqlalchemy as sa
 
-from skyreid.cases.work import jobs
+from skyreid.cases.case import open_case
+from skyreid.cases.schema import JOBS
 from skyreid.cases.work.jobs import (
     CANCELLED,
     DONE,
@@ -10,19 +13,25 @@ from skyreid.cases.work.jobs import (
     PAUSED,
     QUEUED,
     RUNNING,
-    JobLostError,
     LookSettings,
     add_job,
     cancel,
+    pause,
+    prioritise,
+    read_jobs,
+    retry,
+)
+from skyreid.cases.work.leases import (
+    LEASE_S,
+    JobLostError,
+    end_leases,
     fail_job,
     finish_job,
     give_back,
+    is_done_by,
     keep_lease,
-    pause,
-    prioritise,
     queue_those_without_room,
-    read_jobs,
-    retry,
+    release_jobs,
     take_job,
     wait_for_room,
 )
@@ -54,10 +63,12 @@ def finish(case, lease):
         finish_job(connection, lease, 1)
 
 
-def lose_worker(monkeypatch):
-    """Let the clock of the ledger run ahead until every lease has ended."""
-    ahead = time.time() + 2 * jobs.LEASE_S
-    monkeypatch.setattr(jobs.time, "time", lambda: ahead)
+def lease_s(case):
+    """How long the lease of the first job lasts from now on."""
+    with case.database.reading() as connection:
+        return connection.execute(
+            sa.select(JOBS.c.lease_until).order_by(JOBS.c.number)
+        ).scalars().first() - case.database.now(connection)
 
 
 def test_the_same_video_in_the_same_way_is_one_job(queue, tmp_path):
@@ -75,9 +86,9 @@ def test_jobs_are_taken_by_priority_and_then_in_their_order(queue):
     assert states(queue) == [RUNNING, DONE]
 
 
-def test_a_lost_worker_s_job_goes_to_another_and_the_lost_one_commits_nothing(queue, monkeypatch):
+def test_a_lost_worker_s_job_goes_to_another_and_the_lost_one_commits_nothing(queue):
     lost = take_job(queue, "w")
-    lose_worker(monkeypatch)
+    end_leases(queue, "w")
     again = take_job(queue, "v")
     assert (again.job.number, again.attempt) == (lost.job.number, 2)
     with pytest.raises(JobLostError, match="no longer attempt 1's"):
@@ -89,6 +100,65 @@ def test_a_lost_worker_s_job_goes_to_another_and_the_lost_one_commits_nothing(qu
     assert states(queue)[0] == RUNNING
     finish(queue, again)
     assert states(queue)[0] == DONE
+
+
+def test_a_sign_of_life_lengthens_a_lease_and_who_is_done_knows_it(queue):
+    lease = take_job(queue, "w")
+    assert LEASE_S - 5 < lease_s(queue) <= LEASE_S
+    end_leases(queue, "somebody else")
+    assert lease_s(queue) > 0
+    end_leases(queue, "w")
+    assert lease_s(queue) < 0
+    keep_lease(queue, lease, ())
+    assert lease_s(queue) > LEASE_S - 5 and not is_done_by(queue, lease)
+    finish(queue, lease)
+    assert is_done_by(queue, lease)
+
+
+def test_who_asks_for_it_gives_back_all_that_it_holds_and_nothing_counts_against_it(queue):
+    take_job(queue, "w"), take_job(queue, "v")
+    release_jobs(queue, "w")
+    assert states(queue) == [QUEUED, RUNNING]
+    assert [take_job(queue, "w").attempt, take_job(queue, "w")] == [2, None]
+    for attempt in (3, 4):  # one more accident would make it fail, had giving back been one
+        end_leases(queue, "w")
+        assert take_job(queue, "w").attempt == attempt
+
+
+def test_many_who_take_jobs_at_once_take_each_job_once(queue, tmp_path):
+    for number in range(10):
+        (tmp_path / f"door-{number}.mp4").write_bytes(bytes([number]))
+        add(queue, tmp_path, f"door-{number}")
+
+    def take_all(worker):
+        taken = []
+        with open_case(queue.folder) as case:  # connections of its own
+            while (lease := take_job(case, worker)) is not None:
+                taken.append(lease.job.number)
+        return taken
+
+    with ThreadPoolExecutor(6) as threads:
+        taken = threads.map(take_all, "abcdef")
+    assert sorted(number for one in taken for number in one) == list(range(1, 13))
+
+
+def test_a_sign_of_life_waits_for_nobody_who_writes_in_postgres(queue, tmp_path):
+    if queue.database.is_file:
+        pytest.skip("SQLite has one writer at a time")
+    lease, is_writing, may_end = take_job(queue, "w"), Event(), Event()
+
+    def write():
+        with queue.database.writing():
+            is_writing.set()
+            assert may_end.wait(30)
+
+    with ThreadPoolExecutor(1) as other:
+        writer = other.submit(write)
+        assert is_writing.wait(30)
+        keep_lease(queue, lease, ())  # ends
+        assert take_job(queue, "v").job.number == 2
+        may_end.set()
+        writer.result()
 
 
 def test_three_accidents_fail_a_job_and_stop_no_other(queue):
@@ -104,12 +174,10 @@ def test_three_accidents_fail_a_job_and_stop_no_other(queue):
     assert take_job(queue, "w").job.number == 1
 
 
-def test_what_kills_three_workers_fails_too(queue, monkeypatch):
+def test_what_kills_three_workers_fails_too(queue):
     for _ in range(3):
         assert take_job(queue, "w").job.number == 1
-        lose_worker(monkeypatch)
-        ahead = jobs.time.time()
-        monkeypatch.setattr(jobs.time, "time", lambda ahead=ahead: ahead + 2 * jobs.LEASE_S)
+        end_leases(queue, "w")
     assert take_job(queue, "w").job.number == 2
     assert read_jobs(queue)[0].reason == "its worker was lost 3 times (killed, or out of memory)"
 

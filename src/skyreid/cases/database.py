@@ -1,13 +1,15 @@
 """One database, and the only file that knows which: SQLite in a file, or PostgreSQL.
 
 Who writes is alone: a transaction takes the case's lock when it begins, so that revisions and the audit log come in the
-order in which they are committed, on both. When `writing` ends, its changes survive a power cut (SQLite flushes its
-log, synchronous=FULL; PostgreSQL its own). Who reads sees one moment and waits for nobody.
+order in which they are committed, on both. `noting` is for what touches neither, such as leases: on PostgreSQL only
+rows are locked then, and a sign of life waits for nobody's import. When they end, changes survive a power cut (SQLite
+flushes its log, synchronous=FULL; PostgreSQL its own). Who reads sees one moment and waits for nobody.
 """
 
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +20,26 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from skyreid.errors import CaseError
+from skyreid.errors import CaseError, DatabaseAwayError
 
 _WAIT_S = 60
-_WRITES = "skyreid_writes"
+_LONGEST_PAUSE_S = 600
+"""Between two statements of somebody who writes: who stops for longer, and keeps all others out, is cut off."""
+_KIND, _WRITES, _NOTES = "skyreid_kind", "writes", "notes"
+"""Of a transaction; it reads where nothing is said."""
+_REACH_POSTGRES = {
+    "connect_timeout": 10,
+    # A server, or the way to it, that is gone without a word is noticed within a minute, and not after hours.
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_KEPT_CONNECTIONS = 2
+"""That wait open in a process, for each case: a PostgreSQL server allows 100 for all, unless it is told otherwise."""
+_GONE = ("08", "57P")
+"""How states of PostgreSQL begin that tell of a connection or a server that ended, or does not take anybody yet."""
 _AT_A_TIME = 5_000
 """Values of a statement: what both databases take."""
 Value = TypeVar("Value")
@@ -44,10 +62,19 @@ class Database:
     def __init__(self, where: Path | str, *, namespace: str = "") -> None:
         self._where, self._namespace = where, namespace
         self._path = where if isinstance(where, Path) else None
-        url = f"sqlite:///{where}" if isinstance(where, Path) else where
-        # A writer of SQLite waits in the database, not in Python.
-        arguments = {"timeout": _WAIT_S, "check_same_thread": False} if self._path else {}
-        self._engine: Engine = sa.create_engine(url, connect_args=arguments)
+        if isinstance(where, Path):
+            # A writer of SQLite waits in the database, not in Python.
+            waits = {"timeout": _WAIT_S, "check_same_thread": False}
+            self._engine: Engine = sa.create_engine(f"sqlite:///{where}", connect_args=waits)
+        else:
+            # Asked before it is used, whether it is still there: the server may have been started anew.
+            self._engine = sa.create_engine(
+                where,
+                connect_args=_REACH_POSTGRES,
+                pool_pre_ping=True,
+                pool_size=_KEPT_CONNECTIONS,
+                max_overflow=40,
+            )
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", self._begin)
 
@@ -85,12 +112,23 @@ class Database:
 
         Raises:
             CaseError: somebody else writes for too long, or the database is damaged.
+            DatabaseAwayError: its server does not answer.
             OSError: the disk is full, or fails.
         """
-        with self._said(), self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
-            with connection.begin():
-                yield connection
+        with self._changing(_WRITES) as connection:
+            yield connection
+
+    @contextmanager
+    def noting(self) -> Iterator[Connection]:
+        """Change rows that neither a revision nor the log tells of, beside whoever writes; otherwise as `writing`."""
+        with self._changing(_NOTES) as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Tell the time by the one clock of all who use this database, in seconds since 1970."""
+        if self._path is not None:
+            return time.time()
+        return connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())::float8").scalar_one()
 
     def damage(self) -> list[str]:
         """What the database finds wrong with itself, a sentence each."""
@@ -125,6 +163,9 @@ class Database:
         cursor = raw.cursor()
         if self._path is None:
             cursor.execute(f'SET search_path TO "{self._namespace}"')
+            for name, seconds in (("idle", 30), ("interval", 10)):  # the server notices that we are gone, too
+                cursor.execute(f"SET tcp_keepalives_{name} = {seconds}")
+            cursor.execute("SET tcp_keepalives_count = 3")
             raw.commit()
         else:
             raw.isolation_level = None  # we begin transactions, not the driver
@@ -133,14 +174,23 @@ class Database:
         cursor.close()
 
     def _begin(self, connection: Connection) -> None:
-        writes = bool(connection.get_execution_options().get(_WRITES))
+        kind = connection.get_execution_options().get(_KIND)
         if self._path is not None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-        elif writes:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_S}s'")
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (self._namespace,))
-        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if kind else "BEGIN")
+        elif kind is None:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_S}s'")
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONGEST_PAUSE_S}s'")
+            if kind == _WRITES:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (self._namespace,))
+
+    @contextmanager
+    def _changing(self, kind: str) -> Iterator[Connection]:
+        with self._said(), self._engine.connect() as plain:
+            connection = plain.execution_options(**{_KIND: kind})
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -149,7 +199,8 @@ class Database:
             yield
         except DBAPIError as error:
             name = str(getattr(error.orig, "sqlite_errorname", ""))
-            if name == "SQLITE_FULL" or getattr(error.orig, "sqlstate", None) == "53100":
+            state = getattr(error.orig, "sqlstate", None)
+            if name == "SQLITE_FULL" or state == "53100":
                 raise self._full() from error
             if name.startswith("SQLITE_IOERR"):
                 raise (self._full() if self._has_no_room() else self._failing()) from error
@@ -157,11 +208,22 @@ class Database:
                 raise CaseError(
                     f"{self._where}: the database of the case is damaged ({error.orig}); take it from a backup"
                 ) from error
-            if name.startswith("SQLITE_BUSY") or getattr(error.orig, "sqlstate", None) == "55P03":
+            if name.startswith("SQLITE_BUSY") or state == "55P03":
                 raise CaseError(f"{self._where}: somebody else has written for {_WAIT_S} s; try again") from error
+            if self._path is None and self._is_away(error, state):
+                said = str(error.orig).strip().splitlines()
+                raise DatabaseAwayError(
+                    f"{self._where}: the database does not answer ({said[0] if said else 'the connection was cut'}); "
+                    "see that its server runs, and try again"
+                ) from error
             if isinstance(error, OperationalError):
                 raise CaseError(f"{self._where}: {str(error.orig).splitlines()[0]}") from error
             raise
+
+    def _is_away(self, error: DBAPIError, state: str | None) -> bool:
+        """Whether a connection was cut, or there is none to be had; a server that is full (53300) has none either."""
+        cannot_connect = state is None and isinstance(error, OperationalError)
+        return error.connection_invalidated or cannot_connect or state == "53300" or str(state).startswith(_GONE)
 
     def _full(self) -> OSError:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._where))

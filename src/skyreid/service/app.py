@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
-from skyreid.errors import MissingFrameError, NothingFoundError, RefusedError, SkyreidError
+from skyreid.errors import DatabaseAwayError, MissingFrameError, NothingFoundError, RefusedError, SkyreidError
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.administering import admin_routes, export_routes, login_routes, retention_routes
 from skyreid.service.browsing import (
@@ -123,7 +123,7 @@ def _say_invalid(request: Request, error: Exception) -> Response:
 
 def _say_refused(request: Request, error: Exception) -> Response:
     """Say what the library refuses, without saying where on this machine things lie."""
-    kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404}
+    kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404, DatabaseAwayError: 503}
     status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
     return _said(request, status, request.app.state.cases.without_paths(str(error)))
 

@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 
-from skyreid.cases.work.jobs import end_leases, worker_name
-from skyreid.cases.work.worker_process import ASK_S, is_work_waiting
+from skyreid.cases.work.leases import end_leases, is_work_waiting, worker_name
+from skyreid.cases.work.worker_process import ASK_S
 from skyreid.errors import SettingError, SkyreidError
 from skyreid.service.open_cases import OpenCases
 

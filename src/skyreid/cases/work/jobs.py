@@ -1,17 +1,13 @@
-"""Footage that is to be looked at: a ledger of jobs in the database, and the leases by which workers take them.
+"""Footage that is to be looked at: a ledger of jobs in the database; `leases.py` is how workers take them.
 
 A job is one video, looked at in one way: by the hash of the file, the model and the settings; the same is not done
-twice. Who works on it holds a lease that ends by itself when its worker is killed, and is numbered: a worker that was
-given up, and comes back, finds that a later attempt has taken its place and commits nothing. What was found and that
-the job is done are one transaction (`worker.py`).
+twice.
 
 A video is the unit, not a part of one: whom the tracker follows does not end where a part ends (docs/architecture.md,
 "One build"). Recordings of many hours come in pieces, as recorders write them.
 """
 
 import json
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,17 +29,8 @@ from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.files.strict_json import Json
 
 QUEUED, RUNNING, PAUSED, DONE, FAILED, CANCELLED = "queued", "running", "paused", "done", "failed", "cancelled"
-LEASE_S = 60.0
-"""Without a sign of life for so long, a worker counts as lost."""
-MOST_ATTEMPTS = 3
-"""That end by accident; a video that cannot be used is looked at once, since it stays so."""
-NO_ROOM = "no room on the disk"
 PASSES = ("find people", "cut crops")
 """Steps that go through the whole video: together, nearly all of the work."""
-
-
-class JobLostError(Exception):
-    """The job is another worker's now, or nobody's: it was paused or cancelled. Nothing is committed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,19 +102,6 @@ class Job:
         return {**told, **of_source, "purpose": self.permission.purpose, "steps": steps, "model": self.settings.model}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lease:
-    """The right of one worker to one job."""
-
-    job: Job
-    """As it was when it was taken."""
-
-    @property
-    def attempt(self) -> int:
-        """By which it is known whether the job is still this worker's."""
-        return self.job.attempt
-
-
 def add_job(
     case: Case,
     source: str,
@@ -195,14 +169,14 @@ def add_job(
             if known.state in (FAILED, CANCELLED):  # it may lie elsewhere by now, and be allowed anew
                 connection.execute(JOBS.update().where(JOBS.c.number == number).values(spec=spec, purpose=purpose))
                 _queue_again(connection, number)
-        return _job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one())
+        return as_job(connection.execute(sa.select(JOBS).where(JOBS.c.number == number)).one())
 
 
 def read_jobs(case: Case) -> list[Job]:
     """List all jobs, in the order in which they were added."""
     with case.database.reading() as connection:
         rows = connection.execute(sa.select(JOBS).order_by(JOBS.c.number))
-        return [_job(row) for row in rows]
+        return [as_job(row) for row in rows]
 
 
 def pause(case: Case, number: int, *, by: str) -> None:
@@ -245,93 +219,6 @@ def prioritise(case: Case, number: int, priority: int, *, by: str) -> None:
         record(connection, by, "job priority", str(number), {"priority": priority})
 
 
-# What workers do.
-def worker_name(process: int) -> str:
-    """What the worker in a process of this machine is called, by itself and by whoever sees it die."""
-    return f"{socket.gethostname()}:{process}"
-
-
-def end_leases(case: Case, worker: str) -> None:
-    """Let others take the jobs of a worker that is known to have died."""
-    with case.database.writing() as connection:
-        held = JOBS.c.state == RUNNING, JOBS.c.worker == worker
-        connection.execute(JOBS.update().where(*held).values(lease_until=0.0))
-
-
-def take_job(case: Case, worker: str) -> Lease | None:
-    """Take the job that comes next, or one whose worker was lost; None = there is none.
-
-    A job whose worker was lost three times fails: it may be what kills them.
-    """
-    now = time.time()
-    lost = sa.and_(JOBS.c.state == RUNNING, JOBS.c.lease_until < now)
-    with case.database.writing() as connection:
-        given_up = sa.and_(lost, JOBS.c.accidents + 1 >= MOST_ATTEMPTS)
-        told = f"its worker was lost {MOST_ATTEMPTS} times (killed, or out of memory)"
-        connection.execute(JOBS.update().where(given_up).values(state=FAILED, reason=told))
-        waiting = sa.or_(JOBS.c.state == QUEUED, lost)
-        next_one = sa.select(JOBS).where(waiting).order_by(JOBS.c.priority.desc(), JOBS.c.number).limit(1)
-        row = connection.execute(next_one).first()
-        if row is None:
-            return None
-        accidents = row.accidents + (row.state == RUNNING)
-        attempt = row.attempt + 1
-        values = {"state": RUNNING, "worker": worker, "attempt": attempt, "accidents": accidents, "steps": []}
-        taken = (
-            JOBS.update().where(JOBS.c.number == row.number).values(**values, reason=None, lease_until=now + LEASE_S)
-        )
-        connection.execute(taken)
-        return Lease(job=replace(_job(row), state=RUNNING, attempt=attempt))
-
-
-def keep_lease(case: Case, lease: Lease, steps: tuple[Step, ...]) -> None:
-    """Give a sign of life, and say how far the job is.
-
-    Raises:
-        JobLostError: the job is no longer this worker's.
-    """
-    values = {"lease_until": time.time() + LEASE_S, "steps": [vars(step) for step in steps]}
-    with case.database.writing() as connection:
-        _update_held(connection, lease, values)
-
-
-def finish_job(connection: Connection, lease: Lease, source: int) -> None:
-    """Say in the transaction that brings what was found that the job is done.
-
-    Raises:
-        JobLostError: the job is no longer this worker's; the transaction must not be committed.
-    """
-    _update_held(connection, lease, {"state": DONE, "source": source, "lease_until": 0.0})
-
-
-def give_back(case: Case, lease: Lease) -> None:
-    """Queue a job again that its worker stops at; nothing is counted against it."""
-    _release(case, lease, {"state": QUEUED})
-
-
-def wait_for_room(case: Case, lease: Lease, reason: str) -> None:
-    """Pause a job until there is room on the disk again."""
-    _release(case, lease, {"state": PAUSED, "reason": f"{NO_ROOM}: {reason}"})
-
-
-def fail_job(case: Case, lease: Lease, reason: str, *, for_good: bool) -> None:
-    """Note that an attempt failed; a job fails at the third accident, or at once where a second look says the same."""
-    with case.database.writing() as connection:
-        row = connection.execute(sa.select(JOBS.c.accidents).where(JOBS.c.number == lease.job.number)).one()
-        has_ended = for_good or row.accidents + 1 >= MOST_ATTEMPTS
-        values = {"state": FAILED if has_ended else QUEUED, "reason": reason, "accidents": row.accidents + 1}
-        if connection.execute(JOBS.update().where(*_held(lease)).values(**values)).rowcount == 0:
-            return  # somebody else's by now
-        record(connection, "skyreid", "job failed", str(lease.job.number), {"reason": reason, "ended": has_ended})
-
-
-def queue_those_without_room(case: Case) -> None:
-    """Queue the jobs that waited for room on the disk."""
-    with case.database.writing() as connection:
-        waiting = JOBS.c.state == PAUSED, JOBS.c.reason.startswith(NO_ROOM)
-        connection.execute(JOBS.update().where(*waiting).values(state=QUEUED, reason=None))
-
-
 def source_in(spec: Mapping[str, Any]) -> Source:
     """Read a source as it was added, its relative paths from where that was."""
     source, folder = parse_source(spec["source"]), Path(spec["folder"])
@@ -363,22 +250,8 @@ def _queue_again(connection: Connection, number: int) -> None:
     connection.execute(JOBS.update().where(JOBS.c.number == number).values(**values))
 
 
-def _release(case: Case, lease: Lease, values: Mapping[str, object]) -> None:
-    """Let a job go, unless it is somebody else's by now."""
-    with case.database.writing() as connection:
-        connection.execute(JOBS.update().where(*_held(lease)).values(**values, lease_until=0.0))
-
-
-def _update_held(connection: Connection, lease: Lease, values: Mapping[str, object]) -> None:
-    if connection.execute(JOBS.update().where(*_held(lease)).values(**values)).rowcount == 0:
-        raise JobLostError(f"job {lease.job.number} is no longer attempt {lease.attempt}'s")
-
-
-def _held(lease: Lease) -> tuple[sa.ColumnElement[bool], ...]:
-    return JOBS.c.number == lease.job.number, JOBS.c.attempt == lease.attempt, JOBS.c.state == RUNNING
-
-
-def _job(row: Any) -> Job:
+def as_job(row: Any) -> Job:
+    """Read a row of the ledger."""
     source = source_in(row.spec)
     return Job(
         number=row.number,

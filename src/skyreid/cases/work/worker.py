@@ -1,7 +1,8 @@
 """What takes jobs one after the other: builds a video in a folder of its own and brings what was found into the case.
 
 Whatever happens to a worker, a job is done or is not: tracklets, crops, vectors and the word "done" come by one
-transaction. The build runs in `work/`; what killed workers left there is removed by the next attempt.
+transaction. The build runs in `work/`; what killed workers left there is removed by the next attempt. A database that
+is away for a while is waited for, and what was built meanwhile is not lost.
 """
 
 import errno
@@ -11,6 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,25 +22,24 @@ from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.cases.case import WORK, Case
 from skyreid.cases.sources import check_authorisation
 from skyreid.cases.work.importing import bring_build
-from skyreid.cases.work.jobs import (
-    FAILED,
-    PAUSED,
-    Job,
+from skyreid.cases.work.jobs import FAILED, PAUSED, Job, Step, read_jobs
+from skyreid.cases.work.leases import (
     JobLostError,
     Lease,
-    Step,
     fail_job,
     finish_job,
     give_back,
+    is_done_by,
     keep_lease,
     queue_those_without_room,
-    read_jobs,
+    release_jobs,
     take_job,
     wait_for_room,
     worker_name,
 )
+from skyreid.cases.work.outage import through_outage
 from skyreid.cases.work.room import room_of
-from skyreid.errors import SkyreidError
+from skyreid.errors import DatabaseAwayError, SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
@@ -82,24 +83,46 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
         progress: hears of every step.
 
     Raises:
+        DatabaseAwayError: it was away for longer than anybody waits; the job at work begins anew with the next worker.
         KeyboardInterrupt: the job at work was given back and begins anew with the next worker.
     """
     if _has_room(case, least_room):
-        queue_those_without_room(case)
+        through_outage(lambda: queue_those_without_room(case))
     embedders = _Embedders(progress)
     done = 0
     worker = worker_name(os.getpid())
-    while (lease := take_job(case, worker)) is not None:
+    while (lease := _next(case, worker)) is not None:
         if not _has_room(case, least_room):
-            wait_for_room(case, lease, _too_little(case, least_room))
+            _note(wait_for_room, case, lease, _too_little(case, least_room))
             continue
         done += _attempt(case, lease, embedders.named, progress, least_room)
-    jobs = read_jobs(case)
+    jobs = through_outage(lambda: read_jobs(case))
     return WorkReport(
         done=done,
         failed=tuple(job for job in jobs if job.state == FAILED),
         waiting=tuple(job for job in jobs if job.state == PAUSED),
     )
+
+
+def _next(case: Case, worker: str) -> Lease | None:
+    try:
+        return take_job(case, worker)
+    except DatabaseAwayError:
+
+        def again() -> Lease | None:
+            release_jobs(case, worker)  # it may have been given a job, and the answer been lost
+            return take_job(case, worker)
+
+        return through_outage(again)
+
+
+def _note(write: Callable[[Case, Lease, str], None], case: Case, lease: Lease, reason: str) -> None:
+    """Say what became of an attempt; a second time changes nothing, since it holds the job no longer."""
+    through_outage(lambda: write(case, lease, reason))
+
+
+def _fail(case: Case, lease: Lease, reason: str, *, for_good: bool) -> None:
+    _note(lambda *told: fail_job(*told, for_good=for_good), case, lease, reason)
 
 
 def _attempt(
@@ -121,21 +144,24 @@ def _attempt(
         _logger.warning("%s", lost)
     except NoRoomError as full:
         shutil.rmtree(folder, ignore_errors=True)
-        wait_for_room(case, lease, str(full))
+        _note(wait_for_room, case, lease, str(full))
     except KeyboardInterrupt:
-        give_back(case, lease)
+        with suppress(DatabaseAwayError):  # then its lease ends by itself
+            give_back(case, lease)
+        raise
+    except DatabaseAwayError:
         raise
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)  # makes room to write down why
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            wait_for_room(case, lease, str(error))
+            _note(wait_for_room, case, lease, str(error))
         else:
-            fail_job(case, lease, str(error), for_good=False)
+            _fail(case, lease, str(error), for_good=False)
     except SkyreidError as refusal:
-        fail_job(case, lease, str(refusal), for_good=True)
+        _fail(case, lease, str(refusal), for_good=True)
     except Exception as fault:
         _logger.exception("job %d", lease.job.number)
-        fail_job(case, lease, f"a fault of skyreid: {type(fault).__name__}: {fault}", for_good=False)
+        _fail(case, lease, f"a fault of skyreid: {type(fault).__name__}: {fault}", for_good=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return False
@@ -153,12 +179,19 @@ def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | Non
         embedder=embedder,
         progress=heart,
     )
+    through_outage(lambda: _bring(case, lease, folder, heart))
+
+
+def _bring(case: Case, lease: Lease, folder: Path, heart: "_Heart") -> None:
+    """Bring in what was built, unless the try before did, and only its answer was lost."""
+    if is_done_by(case, lease):
+        return
     bring_build(
         case,
         folder,
-        by=job.added_by,
-        permission=job.permission,
-        path=job.source.path,
+        by=lease.job.added_by,
+        permission=lease.job.permission,
+        path=lease.job.source.path,
         also=lambda connection, source: finish_job(connection, lease, source),
         progress=heart,
     )

@@ -10,28 +10,14 @@ import threading
 import time
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from skyreid.cases.case import Case, list_cases, open_case
-from skyreid.cases.schema import JOBS
-from skyreid.cases.work.jobs import NO_ROOM, PAUSED, QUEUED, RUNNING
-from skyreid.cases.work.room import room_of
+from skyreid.cases.case import list_cases, open_case
+from skyreid.cases.work.leases import is_work_waiting
 from skyreid.errors import SkyreidError
 
 IDLE_S = 60.0
 """So long a process waits for more to do, with its models loaded."""
 ASK_S = 1.0
 _logger = logging.getLogger(__name__)
-
-
-def is_work_waiting(case: Case) -> bool:
-    """Whether a worker would find something to do; asks without changing anything."""
-    waiting = [JOBS.c.state == QUEUED, sa.and_(JOBS.c.state == RUNNING, JOBS.c.lease_until < time.time())]
-    room = room_of(case.folder)
-    if room.free >= room.least:
-        waiting.append(sa.and_(JOBS.c.state == PAUSED, JOBS.c.reason.startswith(NO_ROOM)))
-    with case.database.reading() as connection:
-        return connection.execute(sa.select(JOBS.c.number).where(sa.or_(*waiting)).limit(1)).first() is not None
 
 
 def main() -> int:
