@@ -88,6 +88,7 @@ def sharing(processes: Processes) -> dict[str, object]:
         "share": processes.share(range(6)),
         "uneven": [processes.uneven_share(range(length)) for length in range(6)],
         "gathered": processes.gather_rows(torch.tensor(rows).reshape(-1, 1)),
+        "items": processes.gather_items([f"of {processes.rank}"] * processes.rank),
         "of_the_first": processes.first_then_others(lambda: f"made by {processes.rank}"),
         "refusal": refusal,
         "whole": whole.detach(),

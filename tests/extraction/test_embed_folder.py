@@ -175,3 +175,32 @@ def test_a_folder_that_is_embedded_twice_gives_the_same_file(save_checkpoint, fo
     for name in ("first.npz", "second.npz"):
         embed(footage, checkpoint, tmp_path / name)
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+
+
+def test_a_table_in_many_files_is_the_one_in_a_single_file(save_checkpoint, footage, tracklets, tmp_path):
+    write_manifest(footage / "manifest.jsonl", tracklets)
+    checkpoint = save_checkpoint()
+    embed(footage, checkpoint, tmp_path / "table.npz")
+    embed(footage, checkpoint, tmp_path / "table", shard_rows=2)
+    assert sorted(path.name[:5] for path in (tmp_path / "table").iterdir()) == ["00000", "00001", "00002", "shard"]
+    one, many = load_table(tmp_path / "table.npz"), load_table(tmp_path / "table")
+    for name, array in one.arrays().items():
+        assert array.tolist() == many.arrays()[name].tolist()
+    assert (many.manifest, many.model, many.feeding) == (one.manifest, one.model, one.feeding)
+
+
+@pytest.mark.parametrize(
+    ("out", "shard_rows", "message"),
+    [
+        ("table", 0, "a shard must hold at least 1 tracklet; got 0"),
+        (None, 5, "shard_rows is of a table that is written; name it by out; got shard_rows=5"),
+        ("", 5, "must be a folder of its own for a table in many files; it holds "),
+    ],
+)
+def test_many_files_that_cannot_be_written_are_refused_before_anything_is_embedded(
+    footage, tracklets, tmp_path, out, shard_rows, message
+):
+    write_manifest(footage / "manifest.jsonl", tracklets)
+    (tmp_path / "somebodys.txt").touch()
+    with pytest.raises(SettingError, match=message):
+        embed(footage, tmp_path / "none", None if out is None else tmp_path / out, shard_rows=shard_rows)

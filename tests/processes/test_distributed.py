@@ -113,6 +113,10 @@ def test_rows_come_together_in_the_order_of_the_processes(two):
         assert rank["sharing"]["gathered"].flatten().tolist() == [0, 1, 2, 3, 4]
 
 
+def test_lists_come_together_in_the_order_of_the_processes(one, two):
+    assert [each["sharing"]["items"] for each in (*two, one)] == [["of 1"], ["of 1"], []]
+
+
 def test_a_gathered_tensor_sends_each_process_the_gradient_of_its_own_part(two):
     for rank in two:
         assert rank["sharing"]["whole"].tolist() == [0, 0, 1, 1]

@@ -7,7 +7,8 @@ import torch
 
 from skyreid.errors import TableError
 from skyreid.feeding import Feeding
-from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, platform_counts, save_table
+from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
+from skyreid.retrieval.table_rows import platform_counts
 from skyreid.tracklet import Platform
 
 FED = Feeding(clip_length=4, image_size=(64, 32), needs_platform=False)

@@ -139,6 +139,7 @@ def embed(
     batch: int = 16,
     threads: int | None = None,
     table_precision: Literal["float32", "float16"] = "float32",
+    shard_rows: int | None = None,
     json: bool = False,
 ) -> None:
     """Embed the tracklets of a build, a benchmark or a folder of crops.
@@ -149,7 +150,7 @@ def embed(
     Args:
         folder: what `skyreid build` made, a benchmark (--data), or a folder of crops.
         model: checkpoint folder, network of your own or name of published weights, as of `skyreid build`.
-        out: the table to write, .npz.
+        out: the table to write, .npz; with --shard-rows, a folder.
         data: name of the benchmark that the folder holds (`skyreid data list`).
         split: of benchmarks with several.
         part: of a benchmark; test is query and gallery.
@@ -162,6 +163,8 @@ def embed(
         batch: clips that the model sees at once.
         threads: that compute, and as many that read pictures; None = one for each core.
         table_precision: of the written numbers; float16 is half the file and cosines within 0.0001.
+        shard_rows: write a folder of many files with so many tracklets each, such as 65536, which evaluate and search
+            read piece by piece and under torchrun every process writes some of.
         json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets
@@ -182,6 +185,7 @@ def embed(
             batch=batch,
             threads=threads,
             table_precision=table_precision,
+            shard_rows=shard_rows,
             progress=bars,
         )
     assert table.feeding is not None

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float32, Int64
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.retrieval.cosine import unit_rows_into
-from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts, require_comparable
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.table_rows import platform_counts, require_comparable
 from skyreid.tracklet import JUNK_PID, PLATFORMS, Platform
 
 

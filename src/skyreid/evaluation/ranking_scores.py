@@ -31,8 +31,9 @@ from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.rank_counting import MatchRanks, join, match_ranks
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
+from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.table_rows import platform_counts
 
 CMC_RANKS = 50
 """Length of the CMC curve; with fewer gallery entries it goes on flat."""

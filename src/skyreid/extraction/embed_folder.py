@@ -29,6 +29,7 @@ from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Precision, Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
+from skyreid.retrieval.table_folder import count_shards, refuse_other_folder, write_index, write_shards
 from skyreid.tracklet import Frame, Platform, Tracklet
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def embed(
     batch: int = ExtractionConfig.batch_size,
     threads: int | None = None,
     table_precision: TablePrecision = "float32",
+    shard_rows: int | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed the tracklets of a folder: of a build, of somebody's benchmark, or one subfolder of crops each.
@@ -65,7 +67,8 @@ def embed(
     Args:
         folder: what `skyreid build` made; with `data`, a benchmark; without a manifest, a folder of crops.
         checkpoint: folder of the model, or what else `load` takes: somebody's network, or a name.
-        out: the table to write, .npz; None = it is only returned. Of a build, it remembers where the pictures are.
+        out: the table to write, .npz, or a folder with `shard_rows`; None = it is only returned. Of a build, it
+            remembers where the pictures are.
         data: name of the benchmark that `folder` holds; None = it holds none.
         split: of benchmarks with several.
         part: of a benchmark.
@@ -78,12 +81,13 @@ def embed(
         threads: that compute, and as many that read pictures; None = one for each core.
         table_precision: of the written numbers: "float16" is half the file and two thirds of the time of a search, by
             cosines that are off by less than 0.0001.
+        shard_rows: tracklets of each file, where the table is written as a folder of many; None = one file.
         progress: told after every batch.
 
     Raises:
-        SettingError: no such camera, sampling, part, platform or precision; a batch or threads below 1; another run
-            is embedding into this table; an option that does not go with such a folder; or the
-            model must be told a platform that nobody named; or a path is none.
+        SettingError: no such camera, sampling, part, platform or precision; a batch, threads or shard_rows below 1;
+            another run is embedding into this table; a folder for many files that holds something else; an option that
+            does not go with such a folder; or the model must be told a platform that nobody named; or a path is none.
         ManifestError: a damaged manifest.
         DatasetError: the folder is none of the three, or not what the benchmark's format says.
         CheckpointError: no checkpoint, or a damaged one; or no network that can be used so.
@@ -106,6 +110,11 @@ def embed(
         tracklets = _part(data, folder, split, part)
     else:
         tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
+    if shard_rows is not None:
+        if out is None:
+            raise SettingError(f"shard_rows is of a table that is written; name it by out; got shard_rows={shard_rows}")
+        count_shards(0, shard_rows)
+        refuse_other_folder(path_of(out, "the folder of a table"))
     if batch < 1:
         raise SettingError(f"batch must be at least 1 clip; got {batch}")
     # The policy of the model says how it computes; nothing is to change it.
@@ -139,10 +148,23 @@ def embed(
             )
             if table_precision == "float16":
                 table = table.in_float16()
-            if out is not None and processes.is_first:
-                save_table(out, table)
+            if out is not None:
+                _save(path_of(out, "the file of a table"), table, shard_rows, processes)
             processes.wait_for_all()  # what is committed goes when the table is there
     return table
+
+
+def _save(path: Path, table: EmbeddingTable, shard_rows: int | None, processes: Processes) -> None:
+    """Write a table; of a table in many files every process writes some, and the first one makes them a table."""
+    if shard_rows is None:
+        if processes.is_first:
+            save_table(path, table)
+        return
+    numbers = processes.uneven_share(range(count_shards(len(table), shard_rows)))
+    written = write_shards(path, table.arrays(), shard_rows=shard_rows, numbers=numbers)
+    shards = processes.gather_items(written)
+    if processes.is_first:
+        write_index(path, shards, table.facts(path))
 
 
 def _load_alike(checkpoint: Path, processes: Processes, precision: Precision, progress: Progress) -> ClipEmbedder:

@@ -16,6 +16,8 @@ from skyreid.errors import SkyreidError
 from skyreid.files.regular_file import names_in, open_regular
 
 Form: TypeAlias = Literal["folder", "zip", "JSON", "text", "binary"]
+TABLE_INDEX = "shards.json"
+"""Name of what makes a table of a folder with many files."""
 _HEAD_BYTES = 4096
 _MOST_LOOKED_AT = 200
 """Entries of a folder among which one that was meant is looked for."""
@@ -119,6 +121,7 @@ _UNKNOWN: dict[Form, Kind] = {
     "binary": Kind("a file of another program"),
 }
 _FOLDERS = (
+    ((TABLE_INDEX,), TABLE),
     (("model.safetensors",), CHECKPOINT),
     (("provenance.json",), CHECKPOINT),
     (("checkpoint",), RUN),

@@ -4,9 +4,11 @@ Python's own reader follows nesting to the end of its stack, takes the constants
 and numbers of any size, which no array and no C library can hold later.
 """
 
+import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -49,6 +51,11 @@ def read_json(path: Path) -> Any:
         ValueError: as `parse_json`.
     """
     return parse_json(read_regular(path))
+
+
+def content_sha256(content: Mapping[str, Json]) -> str:
+    """Hash what a JSON file says, whatever the order of its keys and its spaces."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _int64(digits: str) -> int:

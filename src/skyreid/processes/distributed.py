@@ -199,6 +199,14 @@ class Processes:
         torch.distributed.all_gather_object(parts, part.cpu())
         return torch.cat(parts)
 
+    def gather_items(self, part: list[Item]) -> list[Item]:
+        """Concatenate lists of unequal length in rank order, in every process."""
+        if self.world_size == 1:
+            return part
+        parts: list[list[Item]] = [part] * self.world_size
+        torch.distributed.all_gather_object(parts, part)
+        return [item for each in parts for item in each]
+
     def first_then_others(self, make: Callable[[], Item]) -> Item:
         """Let the first process make something and give all processes what it made."""
         made: list[Item | None] = [make() if self.is_first else None]

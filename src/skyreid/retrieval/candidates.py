@@ -17,10 +17,11 @@ from jaxtyping import Bool
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import Manifest, read_manifest
 from skyreid.errors import NothingFoundError, SettingError, TableError
-from skyreid.retrieval.embedding_table import EmbeddingTable, platform_counts
+from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.filters import Filters, LeftOut, SeenColumns, filter_rows, position_of, seen_until
 from skyreid.retrieval.manifest_agreement import tracklets_of
 from skyreid.retrieval.sighting import Sighting, camera_names, find_sighting
+from skyreid.retrieval.table_rows import platform_counts
 from skyreid.telemetry.flight_log import distance_m
 from skyreid.tracklet import Frame, Platform, Tracklet
 

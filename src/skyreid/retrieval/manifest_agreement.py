@@ -10,7 +10,8 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import TableError
 from skyreid.files.regular_file import shortened
-from skyreid.retrieval.embedding_table import PER_FRAME, EmbeddingTable
+from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.table_rows import PER_FRAME
 from skyreid.tracklet import Tracklet
 
 _REMEDY = "embed the folder again by 'skyreid embed'"

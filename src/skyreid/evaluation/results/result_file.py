@@ -1,6 +1,5 @@
 """The result of an evaluation as a file: scores with intervals, the protocol card, and every query's own score."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, Estimate, Int
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.file_kinds import RESULT, require_kind
-from skyreid.files.strict_json import Json, read_json
+from skyreid.files.strict_json import Json, content_sha256, read_json
 from skyreid.retrieval.embedding_table import EmbeddingTable
 
 FORMAT_NAME = "skyreid result"
@@ -173,7 +172,7 @@ def write_result(path: Path, result: EvaluationResult) -> None:
         "per_query": {name: getattr(result.per_query, name).tolist() for name in _COLUMNS},
         "slices": to_json(result.slices),
     }
-    whole = {**content, "sha256": _sha256(content)}
+    whole = {**content, "sha256": content_sha256(content)}
     write_atomically(path, [json.dumps(whole, indent=1, allow_nan=False).encode() + b"\n"])
 
 
@@ -216,7 +215,7 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
         raise ResultError(f"{path}: a result lacks {', '.join(missing)}")
     if unknown := sorted(content.keys() - _KEYS):
         raise ResultError(f"{path}: a result has no {', '.join(unknown)}")
-    if content["sha256"] != _sha256({key: value for key, value in content.items() if key != "sha256"}):
+    if content["sha256"] != content_sha256({key: value for key, value in content.items() if key != "sha256"}):
         raise ResultError(f"{path} was edited: its content does not have the sha256 that it names")
     try:
         return _parse(content)
@@ -233,10 +232,6 @@ def _per_query_scores(scores: Scores) -> dict[str, Float64[np.ndarray, " query"]
     }
     cut = scores.protocol.mAP_cut
     return columns if cut is None else {**columns, f"mAP@{cut}": scores.match_ranks.average_precisions(cut)}
-
-
-def _sha256(content: Mapping[str, Json]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _parse(content: Mapping[str, Json]) -> EvaluationResult:
