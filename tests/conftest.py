@@ -21,6 +21,7 @@ THOROUGH = """
     baselines/test_bicnet_tks
     baselines/test_grl
     baselines/test_pit
+    baselines/test_resnet50_frames
     baselines/test_sinet
     baselines/test_stmn
     baselines/test_tclnet
@@ -36,10 +37,16 @@ THOROUGH = """
     building/test_unusable_sources
     building/video/test_damaged_films
     building/video/test_decode
+    building/video/test_picture_folder
     cases/test_adapting
+    cases/test_agreement
     cases/test_crash
     cases/test_disk_full
+    cases/test_exporting
+    cases/test_importing
     cases/test_jobs
+    cases/test_people
+    cases/test_retention
     cases/test_search_cache
     cases/test_worker
     cli/test_footage
@@ -59,17 +66,18 @@ THOROUGH = """
     pages/report/test_in_a_browser
     pretrained/test_imagenet
     processes/test_distributed
+    reference/baselines/test_baselines
     service/test_access
     service/test_admin
     service/test_annotate
     service/test_asking
+    service/test_asking_with_pictures
     service/test_clock
     service/test_end_to_end
     service/test_every_page
     service/test_exports
     service/test_footage
     service/test_identities
-    service/test_asking_with_pictures
     service/test_in_a_browser
     service/test_jobs
     service/test_keeping
@@ -83,6 +91,7 @@ THOROUGH = """
     simulation/sessions/test_session
     simulation/sessions/test_setting
     simulation/sessions/test_shooting
+    simulation/sessions/test_shooting_people
     simulation/sessions/test_stills
     simulation/sessions/test_walk_planning
     simulation/test_crop_benchmark
@@ -102,6 +111,7 @@ THOROUGH = """
 """.split()
 """Modules in which a test takes seconds, since it trains, films, draws or starts processes. `pytest` alone leaves them
 out; `pytest --thorough` has them, and `pytest FILE` whatever it names."""
+_THOROUGH_FILES = {Path(__file__).parent / f"{name}.py" for name in THOROUGH}
 _IS_FAST = "SKYREID_FAST_TESTS"
 """Tells the processes of pytest-xdist what the first one was asked for."""
 
@@ -118,13 +128,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_IS_FAST] = "" if is_named or config.getoption("--thorough") else "yes"
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave those modules out of the fast suite; they are not even imported."""
+    return True if os.environ.get(_IS_FAST) and collection_path in _THOROUGH_FILES else None
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave those modules out of the fast suite."""
-    if os.environ.get(_IS_FAST):
-        modules = {Path(__file__).parent / f"{name}.py" for name in THOROUGH}
-        config.hook.pytest_deselected(items=[item for item in items if item.path in modules])
-        items[:] = [item for item in items if item.path not in modules]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those modules, or one process would still be at a long one when the others have ended."""
+    items.sort(key=lambda item: item.path not in _THOROUGH_FILES)
 
 
 def _folder_from_environment(variable: str) -> Path:
