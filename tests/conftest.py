@@ -68,6 +68,7 @@ THOROUGH = """
     processes/test_distributed
     reference/baselines/test_baselines
     service/test_access
+    service/test_addresses
     service/test_admin
     service/test_annotate
     service/test_asking
@@ -85,7 +86,9 @@ THOROUGH = """
     service/test_originals
     service/test_pages
     service/test_refining
+    service/test_sessions
     service/test_timeline
+    service/test_tls
     simulation/rendering/test_ray_caster
     simulation/scenes/test_scenes
     simulation/sessions/test_session

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 
@@ -12,9 +13,16 @@ PASSWORD = "a long and quiet river"
 
 
 class Running:
-    """`skyreid serve` over a folder; ends with the block."""
+    """`skyreid serve` over a folder; ends with the block.
 
-    def __init__(self, folder, *options):
+    Args:
+        folder: with cases.
+        options: of the command.
+        certificate: that browsers trust, of a server for others; it says `localhost`.
+    """
+
+    def __init__(self, folder, *options, certificate=None):
+        self._verify = True if certificate is None else ssl.create_default_context(cafile=certificate)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "skyreid", "serve", str(folder), "--port", "0", *map(str, options)],
             stdin=subprocess.DEVNULL,
@@ -24,8 +32,8 @@ class Running:
         self.said, self.url, self.token = [], None, None
         for line in self._process.stderr:
             self.said.append(line.decode())
-            if found := re.search(r"at (http://127\.0\.0\.1:\d+)/ \(", self.said[-1]):
-                self.url = found[1]
+            if found := re.search(r"at (https?)://\S+:(\d+)/ \(", self.said[-1]):
+                self.url = f"{found[1]}://{'127.0.0.1' if certificate is None else 'localhost'}:{found[2]}"
                 break
         assert self.url, self.said
 
@@ -47,7 +55,7 @@ class Running:
 
     def client(self):
         """A browser without a session; as such it asks for pages."""
-        return httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=120)
+        return httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=120, verify=self._verify)
 
     def make_first(self, name="boss"):
         """A browser of the first administrator."""

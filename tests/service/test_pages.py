@@ -10,7 +10,7 @@ from skyreid.cases.audit import read_audit
 from skyreid.cases.deciding.decisions import read_events
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_tracklets
-from skyreid.errors import RefusedError, SettingError
+from skyreid.errors import SettingError
 from skyreid.tracklet import Platform
 from tests.service.conftest import HOSTILE
 
@@ -135,14 +135,6 @@ def test_programs_are_told_what_they_may_ask(site):
     paths = site.browsers["viewer"].get("/api/openapi.json").json()["paths"]
     assert "/api/c/{case_id}/search" in paths and all(path.startswith("/api/") for path in paths)
     assert "/api/c/{case_id}/search" in site.browsers["viewer"].get("/api").text
-
-
-def test_a_server_for_others_has_a_certificate(tmp_path):
-    from skyreid.service.server import open_server
-
-    with pytest.raises(RefusedError, match="--tls-cert"), open_server(tmp_path, host="0.0.0.0"):
-        pass
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A server that runs: on this machine only, unless connections are encrypted."""
 
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,9 @@ def open_server(
     folder = path_of(folder, "a folder of cases")
     if not folder.is_dir():
         raise CaseError(f"{folder}: is no folder; name one with cases ('skyreid case new {folder}/NAME' makes one)")
-    if tls is None and not _is_loopback(host):
+    if tls is not None:
+        _require_pair(tls)
+    elif not _is_loopback(host):
         raise RefusedError(
             f"{host}: others could reach this server and read passwords and pictures on the way; give --tls-cert and "
             "--tls-key, or listen at 127.0.0.1"
@@ -107,10 +110,7 @@ def open_server(
             ssl_keyfile=None if tls is None else tls.key,
             timeout_graceful_shutdown=3,
         )
-        try:
-            config.load()
-        except OSError as error:  # of a certificate
-            raise SettingError(f"{error.filename or (tls and tls.certificate)}: {error.strerror or error}") from error
+        config.load()
         name = f"[{host}]" if ":" in host else host
         url = f"{'https' if tls else 'http'}://{name}:{listener.getsockname()[1]}/"
         token = app.state.cases.people.setup_token()
@@ -127,6 +127,26 @@ def open_server(
             app.state.cases.close()
     finally:
         listener.close()
+
+
+def _require_pair(tls: Tls) -> None:
+    """See that a certificate and its key can be used, and name the one of them that cannot."""
+    for path, option in ((tls.certificate, "--tls-cert"), (tls.key, "--tls-key")):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise SettingError(f"{path}: cannot be read ({error.strerror}); {option} takes a PEM file") from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_verify_locations(tls.certificate)
+    except ssl.SSLError as error:
+        raise SettingError(f"{tls.certificate}: holds no certificate; --tls-cert takes a PEM file") from error
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password="")  # else it would ask at the terminal
+    except ssl.SSLError as error:
+        raise SettingError(
+            f"{tls.key}: holds no key of {tls.certificate} that needs no passphrase; --tls-key takes a PEM file"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:
