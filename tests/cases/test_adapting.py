@@ -5,7 +5,8 @@ import pytest
 
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import create_case
-from skyreid.cases.deciding.decisions import decide, read_standing
+from skyreid.cases.deciding.decisions import decide
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.search.adapting import Lesson, adapt, applied, precision, split, train
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.tracklets import read_models, read_table

@@ -1,7 +1,8 @@
 import pytest
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.deciding.decisions import decide, preview_merge, read_events, read_standing, require, undo
+from skyreid.cases.deciding.decisions import decide, preview_merge, read_events, require, undo
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.schema import SOURCES
 from skyreid.errors import CaseError, RefusedError, SettingError, SourceError
 

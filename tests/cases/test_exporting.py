@@ -10,7 +10,8 @@ import pytest
 
 from skyreid.building.annotations import read_annotations
 from skyreid.cases.audit import read_audit
-from skyreid.cases.deciding.decisions import decide, read_standing
+from skyreid.cases.deciding.decisions import decide
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.exports.exporting import FORMATS, export_case, package_case, past_exports
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.datasets.benchmarks import g2a_vreid, mars

@@ -4,8 +4,9 @@ import json
 import pytest
 
 from skyreid.building.linking.event_log import DecisionEvent
-from skyreid.cases.deciding.decisions import decide, read_events, read_standing, require, undo
+from skyreid.cases.deciding.decisions import decide, read_events, require, undo
 from skyreid.cases.deciding.identities import CaseIdentities, preview
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.exports.exporting import export_case
 from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import NothingFoundError, RefusedError
@@ -20,13 +21,13 @@ def test_an_identity_that_was_merged_away_leads_to_the_other_until_that_is_undon
     decide(case, GATE, ROOF, "confirmed", annotator="anna")
     decide(case, GATE3, ROOF2, "confirmed", annotator="anna")
     assert [people(case).identity(pid).pid for pid in (1, 4, 3, 5)] == [1, 1, 3, 3]
-    shown = preview(case, ROOF2, GATE, person="anna")
+    shown = preview(read_standing(case), ROOF2, GATE, person="anna")
     assert (shown.keeps.pid, shown.gives.pid, shown.pair, shown.is_possible) == (1, 3, (GATE, ROOF2), True)
     decide(case, *shown.pair, "confirmed", annotator="anna")
     merged = people(case).identity(3)
     assert merged.pid == 1 and merged.members == (GATE, ROOF, ROOF2, GATE3)  # by the clock: the roof's begins later
     with pytest.raises(RefusedError, match="are one identity already \\(1\\)"):
-        preview(case, GATE, GATE3, person="anna")
+        preview(read_standing(case), GATE, GATE3, person="anna")
     undo(case, annotator="anna")
     assert people(case).identity(3).members == (ROOF2, GATE3)
     with pytest.raises(NothingFoundError, match="there is no identity 99"):
@@ -42,8 +43,10 @@ def test_the_list_knows_which_side_is_missing_and_what_cannot_be(case):
     progress = people(case).progress()
     assert (progress.both, progress.at_most) == (1, 2)
     decide(case, GATE, ROOF2, "rejected", annotator="anna")
-    assert [one.different for one in preview(case, GATE, ROOF3, person="anna").merge.rejected] == [(GATE, ROOF2)]
-    assert not preview(case, GATE, ROOF3, person="anna").is_possible
+    assert [one.different for one in preview(read_standing(case), GATE, ROOF3, person="anna").merge.rejected] == [
+        (GATE, ROOF2)
+    ]
+    assert not preview(read_standing(case), GATE, ROOF3, person="anna").is_possible
 
 
 def test_with_four_eyes_nobody_is_told_what_another_one_said_first(case):

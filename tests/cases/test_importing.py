@@ -6,7 +6,8 @@ import pytest
 from skyreid.building.linking.event_log import Decision, make_pair
 from skyreid.building.linking.link_folder import LinkFolder
 from skyreid.cases.case import create_case
-from skyreid.cases.deciding.decisions import decide, read_events, read_standing
+from skyreid.cases.deciding.decisions import decide, read_events
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.exports.exporting import export_case
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_models, read_table, read_tracklets

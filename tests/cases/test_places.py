@@ -1,4 +1,4 @@
-from skyreid.cases.deciding.decisions import read_standing
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.schema import SOURCES, TRACKLETS
 from skyreid.cases.whereabouts.places import places_in
 from tests.cases.test_decisions import GATE3, ROOF

@@ -7,7 +7,8 @@ import pytest
 from skyreid.cases import sources
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import CROPS, WORK
-from skyreid.cases.deciding.decisions import decide, read_standing
+from skyreid.cases.deciding.decisions import decide
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.keeping.retention import (
     PACKING,
     authorise,

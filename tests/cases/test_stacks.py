@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.deciding.decisions import decide, read_standing, undo
+from skyreid.cases.deciding.decisions import decide, undo
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.search.stacks import ENOUGH_PAIRS, Stacker
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.work.importing import import_build

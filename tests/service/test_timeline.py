@@ -1,5 +1,6 @@
 """Timelines and maps of a case: what is drawn, what is left out and said, and what a view may be."""
 
+from skyreid.cases.case import next_revision
 from skyreid.cases.deciding.decisions import decide, undo
 from skyreid.cases.schema import SOURCES, TRACKLETS
 
@@ -38,6 +39,7 @@ def test_who_has_no_clock_is_left_out_and_named(site, square):
     def set_start(value):
         with square.database.writing() as connection:
             connection.execute(SOURCES.update().where(SOURCES.c.name == "roof-a").values(start_time=value))
+            next_revision(connection)
 
     home, own = f"/c/{site.ids['square']}", site.browsers["viewer"]
     set_start(None)
@@ -52,6 +54,7 @@ def test_a_map_shows_who_stood_where_or_says_that_nobody_knows(site, square):
             connection.execute(
                 TRACKLETS.update().where(TRACKLETS.c.number <= 2).values(latitude=latitude, longitude=8.0)
             )
+            next_revision(connection)
 
     home, own = f"/c/{site.ids['square']}", site.browsers["viewer"]
     assert "No position is known" in own.get(f"{home}/map").text

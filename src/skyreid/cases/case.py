@@ -24,7 +24,7 @@ from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
 from skyreid.cases.database import Database
-from skyreid.cases.schema import CASE, TABLES, VERSION
+from skyreid.cases.schema import CASE, TABLES, TRACKLETS, VERSION
 from skyreid.errors import CaseError
 from skyreid.files.atomic_file import new_folder, write_atomically
 from skyreid.files.file_kinds import CASE as CASE_KIND
@@ -35,7 +35,18 @@ DATABASE_FILE = "case.sqlite"
 DATABASE_ELSEWHERE = "database.json"
 CROPS, CACHE, WORK = "crops", "cache", "work"
 RETENTION_DAYS = 30
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
+
+
+def _index_lists(connection: Connection) -> None:
+    """Lists are paged by the database since version 2; the two indexes before were parts of these."""
+    for index in sorted(TRACKLETS.indexes, key=lambda one: str(one.name)):
+        if index.name in ("tracklets_by_time", "tracklets_by_pid"):
+            index.create(connection)
+    for name in ("ix_tracklets_source", "ix_tracklets_pid"):
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _index_lists}
 """By the version that it ends in: what makes the tables of the version before into those of this one."""
 
 

@@ -7,6 +7,7 @@ flushes its log, synchronous=FULL; PostgreSQL its own). Who reads sees one momen
 """
 
 import errno
+import json
 import os
 import shutil
 import time
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -49,6 +51,16 @@ def in_parts(values: Sequence[Value]) -> Iterator[list[Value]]:
     """Split values that are more than a statement takes."""
     for start in range(0, len(values), _AT_A_TIME):
         yield list(values[start : start + _AT_A_TIME])
+
+
+def is_among(connection: Connection, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Say to the database of a connection that a column is one of some numbers, of which there may be any many."""
+    if not numbers:
+        return sa.false()
+    if connection.dialect.name == "sqlite":
+        told = sa.func.json_each(json.dumps(list(numbers))).table_valued("value")
+        return column.in_(sa.select(told.c.value))
+    return column == sa.any_(sa.literal(list(numbers), ARRAY(sa.BigInteger)))
 
 
 class Database:

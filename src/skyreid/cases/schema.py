@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 TABLES = MetaData()
-VERSION = 1
+VERSION = 2
 
 CASE = Table(
     "case_facts",
@@ -78,8 +78,8 @@ TRACKLETS = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("tracklet_id", Text, nullable=False, unique=True),
-    Column("source", Integer, ForeignKey("sources.number"), nullable=False, index=True),
-    Column("pid", Integer, nullable=False, index=True),  # as built; decisions join them
+    Column("source", Integer, ForeignKey("sources.number"), nullable=False),
+    Column("pid", Integer, nullable=False),  # as built; decisions join them
     Column("frames", JSON, nullable=False),  # [index, time_s, box, sha256] each
     Column("attributes", JSON, nullable=False),
     Column("fingerprint", Text, nullable=False),
@@ -89,6 +89,9 @@ TRACKLETS = Table(
     Column("latitude", Float),
     Column("longitude", Float),
     Column("revision", BigInteger, nullable=False, index=True),
+    # What lists ask by, so that no list reads rows with all their frames.
+    Index("tracklets_by_time", "source", "first_s", "pid"),
+    Index("tracklets_by_pid", "pid", "source"),
     sqlite_autoincrement=True,  # a number is never given twice
 )
 

@@ -327,7 +327,8 @@ def case_decide(
     """
     from skyreid.building.linking.event_log import make_pair
     from skyreid.cases.case import open_case
-    from skyreid.cases.deciding.decisions import decide, read_standing, undo
+    from skyreid.cases.deciding.decisions import decide, undo
+    from skyreid.cases.deciding.standing import read_standing
 
     with open_case(case) as opened:
         if decision == "undo":
@@ -395,7 +396,7 @@ def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
 
 def _holds(case: "Case") -> Note:
     """What a case holds, the first line for lists of cases."""
-    from skyreid.cases.deciding.decisions import read_standing
+    from skyreid.cases.deciding.standing import read_standing
     from skyreid.cases.sources import read_sources
     from skyreid.cases.tracklets import read_models
 

@@ -103,7 +103,7 @@ def timeline_svg(lanes: Sequence[Lane], window: Window, address: Callable[[Windo
     drawn, top = [], float(_TOP)
     for lane in lanes:
         bars = [bar for bar in lane.bars if bar.last_s >= window.first_s and bar.first_s <= window.last_s]
-        rows = _rows(bars, window)
+        rows = _rows(bars, window) if len(bars) <= MOST_BARS else []
         name = f'<text class="lane" x="0" y="{top + 16:.0f}">{_name(lane, len(bars), address)}</text>'
         if len(bars) <= MOST_BARS and max(rows, default=0) < MOST_ROWS:
             inside = "".join(

@@ -1,7 +1,7 @@
 """The cases of a server: opened once, found by the id that an address names, never by a path."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,8 +10,8 @@ from threading import Lock
 
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
-from skyreid.cases.deciding.decisions import Standing
 from skyreid.cases.deciding.pair_queue import PairQueue
+from skyreid.cases.deciding.standing import Standing, StandingKeeper
 from skyreid.cases.keeping.originals import OncePictures
 from skyreid.cases.people import People, open_people
 from skyreid.cases.search.asked_pictures import HeldPictures
@@ -29,6 +29,8 @@ class OpenCase:
 
     case: Case
     case_id: str
+    kept: StandingKeeper
+    """Of who is who."""
     searches: CaseSearch
     pairs: PairQueue
     stacker: Stacker
@@ -52,6 +54,11 @@ class OpenCase:
     def facts(self) -> CaseFacts:
         """What is true of it now."""
         return self.case.facts()
+
+    def standing(self, tracklet_ids: Iterable[str] | None = None) -> Standing:
+        """Say who is who now: of some at least, and of all whom somebody decided on; None = of all."""
+        with self.case.database.reading() as connection:
+            return self.kept.whole(connection) if tracklet_ids is None else self.kept.touching(connection, tracklet_ids)
 
 
 class OpenCases:
@@ -94,12 +101,13 @@ class OpenCases:
                 self._open.pop(gone).case.close()
             for path in there:
                 if path not in self._open:
-                    case = open_case(path)
+                    case, kept = open_case(path), StandingKeeper()
                     self._open[path] = OpenCase(
                         case=case,
                         case_id=case.facts().case_id,
-                        searches=CaseSearch(case),
-                        pairs=PairQueue(case),
+                        kept=kept,
+                        searches=CaseSearch(case, kept),
+                        pairs=PairQueue(case, kept),
                         stacker=Stacker(case),
                         asker=CaseAsker(case, models=self._models),
                     )

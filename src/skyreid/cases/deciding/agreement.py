@@ -19,7 +19,7 @@ from skyreid.building.linking.link_report import Agreement, agreements
 from skyreid.building.linking.link_state import LinkState
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decision_rows import WORDS, events_in
-from skyreid.cases.deciding.decisions import standing_in
+from skyreid.cases.deciding.standing import standing_in
 from skyreid.files.strict_json import Json
 
 
@@ -80,7 +80,7 @@ def read_agreement(case: Case, *, person: str | None = None) -> CaseAgreement:
         person: who asks, and is not told what others said of a pair before enough did; None = all is told.
     """
     with case.database.reading() as connection:
-        events, standing = events_in(connection), standing_in(connection)
+        events, standing = events_in(connection), standing_in(connection, touched=())
     state = standing.state
     told = state if person is None else standing.seen_by(person).state
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -27,10 +27,22 @@ _UNDO, _REQUIRE, _REBUILT = "undo", "require", "rebuilt"
 
 def events_in(connection: Connection) -> list[LinkEvent]:
     """Give the history, in a transaction that runs."""
-    return [_event(row._asdict()) for row in connection.execute(_EVENTS)]
+    return [event for _, event in numbered_events_in(connection)]
 
 
-_EVENTS = sa.select(DECISIONS).order_by(DECISIONS.c.seq)
+def numbered_events_in(connection: Connection, *, after: int = 0) -> list[tuple[int, LinkEvent]]:
+    """Give those of the history that come after a row, with the numbers of their rows, which grow."""
+    return [(row.seq, _event(row._asdict())) for row in connection.execute(_EVENTS, {"after": after})]
+
+
+def last_event_in(connection: Connection) -> tuple[int, str]:
+    """Give the number of the last row of the history, and the id of its event; 0 and "" = there is none."""
+    row = connection.execute(_LAST).one_or_none()
+    return (0, "") if row is None else (row.seq, row.event_id)
+
+
+_EVENTS = sa.select(DECISIONS).where(DECISIONS.c.seq > sa.bindparam("after")).order_by(DECISIONS.c.seq)
+_LAST = sa.select(DECISIONS.c.seq, DECISIONS.c.event_id).order_by(DECISIONS.c.seq.desc()).limit(1)
 
 
 def insert_events(connection: Connection, events: Sequence[LinkEvent], *, model: int | None = None) -> None:

@@ -6,9 +6,8 @@ are never stored; `building.linking.link_state` folds the events to them, here a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,7 +17,6 @@ from skyreid.building.linking.event_log import (
     DecisionEvent,
     LinkEvent,
     Pair,
-    RebuildEvent,
     RequireEvent,
     UndoEvent,
     check_annotator,
@@ -26,102 +24,16 @@ from skyreid.building.linking.event_log import (
     new_event_id,
     now,
 )
-from skyreid.building.linking.link_state import Contradiction, Identities, LinkState, OpenPairs, identify, replay
-from skyreid.building.linking.presence import OverlapConflict, Presence, overlap_conflicts
+from skyreid.building.linking.link_state import Contradiction, LinkState, identify, replay
+from skyreid.building.linking.presence import OverlapConflict, overlap_conflicts
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decision_rows import CONFIRMED, DECISION_CALLED, REJECTED, UNSURE, events_in, insert_events
+from skyreid.cases.deciding.decision_rows import DECISION_CALLED, events_in, insert_events
+from skyreid.cases.deciding.standing import Standing, standing_in
 from skyreid.cases.schema import DECISIONS, SOURCES, TRACKLETS
-from skyreid.cases.sources import can_be_seen, sources_in
+from skyreid.cases.sources import can_be_seen
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.strict_json import Json
-from skyreid.tracklet import Frame, Tracklet
-
-OPEN, WAITING = "open", "waiting"
-"""Nobody decided; people confirmed, and too few did so far."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Standing:
-    """What holds after all decisions."""
-
-    tracklets: tuple[Tracklet, ...]
-    """That can be decided on, as built; their frames are not filled in."""
-    presences: Mapping[str, Presence]
-    state: LinkState
-    identities: Identities
-
-    @cached_property
-    def members(self) -> Mapping[int, tuple[str, ...]]:
-        """Pid to the tracklets of that identity, those who are alone too."""
-        found: defaultdict[int, list[str]] = defaultdict(list)
-        for tracklet_id, pid in self.identities.pids.items():
-            found[pid].append(tracklet_id)
-        return {pid: tuple(ids) for pid, ids in found.items()}
-
-    @property
-    def contradictions(self) -> tuple[Contradiction, ...]:
-        """Pairs that are rejected, and joined by confirmed ones all the same; none of the latter counts meanwhile."""
-        return self.identities.contradictions
-
-    @cached_property
-    def overlaps(self) -> list[OverlapConflict]:
-        """Identities that one camera saw twice at the same time: they cannot be one person."""
-        pids = self.identities.pids
-        return overlap_conflicts([replace(t, pid=pids[t.tracklet_id]) for t in self.tracklets], self.presences)
-
-    def pair_state(self, first: str, second: str) -> str:
-        """Say what was decided on two tracklets, or follows: confirmed, rejected, unsure, waiting, or open."""
-        pids = self.identities.pids
-        if pids[first] == pids[second]:
-            return CONFIRMED
-        if (pids[first], pids[second]) in self._rejected:
-            return REJECTED
-        said = set(self.state.decisions.get(make_pair(first, second), {}).values())
-        if said == {Decision.SAME}:
-            return WAITING if len(self.state.decisions[make_pair(first, second)]) < self.state.required else UNSURE
-        return UNSURE if said else OPEN
-
-    def seen_by(self, person: str) -> "Standing":
-        """Leave out what this person may not know yet.
-
-        Where several people must decide on a pair, each does so without knowing of the others: what somebody else
-        said is told when enough have spoken. Who is who stays what it is.
-        """
-        if self.state.required == 1:
-            return self
-        told = {
-            pair: said if len(said) >= self.state.required else {person: said[person]}
-            for pair, said in self.state.decisions.items()
-            if len(said) >= self.state.required or person in said
-        }
-
-        def is_told(event: DecisionEvent) -> bool:
-            return event.annotator == person or len(told.get(event.tracklets, ())) >= self.state.required
-
-        state = LinkState(
-            decisions=told,
-            standing=tuple(filter(is_told, self.state.standing)),
-            outdated=tuple(filter(is_told, self.state.outdated)),
-            required=self.state.required,
-        )
-        return replace(self, state=state)
-
-    def rejected_with(self, tracklet_id: str) -> set[str]:
-        """Tracklets that are somebody else: nobody is asked about them again."""
-        pid = self.identities.pids[tracklet_id]
-        others = {other for one, other in self._rejected if one == pid}
-        return {member for other in others for member in self.members[other]}
-
-    def open_pairs(self, annotator: str | None) -> OpenPairs:
-        """Tell which pairs a person may still be asked about; None = nobody in particular."""
-        return OpenPairs(self.identities.pids, self.state, annotator=annotator)
-
-    @cached_property
-    def _rejected(self) -> set[tuple[int, int]]:
-        pids = self.identities.pids
-        pairs = [(pids[first], pids[second]) for first, second in self.state.cannot_links()]
-        return {*pairs, *((second, first) for first, second in pairs)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +53,6 @@ def read_events(case: Case) -> list[LinkEvent]:
     """Give the whole history, the oldest first."""
     with case.database.reading() as connection:
         return events_in(connection)
-
-
-def read_standing(case: Case, *, touched: Iterable[str] | None = None) -> Standing:
-    """Say who is who now; see `standing_in`."""
-    with case.database.reading() as connection:
-        return standing_in(connection, touched=touched)
 
 
 def decide(
@@ -289,59 +195,6 @@ def append_events(connection: Connection, events: Sequence[LinkEvent]) -> int:
     new = [event for event in events if event.event_id not in known]
     insert_events(connection, new)
     return len(new)
-
-
-def standing_in(connection: Connection, *, touched: Iterable[str] | None = None) -> Standing:
-    """Say who is who, in a transaction that runs.
-
-    Args:
-        connection: of the transaction.
-        touched: tracklets that are asked about; None = all. Others are left out, unless somebody decided on them.
-    """
-    events = events_in(connection)
-    wanted: set[str] | None = None
-    if touched is not None:
-        decided = {one for event in events if isinstance(event, DecisionEvent) for one in event.tracklets}
-        moved = {
-            seen.tracklet_id for event in events if isinstance(event, RebuildEvent) for seen in event.moved.values()
-        }
-        wanted = {*touched, *decided, *moved}
-    if wanted is not None and not wanted:
-        state = replay(events, {})
-        return Standing(tracklets=(), presences={}, state=state, identities=identify([], state))
-    sources = {source.number: source for source in sources_in(connection, with_trash=False)}
-    query = (
-        sa.select(
-            *(TRACKLETS.c[name] for name in ("tracklet_id", "pid", "fingerprint", "first_s", "last_s", "source")),
-        )
-        .where(TRACKLETS.c.source.in_(sources))
-        .order_by(TRACKLETS.c.number)
-    )
-    if wanted is not None:
-        pids = sa.select(TRACKLETS.c.pid).where(TRACKLETS.c.tracklet_id.in_(wanted))
-        query = query.where(TRACKLETS.c.pid.in_(pids))
-    tracklets: list[Tracklet] = []
-    presences: dict[str, Presence] = {}
-    present: dict[str, str] = {}
-    for row in connection.execute(query):
-        source = sources[row.source]
-        tracklets.append(
-            Tracklet(
-                tracklet_id=row.tracklet_id,
-                frames=_NO_FRAMES,
-                pid=row.pid,
-                camid=source.camid,
-                platform=source.platform,
-            )
-        )
-        seconds = None if row.first_s is None else (row.first_s, row.last_s)
-        presences[row.tracklet_id] = Presence(source=source.name, seconds=seconds, video_start=source.begins)
-        present[row.tracklet_id] = row.fingerprint
-    state = replay(events, present)
-    return Standing(tracklets=tuple(tracklets), presences=presences, state=state, identities=identify(tracklets, state))
-
-
-_NO_FRAMES = (Frame(""),)
 
 
 def _refuse_contradiction(standing: Standing, pair: Pair, annotator: str) -> None:

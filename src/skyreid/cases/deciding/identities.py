@@ -5,16 +5,16 @@ tracklets were built with: an identity that is merged away leads to the one that
 that is taken back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.building.linking.link_state import Contradiction
 from skyreid.building.linking.presence import OverlapConflict
-from skyreid.cases.case import Case
 from skyreid.cases.deciding.decision_rows import CONFIRMED
-from skyreid.cases.deciding.decisions import OPEN, Merge, Standing, preview_merge, read_standing
+from skyreid.cases.deciding.decisions import Merge, preview_merge
+from skyreid.cases.deciding.standing import OPEN, Standing
 from skyreid.errors import CaseError, NothingFoundError, RefusedError
 from skyreid.tracklet import PLATFORMS, Platform
 
@@ -68,8 +68,6 @@ class CaseIdentities:
 
     def __init__(self, standing: Standing) -> None:
         self.standing = standing
-        self._platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
-        self._built = {one.pid: one.tracklet_id for one in reversed(standing.tracklets)}
 
     def pid_at(self, pid: int) -> int:
         """Say which identity has now what was built with a pid.
@@ -77,9 +75,10 @@ class CaseIdentities:
         Raises:
             NothingFoundError: nobody was.
         """
-        if pid not in self._built:
+        built = self.standing.people.first_built
+        if pid not in built:
             raise NothingFoundError(f"there is no identity {pid}")
-        return self.standing.identities.pids[self._built[pid]]
+        return self.standing.identities.pids[built[pid]]
 
     def identity(self, pid: int) -> Identity:
         """Describe the identity that has what was built with a pid.
@@ -93,7 +92,7 @@ class CaseIdentities:
         return Identity(
             pid=pid,
             members=tuple(sorted(members, key=self._moment)),
-            counts=self._counts(members),
+            counts=self.standing.people.counts[pid],
             contradictions=tuple(one for one in self.standing.contradictions if own & {*one.different, *one.chain}),
             overlaps=tuple(one for one in self.standing.overlaps if one.pid == pid),
         )
@@ -108,7 +107,7 @@ class CaseIdentities:
             if show == "conflicts":
                 is_wanted = pid in in_conflict
             else:
-                counts = self._counts(members)
+                counts = self.standing.people.counts[pid]
                 is_wanted = len(members) > 1 and (
                     show == "all"
                     or (show == "both" and all(counts.values()))
@@ -125,14 +124,10 @@ class CaseIdentities:
 
     def progress(self) -> BothSides:
         """Count who was found from both sides."""
-        counts = [self._counts(members) for members in self.standing.members.values()]
+        counts = self.standing.people.counts.values()
         both = sum(all(one.values()) for one in counts)
         sides = [sum(bool(one[platform]) for one in counts) for platform in PLATFORMS]
         return BothSides(both=both, at_most=min(sides))
-
-    def _counts(self, members: Sequence[str]) -> dict[Platform, int]:
-        seen = [self._platforms[one] for one in members]
-        return {platform: seen.count(platform) for platform in PLATFORMS}
 
     def _moment(self, tracklet_id: str) -> tuple[bool, float]:
         presence = self.standing.presences[tracklet_id]
@@ -161,11 +156,11 @@ class MergePreview:
         return not self.merge.rejected
 
 
-def preview(case: Case, first: str, second: str, *, person: str) -> MergePreview:
+def preview(standing: Standing, first: str, second: str, *, person: str) -> MergePreview:
     """Say what merging the identities of two tracklets would do.
 
     Args:
-        case: that they are of.
+        standing: who is who in their case.
         first: tracklet of the one.
         second: tracklet of the other.
         person: who asks.
@@ -174,10 +169,9 @@ def preview(case: Case, first: str, second: str, *, person: str) -> MergePreview
         RefusedError: they are one identity already.
         CaseError: a tracklet is not in the case.
     """
-    standing = read_standing(case)
     pids = standing.identities.pids
     if missing := [one for one in (first, second) if one not in pids]:
-        raise CaseError(f"{case.folder}: has no tracklet {missing[0]!r}, or it is in the trash")
+        raise CaseError(f"the case has no tracklet {missing[0]!r}, or it is in the trash")
     if pids[first] == pids[second]:
         raise RefusedError(f"{first} and {second} are one identity already ({pids[first]}); a merge takes two")
     people = CaseIdentities(standing.seen_by(person))

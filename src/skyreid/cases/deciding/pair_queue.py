@@ -17,7 +17,7 @@ from skyreid.building.linking.candidates import Candidate, CandidateConfig, rank
 from skyreid.building.linking.event_log import Pair, make_pair
 from skyreid.building.linking.link_state import LinkState, OpenPairs
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decisions import Standing, standing_in
+from skyreid.cases.deciding.standing import Standing, StandingKeeper
 from skyreid.cases.schema import CASE
 from skyreid.cases.tracklets import CaseModel, models_in, read_table, usual_model
 from skyreid.errors import SettingError
@@ -65,8 +65,8 @@ class _Suggested:
 class PairQueue:
     """The pairs of one case: ranked anew when its tracklets or clocks change, asked by any thread."""
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+    def __init__(self, case: Case, kept: StandingKeeper | None = None) -> None:
+        self._case, self._kept = case, kept or StandingKeeper()
         self._suggested = _Suggested(revision=-1, candidates=(), model=None, problem="")
         self._alone = Lock()
 
@@ -79,7 +79,7 @@ class PairQueue:
             first: a pair to begin with, whatever was decided on it.
         """
         with self._case.database.reading() as connection:
-            standing = standing_in(connection)
+            standing = self._kept.whole(connection)
             revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
             model = usual_model(models_in(connection))
         with self._alone:
@@ -198,7 +198,4 @@ def doubts(
 
 def _lack_a_side(standing: Standing) -> list[int]:
     """Pids of the identities that were seen from one side only."""
-    platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
-    return [
-        pid for pid, members in standing.members.items() if len({platforms[one] for one in members}) < len(PLATFORMS)
-    ]
+    return [pid for pid, counts in standing.people.counts.items() if not all(counts.values())]

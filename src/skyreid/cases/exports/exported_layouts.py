@@ -8,7 +8,7 @@ from typing import Literal
 
 from skyreid.building.export import export_annotations, export_layout
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decisions import read_standing
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.exports.exported_build import write_build
 from skyreid.errors import NothingFoundError
 from skyreid.files.atomic_file import scratch_folder

@@ -10,7 +10,8 @@ from skyreid.building.linking.event_log import DecisionEvent
 from skyreid.cases.audit import audit_head, utc_now
 from skyreid.cases.case import Case
 from skyreid.cases.deciding.decision_rows import WORDS
-from skyreid.cases.deciding.decisions import Standing, exported_events, standing_in
+from skyreid.cases.deciding.decisions import exported_events
+from skyreid.cases.deciding.standing import Standing, standing_in
 from skyreid.cases.schema import DECISIONS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseModel, CaseTracklet, models_in, tracklets_called

@@ -21,7 +21,8 @@ from sqlalchemy.engine import Connection
 from skyreid.arguments import path_of
 from skyreid.cases.audit import audit_head, read_audit, record, utc_now
 from skyreid.cases.case import WORK, Case
-from skyreid.cases.deciding.decisions import exported_events, read_standing, standing_in
+from skyreid.cases.deciding.decisions import exported_events
+from skyreid.cases.deciding.standing import read_standing, standing_in
 from skyreid.cases.exports.exported_build import write_build
 from skyreid.cases.exports.exported_layouts import write_boxes, write_layout
 from skyreid.cases.exports.exported_report import write_report

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from skyreid.cases.audit import audit_head, utc_now
 from skyreid.cases.case import Case, CaseFacts
-from skyreid.cases.deciding.decisions import read_standing
+from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.keeping.retention import TRASH_DAYS
 from skyreid.cases.people import RIGHTS, Role
 from skyreid.cases.sources import CaseSource, read_sources

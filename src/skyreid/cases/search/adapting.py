@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case, next_revision
-from skyreid.cases.deciding.decisions import Standing, standing_in
+from skyreid.cases.deciding.standing import Standing, standing_in
 from skyreid.cases.schema import CASE, TRACKLETS, VECTORS
 from skyreid.cases.tracklets import ADAPTED, CaseModel, as_vectors, find_model, models_in, put_vectors, usual_model
 from skyreid.errors import CaseError, NothingFoundError

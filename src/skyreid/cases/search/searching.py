@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int64
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decisions import OPEN, Standing, standing_in
+from skyreid.cases.deciding.standing import OPEN, Standing, StandingKeeper
 from skyreid.cases.schema import CASE
 from skyreid.cases.search.choosing import Choosing
 from skyreid.cases.search.reach import unreachable_rows
@@ -135,10 +135,15 @@ class CaseRanking:
 
 
 class CaseSearch:
-    """Searches one case again and again: keeps the caches of its models open. For one thread at a time."""
+    """Searches one case again and again: keeps the caches of its models open. For one thread at a time.
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+    Args:
+        case: that is searched.
+        kept: who is who in it; None = found out here.
+    """
+
+    def __init__(self, case: Case, kept: StandingKeeper | None = None) -> None:
+        self._case, self._kept = case, kept or StandingKeeper()
         self._caches: dict[int, SearchCache] = {}
         self._models: tuple[int, list[CaseModel]] = (-1, [])
 
@@ -185,7 +190,7 @@ class CaseSearch:
         begun = monotonic()
         with self._case.database.reading() as connection:
             chosen = self._choose_model(connection, model, by_tracklets=not asked)
-            standing = standing_in(connection, touched=queries)
+            standing = self._kept.touching(connection, queries)
             if person is not None:
                 standing = standing.seen_by(person)
             if missing := [one for one in queries if one not in standing.presences]:

@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decisions import Standing
+from skyreid.cases.deciding.standing import Standing
 from skyreid.cases.schema import CASE, TRACKLETS
 from skyreid.cases.tracklets import CaseModel, CaseTracklet, models_in, usual_model, vectors_by_number
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.deciding.decisions import Standing
+from skyreid.cases.deciding.standing import Standing
 from skyreid.cases.schema import TRACKLETS
 from skyreid.cases.sources import sources_in
 from skyreid.retrieval.candidates import told_error_m

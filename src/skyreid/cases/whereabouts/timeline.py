@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.deciding.decisions import Standing
+from skyreid.cases.deciding.standing import Standing
 from skyreid.cases.sources import sources_in
 from skyreid.tracklet import PLATFORMS, Platform
 

@@ -9,11 +9,12 @@ from fastapi import HTTPException
 from skyreid.cases.audit import AuditRow, audit_damage, audit_head, read_audit
 from skyreid.cases.case import CaseFacts
 from skyreid.cases.database import Database
-from skyreid.cases.deciding.decision_rows import CONFIRMED
-from skyreid.cases.deciding.decisions import OPEN, Standing, decide, read_standing, standing_in, undo
+from skyreid.cases.deciding.decisions import decide, undo
+from skyreid.cases.deciding.standing import OPEN, Standing
 from skyreid.cases.people import Right, Role
 from skyreid.cases.sources import CaseSource, read_sources, sources_in
-from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets, tracklets_called
+from skyreid.cases.tracklets import CaseTracklet, read_models, read_tracklets, tracklets_called, tracklets_in
+from skyreid.cases.whereabouts.pages_by_time import Filter, page_by_time
 from skyreid.errors import SettingError
 from skyreid.files.strict_json import Json
 from skyreid.pages.frame_strip import spread_frames
@@ -38,10 +39,9 @@ def tracklets_by_number(opened: OpenCase, numbers: Sequence[int]) -> list[CaseTr
     return [found[number] for number in numbers]
 
 
-def tracklet_state(standing: Standing, tracklet_id: str) -> str:
-    """Whether somebody was found elsewhere already."""
-    pid = standing.identities.pids.get(tracklet_id)
-    return CONFIRMED if pid is not None and len(standing.members[pid]) > 1 else OPEN
+def states_of(standing: Standing) -> Mapping[str, str]:
+    """Say of each tracklet whether somebody was found elsewhere already, by its id."""
+    return standing.people.once("states", lambda: {one: standing.tracklet_state(one) for one in standing.presences})
 
 
 def shown(seen: CaseTracklet, state: str) -> dict[str, object]:
@@ -122,7 +122,7 @@ def case_cards(visit: Visit) -> list[CaseCard]:
             continue
         may_see = visit.cases.people.may(visit.user, opened.case_id, Right.SEE)
         sources = read_sources(opened.case) if may_see else []
-        members = read_standing(opened.case).members.values() if may_see else ()
+        members = opened.standing().members.values() if may_see else ()
         cards.append(
             CaseCard(
                 facts=opened.facts(),
@@ -184,38 +184,28 @@ def browse(opened: OpenCase, wanted: Wanted) -> Grid:
         SettingError: a moment that is none.
     """
     after, before = (_moment(text) for text in (wanted.after, wanted.before))
+    chosen = Filter(
+        platform=Platform(wanted.platform) if wanted.platform else None,
+        camera=wanted.camera or None,
+        after=after,
+        before=before,
+        state=None if wanted.state == "any" else wanted.state,
+    )
     with opened.case.database.reading() as connection:
-        standing = standing_in(connection)
-        cameras = {one.name: one.camera for one in sources_in(connection, with_trash=False)}
-        found: list[tuple[float, str, str]] = []
-        without_clock = 0
-        for seen in standing.tracklets:
-            presence = standing.presences[seen.tracklet_id]
-            state = tracklet_state(standing, seen.tracklet_id)
-            if wanted.platform not in ("", seen.platform.value) or wanted.camera not in ("", cameras[presence.source]):
-                continue
-            if wanted.state not in ("any", state):
-                continue
-            clock = None if presence.clock is None else presence.clock[0]
-            if after or before:
-                if clock is None:
-                    without_clock += 1
-                    continue
-                if (after and clock < after) or (before and clock > before):
-                    continue
-            when = clock.timestamp() if clock else presence.seconds[0] if presence.seconds else 0.0
-            found.append((when, seen.tracklet_id, state))
-        found.sort(key=lambda one: one[0])  # those of one moment stay in the order of their numbers
-        start = (wanted.page - 1) * PAGE
-        states = {tracklet_id: state for _, tracklet_id, state in found[start : start + PAGE]}
-        shown_now = tracklets_called(opened.case, connection, list(states))
+        sources = sources_in(connection, with_trash=False)
+        decided = opened.kept.touching(connection, ())
+        first = (wanted.page - 1) * PAGE
+        page = page_by_time(connection, sources, decided, chosen, first=first, limit=PAGE)
+        by_number = {one.number: one for one in tracklets_in(opened.case, connection, numbers=page.numbers)}
+        tracklets = [by_number[number] for number in page.numbers]
+        standing = opened.kept.touching(connection, [one.tracklet.tracklet_id for one in tracklets])
     return Grid(
-        tracklets=tuple((one, states[one.tracklet.tracklet_id]) for one in shown_now),
-        total=len(found),
-        num_pages=max(1, -(-len(found) // PAGE)),
-        cameras=tuple(sorted({cameras[one.source] for one in standing.presences.values()})),
-        stacks={} if wanted.each else opened.stacks(shown_now, standing),
-        num_without_clock=without_clock,
+        tracklets=tuple((one, standing.tracklet_state(one.tracklet.tracklet_id)) for one in tracklets),
+        total=page.total,
+        num_pages=max(1, -(-page.total // PAGE)),
+        cameras=tuple(sorted({one.camera for one in sources if one.num_tracklets})),
+        stacks={} if wanted.each else opened.stacks(tracklets, standing),
+        num_without_clock=page.num_without_clock,
     )
 
 
@@ -271,14 +261,14 @@ def decide_pair(
     return Decided(
         event_id=event.event_id,
         tracklet_ids=event.tracklets,
-        state=read_standing(case, touched=ids).seen_by(visit.user).pair_state(ids[0], ids[1]),
+        state=visit.case.standing(ids).seen_by(visit.user).pair_state(ids[0], ids[1]),
     )
 
 
 def undo_decision(visit: Visit, event_id: str | None) -> Decided:
     """Take back a decision of who asks; None = the last one."""
     event = undo(visit.case.case, annotator=visit.user, event_id=event_id)
-    standing = read_standing(visit.case.case, touched=event.tracklets).seen_by(visit.user)
+    standing = visit.case.standing(event.tracklets).seen_by(visit.user)
     is_there = all(one in standing.presences for one in event.tracklets)
     return Decided(
         event_id=event.event_id,
@@ -291,10 +281,10 @@ def person_of(opened: OpenCase, seen: CaseTracklet) -> tuple[str, int | None, li
     """Give the state of a tracklet, the pid of its identity, and where else the same person was found."""
     tracklet_id = seen.tracklet.tracklet_id
     with opened.case.database.reading() as connection:
-        standing = standing_in(connection, touched=[tracklet_id])
+        standing = opened.kept.touching(connection, [tracklet_id])
         pid = standing.identities.pids.get(tracklet_id)
         others = [] if pid is None else [one for one in standing.members[pid] if one != tracklet_id]
-        return tracklet_state(standing, tracklet_id), pid, tracklets_called(opened.case, connection, others)
+        return standing.tracklet_state(tracklet_id), pid, tracklets_called(opened.case, connection, others)
 
 
 # The log.

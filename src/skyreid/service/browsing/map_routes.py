@@ -10,8 +10,8 @@ from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 
 from skyreid.cases.deciding.decision_rows import CONFIRMED
-from skyreid.cases.deciding.decisions import standing_in
 from skyreid.cases.deciding.identities import CaseIdentities
+from skyreid.cases.deciding.standing import Members
 from skyreid.cases.people import Right
 from skyreid.cases.whereabouts.places import CasePlaces, Place, places_in
 from skyreid.errors import SettingError
@@ -19,7 +19,7 @@ from skyreid.files.strict_json import Json
 from skyreid.pages.place_drawing import EARTH_M, Area, Mark, fitted, places_svg, projected, whole_area
 from skyreid.service.access import At, Visit
 from skyreid.service.asked import LARGEST_NUMBER
-from skyreid.service.browsing.case_views import tracklet_state
+from skyreid.service.browsing.case_views import states_of
 from skyreid.service.browsing.timeline_routes import View
 from skyreid.service.web_page import web_page
 
@@ -39,6 +39,8 @@ class CaseMap:
     pids: Mapping[str, int]
     pid: int | None
     """Of the identity that is shown alone."""
+    people: Members
+    """Of the moment that this is of."""
 
     def to_json(self) -> dict[str, Json]:
         """What a program reads."""
@@ -61,7 +63,10 @@ class CaseMap:
         }
 
     def marks(self, home: str) -> list[Mark]:
-        """Give what is drawn; `home` is the address of the case."""
+        """Give what is drawn; `home` is the address of the case. Those of a whole case are kept."""
+        return self._marks(home) if self.pid else self.people.once("marks", lambda: self._marks(home))
+
+    def _marks(self, home: str) -> list[Mark]:
         marks = []
         for one in self.found.places:
             east, north = projected(one.latitude, one.longitude)
@@ -81,6 +86,9 @@ class CaseMap:
 
     def trails(self) -> list[list[tuple[float, float]]]:
         """Give the way of each identity, as far as its places have times."""
+        return self._trails() if self.pid else self.people.once("trails", self._trails)
+
+    def _trails(self) -> list[list[tuple[float, float]]]:
         ways: defaultdict[int, list[Place]] = defaultdict(list)
         for one in self.found.places:
             if one.when_s is not None and self.states[one.tracklet_id] == CONFIRMED:
@@ -99,16 +107,17 @@ def case_map(visit: Visit, pid: int | None) -> CaseMap:
         NothingFoundError: there is no such identity.
     """
     with visit.case.case.database.reading() as connection:
-        standing = standing_in(connection)
-        found = places_in(connection, standing)
+        standing = visit.case.kept.whole(connection)
+        found = standing.people.once("places", lambda: places_in(connection, standing))
     if pid is not None:
         identity = CaseIdentities(standing).identity(pid)
         own = tuple(one for one in found.places if one.tracklet_id in identity.members)
         found = CasePlaces(places=own, num_unknown=len(identity.members) - len(own))
         pid = identity.pid
         visit.log("map seen", str(pid), tracklets=len(own))
-    states = {one.tracklet_id: tracklet_state(standing, one.tracklet_id) for one in found.places}
-    return CaseMap(found=found, states=states, pids=standing.identities.pids, pid=pid)
+    return CaseMap(
+        found=found, states=states_of(standing), pids=standing.identities.pids, pid=pid, people=standing.people
+    )
 
 
 def map_page(visit: At, pid: Of = None, view: View = "") -> Response:

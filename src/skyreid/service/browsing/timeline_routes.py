@@ -10,16 +10,15 @@ from fastapi import Query, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from skyreid.cases.deciding.decision_rows import CONFIRMED
-from skyreid.cases.deciding.decisions import OPEN, standing_in
 from skyreid.cases.deciding.identities import CaseIdentities, Identity
+from skyreid.cases.deciding.standing import OPEN, Members
 from skyreid.cases.people import Right
-from skyreid.cases.tracklets import tracklet_numbers
 from skyreid.cases.whereabouts.timeline import CaseTimes, InView, times_in
 from skyreid.errors import SettingError
 from skyreid.files.strict_json import Json
 from skyreid.pages.timeline_drawing import Bar, Lane, Window, timeline_svg, whole_window
 from skyreid.service.access import At, Visit
-from skyreid.service.browsing.case_views import tracklet_state
+from skyreid.service.browsing.case_views import states_of
 from skyreid.service.deciding.identity_routes import Pid
 from skyreid.service.deciding.identity_views import suggestions_for
 from skyreid.service.web_page import web_page
@@ -40,9 +39,14 @@ class Timeline:
     numbers: Mapping[str, int]
     identity: Identity | None
     """None = of the whole case."""
+    people: Members
+    """Of the moment that this is of."""
 
     def lanes(self, home: str) -> list[Lane]:
-        """Give what is drawn; `home` is the address of the case."""
+        """Give what is drawn; `home` is the address of the case. Those of a whole case are kept."""
+        return self._lanes(home) if self.identity else self.people.once("lanes", lambda: self._lanes(home))
+
+    def _lanes(self, home: str) -> list[Lane]:
         return [
             Lane(
                 camera=one.camera,
@@ -90,11 +94,10 @@ class Timeline:
 def case_timeline(visit: Visit) -> Timeline:
     """Give everybody of the case."""
     with visit.case.case.database.reading() as connection:
-        standing = standing_in(connection)
-        times = times_in(connection, standing)
-        numbers = tracklet_numbers(connection, standing.presences)
-    states = {one: tracklet_state(standing, one) for one in standing.presences}
-    return Timeline(times=times, states=states, numbers=numbers, identity=None)
+        standing = visit.case.kept.whole(connection)
+        times = standing.people.once("times", lambda: times_in(connection, standing))
+    states = states_of(standing)
+    return Timeline(times=times, states=states, numbers=standing.numbers, identity=None, people=standing.people)
 
 
 def identity_timeline(visit: Visit, pid: int) -> Timeline:
@@ -104,15 +107,15 @@ def identity_timeline(visit: Visit, pid: int) -> Timeline:
         NothingFoundError: there is none.
     """
     with visit.case.case.database.reading() as connection:
-        standing = standing_in(connection).seen_by(visit.user)
+        standing = visit.case.kept.whole(connection).seen_by(visit.user)
     identity = CaseIdentities(standing).identity(pid)
     suggested, _, _ = suggestions_for(visit, identity)
     states = {one.seen.tracklet.tracklet_id: OPEN for one in suggested} | dict.fromkeys(identity.members, CONFIRMED)
     shown = [one for one in states if one in standing.presences]
     with visit.case.case.database.reading() as connection:
-        times, numbers = times_in(connection, standing, shown), tracklet_numbers(connection, shown)
+        times = times_in(connection, standing, shown)
     visit.log("timeline seen", str(identity.pid), tracklets=len(shown))
-    return Timeline(times=times, states=states, numbers=numbers, identity=identity)
+    return Timeline(times=times, states=states, numbers=standing.numbers, identity=identity, people=standing.people)
 
 
 def case_timeline_page(visit: At, view: View = "") -> Response:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skyreid.building.linking.event_log import DecisionEvent, make_pair
-from skyreid.cases.deciding.decisions import OPEN, read_standing, standing_in
 from skyreid.cases.deciding.identities import BothSides, CaseIdentities
 from skyreid.cases.deciding.pair_queue import QueuedPair
+from skyreid.cases.deciding.standing import OPEN
 from skyreid.cases.search.reach import seconds_between
 from skyreid.cases.tracklets import CaseTracklet, tracklets_called
 from skyreid.files.strict_json import Json
@@ -84,7 +84,7 @@ def questions(visit: Visit, *, count: int, again: Sequence[int] = ()) -> Questio
         first = make_pair(one, other)
     queue = visit.case.pairs.queue(visit.user, limit=count, first=first)
     with case.database.reading() as connection:
-        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(visit.case.kept.whole(connection).seen_by(visit.user))
         seen = tracklets_called(case, connection, [tracklet_id for one in queue.pairs for tracklet_id in one.pair])
     by_id = {one.tracklet.tracklet_id: one for one in seen}
     state = people.standing.state
@@ -115,4 +115,4 @@ def _asked(one: QueuedPair, by_id: dict[str, CaseTracklet], people: CaseIdentiti
 
 def required(visit: Visit) -> int:
     """How many people must confirm a pair."""
-    return read_standing(visit.case.case, touched=[]).state.required
+    return visit.case.standing([]).state.required

@@ -7,8 +7,8 @@ from math import isnan
 from skyreid.building.linking.event_log import Decision, DecisionEvent, Pair
 from skyreid.building.linking.link_state import Contradiction
 from skyreid.cases.deciding.decision_rows import WORDS
-from skyreid.cases.deciding.decisions import Standing, read_standing, standing_in
 from skyreid.cases.deciding.identities import BothSides, CaseIdentities, Identity, MergePreview, Show, preview
+from skyreid.cases.deciding.standing import Standing
 from skyreid.cases.search.searching import Candidate
 from skyreid.cases.tracklets import CaseTracklet, tracklet_numbers, tracklets_called
 from skyreid.errors import CaseError, NothingFoundError
@@ -77,7 +77,7 @@ class IdentityList:
 def list_identities(visit: Visit, *, show: Show, page: int) -> IdentityList:
     """List them, the largest first."""
     with visit.case.case.database.reading() as connection:
-        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(visit.case.kept.whole(connection).seen_by(visit.user))
         pids = people.listed(show)
         identities = [people.identity(pid) for pid in pids[(page - 1) * PAGE : page * PAGE]]
         few = {one.pid: _few(people.standing, one) for one in identities}
@@ -97,7 +97,7 @@ def list_identities(visit: Visit, *, show: Show, page: int) -> IdentityList:
 
 def _few(standing: Standing, identity: Identity) -> list[str]:
     """Some of the members in their order, half of them from each platform where there are as many."""
-    platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
+    platforms = standing.people.platforms
     sides = [[one for one in identity.members if platforms[one] is platform] for platform in PLATFORMS]
     room = [max(FEW // 2, FEW - len(other)) for other in reversed(sides)]
     chosen = {one for side, count in zip(sides, room, strict=True) for one in side[:count]}
@@ -169,7 +169,7 @@ def show_identity(visit: Visit, pid: int) -> IdentityShown:
     """
     case = visit.case.case
     with case.database.reading() as connection:
-        people = CaseIdentities(standing_in(connection).seen_by(visit.user))
+        people = CaseIdentities(visit.case.kept.whole(connection).seen_by(visit.user))
         identity = people.identity(pid)
         events = people.events_on(identity)
         waiting = set(people.standing.state.waiting())
@@ -235,7 +235,7 @@ class History:
 def history(visit: Visit, *, page: int) -> History:
     """Give the decisions that stand, as far as who asks may know them."""
     with visit.case.case.database.reading() as connection:
-        state = standing_in(connection).seen_by(visit.user).state
+        state = visit.case.kept.touching(connection, ()).seen_by(visit.user).state
         standing, waiting = state.standing, set(state.waiting())
         newest = standing[::-1][(page - 1) * HISTORY_PAGE : page * HISTORY_PAGE]
         numbers = tracklet_numbers(connection, {one for event in newest for one in event.tracklets})
@@ -310,7 +310,8 @@ def show_merge(visit: Visit, first: int, second: int) -> MergeShown:
     case = visit.case.case
     both = tracklets_by_number(visit.case, [first, second])
     asked = {one.tracklet.tracklet_id: one for one in both}
-    found = preview(case, both[0].tracklet.tracklet_id, both[1].tracklet.tracklet_id, person=visit.user)
+    ids = [one.tracklet.tracklet_id for one in both]
+    found = preview(visit.case.standing(), ids[0], ids[1], person=visit.user)
     sides = []
     with case.database.reading() as connection:
         for identity, tracklet_id in zip((found.keeps, found.gives), found.pair, strict=True):
@@ -327,7 +328,7 @@ def number_in(visit: Visit, pid: int) -> int:
         NothingFoundError: there is none.
     """
     with visit.case.case.database.reading() as connection:
-        first = CaseIdentities(standing_in(connection)).identity(pid).members[0]
+        first = CaseIdentities(visit.case.kept.whole(connection)).identity(pid).members[0]
         return tracklet_numbers(connection, [first])[first]
 
 
@@ -335,7 +336,7 @@ def pid_of(visit: Visit, number: int) -> int:
     """Say which identity a tracklet is of now."""
     (seen,) = tracklets_by_number(visit.case, [number])
     tracklet_id = seen.tracklet.tracklet_id
-    return read_standing(visit.case.case, touched=[tracklet_id]).identities.pids[tracklet_id]
+    return visit.case.standing([tracklet_id]).identities.pids[tracklet_id]
 
 
 def _needs(identity: Identity) -> list[Json]:

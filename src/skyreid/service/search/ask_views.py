@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from skyreid.cases.deciding.decisions import read_standing
 from skyreid.cases.search.asked_pictures import HeldPicture
 from skyreid.cases.search.reach import seconds_between
 from skyreid.cases.search.searching import Candidate, CaseRanking
@@ -13,7 +12,7 @@ from skyreid.errors import NothingFoundError
 from skyreid.files.strict_json import Json
 from skyreid.retrieval.search import Asked
 from skyreid.service.access import Visit
-from skyreid.service.browsing.case_views import tracklet_state, tracklets_by_number
+from skyreid.service.browsing.case_views import tracklets_by_number
 from skyreid.service.search.search_asked import SearchWanted
 from skyreid.service.web_page import SIMILARITY_ONLY
 from skyreid.tracklet import Platform
@@ -89,7 +88,7 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
     opened = visit.case
     queries = tracklets_by_number(opened, wanted.t)
     ids = [one.tracklet.tracklet_id for one in queries]
-    standing = read_standing(opened.case, touched=ids)
+    standing = opened.standing(ids)
     asked, seen_from = _asked(visit, wanted)
     platform = None if wanted.to in ("any", "other") else Platform(wanted.to)
     if wanted.to == "other" and (seen_from := queries[0].source.platform if queries else seen_from):
@@ -113,7 +112,7 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
         problem = visit.cases.without_paths(str(nobody))
     subject = " ".join([*ids, *(one.words for one in asked)])[:500]
     visit.log("search", subject, platform=wanted.to, found=0 if ranking is None else len(ranking.candidates))
-    states = [tracklet_state(standing, one) for one in ids]
+    states = [standing.tracklet_state(one) for one in ids]
     ranked = [] if ranking is None or wanted.each else [one.seen for one in ranking.candidates]
     among = [*ids, *(one.tracklet.tracklet_id for one in ranked)]
     return Found(
@@ -122,7 +121,7 @@ def search(visit: Visit, wanted: SearchWanted) -> Found:
         ranking=ranking,
         problem=problem,
         floor=wanted.floor,
-        stacks=opened.stacks(ranked, read_standing(opened.case, touched=among)) if ranked else {},
+        stacks=opened.stacks(ranked, opened.standing(among)) if ranked else {},
     )
 
 
@@ -165,6 +164,6 @@ def compare(visit: Visit, numbers: Sequence[int]) -> Pair:
     """Look two tracklets up, and note in the log that they were looked at."""
     first, second = tracklets_by_number(visit.case, numbers)
     ids = [first.tracklet.tracklet_id, second.tracklet.tracklet_id]
-    state = read_standing(visit.case.case, touched=ids).seen_by(visit.user).pair_state(*ids)
+    state = visit.case.standing(ids).seen_by(visit.user).pair_state(*ids)
     visit.log("tracklets compared", " ".join(ids))
     return Pair(first=first, second=second, state=state)
