@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from skyreid.cases.audit import audit_damage, read_audit
-from skyreid.cases.people import FREE_TRIES, IDLE_S, LONGEST_S, RIGHTS, Right, Role, open_people
+from skyreid.cases.people import FREE_TRIES, IDLE_S, LONGEST_S, RIGHTS, Right, Role
+from skyreid.cases.people_database import open_people
 from skyreid.errors import CaseError, RefusedError, SettingError, SourceError
 
 PASSWORD, OTHER = "correct horse battery", "another long password"
@@ -24,11 +25,13 @@ def clock():
 
 
 @pytest.fixture
-def people(tmp_path, clock):
-    opened = open_people(tmp_path, clock=clock)
+def people(tmp_path, clock, database):
+    opened = open_people(tmp_path, clock=clock, database=database)
     opened.add_first(opened.setup_token(), "anna", PASSWORD)
     yield opened
     opened.close()
+    if database is not None:
+        opened.database.drop()
 
 
 def test_the_first_user_needs_the_last_token_once_and_nobody_else_gets_one(tmp_path, clock):
@@ -48,7 +51,8 @@ def test_nothing_that_lets_in_stands_in_the_file_and_the_file_is_its_owner_s(peo
     made = people.log_in("anna", PASSWORD, address="::1")
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert PASSWORD.encode() not in content and made.token.encode() not in content
-    assert stat.S_IMODE((tmp_path / "people.sqlite").stat().st_mode) == 0o600
+    if people.database.is_file:
+        assert stat.S_IMODE((tmp_path / "people.sqlite").stat().st_mode) == 0o600
 
 
 def test_who_is_added_by_hand_ends_the_token_of_the_first_start(tmp_path, clock):

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.people import Role, open_people
+from skyreid.cases.people import Role
+from skyreid.cases.people_database import open_people
 from skyreid.cli import main
 
 PASSWORD = "a long and quiet river"

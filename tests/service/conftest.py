@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.people import Role, open_people
+from skyreid.cases.people import Role
+from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
 from tests.service.running import PASSWORD, Running

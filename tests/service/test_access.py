@@ -5,7 +5,8 @@ from fastapi import FastAPI
 
 from skyreid.cases.audit import read_audit
 from skyreid.cases.deciding.decisions import read_events
-from skyreid.cases.people import RIGHTS, Right, Role, open_people
+from skyreid.cases.people import RIGHTS, Right, Role
+from skyreid.cases.people_database import open_people
 from skyreid.errors import SettingError
 from skyreid.service.access import API, Everyone, GuardedRoute, require_guards
 from skyreid.service.app import ROUTES

@@ -11,7 +11,8 @@ from PIL import Image
 
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.people import Role, open_people
+from skyreid.cases.people import Role
+from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
 from skyreid.checkpoint import weights_sha256
 from skyreid.cli import main

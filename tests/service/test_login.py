@@ -2,7 +2,7 @@
 
 import time
 
-from skyreid.cases.people import open_people
+from skyreid.cases.people_database import open_people
 from skyreid.errors import RefusedError
 from tests.service.running import PASSWORD, Running
 

@@ -3,7 +3,7 @@
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.people import PEOPLE_FILE
+from skyreid.cases.people_database import PEOPLE_FILE
 from skyreid.service.open_cases import OpenCases
 
 

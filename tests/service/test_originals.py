@@ -7,7 +7,8 @@ import pytest
 
 from skyreid.cases.audit import read_audit
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.people import Role, open_people
+from skyreid.cases.people import Role
+from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
 from skyreid.files.regular_file import bytes_sha256
 from skyreid.simulation.world import encode_video

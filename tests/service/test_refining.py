@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from skyreid.cases.case import create_case
-from skyreid.cases.people import open_people
+from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
 from tests.cases.builds import drawn, write_build
 from tests.service.browsing import chromium, own_context

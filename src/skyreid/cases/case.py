@@ -8,9 +8,7 @@ cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
 
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,18 +16,18 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError
 
 from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
 from skyreid.cases.database import Database
+from skyreid.cases.elsewhere import Elsewhere, read_elsewhere
 from skyreid.cases.schema import CASE, TABLES, TRACKLETS, VERSION
 from skyreid.errors import CaseError
-from skyreid.files.atomic_file import new_folder, write_atomically
+from skyreid.files.atomic_file import new_folder
 from skyreid.files.file_kinds import CASE as CASE_KIND
 from skyreid.files.file_kinds import require_kind
-from skyreid.files.strict_json import Json, read_json
+from skyreid.files.strict_json import Json
 
 DATABASE_FILE = "case.sqlite"
 DATABASE_ELSEWHERE = "database.json"
@@ -147,9 +145,9 @@ def create_case(
         if database is None:
             made = Database(staging / DATABASE_FILE)
         else:
-            elsewhere = {"url": _without_password(database), "namespace": f"case_{case_id}"}
-            write_atomically(staging / DATABASE_ELSEWHERE, [json.dumps(elsewhere, indent=1).encode() + b"\n"])
-            made = Database(database, namespace=elsewhere["namespace"])
+            elsewhere = Elsewhere(url=database, namespace=f"case_{case_id}")
+            elsewhere.note(staging / DATABASE_ELSEWHERE)
+            made = elsewhere.database()
         made.create(TABLES)
         with made.writing() as connection:
             connection.execute(
@@ -179,8 +177,7 @@ def open_case(folder: str | PathLike[str]) -> Case:
     folder = path_of(folder, "the folder of a case")
     require_kind(folder, CASE_KIND, error=CaseError)
     if (folder / DATABASE_ELSEWHERE).exists():
-        url, namespace = _elsewhere(folder / DATABASE_ELSEWHERE)
-        case = Case(folder, Database(url, namespace=namespace))
+        case = Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database())
     else:
         case = Case(folder, Database(folder / DATABASE_FILE))
     try:
@@ -217,28 +214,3 @@ def _migrate(case: Case) -> None:
             MIGRATIONS[step](connection)
             connection.execute(CASE.update().values(schema_version=step))
             record(connection, "skyreid", "case migrated", f"version {step}")
-
-
-def _without_password(url: str) -> str:
-    try:
-        parsed = sa.make_url(url)
-    except ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() != "postgresql":
-        raise CaseError(f"a database is given as postgresql+psycopg://USER@HOST/NAME; got {url!r:.80}")
-    if parsed.password is not None:
-        raise CaseError(
-            "a password does not belong into a command or a case; put it into ~/.pgpass (PostgreSQL reads it)"
-        )
-    return url
-
-
-def _elsewhere(path: Path) -> tuple[str, str]:
-    try:
-        told = read_json(path)
-    except (OSError, ValueError) as error:
-        raise CaseError(f"{path}: must say where the database is; it cannot be read: {error}") from error
-    url, namespace = (told.get(key) if isinstance(told, Mapping) else None for key in ("url", "namespace"))
-    if not isinstance(url, str) or not isinstance(namespace, str) or not re.fullmatch(r"case_[0-9a-f]{32}", namespace):
-        raise CaseError(f"{path}: must hold url and namespace; got {told!r:.200}")
-    return _without_password(url), namespace

@@ -1,30 +1,28 @@
 """Who may do what on a server of cases: users, their roles, their sessions. Whatever nobody allowed is denied.
 
 Passwords are kept as scrypt hashes, sessions by the hash of their token. A server begins without any user: whoever
-starts it gets a token that makes the first one, once.
+starts it gets a token that makes the first one, once. Several servers of one folder share all of it, waits after wrong
+passwords included, when it lies in PostgreSQL (`people_database.py`).
 """
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.audit import begin_audit, record, utc_now
+from skyreid.cases.audit import record, utc_now
 from skyreid.cases.case import Case
 from skyreid.cases.database import Database
 from skyreid.cases.passwords import NOBODY, hash_new_password, password_matches
-from skyreid.cases.schema import ATTEMPTS, AUDIT_HEAD, PEOPLE, ROLES, SESSIONS, SETUP, USERS
+from skyreid.cases.schema import ATTEMPTS, ROLES, SESSIONS, SETUP, USERS
 from skyreid.errors import CaseError, RefusedError
 
-PEOPLE_FILE = "people.sqlite"
 IDLE_S, LONGEST_S = 3600.0, 12 * 3600.0
 """A session ends when nothing was done for so long, and whatever is done after so long."""
 FREE_TRIES = 5
@@ -109,9 +107,14 @@ class NewSession:
 
 
 class People:
-    """The users of a server; `open_people` gives them."""
+    """The users of a server; `open_people` gives them.
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    Args:
+        database: with their tables.
+        clock: seconds since 1970; None = that of the database, which all servers share.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] | None = None) -> None:
         self.database = database
         self._clock = clock
 
@@ -250,8 +253,8 @@ class People:
         """
         self._require_password(name, password, address=address, otherwise="login refused")
         made = NewSession(token=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
-        now = self._clock()
         with self.database.writing() as connection:
+            now = self._now(connection)
             told = {"token_sha256": _hashed(made.token), "user": name, "csrf": made.csrf}
             connection.execute(SESSIONS.insert().values(**told, begun=now, used=now))
             record(connection, name, "login", details={"address": address})
@@ -259,8 +262,8 @@ class People:
 
     def session(self, token: str) -> Session | None:
         """Tell who is logged in with a token; None = nobody, or no more."""
-        now = self._clock()
         with self.database.reading() as connection:
+            now = self._now(connection)
             found = connection.execute(sa.select(SESSIONS).where(SESSIONS.c.token_sha256 == _hashed(token))).first()
             user = None if found is None else _user(connection, found.user)
         if found is None or user is None or user.is_disabled:
@@ -281,9 +284,9 @@ class People:
 
     def sessions(self) -> list[RunningSession]:
         """List the sessions that have not ended, by user."""
-        now = self._clock()
-        running = SESSIONS.c.used >= now - IDLE_S, SESSIONS.c.begun >= now - LONGEST_S
         with self.database.reading() as connection:
+            now = self._now(connection)
+            running = SESSIONS.c.used >= now - IDLE_S, SESSIONS.c.begun >= now - LONGEST_S
             rows = connection.execute(sa.select(SESSIONS).where(*running).order_by(SESSIONS.c.user, SESSIONS.c.begun))
             return [RunningSession(user=row.user, begun=_moment(row.begun), used=_moment(row.used)) for row in rows]
 
@@ -296,11 +299,14 @@ class People:
         with self.database.writing() as connection:
             _change(connection, name, by, "sessions ended")
 
+    def _now(self, connection: Connection) -> float:
+        return self.database.now(connection) if self._clock is None else self._clock()
+
     def _require_password(self, name: str, password: str, *, address: str, otherwise: str) -> None:
         """See that a password is right, and note in the log by which words it was not."""
         keys = [_hashed(f"name {name}"), _hashed(f"address {address}")]
-        now = self._clock()
         with self.database.writing() as connection:
+            now = self._now(connection)
             waits = connection.execute(sa.select(ATTEMPTS.c.blocked_until).where(ATTEMPTS.c.key.in_(keys))).scalars()
             if any(until > now for until in waits):
                 raise RefusedError(_NOT_IN)
@@ -331,23 +337,6 @@ def set_role_in_case(people: People, case: Case, name: str, role: Role | None, *
     people.set_role(name, case.facts().case_id, role, by=by)
     with case.database.writing() as connection:
         record(connection, by, "role", name, {"role": None if role is None else role.value})
-
-
-def open_people(folder: Path, *, clock: Callable[[], float] = time.time) -> People:
-    """Open the users of the server of a folder of cases; the first time there are none.
-
-    Args:
-        folder: with the cases.
-        clock: seconds since 1970.
-    """
-    path = folder / PEOPLE_FILE
-    path.touch(mode=0o600)
-    database = Database(path)
-    database.create(PEOPLE)
-    with database.writing() as connection:
-        if connection.execute(sa.select(AUDIT_HEAD)).first() is None:
-            begin_audit(connection)
-    return People(database, clock)
 
 
 def _change(connection: Connection, name: str, by: str, action: str, **values: str | bool) -> None:

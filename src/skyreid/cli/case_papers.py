@@ -29,7 +29,7 @@ def case_papers(
     from skyreid.cases.audit import record
     from skyreid.cases.case import open_case
     from skyreid.cases.exports.papers import LEAD, fill_in_papers
-    from skyreid.cases.people import PEOPLE_FILE, open_people
+    from skyreid.cases.people_database import has_people, open_people
     from skyreid.evaluation.calibration import load_calibration
     from skyreid.evaluation.results.result_file import read_result
     from skyreid.pages.papers_page import write_papers_page
@@ -38,7 +38,7 @@ def case_papers(
     with open_case(case) as opened:
         roles = None
         folder = opened.folder.resolve().parent
-        if (folder / PEOPLE_FILE).exists():
+        if has_people(folder):
             people = open_people(folder)
             roles = people.roles(opened.facts().case_id)
             people.close()

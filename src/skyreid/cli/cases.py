@@ -163,22 +163,30 @@ def case_add(
     show_result(report, json=json)
 
 
-def case_work(case: File, *, least_room_mb: int | None = None, json: bool = False) -> int:
+def case_work(case: File, *, wait: bool = False, least_room_mb: int | None = None, json: bool = False) -> int:
     """Look at the videos of a case that wait for it; several at once, when it is run several times.
 
     What is finished can be searched while the rest is still in work.
 
     Args:
-        case: whose videos.
+        case: whose videos; with --wait also a folder of cases.
+        wait: go on for more when nothing is left, until Ctrl-C: on machines that only work.
         least_room_mb: megabytes that stay free on the disk; below that, the work waits; when not given, 2048 or a
             twentieth of the disk, whichever is more.
         json: print JSON.
     """
     from skyreid.cases.case import open_case
     from skyreid.cases.work.worker import work
+    from skyreid.cases.work.worker_process import RARELY_ASK_S, work_on_all
 
+    least_room = None if least_room_mb is None else least_room_mb * 2**20
+    if wait:
+        if not case.is_dir():
+            raise CaseError(f"{case}: is no folder; name a case, or a folder of cases")
+        with Bars() as bars:
+            work_on_all(case, idle_s=None, ask_s=RARELY_ASK_S, least_room=least_room, progress=bars)
     with open_case(case) as opened, Bars() as bars:
-        report = work(opened, least_room=None if least_room_mb is None else least_room_mb * 2**20, progress=bars)
+        report = work(opened, least_room=least_room, progress=bars)
     show_result(report, json=json)
     return DONE_IN_PART if report.failed or report.waiting else 0
 

@@ -23,6 +23,8 @@ def serve(
     footage: Several = (),
     largest_upload_mb: int = 32_768,
     model: Several = (),
+    database: str | None = None,
+    balancer: Several = (),
 ) -> None:
     """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
 
@@ -39,6 +41,9 @@ def serve(
         largest_upload_mb: megabytes that one upload of footage may have.
         model: checkpoint or network of a case, as of `skyreid embed`, that pictures and texts are embedded by; may be
             given several times. Those of `case add` and of the cache are found without.
+        database: postgresql+psycopg://USER@HOST/NAME, as of `skyreid case new`: where people, sessions and new cases
+            are kept from now on, for all servers of this folder.
+        balancer: address of who passes requests on to this server; may be given several times.
     """
     from skyreid.service.server import Tls, open_server
 
@@ -59,6 +64,8 @@ def serve(
         footage=footage,
         largest_upload=largest_upload_mb * 2**20,
         models=model,
+        database=database,
+        balancers=balancer,
     ) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")
         if server.setup_token is not None:

@@ -142,7 +142,7 @@ def user_sessions(cases: File, *, end: str | None = None, by: str | None = None,
 
 
 def _people(cases: Path) -> "People":
-    from skyreid.cases.people import open_people
+    from skyreid.cases.people_database import open_people
 
     if not cases.is_dir():
         raise CaseError(f"{cases}: is no folder; name the one of 'skyreid serve'")

@@ -59,6 +59,7 @@ def make_app(
     footage: Sequence[Path] = (),
     largest_upload: int = LARGEST_UPLOAD,
     models: Sequence[str] = (),
+    database: str | None = None,
 ) -> FastAPI:
     """Make the application of a folder of cases.
 
@@ -69,6 +70,7 @@ def make_app(
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have.
         models: as of `OpenCases`.
+        database: as of `OpenCases`.
 
     Raises:
         SettingError: a route that does not say who may use it, or a folder of footage that is none.
@@ -94,7 +96,8 @@ def make_app(
             )
         )
     require_guards(app.router.routes)
-    app.state.cases = OpenCases(folder, shelf=Shelf(footage), largest_upload=largest_upload, models=models)
+    shelf = Shelf(footage)
+    app.state.cases = OpenCases(folder, shelf=shelf, largest_upload=largest_upload, models=models, database=database)
     app.state.is_tls = is_tls
     app.state.cases.all()
     app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls, largest_upload=largest_upload)

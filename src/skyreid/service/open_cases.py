@@ -13,7 +13,8 @@ from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases
 from skyreid.cases.deciding.pair_queue import PairQueue
 from skyreid.cases.deciding.standing import Standing, StandingKeeper
 from skyreid.cases.keeping.originals import OncePictures
-from skyreid.cases.people import People, open_people
+from skyreid.cases.people import People
+from skyreid.cases.people_database import open_people, people_url
 from skyreid.cases.search.asked_pictures import HeldPictures
 from skyreid.cases.search.asking import CaseAsker
 from skyreid.cases.search.searching import CaseSearch
@@ -69,6 +70,8 @@ class OpenCases:
         shelf: what footage may be taken from.
         largest_upload: bytes that footage may have.
         models: where the weights of models may lie, beside those that jobs name and the cache.
+        database: URL of the PostgreSQL database that people, and cases that are made here, come into; None = where
+            its people are.
     """
 
     def __init__(
@@ -78,11 +81,12 @@ class OpenCases:
         shelf: Shelf | None = None,
         largest_upload: int = LARGEST_UPLOAD,
         models: Sequence[str] = (),
+        database: str | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self._models = tuple(models)
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
-        self.people: People = open_people(self.folder)
+        self.people: People = open_people(self.folder, database=database)
         self.originals = OncePictures()
         self._open: dict[Path, OpenCase] = {}
         self._changes = Lock()
@@ -126,7 +130,8 @@ class OpenCases:
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case"
         taken = {path.name for path in self.folder.iterdir()}
         folder = next(one for n in count(1) if (one := plain if n == 1 else f"{plain}-{n}") not in taken)
-        with create_case(self.folder / folder, by=by, name=name, retention_days=retention_days) as case:
+        told = {"by": by, "name": name, "retention_days": retention_days}
+        with create_case(self.folder / folder, database=people_url(self.folder), **told) as case:
             case_id = case.facts().case_id
         with self.people.database.writing() as connection:
             record(connection, by, "case new", name, {"case": case_id})

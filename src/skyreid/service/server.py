@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from os import PathLike
 from pathlib import Path
 
@@ -57,6 +57,8 @@ def open_server(
     footage: Sequence[str | PathLike[str]] = (),
     largest_upload: int = LARGEST_UPLOAD,
     models: Sequence[str] = (),
+    database: str | None = None,
+    balancers: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Get a server ready.
 
@@ -69,6 +71,9 @@ def open_server(
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have which is sent to it.
         models: where weights lie that pictures and texts are embedded by, beside those that jobs name and the cache.
+        database: URL of a PostgreSQL database, which several servers of one folder share: it gets the people of the
+            server, and the cases that are made there; None = they stay where they are.
+        balancers: addresses of those who pass requests on, and are believed where these came from (X-Forwarded-For).
 
     Raises:
         RefusedError: others could reach it, and connections would not be encrypted.
@@ -85,6 +90,13 @@ def open_server(
             f"{host}: others could reach this server and read passwords and pictures on the way; give --tls-cert and "
             "--tls-key, or listen at 127.0.0.1"
         )
+    for balancer in balancers:
+        try:
+            ip_network(balancer)
+        except ValueError as error:
+            raise SettingError(
+                f"{balancer}: a balancer is named by its address, or a network of them ({error})"
+            ) from error
     for model in models:
         if not is_here(model):
             raise SettingError(
@@ -99,13 +111,15 @@ def open_server(
             footage=[path_of(one, "a folder of footage") for one in footage],
             largest_upload=largest_upload,
             models=models,
+            database=database,
         )
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(balancers),
+            forwarded_allow_ips=list(balancers),
             ssl_certfile=None if tls is None else tls.certificate,
             ssl_keyfile=None if tls is None else tls.key,
             timeout_graceful_shutdown=3,

@@ -1,6 +1,7 @@
-"""A worker beside a server: a process that does the jobs of all cases in a folder, and ends when nothing is left to do.
+"""A worker of all cases in a folder: a process that waits for jobs and does them.
 
-It ends too when whoever started it does, in whatever way: its standard input ends then. The job at work is given back.
+Beside a server it ends when nothing was left to do for a while, and when whoever started it does, in whatever way: its
+standard input ends then. The job at work is given back. On a machine of its own (`skyreid case work --wait`) it stays.
 """
 
 import logging
@@ -8,47 +9,75 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from skyreid.cases.case import list_cases, open_case
 from skyreid.cases.work.leases import is_work_waiting
 from skyreid.errors import SkyreidError
+from skyreid.processes.progress import Progress, silent
 
 IDLE_S = 60.0
 """So long a process waits for more to do, with its models loaded."""
-ASK_S = 1.0
+ASK_S, RARELY_ASK_S = 1.0, 5.0
+"""From one look for work to the next, beside a server; and of many on many machines, each of which opens every case."""
 _logger = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Work on the cases of the folder that the command line names."""
-    folder = Path(sys.argv[1])
     threading.Thread(target=_end_with_caller, daemon=True).start()
-    try:
-        idle_since = time.monotonic()
-        while time.monotonic() - idle_since < IDLE_S:
-            if _work_once(folder):
-                idle_since = time.monotonic()
-            time.sleep(ASK_S)
-    except KeyboardInterrupt:
-        pass  # the job at work was given back
+    with suppress(KeyboardInterrupt):  # the job at work was given back
+        work_on_all(Path(sys.argv[1]), idle_s=IDLE_S)
     return 0
 
 
-def _work_once(folder: Path) -> bool:
-    """Do what waits in any case; gives whether there was something."""
+def work_on_all(
+    folder: Path,
+    *,
+    idle_s: float | None,
+    ask_s: float = ASK_S,
+    least_room: int | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Do what waits in any case of a folder, again and again.
+
+    Args:
+        folder: with cases, or a case.
+        idle_s: ends when there was nothing to do for so long; None = never.
+        ask_s: from one look for work to the next.
+        least_room: as of `work`.
+        progress: hears of every step.
+
+    Raises:
+        KeyboardInterrupt: the job at work was given back.
+    """
+    idle_since, said = time.monotonic(), ""
+    while idle_s is None or time.monotonic() - idle_since < idle_s:
+        has_worked, complaint = _work_once(folder, least_room, progress)
+        if complaint and complaint != said:
+            _logger.warning("%s", complaint)
+        said = complaint
+        if has_worked:
+            idle_since = time.monotonic()
+        time.sleep(ask_s)
+
+
+def _work_once(folder: Path, least_room: int | None, progress: Progress) -> tuple[bool, str]:
+    """Do what waits in any case; gives whether there was something, and what went wrong."""
     has_worked = False
+    complaints: list[str] = []
     for path in list_cases(folder):
         try:
             with open_case(path) as case:
                 if is_work_waiting(case):
                     from skyreid.cases.work.worker import work  # loads what looks at pictures
 
-                    work(case)
+                    work(case, least_room=least_room, progress=progress)
                     has_worked = True
         except (OSError, SkyreidError) as error:  # a case that is damaged, or gone, stops no other one
-            _logger.warning("%s", error)
-    return has_worked
+            complaints.append(str(error))
+    return has_worked, "; ".join(complaints)
 
 
 def _end_with_caller() -> None:
