@@ -72,6 +72,7 @@ class Case:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self.database = database
+        self._crops = f"{folder / CROPS}/"
 
     def __enter__(self) -> "Case":
         return self
@@ -99,9 +100,10 @@ class Case:
             legal_hold=row.legal_hold,
         )
 
-    def crop_path(self, crops: str, sha256: str) -> Path:
+    def crop_path(self, crops: str, sha256: str) -> str:
         """Where a crop lies, by the key of its source's crops and the hash of its bytes."""
-        return self.folder / CROPS / crops / sha256[:2] / f"{sha256}.jpg"
+        # A list has thousands, and a Path takes 20 times as long to put together.
+        return f"{self._crops}{crops}/{sha256[:2]}/{sha256}.jpg"
 
 
 def next_revision(connection: Connection) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -38,6 +39,8 @@ _REACH_POSTGRES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+_KEPT_HANDLES = 10
+"""On a file that stay open in a process."""
 _KEPT_CONNECTIONS = 2
 """That wait open in a process, for each case: a PostgreSQL server allows 100 for all, unless it is told otherwise."""
 _GONE = ("08", "57P")
@@ -75,9 +78,11 @@ class Database:
         self._where, self._namespace = where, namespace
         self._path = where if isinstance(where, Path) else None
         if isinstance(where, Path):
-            # A writer of SQLite waits in the database, not in Python.
+            # A writer of SQLite waits in the database for other processes: it asks again, ever more rarely.
             waits = {"timeout": _WAIT_S, "check_same_thread": False}
-            self._engine: Engine = sa.create_engine(f"sqlite:///{where}", connect_args=waits)
+            self._engine: Engine = sa.create_engine(
+                f"sqlite:///{where}", connect_args=waits, pool_size=_KEPT_HANDLES, max_overflow=40
+            )
         else:
             # Asked before it is used, whether it is still there: the server may have been started anew.
             self._engine = sa.create_engine(
@@ -87,6 +92,7 @@ class Database:
                 pool_size=_KEPT_CONNECTIONS,
                 max_overflow=40,
             )
+        self._alone = Lock()
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", self._begin)
 
@@ -199,10 +205,23 @@ class Database:
 
     @contextmanager
     def _changing(self, kind: str) -> Iterator[Connection]:
-        with self._said(), self._engine.connect() as plain:
+        with self._in_turn(), self._said(), self._engine.connect() as plain:
             connection = plain.execution_options(**{_KIND: kind})
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Of the threads of this process that write to a file, let one after the other begin, and none ask in vain."""
+        if self._path is None:
+            yield
+            return
+        if not self._alone.acquire(timeout=_WAIT_S):
+            raise self._taken()
+        try:
+            yield
+        finally:
+            self._alone.release()
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -221,7 +240,7 @@ class Database:
                     f"{self._where}: the database of the case is damaged ({error.orig}); take it from a backup"
                 ) from error
             if name.startswith("SQLITE_BUSY") or state == "55P03":
-                raise CaseError(f"{self._where}: somebody else has written for {_WAIT_S} s; try again") from error
+                raise self._taken() from error
             if self._path is None and self._is_away(error, state):
                 said = str(error.orig).strip().splitlines()
                 raise DatabaseAwayError(
@@ -236,6 +255,9 @@ class Database:
         """Whether a connection was cut, or there is none to be had; a server that is full (53300) has none either."""
         cannot_connect = state is None and isinstance(error, OperationalError)
         return error.connection_invalidated or cannot_connect or state == "53300" or str(state).startswith(_GONE)
+
+    def _taken(self) -> CaseError:
+        return CaseError(f"{self._where}: somebody else has written for {_WAIT_S} s; try again")
 
     def _full(self) -> OSError:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._where))

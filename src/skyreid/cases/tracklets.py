@@ -343,7 +343,7 @@ def _row(tracklet: Tracklet, source: int, revision: int) -> dict[str, object]:
 def _tracklet(case: Case, facts: Mapping[str, Any], source: CaseSource) -> CaseTracklet:
     frames = tuple(
         Frame(
-            str(case.crop_path(source.crops, sha256)),
+            case.crop_path(source.crops, sha256),
             index=index,
             time_s=time_s,
             box=None if box is None else (box[0], box[1], box[2], box[3]),

@@ -1,6 +1,7 @@
 """Whether a case is whole: its database, its log, its crops, and what was derived from them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -95,7 +96,7 @@ def _look_at_crops(case: Case, connection: Connection, progress: Progress) -> tu
         num_tracklets += 1
         for _, _, _, sha256 in row.frames:
             num_crops += 1
-            path = case.crop_path(sources[row.source].crops, sha256)
+            path = Path(case.crop_path(sources[row.source].crops, sha256))
             try:
                 if file_sha256(path) != sha256:
                     told.append(f"{path}: a crop of {row.tracklet_id} was changed")

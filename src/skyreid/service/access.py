@@ -112,7 +112,10 @@ class GuardedRoute(APIRoute):
             if request.method not in SAFE:
                 sent = await _sent_csrf(request)
                 await run_in_threadpool(_require_same_site, visit, request, sent)
-            return await answer(request)
+            if self.access is Everyone.PUBLIC or is_upload_path(request.url.path):  # a body may come for hours
+                return await answer(request)
+            async with request.app.state.turns.turn(visit.user):
+                return await answer(request)
 
         return guarded
 

@@ -25,6 +25,7 @@ from skyreid.service.deciding import annotate_routes, identity_routes
 from skyreid.service.guardrails import LARGEST_PICTURE, Guardrails
 from skyreid.service.open_cases import OpenCases
 from skyreid.service.search import ask_routes, asked_picture_routes
+from skyreid.service.turns import Turns
 from skyreid.service.web_page import web_page
 from skyreid.service.work import clock_routes, footage_routes, job_routes
 
@@ -99,6 +100,7 @@ def make_app(
     shelf = Shelf(footage)
     app.state.cases = OpenCases(folder, shelf=shelf, largest_upload=largest_upload, models=models, database=database)
     app.state.is_tls = is_tls
+    app.state.turns = Turns()
     app.state.cases.all()
     app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls, largest_upload=largest_upload)
     app.add_exception_handler(HTTPException, _say_status)
@@ -112,7 +114,9 @@ def _say_status(request: Request, error: Exception) -> Response:
     if error.status_code == 401 and _is_page(request):
         return RedirectResponse("/login", 303)
     words = "there is no such page" if error.status_code == 404 else error.detail
-    return _said(request, error.status_code, words)
+    answer = _said(request, error.status_code, words)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _say_invalid(request: Request, error: Exception) -> Response:

@@ -43,7 +43,7 @@ class Stacker:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._least: tuple[tuple[int, int], float] | None = None
+        self._least: tuple[int, CaseModel | None, float] | None = None
 
     def stacks(self, tracklets: Sequence[CaseTracklet], standing: Standing) -> dict[int, tuple[int, ...]]:
         """Say who stands in a stack of whom: numbers of the first of each in the list to those of the others.
@@ -53,13 +53,13 @@ class Stacker:
             standing: what was decided.
         """
         with self._case.database.reading() as connection:
-            model = usual_model(models_in(connection))
+            model, least = self._least_of(connection)
             if model is None:
                 return {}
             free = _undecided(tracklets, standing)
             vectors = _units(connection, model, [one.number for one in free])
             known = [one for one in free if one.number in vectors]
-            chains = _chains(known, vectors, self._least_of(connection, model))
+            chains = _chains(known, vectors, least)
         places = {one.number: place for place, one in enumerate(tracklets)}
         found: dict[int, tuple[int, ...]] = {}
         for chain in chains:
@@ -68,11 +68,13 @@ class Stacker:
                 found[first] = tuple(others)
         return found
 
-    def _least_of(self, connection: Connection, model: CaseModel) -> float:
+    def _least_of(self, connection: Connection) -> tuple[CaseModel | None, float]:
+        """Give the model, and how alike is near-identical by it, as they were found out for this revision."""
         revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
-        if self._least is None or self._least[0] != (revision, model.number):
-            self._least = (revision, model.number), _least_cosine(connection, model)
-        return self._least[1]
+        if self._least is None or self._least[0] != revision:
+            model = usual_model(models_in(connection))
+            self._least = revision, model, UNSURE_COSINE if model is None else _least_cosine(connection, model)
+        return self._least[1:]
 
 
 def _undecided(tracklets: Sequence[CaseTracklet], standing: Standing) -> list[CaseTracklet]:

@@ -48,8 +48,8 @@ class FirstUser(Login):
     token: str
 
 
-def health() -> JSONResponse:
-    """Say that the server is there."""
+async def health() -> JSONResponse:
+    """Say that the server is there; at once, however many wait for the threads that work."""
     return JSONResponse({"status": "ok"})
 
 
