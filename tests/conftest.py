@@ -77,6 +77,7 @@ THOROUGH = """
     service/test_end_to_end
     service/test_every_page
     service/test_exports
+    service/test_faces
     service/test_footage
     service/test_identities
     service/test_in_a_browser

@@ -15,8 +15,8 @@ from jaxtyping import UInt8
 
 from skyreid.building.build_folder import MASKING_FILE
 from skyreid.building.build_report import read_masked_regions
-from skyreid.building.crops.face_mask import GREY, MaskingConfig
-from skyreid.building.crops.quality import PERSON_M
+from skyreid.building.crops.face_mask import GREY
+from skyreid.building.crops.whole_picture import coarsen_around
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import DecodeLimits, VideoFrame, frames
 from skyreid.building.video.picture_folder import film_sha256
@@ -33,10 +33,6 @@ SCENES = "scenes"
 """Folder of the pictures, in the folder of the build."""
 WIDTH = 640
 """Pixels across a drawn frame; a smaller frame is not enlarged."""
-_RECOGNISABLE_PX = MaskingConfig().observe_px_per_m * PERSON_M
-"""Height of a person in the drawn picture from which on a stranger's face is not shown."""
-_DETECTABLE_PX = 25 * PERSON_M
-"""Height at which somebody can just be seen to be there: "detect" of EN 62676-4:2014, 25 pixels a metre."""
 _JPEG_QUALITY = 80
 
 
@@ -177,16 +173,10 @@ class _Film:
         scale = min(1.0, WIDTH / pixels.shape[1])
         size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        tallest = max(bottom - top for _, top, _, bottom in self._boxes[frame.index]) * scale
-        if not self._is_masked or tallest < _RECOGNISABLE_PX:
-            return small
-        share = _DETECTABLE_PX / tallest
-        coarse = cv2.resize(small, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
-        for box in self._boxes[frame.index]:
-            left, top, right, bottom = (max(0, round(edge * scale)) for edge in box)
-            picture[top:bottom, left:right] = small[top:bottom, left:right]
-        return picture
+        if self._is_masked:
+            boxes = self._boxes[frame.index]
+            coarsen_around(small, [(a * scale, b * scale, c * scale, d * scale) for a, b, c, d in boxes])
+        return small
 
 
 def _box(frame: Frame) -> Box:
