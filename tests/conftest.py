@@ -46,6 +46,7 @@ THOROUGH = """
     cases/test_importing
     cases/test_jobs
     cases/test_people
+    cases/test_re_embedding
     cases/test_retention
     cases/test_search_cache
     cases/test_worker

@@ -27,6 +27,9 @@ from skyreid.tracklet import Frame, Tracklet
 
 ADAPTED = "adapted-"
 """Begins the name of a model whose vectors were adapted to a case."""
+BRIDGED = "bridged-"
+"""Begins the name of one whose vectors are those of a model, as far as it has seen the tracklets, and else brought over
+from another one; a hash and the name of that model follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,27 @@ class CaseModel:
         """Whether decisions of the case made its vectors from those of another model."""
         return self.model.startswith(ADAPTED)
 
+    @property
+    def is_bridged(self) -> bool:
+        """Whether it stands for a model that is still embedding the case (`search/re_embedding.py`)."""
+        return self.model.startswith(BRIDGED)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether its vectors were made from others."""
+        return self.is_adapted or self.is_bridged
+
+    @property
+    def words(self) -> str:
+        """Name it shortly."""
+        made = "bridge to " if self.is_bridged else "adapted " if self.is_adapted else ""
+        return f"{made}{self.asks_by.removeprefix(ADAPTED)[:16]}"
+
+    @property
+    def asks_by(self) -> str:
+        """Name of the model that embeds what is compared with its vectors."""
+        return self.model.removeprefix(BRIDGED).partition("-")[2] if self.is_bridged else self.model
+
 
 def read_tracklets(case: Case, *, numbers: Sequence[int] | None = None) -> list[CaseTracklet]:
     """Give the tracklets of a case that are not in the trash, by number.
@@ -78,9 +102,11 @@ _ALL = sa.select(TRACKLETS).order_by(TRACKLETS.c.number)
 _SOME = _ALL.where(TRACKLETS.c.number.in_(sa.bindparam("numbers", expanding=True)))
 
 
-def tracklets_in(case: Case, connection: Connection, *, numbers: Sequence[int] | None = None) -> list[CaseTracklet]:
+def tracklets_in(
+    case: Case, connection: Connection, *, numbers: Sequence[int] | None = None, with_trash: bool = False
+) -> list[CaseTracklet]:
     """Give tracklets, in a transaction that runs."""
-    sources = {source.number: source for source in sources_in(connection, with_trash=False)}
+    sources = {source.number: source for source in sources_in(connection, with_trash=with_trash)}
     if numbers is None:
         rows = connection.execute(_ALL).all()
     else:
@@ -169,7 +195,7 @@ def find_model(
 
 
 def read_models(case: Case) -> list[CaseModel]:
-    """List what made vectors of a case, with the most vectors first."""
+    """List what made vectors of a case, with the most vectors first; of two with as many, the later one."""
     with case.database.reading() as connection:
         return models_in(connection)
 
@@ -190,7 +216,12 @@ def models_in(connection: Connection) -> list[CaseModel]:
         )
         for row in connection.execute(query)
     ]
-    return sorted(models, key=lambda one: (one.is_adapted, -one.num_vectors, one.number))
+    return sorted(models, key=lambda one: (one.is_derived, -one.num_vectors, -one.number))
+
+
+def open_bridge(models: Sequence[CaseModel]) -> CaseModel | None:
+    """Give what pictures and texts ask by while a model is still embedding the case; None = there is no such thing."""
+    return next((one for one in models if one.is_bridged and one.num_vectors), None)
 
 
 def usual_model(models: Sequence[CaseModel]) -> CaseModel | None:

@@ -21,6 +21,7 @@ from skyreid.cli.arguments import SHARED_OPTIONS, SharedOptions, parse, take_sha
 from skyreid.cli.case_adapt import case_adapt
 from skyreid.cli.case_agreement import case_agreement
 from skyreid.cli.case_papers import case_papers
+from skyreid.cli.case_re_embed import case_re_embed
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
 from skyreid.cli.cases import (
     case_add,
@@ -86,6 +87,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case search": case_search,
         "case decide": case_decide,
         "case adapt": case_adapt,
+        "case re-embed": case_re_embed,
         "case export": case_export,
         "case papers": case_papers,
         "case verify": case_verify,

@@ -49,6 +49,7 @@ EXAMPLES = {
     "case search": "skyreid case search cases/square --tracklet gate-gate-0001 -k 10",
     "case decide": "skyreid case decide cases/square gate-gate-0001 roof-roof-0003 confirmed --annotator anna",
     "case adapt": "skyreid case adapt cases/square",
+    "case re-embed": "skyreid case re-embed cases/square --model runs/new/checkpoint",
     "case export": "skyreid case export cases/square --out found --format build",
     "case papers": "skyreid case papers cases/square --out papers.html",
     "case verify": "skyreid case verify cases/square",

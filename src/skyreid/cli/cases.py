@@ -416,7 +416,7 @@ def _holds(case: "Case") -> Note:
         f"tracklets, {confirmed} confirmed pairs"
         + (f", on legal hold: {facts.legal_hold}" if facts.legal_hold else ""),
         *map(_source_line, sources),
-        *(f"model {one.number}: {one.model[:16]}, {one.num_vectors} vectors of {one.width}" for one in models),
+        *(f"model {one.number}: {one.words}, {one.num_vectors} vectors of {one.width}" for one in models),
     ]
     content: dict[str, object] = {
         "folder": str(case.folder),

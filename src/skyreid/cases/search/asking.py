@@ -6,14 +6,14 @@ of CLIP, when words are asked of a model that needs it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from skyreid.case_record import COLOURS, PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
 from skyreid.cases.case import Case
-from skyreid.cases.tracklets import CaseModel, read_models, usual_model
+from skyreid.cases.tracklets import CaseModel, open_bridge, read_models, usual_model
 from skyreid.cases.work.jobs import read_jobs
 from skyreid.errors import SettingError, SkyreidError
 from skyreid.tracklet import Platform
@@ -54,12 +54,13 @@ class CaseAsker:
         self._text_refusals: dict[str, str] = {}
 
     def model(self) -> CaseModel:
-        """Give the model that a search takes, the one with the most vectors.
+        """Give the model that a search takes: the one with the most vectors, or a bridge to the one that follows.
 
         Raises:
             SettingError: the case has no vectors.
         """
-        model = usual_model(read_models(self._case))
+        models = read_models(self._case)
+        model = open_bridge(models) or usual_model(models)
         if model is None:
             raise SettingError("the case has no vectors yet, so nothing can be asked; 'skyreid case work' makes them")
         return model
@@ -78,7 +79,8 @@ class CaseAsker:
         if key not in self._askers:
             from skyreid.extraction.asking import Asker  # loads PyTorch
 
-            self._askers[key] = Asker(self._place_of(model), model, mask=self.eyes().mask, platform=platform)
+            made = replace(model, model=model.asks_by)
+            self._askers[key] = Asker(self._place_of(model), made, mask=self.eyes().mask, platform=platform)
         return self._askers[key]
 
     def eyes(self) -> Eyes:
@@ -127,10 +129,10 @@ class CaseAsker:
         for place in places:
             if place not in self._hashes:
                 self._hashes[place] = _hash_of(place) if is_here(place) else None
-            if self._hashes[place] == model.model:
+            if self._hashes[place] == model.asks_by:
                 return place
         raise SettingError(
-            f"the weights that made the vectors of this case (sha256 {model.model[:16]}…) are not here; say "
+            f"the weights that made the vectors of this case (sha256 {model.asks_by[:16]}…) are not here; say "
             "where they lie: skyreid serve --model, skyreid case search --weights"
         )
 

@@ -20,6 +20,7 @@ from skyreid.cases.tracklets import (
     CaseModel,
     CaseTracklet,
     models_in,
+    open_bridge,
     read_known_vectors,
     read_vectors,
     tracklet_numbers,
@@ -254,10 +255,16 @@ class CaseSearch:
         if self._models[0] != revision:
             self._models = revision, models_in(connection)
         models = self._models[1]
-        # One that has not seen all tracklets is out of date.
-        adapted = [one.number for one in models if one.is_adapted and one.num_vectors == models[0].num_vectors]
+        # One that has not seen all tracklets is out of date, and so is that of a model which another one replaced.
+        adapted = [
+            one.number
+            for one in models
+            if one.is_adapted and one.num_vectors == models[0].num_vectors and one.number > models[0].number
+        ]
         if number is None and by_tracklets and adapted:
             number = max(adapted)
+        if number is None and not by_tracklets and (bridge := open_bridge(models)):
+            number = bridge.number
         return _chosen(self._case, models, number)
 
 
