@@ -45,6 +45,7 @@ THOROUGH = """
     cases/test_exporting
     cases/test_importing
     cases/test_jobs
+    cases/test_migrating
     cases/test_people
     cases/test_re_embedding
     cases/test_retention

@@ -44,7 +44,7 @@ ANSWERS = {
     "Where does a person in a drone's picture stand?": "telemetry/ground_position.py: ground_point",
     "Where is TCLNet?": "baselines/tclnet.py: Tclnet",
     "Which tables has a case?": "cases/schema.py: TRACKLETS",
-    "Who is who in a case?": "cases/deciding/decisions.py: read_standing",
+    "Who is who in a case?": "cases/deciding/standing.py: read_standing",
     "Who may do what in a case?": "cases/people.py: RIGHTS",
     "What becomes of a job whose worker is killed?": "cases/work/leases.py: take_job",
     "What makes a search in a case fast?": "cases/search/search_cache.py: SearchCache",

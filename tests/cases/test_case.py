@@ -1,10 +1,6 @@
-import sqlite3
-from contextlib import closing
-
 import pytest
 import sqlalchemy as sa
 
-from skyreid.cases import case as cases
 from skyreid.cases.audit import audit_damage
 from skyreid.cases.case import create_case, list_cases, open_case
 from skyreid.cases.schema import AUDIT
@@ -66,23 +62,6 @@ def test_a_damaged_database_is_named(copied):
     with (copied / "case.sqlite").open("r+b") as file:
         file.write(b"no database at all")
     with pytest.raises(CaseError, match=r"the database of the case is damaged .*; take it from a backup"):
-        open_case(copied)
-
-
-def test_a_case_of_a_later_skyreid_is_refused_and_one_of_an_earlier_is_brought_up_to_date(copied, monkeypatch):
-    monkeypatch.setattr(cases, "VERSION", 3)
-    monkeypatch.setitem(
-        cases.MIGRATIONS, 3, lambda connection: connection.exec_driver_sql("CREATE TABLE added (number)")
-    )
-    for _ in range(2):  # the second time there is nothing left to do
-        open_case(copied).close()
-    with closing(sqlite3.connect(copied / "case.sqlite")) as raw:
-        assert raw.execute("SELECT action, subject FROM audit ORDER BY seq DESC").fetchone() == (
-            "case migrated",
-            "version 3",
-        )
-    monkeypatch.setattr(cases, "VERSION", 2)
-    with pytest.raises(CaseError, match=r"was written by a later skyreid \(version 3 of the tables; ours: 2\)"):
         open_case(copied)
 
 

@@ -8,7 +8,6 @@ cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -22,7 +21,8 @@ from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
 from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, read_elsewhere
-from skyreid.cases.schema import CASE, TABLES, TRACKLETS, VERSION
+from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
+from skyreid.cases.schema import CASE, TABLES
 from skyreid.errors import CaseError
 from skyreid.files.atomic_file import new_folder
 from skyreid.files.file_kinds import CASE as CASE_KIND
@@ -33,19 +33,6 @@ DATABASE_FILE = "case.sqlite"
 DATABASE_ELSEWHERE = "database.json"
 CROPS, CACHE, WORK = "crops", "cache", "work"
 RETENTION_DAYS = 30
-
-
-def _index_lists(connection: Connection) -> None:
-    """Lists are paged by the database since version 2; the two indexes before were parts of these."""
-    for index in sorted(TRACKLETS.indexes, key=lambda one: str(one.name)):
-        if index.name in ("tracklets_by_time", "tracklets_by_pid"):
-            index.create(connection)
-    for name in ("ix_tracklets_source", "ix_tracklets_pid"):
-        connection.exec_driver_sql(f"DROP INDEX {name}")
-
-
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _index_lists}
-"""By the version that it ends in: what makes the tables of the version before into those of this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,13 +144,13 @@ def create_case(
                     number=1,
                     case_id=case_id,
                     name=name,
-                    schema_version=VERSION,
                     created_at=utc_now(),
                     created_by=by,
                     retention_days=retention_days,
                     revision=0,
                 )
             )
+            note_version(connection, "case")
             begin_audit(connection)
             record(connection, by, "case new", name, {"retention_days": retention_days})
         made.close()
@@ -171,30 +158,29 @@ def create_case(
 
 
 def open_case(folder: str | PathLike[str]) -> Case:
-    """Open a case; tables of an older skyreid are brought up to date.
+    """Open a case; where it is a file, tables of an older skyreid are brought up to date.
 
     Raises:
-        CaseError: the folder is none, is damaged, or was written by a later skyreid.
+        CaseError: the folder is none, is damaged, was written by a later skyreid, or by an earlier one in a database
+            that others may be using (`upgrade_case`).
     """
-    folder = path_of(folder, "the folder of a case")
-    require_kind(folder, CASE_KIND, error=CaseError)
-    if (folder / DATABASE_ELSEWHERE).exists():
-        case = Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database())
-    else:
-        case = Case(folder, Database(folder / DATABASE_FILE))
+    case = _at(path_of(folder, "the folder of a case"))
     try:
-        with case.database.reading() as connection:
-            version = connection.execute(sa.select(CASE.c.schema_version)).scalar_one()
-        if version > VERSION:
-            raise CaseError(
-                f"{folder}: was written by a later skyreid (version {version} of the tables; ours: {VERSION})"
-            )
-        if version < VERSION:
-            _migrate(case)
+        require_version(case.database, "case", of=case.folder)
     except BaseException:
         case.close()
         raise
     return case
+
+
+def upgrade_case(folder: str | PathLike[str]) -> Upgrade:
+    """Bring the tables of a case up to date while nobody uses it.
+
+    Raises:
+        CaseError: the folder is none, is damaged, or somebody uses it.
+    """
+    with _at(path_of(folder, "the folder of a case")) as case:
+        return bring_up_to_date(case.database, "case")
 
 
 def list_cases(folder: str | PathLike[str]) -> list[Path]:
@@ -209,10 +195,8 @@ def is_case(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (DATABASE_FILE, DATABASE_ELSEWHERE))
 
 
-def _migrate(case: Case) -> None:
-    with case.database.writing() as connection:
-        version = connection.execute(sa.select(CASE.c.schema_version)).scalar_one()
-        for step in range(version + 1, VERSION + 1):
-            MIGRATIONS[step](connection)
-            connection.execute(CASE.update().values(schema_version=step))
-            record(connection, "skyreid", "case migrated", f"version {step}")
+def _at(folder: Path) -> Case:
+    require_kind(folder, CASE_KIND, error=CaseError)
+    if (folder / DATABASE_ELSEWHERE).exists():
+        return Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database())
+    return Case(folder, Database(folder / DATABASE_FILE))

@@ -9,12 +9,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from skyreid.cases.audit import begin_audit
 from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, read_elsewhere
+from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.people import People
-from skyreid.cases.schema import AUDIT_HEAD, PEOPLE
+from skyreid.cases.schema import PEOPLE, USERS
 from skyreid.errors import CaseError
 
 PEOPLE_FILE, PEOPLE_ELSEWHERE = "people.sqlite", "people.json"
@@ -29,19 +31,33 @@ def open_people(folder: Path, *, database: str | None = None, clock: Callable[[]
         clock: seconds since 1970; None = that of the database.
 
     Raises:
-        CaseError: they are in another database, or it cannot be had.
+        CaseError: they are in another database, it cannot be had, or another skyreid wrote it.
     """
-    told = folder / PEOPLE_ELSEWHERE
-    if database is not None and not told.exists():
+    if database is not None and not (folder / PEOPLE_ELSEWHERE).exists():
         _move(folder, database)
-    if not told.exists():
-        return People(_file_of(folder), clock)
-    elsewhere = read_elsewhere(told, kind="people")
-    if database not in (None, elsewhere.url):
-        raise CaseError(f"{folder}: its people are in {elsewhere.url} already ({told.name} says so); got {database}")
-    if (folder / PEOPLE_FILE).exists():  # somebody was killed who had brought them along
-        Database(folder / PEOPLE_FILE).drop()
-    return People(elsewhere.database(), clock)
+    url = people_url(folder)
+    if database not in (None, url):
+        raise CaseError(f"{folder}: its people are in {url} already ({PEOPLE_ELSEWHERE} says so); got {database}")
+    found = _at(folder)
+    try:
+        require_version(found, "people", of=folder)
+    except BaseException:
+        found.close()
+        raise
+    return People(found, clock)
+
+
+def upgrade_people(folder: Path) -> Upgrade:
+    """Bring the tables of the people of a server up to date while no server runs.
+
+    Raises:
+        CaseError: they cannot be had.
+    """
+    database = _at(folder)
+    try:
+        return bring_up_to_date(database, "people")
+    finally:
+        database.close()
 
 
 def has_people(folder: Path) -> bool:
@@ -59,13 +75,24 @@ def people_url(folder: Path) -> str | None:
     return read_elsewhere(told, kind="people").url if told.exists() else None
 
 
+def _at(folder: Path) -> Database:
+    told = folder / PEOPLE_ELSEWHERE
+    if not told.exists():
+        return _file_of(folder)
+    if (folder / PEOPLE_FILE).exists():  # somebody was killed who had brought them along
+        Database(folder / PEOPLE_FILE).drop()
+    return read_elsewhere(told, kind="people").database()
+
+
 def _file_of(folder: Path) -> Database:
+    """The file, with the tables of today where there are none; of several who open it at once, one makes them."""
     path = folder / PEOPLE_FILE
     path.touch(mode=0o600)
     database = Database(path)
-    database.create(PEOPLE)
     with database.writing() as connection:
-        if connection.execute(sa.select(AUDIT_HEAD)).first() is None:
+        if not sa.inspect(connection).has_table(USERS.name):
+            PEOPLE.create_all(connection)
+            note_version(connection, "people")
             begin_audit(connection)
     return database
 
@@ -76,13 +103,16 @@ def _move(folder: Path, url: str) -> None:
     before = _file_of(folder) if (folder / PEOPLE_FILE).exists() else None
     database = elsewhere.database()
     try:
+        if before is not None:
+            require_version(before, "people", of=folder)
         database.create(PEOPLE)
         try:
-            if before is None:
-                with database.writing() as connection:
+            with database.writing() as connection:
+                if before is None:
+                    note_version(connection, "people")
                     begin_audit(connection)
-            else:
-                _copy(before, database)
+                else:
+                    _copy(before, connection)
             elsewhere.note(folder / PEOPLE_ELSEWHERE)
         except FileExistsError:  # another server was faster
             database.drop()
@@ -95,9 +125,9 @@ def _move(folder: Path, url: str) -> None:
             before.close()
 
 
-def _copy(before: Database, database: Database) -> None:
+def _copy(before: Database, new: Connection) -> None:
     """Bring every row along, while nobody else changes one."""
-    with before.writing() as old, database.writing() as new:
+    with before.writing() as old:
         for table in PEOPLE.sorted_tables:
             rows = [row._asdict() for row in old.execute(sa.select(table))]
             if rows:

@@ -16,13 +16,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    String,
     Table,
     Text,
     UniqueConstraint,
 )
 
 TABLES = MetaData()
-VERSION = 2
+CASE_VERSION, PEOPLE_VERSION = "0003", "0002"
+"""Of the tables below, by the last of the steps in `migrations`."""
+
+VERSION = Table("alembic_version", TABLES, Column("version_num", String(32), primary_key=True))  # as Alembic makes it
 
 CASE = Table(
     "case_facts",
@@ -30,7 +34,6 @@ CASE = Table(
     Column("number", Integer, CheckConstraint("number = 1"), primary_key=True),  # there is one row
     Column("case_id", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("schema_version", Integer, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("retention_days", Integer, nullable=False),
@@ -191,6 +194,7 @@ JOBS = Table(
 
 # People, in a database of their own beside the cases: docs/decisions/0009-the-case.md says why.
 PEOPLE = MetaData()
+VERSION.to_metadata(PEOPLE)
 AUDIT.to_metadata(PEOPLE)
 AUDIT_HEAD.to_metadata(PEOPLE)
 

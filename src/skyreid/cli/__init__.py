@@ -31,6 +31,7 @@ from skyreid.cli.cases import (
     case_list,
     case_new,
     case_search,
+    case_upgrade,
     case_verify,
     case_work,
 )
@@ -91,6 +92,7 @@ GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "case export": case_export,
         "case papers": case_papers,
         "case verify": case_verify,
+        "case upgrade": case_upgrade,
         "case agreement": case_agreement,
         "case hold": case_hold,
         "case purge": case_purge,

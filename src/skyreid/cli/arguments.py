@@ -53,6 +53,7 @@ EXAMPLES = {
     "case export": "skyreid case export cases/square --out found --format build",
     "case papers": "skyreid case papers cases/square --out papers.html",
     "case verify": "skyreid case verify cases/square",
+    "case upgrade": "skyreid case upgrade /shared/cases",
     "case agreement": "skyreid case agreement cases/square --require 2",
     "case hold": "skyreid case hold cases/square --reason 'court order 12/26'",
     "case purge": "skyreid case purge cases/square --source gate-gate",

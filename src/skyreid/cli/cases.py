@@ -402,6 +402,28 @@ def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
     return DONE_IN_PART if found.damage else 0
 
 
+def case_upgrade(folder: File, *, json: bool = False) -> None:
+    """Bring the tables of an older skyreid in PostgreSQL up to date; first stop whatever uses them.
+
+    Cases in files are brought up to date when they are opened.
+
+    Args:
+        folder: a case, or a folder of cases with the people of its server.
+        json: print JSON.
+    """
+    from skyreid.cases.case import list_cases, upgrade_case
+    from skyreid.cases.people_database import has_people, upgrade_people
+
+    done = {str(path): upgrade_case(path) for path in list_cases(folder)}
+    if has_people(folder):
+        done["users, roles and sessions"] = upgrade_people(folder)
+    if not done:
+        raise CaseError(f"{folder}: is no case, and holds none")
+    said = [f"{name}: {became.in_words()}" for name, became in done.items()]
+    content = [{"name": name, "before": became.before, "now": became.now} for name, became in done.items()]
+    show_result(Note(said, content), json=json)
+
+
 def _holds(case: "Case") -> Note:
     """What a case holds, the first line for lists of cases."""
     from skyreid.cases.deciding.standing import read_standing
