@@ -17,7 +17,8 @@ from skyreid.building.crops.face_mask import GREY, MaskingConfig
 from skyreid.building.crops.quality import PERSON_M
 from skyreid.building.sources import parse_source
 from skyreid.cases.case import create_case
-from skyreid.cases.people import Right, Role, open_people
+from skyreid.cases.people import Right, Role
+from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
 from skyreid.cli import main
 from skyreid.datasets.manifest import read_manifest, write_manifest

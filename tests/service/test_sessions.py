@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from skyreid.cases.people import IDLE_S, LONGEST_S, RIGHTS, Right, Role, open_people
+from skyreid.cases.people import IDLE_S, LONGEST_S, RIGHTS, Right, Role
+from skyreid.cases.people_database import open_people
 from skyreid.cases.schema import SESSIONS
 from skyreid.service.access import CSRF_HEADER, SESSION_COOKIE, Everyone
 from skyreid.service.app import ROUTES
