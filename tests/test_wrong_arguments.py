@@ -30,7 +30,7 @@ for call in sys.stdin.read().splitlines():
         print(f"{type(leak).__name__}: {leak}".replace("\\n", "|"))
 """
 
-NO_TABLE = "a table is an EmbeddingTable, or the path of its .npz file; got "
+NO_TABLE = "a table is an EmbeddingTable, or the path where it lies; got "
 NO_SOURCES = (
     "sources are a list of `Source`s or of texts such as 'gate.mp4,platform=ground,camera=gate', or the path of a JSON "
     "file; got "

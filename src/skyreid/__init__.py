@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
     from skyreid.retrieval.filters import Filters, Near
     from skyreid.retrieval.search import RankedEntry, Ranking, search
+    from skyreid.retrieval.sharded_table import ShardedTable, open_table
 
 __all__ = [
     "PROTOCOLS",
@@ -46,6 +47,7 @@ __all__ = [
     "RankedEntry",
     "Ranking",
     "Scores",
+    "ShardedTable",
     "SkyreidError",
     "Source",
     "TableEvaluation",
@@ -61,6 +63,7 @@ __all__ = [
     "load",
     "load_calibration",
     "load_table",
+    "open_table",
     "read_benchmark",
     "save_table",
     "search",
@@ -81,6 +84,7 @@ _LOADED_ON_USE = {
     "RankedEntry": "skyreid.retrieval.search",
     "Ranking": "skyreid.retrieval.search",
     "Scores": "skyreid.evaluation.ranking_scores",
+    "ShardedTable": "skyreid.retrieval.sharded_table",
     "Source": "skyreid.building.sources",
     "TableEvaluation": "skyreid.evaluation.table_evaluation",
     "build": "skyreid.building.build",
@@ -94,6 +98,7 @@ _LOADED_ON_USE = {
     "load": "skyreid.extraction.loading",
     "load_calibration": "skyreid.evaluation.calibration",
     "load_table": "skyreid.retrieval.embedding_table",
+    "open_table": "skyreid.retrieval.sharded_table",
     "read_benchmark": "skyreid.datasets",
     "save_table": "skyreid.retrieval.embedding_table",
     "search": "skyreid.retrieval.search",

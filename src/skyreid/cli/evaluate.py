@@ -83,7 +83,8 @@ def evaluate_tables(
     CMC, mAP and mINP; bootstrap over people.
 
     Args:
-        query: .npz with embeddings [n, d], pids, camids, platforms (0 ground, 1 aerial), tracklet_ids.
+        query: .npz with embeddings [n, d], pids, camids, platforms (0 ground, 1 aerial), tracklet_ids; or the folder of
+            a table in many files, which is compared file by file in bounded memory, with the same scores.
         gallery: the same, without the queries.
         protocol: who asks whom, and what is ignored.
         ranker: what puts the gallery in order; the result names it.

@@ -50,7 +50,7 @@ def search(
     apply before anything is ranked; who lacks what a filter asks for is left out and counted.
 
     Args:
-        table: what `skyreid embed` wrote.
+        table: what `skyreid embed` wrote, in one file or many.
         out: HTML file to write.
         query: tracklet id.
         image: picture file, cropped to a person, or with a --box around them or a --detector that finds them; embedded
@@ -88,8 +88,8 @@ def search(
     from skyreid.pages.page import check_page_place
     from skyreid.pages.search_page import write_search_page
     from skyreid.retrieval.candidates import Scope
-    from skyreid.retrieval.embedding_table import load_table
     from skyreid.retrieval.filters import Filters, read_moment, read_near
+    from skyreid.retrieval.sharded_table import open_table
     from skyreid.retrieval.table_search import search_table
 
     if not (query or image or video or text):
@@ -108,7 +108,7 @@ def search(
         possible_only=possible_only,
         max_speed=max_speed,
     )
-    searched = load_table(table)
+    searched = open_table(table)
     # Loads all that builds, which nobody waits for whose table is refused.
     from skyreid.case_record import COLOURS, footage_of, read_case
 

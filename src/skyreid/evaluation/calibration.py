@@ -55,8 +55,8 @@ from skyreid.files.regular_file import shortened
 from skyreid.files.strict_json import read_json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.sharded_table import Table, table_of
 
 FALSE_POSITIVE_RATE = 0.01
 FALSE_POSITIVE_IDENTIFICATION_RATE = 0.1
@@ -203,8 +203,8 @@ class Calibration:
 
 
 def calibrate(
-    query: EmbeddingTable | str | PathLike[str],
-    gallery: EmbeddingTable | str | PathLike[str],
+    query: Table | str | PathLike[str],
+    gallery: Table | str | PathLike[str],
     protocol: EvaluationProtocol | str,
     *,
     false_positive_rate: float = FALSE_POSITIVE_RATE,

@@ -10,20 +10,66 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.retrieval.cosine import unit_rows_into
 from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.sharded_table import Table
 from skyreid.retrieval.table_rows import platform_counts, require_comparable
 from skyreid.tracklet import JUNK_PID, PLATFORMS, Platform
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """One side of a comparison: what it needs of a table."""
+class Part:
+    """What one side of a comparison has of one file."""
 
-    unit_embeddings: Float32[np.ndarray, "tracklet embed"]
+    table: Table
+    place: int
+    """Of the file among those of the table."""
+    rows: Int64[np.ndarray, " kept"]
+    """Of the file, ascending."""
+
+    @property
+    def shard(self) -> EmbeddingTable:
+        """The file; opened and checked when it is first asked for."""
+        return self.table.shard(self.place)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all that the table holds."""
+        return len(self.rows) == len(self.table)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a comparison: some rows of tables that stand one behind the other."""
+
+    parts: tuple[Part, ...]
+    """The files in which they lie; in their order the tracklets stand here."""
     pids: Int64[np.ndarray, " tracklet"]
     camids: Int64[np.ndarray, " tracklet"]
     platforms: Int64[np.ndarray, " tracklet"]
     tie_ranks: Int64[np.ndarray, " tracklet"]
     """Rise with the tracklet ids; of entries that are equally close, the smaller one stands first."""
+
+    @cached_property
+    def unit_embeddings(self) -> Float32[np.ndarray, "tracklet embed"]:
+        """All of them, scaled to length 1; of a large gallery they are most of the memory that an evaluation needs."""
+        if len(self.parts) == 1 and self.parts[0].is_whole:
+            return self.parts[0].shard.unit_embeddings
+        units = np.empty((len(self.pids), self.parts[0].table.embedding_size), dtype=np.float32)
+        start = 0
+        for part in self.parts:
+            unit_rows_into(units[start : start + len(part.rows)], part.shard.embeddings, part.rows)
+            start += len(part.rows)
+        return units
+
+    def by_part(self) -> "list[Side]":
+        """Split it where one file ends and the next begins; files of which it has nothing are left out."""
+        sides, start = [], 0
+        for part in self.parts:
+            rows = slice(start, start + len(part.rows))
+            columns = (self.pids[rows], self.camids[rows], self.platforms[rows], self.tie_ranks[rows])
+            if part.rows.size:
+                sides.append(Side((part,), *columns))
+            start = rows.stop
+        return sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +100,19 @@ class Comparison:
         by_pid, firsts, lasts = self._by_pid
         counts = lasts[start:stop] - firsts[start:stop]
         owners = np.repeat(np.arange(start, stop), counts)
-        num_before = np.repeat(np.cumsum(counts) - counts, counts)
-        rows = by_pid[firsts[owners] + np.arange(owners.size) - num_before]
+        rows = by_pid[consecutive(firsts[start:stop], counts)]
         is_junk = self.gallery.camids[rows] == self.query.camids[owners] if self.has_junk else np.zeros(len(rows), bool)
 
         def offsets(kept: Bool[np.ndarray, " entry"]) -> Int64[np.ndarray, " query_and_1"]:
             return np.concatenate([[0], np.cumsum(np.bincount(owners[kept] - start, minlength=stop - start))])
 
         return SamePerson(rows[~is_junk], offsets(~is_junk), rows[is_junk], offsets(is_junk))
+
+    @property
+    def num_of_same_person(self) -> Int64[np.ndarray, " query"]:
+        """How many gallery entries show the person of each query, junk among them."""
+        _, firsts, lasts = self._by_pid
+        return lasts - firsts
 
     @cached_property
     def _by_pid(
@@ -74,7 +125,12 @@ class Comparison:
         return by_pid, firsts, np.searchsorted(in_order, self.query.pids, side="right")
 
 
-def comparisons(query: EmbeddingTable, gallery: EmbeddingTable, protocol: EvaluationProtocol) -> list[Comparison]:
+def consecutive(starts: Int64[np.ndarray, " span"], counts: Int64[np.ndarray, " span"]) -> Int64[np.ndarray, " number"]:
+    """Give so many numbers from each start, one span behind the other."""
+    return np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+
+
+def comparisons(query: Table, gallery: Table, protocol: EvaluationProtocol) -> list[Comparison]:
     """Split the queries that ask into groups that see the same gallery.
 
     Gallery entries with the junk pid (-1) are in none. Where the protocol puts the queries into the gallery,
@@ -119,7 +175,7 @@ def comparisons(query: EmbeddingTable, gallery: EmbeddingTable, protocol: Evalua
     ]
 
 
-def _side(tables: list[EmbeddingTable], rows: Bool[np.ndarray, " tracklet"]) -> Side:
+def _side(tables: list[Table], rows: Bool[np.ndarray, " tracklet"]) -> Side:
     """The given rows of tables that stand one behind the other."""
     ends = np.cumsum([len(table) for table in tables])
     tie_ranks = [table.id_ranks + end - len(table) for table, end in zip(tables, ends, strict=True)]
@@ -129,7 +185,7 @@ def _side(tables: list[EmbeddingTable], rows: Bool[np.ndarray, " tracklet"]) -> 
         return np.concatenate([getattr(table, name) for table in tables])[rows]
 
     return Side(
-        unit_embeddings=_unit_embeddings(tables, kept),
+        parts=tuple(part for table, mask in zip(tables, kept, strict=True) for part in _parts(table, mask)),
         pids=column("pids"),
         camids=column("camids"),
         platforms=column("platforms"),
@@ -137,19 +193,10 @@ def _side(tables: list[EmbeddingTable], rows: Bool[np.ndarray, " tracklet"]) -> 
     )
 
 
-def _unit_embeddings(
-    tables: list[EmbeddingTable], kept: list[Bool[np.ndarray, "_"]]
-) -> Float32[np.ndarray, "kept embed"]:
-    """Made once and never copied: with a large gallery they are most of the memory that an evaluation needs."""
-    if len(tables) == 1 and kept[0].all():
-        return tables[0].unit_embeddings
-    units = np.empty((sum(map(np.count_nonzero, kept)), tables[0].embeddings.shape[1]), dtype=np.float32)
-    start = 0
-    for table, rows in zip(tables, kept, strict=True):
-        stop = start + np.count_nonzero(rows)
-        unit_rows_into(units[start:stop], table.embeddings, np.flatnonzero(rows))
-        start = stop
-    return units
+def _parts(table: Table, kept: Bool[np.ndarray, " tracklet"]) -> list[Part]:
+    """Say what of the rows of a table lies in which of its files."""
+    masks = np.split(kept, table.starts[1:])
+    return [Part(table, place, np.flatnonzero(mask)) for place, mask in enumerate(masks)]
 
 
 def _named(platform: Platform | None) -> str:

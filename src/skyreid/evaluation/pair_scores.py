@@ -28,8 +28,8 @@ from skyreid.evaluation.pair_counts import (
 )
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.sharded_table import Table
 
 FALSE_POSITIVE_RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 _HISTOGRAM_BINS = 100
@@ -96,8 +96,8 @@ class PairScores:
 
 
 def pair_scores(
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
+    query: Table,
+    gallery: Table,
     protocol: EvaluationProtocol,
     *,
     ranker: Ranker = COSINE,

@@ -27,12 +27,13 @@ from jaxtyping import Float64, Int64
 
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
-from skyreid.evaluation.comparisons import comparisons
+from skyreid.evaluation.comparisons import Comparison, comparisons
 from skyreid.evaluation.rank_counting import MatchRanks, join, match_ranks
+from skyreid.evaluation.shard_counting import lies_in_many_files, match_ranks_by_shard
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.sharded_table import Table
 from skyreid.retrieval.table_rows import platform_counts
 
 CMC_RANKS = 50
@@ -110,8 +111,8 @@ class Scores:
 
 
 def evaluate(
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
+    query: Table,
+    gallery: Table,
     protocol: EvaluationProtocol,
     *,
     ranker: Ranker = COSINE,
@@ -122,7 +123,9 @@ def evaluate(
     """Score a query table against a gallery table.
 
     Gallery entries with the junk pid (-1) are never ranked; distractors (0) are ranked like anyone.
-    The two tables may use the same tracklet ids for different tracklets.
+    The two tables may use the same tracklet ids for different tracklets. A table that `open_table` left on the disk
+    is compared file by file (`shard_counting`), on the CPU, with the same scores to the bit; another ranker than
+    cosine takes all of it into memory.
 
     Args:
         query: the tracklets that ask.
@@ -142,8 +145,14 @@ def evaluate(
     """
     groups = comparisons(query, gallery, protocol)
     on = device or _fastest_device()
+
+    def ranks(group: Comparison) -> MatchRanks:
+        if ranker is COSINE and lies_in_many_files(group):
+            return match_ranks_by_shard(group, progress=progress)
+        return match_ranks(group, ranker, block_size=block_size, device=on, progress=progress)
+
     found = join(
-        [match_ranks(group, ranker, block_size=block_size, device=on, progress=progress) for group in groups],
+        [ranks(group) for group in groups],
         [group.query_rows for group in groups],
         len(query),
     )

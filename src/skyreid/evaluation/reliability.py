@@ -30,8 +30,8 @@ from skyreid.evaluation.comparisons import comparisons
 from skyreid.evaluation.pair_counts import BLOCK_SIZE, CELL, PairCounts, count_pairs
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.sharded_table import Table
 
 _DEVIATIONS = 1.959964  # of a normal distribution: 95 % lie within
 
@@ -112,8 +112,8 @@ class Reliability:
 
 def reliability(
     calibration: Calibration,
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
+    query: Table,
+    gallery: Table,
     protocol: EvaluationProtocol,
     *,
     bins: int = 10,

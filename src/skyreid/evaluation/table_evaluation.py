@@ -21,11 +21,11 @@ from skyreid.evaluation.results.result_file import EvaluationResult, make_result
 from skyreid.evaluation.results.slices import Column, columns_of, slice_scores
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable, table_of
 from skyreid.retrieval.manifest_agreement import with_listed_pictures
 from skyreid.retrieval.query_expansion import QueryExpansion
 from skyreid.retrieval.ranker import Ranker
 from skyreid.retrieval.reranking import KReciprocal
+from skyreid.retrieval.sharded_table import Table, table_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,8 +134,8 @@ RANKERS: dict[str, Ranker] = {
 
 
 def evaluate(
-    query: EmbeddingTable | str | PathLike[str],
-    gallery: EmbeddingTable | str | PathLike[str],
+    query: Table | str | PathLike[str],
+    gallery: Table | str | PathLike[str],
     protocol: EvaluationProtocol | str,
     *,
     ranker: Ranker | str = "cosine",
@@ -173,6 +173,7 @@ def evaluate(
         CalibrationError: a calibration that cannot be read.
         SettingError: no such ranker, or an argument of another kind.
 
+    >>> from skyreid import EmbeddingTable
     >>> def crowd(places, platform):
     ...     rows = np.arange(len(places))
     ...     return EmbeddingTable(
@@ -200,8 +201,8 @@ def evaluate(
 
 
 def score_tables(
-    query: EmbeddingTable,
-    gallery: EmbeddingTable,
+    query: Table,
+    gallery: Table,
     protocol: EvaluationProtocol,
     *,
     ranker: Ranker = COSINE,

@@ -17,11 +17,10 @@ from jaxtyping import Bool
 from skyreid.arguments import kind_of
 from skyreid.datasets.manifest import Manifest, read_manifest
 from skyreid.errors import NothingFoundError, SettingError, TableError
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.filters import Filters, LeftOut, SeenColumns, filter_rows, position_of, seen_until
 from skyreid.retrieval.manifest_agreement import tracklets_of
 from skyreid.retrieval.sighting import Sighting, camera_names, find_sighting
-from skyreid.retrieval.table_rows import platform_counts
+from skyreid.retrieval.table_rows import TableRows, platform_counts
 from skyreid.telemetry.flight_log import distance_m
 from skyreid.tracklet import Frame, Platform, Tracklet
 
@@ -174,7 +173,7 @@ class SeenRows:
     sightings: tuple[Sighting, ...]
 
     @classmethod
-    def of(cls, table: EmbeddingTable, manifest: Manifest, videos: Mapping[str, Path]) -> "SeenRows":
+    def of(cls, table: TableRows, manifest: Manifest, videos: Mapping[str, Path]) -> "SeenRows":
         """Look the tracklets of a table up in its manifest.
 
         Args:
@@ -207,7 +206,7 @@ class Candidates:
 
 
 def choose_candidates(
-    table: EmbeddingTable, scope: Scope, *, asked: Sequence[int], seen: SeenRows | None = None
+    table: TableRows, scope: Scope, *, asked: Sequence[int], seen: SeenRows | None = None
 ) -> Candidates:
     """Tell who may be found.
 
@@ -258,7 +257,7 @@ def choose_candidates(
     return Candidates(rows=rows, left_out=tuple(told), impossible=impossible)
 
 
-def _looked_up(table: EmbeddingTable) -> SeenRows:
+def _looked_up(table: TableRows) -> SeenRows:
     if table.manifest is None:
         raise TableError(
             "where and when its tracklets were seen stands in the manifest that a table names; this one names none; "
@@ -267,7 +266,7 @@ def _looked_up(table: EmbeddingTable) -> SeenRows:
     return SeenRows.of(table, read_manifest(Path(table.manifest)), {})
 
 
-def _nobody_left(table: EmbeddingTable, scope: Scope, told: Sequence[LeftOut]) -> str:
+def _nobody_left(table: TableRows, scope: Scope, told: Sequence[LeftOut]) -> str:
     wanted = "other" if scope.platform is None else scope.platform
     filters = [f"{one.filter}: {one.in_words()}" for one in told if one.count and not one.filter.startswith("platform")]
     return f"no {wanted} tracklet is left to search: the table has {platform_counts(table)}, {len(scope.exclude)} " + (

@@ -68,7 +68,7 @@ def _cosines(
     is_whole, many = direction.first_column == 0, rows.size > _FEW * len(table)
 
     def units(block: Int64[np.ndarray, " row"]) -> Float32[np.ndarray, "row part"]:
-        if is_whole and many:  # the same numbers, made once and kept
+        if is_whole and many and table.keeps_units:  # the same numbers, made once and kept
             return table.unit_embeddings[block]
         return unit_rows(table.embeddings[block, direction.first_column :])
 

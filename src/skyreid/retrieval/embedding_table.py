@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer, Shaped
@@ -63,6 +63,8 @@ class EmbeddingTable(TableRows):
 
     embeddings: Float[np.ndarray, "tracklet embed"]
     """Un-normalised; float32, or float16 (see `in_float16`)."""
+    keeps_units: ClassVar[bool] = True
+    """Whether embeddings that were scaled to length 1 are kept for the next comparison."""
 
     def __post_init__(self) -> None:
         _check_types(self.arrays())
@@ -123,6 +125,15 @@ class EmbeddingTable(TableRows):
     def embedding_size(self) -> int:
         """Numbers of an embedding."""
         return self.embeddings.shape[1]
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The row at which each piece begins; a table in memory is one piece."""
+        return (0,)
+
+    def shard(self, place: int) -> "EmbeddingTable":
+        """Give the rows of one piece."""
+        return (self,)[place]
 
     def __repr__(self) -> str:
         numbers = "float16 numbers" if self.embeddings.dtype == np.float16 else "numbers"
@@ -233,22 +244,6 @@ def save_table(path: str | PathLike[str], table: EmbeddingTable, *, shard_rows: 
         return
     texts = {name: np.array(text) for name, text in table.facts(path.parent).items()}
     write_atomically(path, npz_pieces(table.arrays() | texts))
-
-
-def table_of(given: EmbeddingTable | str | PathLike[str]) -> EmbeddingTable:
-    """Take a table, or read the one whose path is given.
-
-    Raises:
-        TableError: what `load_table` refuses.
-        SettingError: it is neither.
-    """
-    if isinstance(given, EmbeddingTable):
-        return given
-    if not isinstance(given, str | PathLike):
-        raise SettingError(
-            f"a table is an EmbeddingTable, or the path of its .npz file or folder; got {kind_of(given)}"
-        )
-    return load_table(given)
 
 
 def load_table(path: str | PathLike[str]) -> EmbeddingTable:

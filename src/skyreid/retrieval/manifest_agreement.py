@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64
@@ -10,14 +11,14 @@ from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.datasets.manifest import Manifest
 from skyreid.errors import TableError
 from skyreid.files.regular_file import shortened
-from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.retrieval.table_rows import PER_FRAME
+from skyreid.retrieval.table_rows import PER_FRAME, TableRows
 from skyreid.tracklet import Tracklet
 
+SomeTable = TypeVar("SomeTable", bound=TableRows)
 _REMEDY = "embed the folder again by 'skyreid embed'"
 
 
-def check_against_manifest(table: EmbeddingTable, manifest: Manifest) -> None:
+def check_against_manifest(table: TableRows, manifest: Manifest) -> None:
     """Refuse a table whose pids, camids, platforms or pictures are not those of the manifest.
 
     The table may hold some of the manifest's tracklets only, in any order.
@@ -47,7 +48,7 @@ def check_against_manifest(table: EmbeddingTable, manifest: Manifest) -> None:
         _check_pictures(table, tracklets)
 
 
-def with_listed_pictures(table: EmbeddingTable, manifest: Manifest) -> EmbeddingTable:
+def with_listed_pictures(table: SomeTable, manifest: Manifest) -> SomeTable:
     """Check a table against its manifest, and let one of another program know the pictures that the manifest lists.
 
     Raises:
@@ -60,7 +61,7 @@ def with_listed_pictures(table: EmbeddingTable, manifest: Manifest) -> Embedding
     return replace(table, pictures=np.array(pictures, dtype="S64"))
 
 
-def check_same_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> None:
+def check_same_pictures(table: TableRows, tracklets: Sequence[Tracklet]) -> None:
     """Refuse a table that was made from other pictures than those of a folder now; links may have changed the pids.
 
     A table of another program, which names no manifest, says nothing of pictures and is taken as it is.
@@ -76,7 +77,7 @@ def check_same_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) ->
         raise TableError(f"the table was made by skyreid 0.1, which did not note the pictures that it saw; {_REMEDY}")
 
 
-def tracklets_of(table: EmbeddingTable, tracklets: Sequence[Tracklet], *, remedy: str = "") -> list[Tracklet]:
+def tracklets_of(table: TableRows, tracklets: Sequence[Tracklet], *, remedy: str = "") -> list[Tracklet]:
     """Look up the tracklet of each row of a table.
 
     Raises:
@@ -92,7 +93,7 @@ def tracklets_of(table: EmbeddingTable, tracklets: Sequence[Tracklet], *, remedy
     return [listed[tracklet_id] for tracklet_id in ids]
 
 
-def _check_pictures(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> None:
+def _check_pictures(table: TableRows, tracklets: Sequence[Tracklet]) -> None:
     assert table.pictures is not None
     seen = [str(sha256, "ascii", "replace") for sha256 in table.pictures.tolist()]
     now = [pictures_sha256(tracklet) for tracklet in tracklets]

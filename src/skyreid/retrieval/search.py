@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 from PIL import Image
 
 from skyreid.arguments import kind_of
@@ -18,10 +18,12 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import ManifestError, TableError
 from skyreid.retrieval.candidates import MAX_SPEED, Candidates, Scope, choose_candidates
 from skyreid.retrieval.comparing import Direction, may_be_among_the_first, mean_cosines
-from skyreid.retrieval.embedding_table import EmbeddingTable, TorchTensor, in_numpy, table_of
+from skyreid.retrieval.embedding_table import TorchTensor, in_numpy
 from skyreid.retrieval.filters import Filters, LeftOut
 from skyreid.retrieval.row_lengths import has_direction
+from skyreid.retrieval.sharded_table import Table, table_of
 from skyreid.retrieval.sighting import Sighting, find_sighting
+from skyreid.retrieval.table_rows import TableRows
 from skyreid.tracklet import PLATFORMS, Platform
 
 logger = logging.getLogger(__name__)
@@ -156,7 +158,7 @@ class Ranking:
 
 
 def search(
-    table: EmbeddingTable | str | PathLike[str],
+    table: Table | str | PathLike[str],
     query: Query | Sequence[Query],
     *,
     platform: Platform | str | None = None,
@@ -192,6 +194,7 @@ def search(
         NothingFoundError: no candidate is left.
         SettingError: no such platform or camera, a table that is none, or a filter that cannot be.
 
+    >>> from skyreid import EmbeddingTable
     >>> table = EmbeddingTable(
     ...     embeddings=np.array([[1, 0], [0, 1], [1, 1]], dtype=np.float32),
     ...     pids=np.array([7, 8, 9]), camids=np.array([0, 1, 1]), platforms=np.array([0, 1, 1]),
@@ -215,7 +218,7 @@ def search(
     return rank_candidates(table, directions, choose_candidates(table, scope, asked=asked), top_k=top_k)
 
 
-def directions_of(table: EmbeddingTable, query: Query | Sequence[Query]) -> tuple[list[Direction], tuple[int, ...]]:
+def directions_of(table: Table, query: Query | Sequence[Query]) -> tuple[list[Direction], tuple[int, ...]]:
     """Give what asks as unit vectors, and the rows that are among the queries.
 
     Raises:
@@ -241,19 +244,21 @@ def directions_of(table: EmbeddingTable, query: Query | Sequence[Query]) -> tupl
     return directions, tuple(rows)
 
 
-def rank_candidates(
-    table: EmbeddingTable, directions: Sequence[Direction], candidates: Candidates, *, top_k: int
-) -> Ranking:
+def rank_candidates(table: Table, directions: Sequence[Direction], candidates: Candidates, *, top_k: int) -> Ranking:
     """Put the most similar candidates in order: by the mean of their cosines with all directions.
+
+    Each piece of the table gives its own first ones, and the first of those are the first of all.
 
     Raises:
         TableError: top_k is below 1.
     """
     if not isinstance(top_k, int | np.integer) or top_k < 1:
         raise TableError(f"top_k must be a whole number of at least 1; got {top_k!r}")
-    rows = np.flatnonzero(candidates.rows)
-    contenders = rows if top_k >= rows.size else may_be_among_the_first(table, directions, rows, top_k)
-    similarities = mean_cosines(table, directions, contenders)
+    first = [
+        first_of_shard(table, place, directions, candidates.rows, top_k=top_k) for place in range(len(table.starts))
+    ]
+    contenders = np.concatenate([rows for rows, _ in first])
+    similarities = np.concatenate([compared for _, compared in first])
     best = most_similar(similarities, table.tracklet_ids[contenders], top_k)
     found = contenders[best]
     return Ranking(
@@ -263,29 +268,66 @@ def rank_candidates(
         rows=found,
         camids=table.camids[found],
         platforms=table.platforms[found],
-        num_searched=int(rows.size),
+        num_searched=int(np.count_nonzero(candidates.rows)),
         left_out=candidates.left_out,
         impossible=tuple(candidates.impossible.get(int(row)) for row in found),
         manifest=table.manifest,
     )
 
 
-def _unit_row(table: EmbeddingTable, row: int) -> Float32[np.ndarray, "1 embed"]:
+def first_of_shard(
+    table: Table,
+    place: int,
+    directions: Sequence[Direction],
+    candidates: Bool[np.ndarray, " row"],
+    *,
+    top_k: int,
+) -> tuple[Int64[np.ndarray, " rank"], Float32[np.ndarray, " rank"]]:
+    """Give the most similar candidates of one piece of a table: their rows in the table, and how similar they are.
+
+    Whoever puts those of all pieces together finds the first of the whole table among them (`most_similar`), whatever
+    process ranked which piece.
+
+    Args:
+        table: of which.
+        place: of the piece, from 0.
+        directions: what they are compared with.
+        candidates: rows of the whole table that may be found.
+        top_k: how many at most.
+
+    Raises:
+        TableError: its file is missing, another one or damaged.
+    """
+    start = table.starts[place]
+    stop = table.starts[place + 1] if place + 1 < len(table.starts) else len(table)
+    rows = np.flatnonzero(candidates[start:stop])
+    if rows.size == 0:  # then its file need not be opened
+        return rows, np.zeros(0, dtype=np.float32)
+    shard = table.shard(place)
+    contenders = rows if top_k >= rows.size else may_be_among_the_first(shard, directions, rows, top_k)
+    similarities = mean_cosines(shard, directions, contenders)
+    best = most_similar(similarities, shard.tracklet_ids[contenders], top_k)
+    return start + contenders[best], similarities[best]
+
+
+def _unit_row(table: Table, row: int) -> Float32[np.ndarray, "1 embed"]:
     if not 0 <= row < len(table):
         raise TableError(f"query row must be between 0 and {len(table) - 1}; got {row}")
     from skyreid.retrieval.cosine import unit_rows  # loads PyTorch, when something is compared
 
-    return unit_rows(table.embeddings[row : row + 1])
+    place = int(np.searchsorted(table.starts, row, side="right")) - 1
+    row -= table.starts[place]
+    return unit_rows(table.shard(place).embeddings[row : row + 1])
 
 
 def _unit_embedding(
-    table: EmbeddingTable,
+    table: TableRows,
     given: Float[np.ndarray, "..."] | Float[TorchTensor, "..."],
     first_column: int = 0,
 ) -> Float32[np.ndarray, "1 part"]:
     if isinstance(given, TorchTensor):
         given = in_numpy(given)
-    size = table.embeddings.shape[1] - first_column
+    size = table.embedding_size - first_column
     if given.shape not in {(size,), (1, size)} or given.dtype.kind != "f":
         raise TableError(
             f"a query embedding must have the table's size {size}; got {given.dtype} of the shape {given.shape}"

@@ -8,9 +8,9 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.errors import TableError
 from skyreid.feeding import Feeding
 from skyreid.retrieval.candidates import Scope, Seen, SeenRows, choose_candidates
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.retrieval.search import Asked, Ranking, directions_of, rank_candidates
+from skyreid.retrieval.sharded_table import Table
 from skyreid.retrieval.sighting import Sighting, find_videos
 from skyreid.tracklet import Platform, Tracklet
 
@@ -58,7 +58,7 @@ class Found:
 
 
 def search_table(
-    table: EmbeddingTable,
+    table: Table,
     queries: Sequence[str],
     *,
     table_path: Path,

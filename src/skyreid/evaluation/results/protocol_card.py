@@ -13,8 +13,8 @@ from skyreid.datasets.data_hash import Row, rows_sha256
 from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.files.regular_file import shortened
 from skyreid.retrieval.cosine import COSINE
-from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.ranker import Ranker
+from skyreid.retrieval.table_rows import TableRows
 from skyreid.tracklet import PLATFORMS, Platform
 
 Asking: TypeAlias = Literal["any", "ground", "aerial"]
@@ -171,7 +171,7 @@ def labels(found: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys(difference.partition(":")[0] for difference in found))
 
 
-def tables_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str:
+def tables_sha256(query: TableRows, gallery: TableRows) -> str:
     """Hash who asks and who is searched: ids, pids, cameras, platforms. Embeddings and order do not count.
 
     It tells whether two models were asked the same, also where there is no manifest.
@@ -184,7 +184,7 @@ def tables_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str:
     return digest.hexdigest()
 
 
-def tables_data_sha256(query: EmbeddingTable, gallery: EmbeddingTable) -> str | None:
+def tables_data_sha256(query: TableRows, gallery: TableRows) -> str | None:
     """Give the data hash of the tracklets that two tables were made from; None where a table does not know it."""
     rows: list[Row] = []
     for table in (query, gallery):

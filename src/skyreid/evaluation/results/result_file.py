@@ -20,7 +20,7 @@ from skyreid.files.atomic_file import write_atomically
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.file_kinds import RESULT, require_kind
 from skyreid.files.strict_json import Json, content_sha256, read_json
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.table_rows import TableRows
 
 FORMAT_NAME = "skyreid result"
 FORMAT_VERSION = 1
@@ -111,7 +111,7 @@ class HasResult(Protocol):
 
 
 def make_result(
-    query_table: EmbeddingTable,
+    query_table: TableRows,
     scores: Scores,
     card: ProtocolCard,
     *,

@@ -14,7 +14,7 @@ from skyreid.errors import MissingFrameError
 from skyreid.evaluation.ranking_scores import Scores
 from skyreid.evaluation.results.uncertainty import mean_interval
 from skyreid.files.picture_file import picture_size
-from skyreid.retrieval.embedding_table import EmbeddingTable
+from skyreid.retrieval.table_rows import TableRows
 from skyreid.tracklet import Tracklet
 
 PARTS = 4
@@ -42,7 +42,7 @@ class SliceScore:
     rank_1: float
 
 
-def columns_of(table: EmbeddingTable, tracklets: Sequence[Tracklet]) -> dict[str, Column]:
+def columns_of(table: TableRows, tracklets: Sequence[Tracklet]) -> dict[str, Column]:
     """Give what is known about the rows of a table: platform, frames, crop width, and all attributes.
 
     Args:
