@@ -1,11 +1,15 @@
+import time
+
 import numpy as np
 import pytest
 
 from skyreid.cases.case import create_case
+from skyreid.cases.deciding import pair_queue
 from skyreid.cases.deciding.decisions import decide, require, undo
 from skyreid.cases.deciding.pair_queue import PairQueue, doubts
 from skyreid.cases.sources import set_clock
 from skyreid.cases.work.importing import import_build
+from skyreid.errors import CaseError
 from tests.cases.builds import write_build
 from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3
 
@@ -93,3 +97,22 @@ def test_a_few_are_the_first_of_all(asked):
     assert every.num_left == few.num_left == len(every.pairs)
     expected = [(GATE2, ROOF2), *(one.pair for one in every.pairs if one.pair != (GATE2, ROOF2))]
     assert [one.pair for one in few.pairs] == expected[:3] and few.pairs[0].similarity is not None
+
+
+def test_a_large_case_is_asked_about_some_until_all_is_ranked(asked, monkeypatch):
+    every = pairs(PairQueue(asked))
+    monkeypatch.setattr(pair_queue, "SOME", 1)
+    queue = PairQueue(asked)
+    some = queue.queue("anna")
+    assert some.is_partial and {GATE} == {one for pair in some.pairs for one in pair.pair if one.startswith("gate")}
+    while (found := queue.queue("anna")).is_partial:
+        time.sleep(0.01)
+    assert [one.pair for one in found.pairs] == every
+
+
+def test_who_closes_a_case_ends_its_ranking(asked, monkeypatch):
+    monkeypatch.setattr(pair_queue, "SOME", 1)
+    queue = PairQueue(asked)
+    queue.close()
+    with pytest.raises(CaseError, match="was closed while its pairs were ranked"):
+        queue.queue("anna")

@@ -52,6 +52,11 @@ class OpenCase:
         with self.alone:
             return self.stacker.stacks(tracklets, standing)
 
+    def close(self) -> None:
+        """End its connections, and what is done beside requests."""
+        self.pairs.close()
+        self.case.close()
+
     def facts(self) -> CaseFacts:
         """What is true of it now."""
         return self.case.facts()
@@ -94,7 +99,7 @@ class OpenCases:
     def close(self) -> None:
         """End all connections."""
         for one in self._open.values():
-            one.case.close()
+            one.close()
         self.people.close()
 
     def all(self) -> list[OpenCase]:
@@ -102,7 +107,7 @@ class OpenCases:
         with self._changes:
             there = list_cases(self.folder)
             for gone in self._open.keys() - set(there):
-                self._open.pop(gone).case.close()
+                self._open.pop(gone).close()
             for path in there:
                 if path not in self._open:
                     case, kept = open_case(path), StandingKeeper()

@@ -10,27 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float32, Float64, Int64
-
+from skyreid.building.linking.best_pairs import Side, best_pairs, side_of
 from skyreid.building.linking.event_log import Decision, Pair, make_pair
 from skyreid.building.linking.link_state import OpenPairs
-from skyreid.building.linking.presence import Presence, plausibilities
+from skyreid.building.linking.presence import Presence
 from skyreid.errors import SettingError, SourceError, TableError
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.file_kinds import PAIRS, require_kind
 from skyreid.files.regular_file import read_regular
 from skyreid.files.strict_json import parse_json
 from skyreid.processes.progress import Progress, silent
-from skyreid.retrieval.cosine import cosine_similarities
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.tracklet import Platform, Tracklet
 
 CLOCK_TOLERANCE_S = 60.0
 PER_TRACKLET = 5
-_ROWS_PER_BLOCK = 256
-"""Bounds the copies at some tens of megabytes for ten thousand tracklets on the other side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,93 +94,47 @@ def rank_candidates(
             "pairs are ranked by similarity or by time: give a table that 'skyreid embed' made, or build the folder "
             "with the start times of a ground and of an aerial video"
         )
-    candidates: dict[tuple[str, str], Candidate] = {}
-    if not (ground.ids and aerial.ids):
-        return []
-    total = len(ground.ids) + len(aerial.ids)
-    for rows, columns, done_before in ((ground, aerial, 0), (aerial, ground, len(ground.ids))):
-        for start in range(0, len(rows.ids), _ROWS_PER_BLOCK):
-            block = rows.part(start, start + _ROWS_PER_BLOCK)
-            for candidate in _best_of_rows(block, columns, open_pairs, config):
-                candidates[candidate.ground, candidate.aerial] = candidate
-            progress("compare", done_before + start + len(block.ids), total)
-    return sorted(candidates.values(), key=_place)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Side:
-    """The tracklets of one platform, in the order of their ids."""
-
-    platform: Platform
-    ids: Sequence[str]
-    found: Sequence[Presence]
-    unit_embeddings: Float32[np.ndarray, "tracklet embed"] | None
-
-    @property
-    def has_clock(self) -> bool:
-        return any(presence.clock is not None for presence in self.found)
-
-    def part(self, start: int, stop: int) -> "_Side":
-        return _Side(
-            platform=self.platform,
-            ids=self.ids[start:stop],
-            found=self.found[start:stop],
-            unit_embeddings=None if self.unit_embeddings is None else self.unit_embeddings[start:stop],
+    found_pairs = best_pairs(
+        ground,
+        aerial,
+        open_pairs,
+        per_tracklet=config.per_tracklet,
+        clock_tolerance_s=config.clock_tolerance_s,
+        progress=progress,
+    )
+    candidates = [
+        Candidate(
+            ground=ground.ids[int(first)],
+            aerial=aerial.ids[int(second)],
+            similarity=_known(similarity),
+            plausibility=_known(plausibility),
+            score=score,
         )
+        for first, second, similarity, plausibility, score in zip(
+            found_pairs.ground.tolist(),
+            found_pairs.aerial.tolist(),
+            found_pairs.similarity.tolist(),
+            found_pairs.plausibility.tolist(),
+            found_pairs.score.tolist(),
+            strict=True,
+        )
+    ]
+    return sorted(candidates, key=_place)
 
 
 def _side(
     tracklets: Sequence[Tracklet], platform: Platform, found: Mapping[str, Presence], table: EmbeddingTable | None
-) -> _Side:
+) -> Side:
     ids = sorted(tracklet.tracklet_id for tracklet in tracklets if tracklet.platform is platform)
-    unit_embeddings = None
+    units = None
     if table is not None:
         rows = {str(tracklet_id): row for row, tracklet_id in enumerate(table.tracklet_ids)}
-        unit_embeddings = table.unit_embeddings[[rows[tracklet_id] for tracklet_id in ids]]
-    return _Side(
-        platform=platform,
-        ids=ids,
-        found=[found[tracklet_id] for tracklet_id in ids],
-        unit_embeddings=unit_embeddings,
-    )
+        units = table.unit_embeddings[[rows[tracklet_id] for tracklet_id in ids]]
+    return side_of(ids, [found[tracklet_id] for tracklet_id in ids], units)
 
 
-def _best_of_rows(rows: _Side, columns: _Side, open_pairs: OpenPairs, config: CandidateConfig) -> Iterator[Candidate]:
-    plausibility = plausibilities(rows.found, columns.found, clock_tolerance_s=config.clock_tolerance_s)
-    similarity = np.full(plausibility.shape, np.nan)
-    if rows.unit_embeddings is not None and columns.unit_embeddings is not None:
-        similarity = cosine_similarities(rows.unit_embeddings, columns.unit_embeddings).astype(np.float64)
-    score = np.nan_to_num(np.maximum(similarity, 0.0), nan=1.0) * np.nan_to_num(plausibility, nan=1.0)
-    is_open = open_pairs.mask(rows.ids, columns.ids)
-    for number, row in enumerate(rows.ids):
-        best = _best(score[number], similarity[number], np.flatnonzero(is_open[number]), config.per_tracklet)
-        for column in map(int, best):
-            asks_ground = rows.platform is Platform.GROUND
-            yield Candidate(
-                ground=row if asks_ground else columns.ids[column],
-                aerial=columns.ids[column] if asks_ground else row,
-                similarity=_known(similarity[number, column]),
-                plausibility=_known(plausibility[number, column]),
-                score=float(score[number, column]),
-            )
-
-
-def _best(
-    score: Float64[np.ndarray, " column"],
-    similarity: Float64[np.ndarray, " column"],
-    places: Int64[np.ndarray, " open"],
-    count: int,
-) -> Int64[np.ndarray, " best"]:
-    """The `count` best of some places; columns stand in the order of their ids, which decides at last."""
-    if places.size > count:  # whoever is behind the last of the best by score is not sorted
-        last = np.partition(score[places], places.size - count)[places.size - count]
-        places = places[score[places] >= last]
-    order = np.lexsort((places, -np.nan_to_num(similarity[places]), -score[places]))
-    return places[order[:count]]
-
-
-def _known(value: np.floating) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _place(candidate: Candidate) -> tuple[float, float, str, str]:

@@ -76,8 +76,8 @@ def plausibilities(
     ground camera look at the same place, and so may two ground cameras. Gone for `clock_tolerance_s` gives
     one half, for twice as long a quarter.
     """
-    row_first, row_last = (side[:, np.newaxis] for side in _clock_seconds(rows))
-    column_first, column_last = _clock_seconds(columns)
+    row_first, row_last = (side[:, np.newaxis] for side in clock_seconds(rows))
+    column_first, column_last = clock_seconds(columns)
     gap = np.maximum(np.maximum(row_first - column_last, column_first - row_last), 0.0)
     return np.exp2(-gap / clock_tolerance_s)
 
@@ -117,9 +117,10 @@ def _stamps(clock: tuple[datetime, datetime]) -> tuple[float, float]:
     return clock[0].timestamp(), clock[1].timestamp()
 
 
-def _clock_seconds(
+def clock_seconds(
     side: Sequence[Presence],
 ) -> tuple[Float64[np.ndarray, " tracklet"], Float64[np.ndarray, " tracklet"]]:
+    """First and last moment of each, in seconds since 1970; NaN where a clock is not known."""
     unknown = (float("nan"), float("nan"))
     stamps = [unknown if presence.clock is None else _stamps(presence.clock) for presence in side]
     array = np.array(stamps, dtype=np.float64).reshape(-1, 2)

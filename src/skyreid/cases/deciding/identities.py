@@ -124,6 +124,9 @@ class CaseIdentities:
 
     def progress(self) -> BothSides:
         """Count who was found from both sides."""
+        return self.standing.people.once("both sides", self._progress)
+
+    def _progress(self) -> BothSides:
         counts = self.standing.people.counts.values()
         both = sum(all(one.values()) for one in counts)
         sides = [sum(bool(one[platform]) for one in counts) for platform in PLATFORMS]

@@ -46,6 +46,8 @@ class Questions:
     model: int | None
     problem: str
     """Why nobody can be asked anything."""
+    is_partial: bool
+    """All pairs are still being compared, and these are the best of some ground tracklets."""
 
     def to_json(self, *, with_scores: bool) -> dict[str, Json]:
         """What a program reads; without scores, lest somebody is led by them."""
@@ -67,6 +69,7 @@ class Questions:
             "decided_by_you": self.num_said,
             "model": self.model,
             "problem": self.problem,
+            "partial": self.is_partial,
         }
 
 
@@ -97,6 +100,7 @@ def questions(visit: Visit, *, count: int, again: Sequence[int] = ()) -> Questio
         last=state.last_of(visit.user),
         model=None if queue.model is None else queue.model.number,
         problem=queue.problem,
+        is_partial=queue.is_partial,
     )
 
 
