@@ -41,7 +41,7 @@ def commands():
         assert container["args"][0] == "skyreid"
         yield container["args"][1:]
     for path in TEXTS:
-        for line in re.findall(r"exec \S+ (?:-- )?skyreid (.+)", path.read_text()):
+        for line in re.findall(r"exec \S+ (?:-- )?skyreid ([^`\n]+)", path.read_text()):
             yield shlex.split(line, comments=True)
 
 

@@ -65,7 +65,7 @@ def parsed(arguments):
 @pytest.mark.parametrize("command", [*commands()])
 def test_every_command_parses(command):
     try:
-        assert parsed(shlex.split(command)[1:]) is not None
+        assert parsed(shlex.split(command, comments=True)[1:]) is not None
     except SystemExit as stop:
         pytest.fail(f"{command!r} is refused with status {stop.code}")
 
