@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,7 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from skyreid.cases.case import create_case, next_revision
+from skyreid.cases.case import create_case, next_revision, open_case
+from skyreid.cases.keeping.retention import purge_source, trash_source
 from skyreid.cases.schema import SOURCES
 from skyreid.cases.search import search_cache
 from skyreid.cases.search.search_cache import SearchCache, score_error
@@ -26,7 +28,7 @@ from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 from tests.building.linking.folders import seen
-from tests.cases.builds import MODEL, drawn
+from tests.cases.builds import MODEL, drawn, write_build
 from tests.cases.conftest import on_postgres
 
 WIDTH = 6
@@ -289,3 +291,48 @@ def test_tracklets_without_a_vector_are_told(case, tmp_path):
     ranking = CaseSearch(case).search(["gate-a-0001"])
     assert (ranking.num_waiting, ranking.num_searched) == (1, 5)
     assert any("the result is partial" in line for line in ranking.lines())
+
+
+def test_caches_that_many_write_and_remove_at_once_are_whole_for_each(case):
+    (model,) = read_models(case)
+    found = CaseSearch(case).search(["gate-a-0001"])
+    expected = [(one.seen.tracklet.tracklet_id, one.similarity) for one in found.candidates]
+
+    def use(which):
+        with open_case(case.folder) as opened:
+            for _ in range(12):
+                if which == "purges":
+                    shutil.rmtree(opened.folder / "cache", ignore_errors=True)
+                elif which == "writes":
+                    assert SearchCache(opened, model).rebuild() == 6
+                else:
+                    again = CaseSearch(opened).search(["gate-a-0001"])
+                    assert [(one.seen.tracklet.tracklet_id, one.similarity) for one in again.candidates] == expected
+
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(use, ["writes", "writes", "searches", "searches", "purges"]))
+
+
+def test_who_has_a_cache_open_finds_what_another_brings_and_keeps_nothing_of_what_another_purges(case, tmp_path):
+    searching = CaseSearch(case)
+
+    def found():
+        return {
+            one.seen.tracklet.tracklet_id
+            for one in searching.search(["gate-a-0001"], platform=Platform.AERIAL).candidates
+        }
+
+    assert found() == {"roof-a-0001", "roof-a-0002", "roof-a-0003"}
+    source = {"name": "roof-b", "file": "m.mp4", "camera": "roof", "platform": "aerial", "video_sha256": "m"}
+    write_build(tmp_path / "roof", ["roof-b-0001"], embeddings=drawn(["x"]), sources=[source])
+    with open_case(case.folder) as other:
+        import_build(other, tmp_path / "roof", by="bert", purpose="a test")
+        assert found() == {"roof-a-0001", "roof-a-0002", "roof-a-0003", "roof-b-0001"}
+        trash_source(other, "roof-a", by="bert")
+        assert found() == {"roof-b-0001"}
+        purge_source(other, "roof-a", by="bert")
+    assert found() == {"roof-b-0001"}
+    (model,) = read_models(case)
+    with case.database.reading() as connection:
+        cached, newer = searching._caches[model.number].gallery(connection).parts
+    assert {*cached.rows["number"], *newer.rows["number"]} == {1, 2, 3, 7}

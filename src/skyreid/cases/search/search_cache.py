@@ -2,7 +2,7 @@
 
     cache/MODEL/meta.json   of which case and moment it is
     cache/MODEL/rows.npy    number, source, first and last second, height and place of each tracklet
-    cache/MODEL/units.f16   their vectors, scaled to length 1, as float16, mapped and not read
+    cache/MODEL/units.f16   their vectors, scaled to length 1, as float16, mapped and not read (of a file)
 
 It may be removed at any time and is written anew, whole or not at all. What changed after its moment is read from the
 database at each search and takes the place of the rows here; when that is much, the cache is written anew.
@@ -11,7 +11,9 @@ Scores of float16 choose who is looked at closely; whoever may be among the best
 database in float32. So a search finds exactly whom `skyreid search` finds in the table of the same vectors.
 """
 
+import errno
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,7 @@ from skyreid.cases.database import in_parts
 from skyreid.cases.schema import AUDIT, AUDIT_HEAD, CASE, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.cases.tracklets import CaseModel, as_vectors
+from skyreid.errors import CaseError
 from skyreid.files.atomic_file import replaced_folder
 from skyreid.files.strict_json import read_json
 from skyreid.retrieval.comparing import Direction
@@ -39,6 +42,9 @@ _NAMES = ("number", "source", "first_s", "last_s", "height_px", "latitude", "lon
 _ROW = np.dtype([(name, "<i8" if name in ("number", "source") else "<f8") for name in _NAMES])
 _MOST_BEHIND, _MOST_BEHIND_SHARE = 2_000, 0.05
 """Rows that may have changed since the cache was written before it is written anew: so many, or this share of it."""
+
+_MOST_TRIES, _WAIT_S = 20, 0.05
+"""Of several processes that write the cache at once one does, and the others look again."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +109,8 @@ class SearchCache:
         (meta, cached), revision = self._fitting(connection)
         if self._gallery is None or self._gallery[0] != (meta["revision"], revision):
             newer, gone = self._changes(connection, meta["revision"])
-            if len(newer | gone) > max(_MOST_BEHIND, _MOST_BEHIND_SHARE * len(cached.rows)):
+            is_far_behind = len(newer | gone) > max(_MOST_BEHIND, _MOST_BEHIND_SHARE * len(cached.rows))
+            if is_far_behind or (gone and not self.folder.exists()):  # purged: nor do we keep what it held
                 self._write(connection)
                 (meta, cached), _ = self._fitting(connection)
                 newer, gone = set(), set()
@@ -115,8 +122,8 @@ class SearchCache:
         """Write the cache anew from the database; gives the number of its rows."""
         with self._case.database.reading() as connection:
             self._write(connection)
-            assert self._loaded is not None
-            return len(self._loaded[1].rows)
+            (_, cached), _ = self._fitting(connection)
+            return len(cached.rows)
 
     def damage(self, connection: Connection) -> list[str]:
         """Compare every row with the database, a sentence for what differs; a cache that is not there has no damage."""
@@ -144,18 +151,18 @@ class SearchCache:
 
     def _fitting(self, connection: Connection) -> tuple[tuple[dict[str, Any], _Part], int]:
         """The cache on the disk, once it is of this case and not ahead of it, else a new one; and the revision now."""
-        for read in (lambda: self._loaded, self._read):
-            self._loaded = read()
-            if self._loaded is not None:
-                fits, revision = _is_of(connection, self._loaded[0])
-                if fits:
-                    return self._loaded, revision
-        self._write(connection)
-        assert self._loaded is not None
-        return self._loaded, self._loaded[0]["revision"]
+        for _ in range(_MOST_TRIES):
+            for read in (lambda: self._loaded, self._read):
+                self._loaded = read()
+                if self._loaded is not None:
+                    fits, revision = _is_of(connection, self._loaded[0])
+                    if fits:
+                        return self._loaded, revision
+            self._write(connection)
+        raise CaseError(f"{self.folder}: others write it all the while; search again")
 
     def _read(self) -> tuple[dict[str, Any], _Part] | None:
-        """Open the files; None where they are not there, or not whole."""
+        """Open the files; None where they are not there, not whole, or just replaced by another process."""
         try:
             meta = read_json(self.folder / _META)
             if not isinstance(meta, dict) or meta.get("format") != _FORMAT or meta.get("width") != self._model.width:
@@ -164,14 +171,30 @@ class SearchCache:
             shape = (len(rows), self._model.width)
             if rows.dtype != _ROW or (self.folder / _UNITS).stat().st_size != 2 * shape[0] * shape[1]:
                 return None
-            units = (
-                np.memmap(self.folder / _UNITS, dtype="<f2", mode="r", shape=shape) if len(rows) else _no_units(shape)
-            )
+            units = self._open_units(shape) if len(rows) else _no_units(shape)
+            if read_json(self.folder / _META) != meta:  # rows of one moment with the vectors of another
+                return None
         except (OSError, ValueError, KeyError):
             return None
         return meta, _Part(rows=rows, units=units)
 
+    def _open_units(self, shape: tuple[int, int]) -> Float16[np.ndarray, "row embed"]:
+        path = self.folder / _UNITS
+        if self._case.database.is_file:
+            return np.memmap(path, dtype="<f2", mode="r", shape=shape)
+        # The disk of many machines: a mapped file that another machine replaces there takes the process with it.
+        return np.fromfile(path, dtype="<f2").reshape(shape)
+
     def _write(self, connection: Connection) -> None:
+        """Write the cache of the moment of a transaction, unless another process does so, or purges, just then."""
+        try:
+            self._replace(connection)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ESTALE):
+                raise
+            time.sleep(_WAIT_S)
+
+    def _replace(self, connection: Connection) -> None:
         facts = connection.execute(sa.select(CASE.c.case_id, CASE.c.revision)).one()._asdict()
         head = connection.execute(sa.select(AUDIT_HEAD)).one()
         facts |= {"audit_seq": head.seq, "audit_hash": head.hash}
@@ -184,7 +207,7 @@ class SearchCache:
             np.save(staging / _ROWS, np.concatenate([np.empty(0, dtype=_ROW), *rows]), allow_pickle=False)
             meta = {"format": _FORMAT, "width": self._model.width, **facts}
             (staging / _META).write_text(json.dumps(meta))
-        self._loaded = self._read()
+        self._loaded = None
 
     def _changes(self, connection: Connection, since: int) -> tuple[set[int], set[int]]:
         """Numbers of the tracklets that changed since, and of those that are gone."""
