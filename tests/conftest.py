@@ -77,6 +77,7 @@ THOROUGH = """
     service/test_asking
     service/test_asking_with_pictures
     service/test_clock
+    service/test_crash_together
     service/test_end_to_end
     service/test_every_page
     service/test_exports
