@@ -55,6 +55,7 @@ THOROUGH = """
     cli/test_linking
     cli/test_terminal
     clips/test_frame_bank
+    evaluation/test_block_jobs
     evaluation/test_shard_counting
     experiments/test_any_checkpoint
     experiments/test_checkpoint_evaluation

@@ -37,6 +37,7 @@ ANSWERS = {
     "What is kept of an extraction that is killed?": "extraction/committed_clips.py: CommittedClips",
     "What makes a table of many files?": "retrieval/table_folder.py: write_index",
     "How does an evaluation count file by file?": "evaluation/shard_counting.py: count_shard",
+    "What of an evaluation is done by other processes?": "evaluation/block_jobs.py: do_job",
     "How is a new setting added?": "recipes/__init__.py: RECIPES",
     "How is a new page added?": "pages/page.py: write_page",
     "How is a new command added?": "cli/__init__.py: GROUPS",

@@ -10,30 +10,19 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import ProtocolError
 from skyreid.retrieval.cosine import unit_rows_into
 from skyreid.retrieval.embedding_table import EmbeddingTable
-from skyreid.retrieval.sharded_table import Table
+from skyreid.retrieval.sharded_table import ShardFile, Table
 from skyreid.retrieval.table_rows import platform_counts, require_comparable
 from skyreid.tracklet import JUNK_PID, PLATFORMS, Platform
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one side of a comparison has of one file."""
+    """What one side of a comparison has of one file, or of a table in memory."""
 
-    table: Table
-    place: int
-    """Of the file among those of the table."""
+    source: EmbeddingTable | ShardFile
+    """Has the embeddings; a file is opened and checked when they are first asked for."""
     rows: Int64[np.ndarray, " kept"]
-    """Of the file, ascending."""
-
-    @property
-    def shard(self) -> EmbeddingTable:
-        """The file; opened and checked when it is first asked for."""
-        return self.table.shard(self.place)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is all that the table holds."""
-        return len(self.rows) == len(self.table)
+    """Of the source, ascending."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +40,13 @@ class Side:
     @cached_property
     def unit_embeddings(self) -> Float32[np.ndarray, "tracklet embed"]:
         """All of them, scaled to length 1; of a large gallery they are most of the memory that an evaluation needs."""
-        if len(self.parts) == 1 and self.parts[0].is_whole:
-            return self.parts[0].shard.unit_embeddings
-        units = np.empty((len(self.pids), self.parts[0].table.embedding_size), dtype=np.float32)
+        first = self.parts[0].source
+        if len(self.parts) == 1 and isinstance(first, EmbeddingTable) and len(first) == len(self.pids):
+            return first.unit_embeddings
+        units = np.empty((len(self.pids), first.embeddings.shape[1]), dtype=np.float32)
         start = 0
         for part in self.parts:
-            unit_rows_into(units[start : start + len(part.rows)], part.shard.embeddings, part.rows)
+            unit_rows_into(units[start : start + len(part.rows)], part.source.embeddings, part.rows)
             start += len(part.rows)
         return units
 
@@ -195,8 +185,10 @@ def _side(tables: list[Table], rows: Bool[np.ndarray, " tracklet"]) -> Side:
 
 def _parts(table: Table, kept: Bool[np.ndarray, " tracklet"]) -> list[Part]:
     """Say what of the rows of a table lies in which of its files."""
+    if isinstance(table, EmbeddingTable):
+        return [Part(table, np.flatnonzero(kept))]
     masks = np.split(kept, table.starts[1:])
-    return [Part(table, place, np.flatnonzero(mask)) for place, mask in enumerate(masks)]
+    return [Part(file, np.flatnonzero(mask)) for file, mask in zip(table.files, masks, strict=True)]
 
 
 def _named(platform: Platform | None) -> str:

@@ -5,7 +5,8 @@ close whose tracklet id comes first, the junk left out of both. On the CPU compi
 PyTorch does, and neither product nor counts leave it.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ class MatchRanks:
     offsets: Int64[np.ndarray, " query_and_1"]
     """Query q has `ranks[offsets[q]:offsets[q + 1]]`."""
 
+    @classmethod
+    def of_nobody(cls, num_queries: int) -> "MatchRanks":
+        """Give the ranks where there are no good entries."""
+        return cls(np.zeros(0, dtype=np.int64), np.zeros(num_queries + 1, dtype=np.int64))
+
     @property
     def num_matches(self) -> Int64[np.ndarray, " query"]:
         """How many good entries each query has."""
@@ -56,13 +62,16 @@ class MatchRanks:
             cut: K of AP@K: only good entries among the first K add their precision, and the sum is divided by
                 the most that K places can hold; None = the whole ranking.
         """
-        owners = np.repeat(np.arange(len(self.num_matches)), self.num_matches)
-        precisions = (np.arange(self.ranks.size) - self.offsets[owners] + 1) / (self.ranks + 1)
-        most = self.num_matches
-        if cut is not None:
-            precisions[self.ranks >= cut] = 0
-            most = np.minimum(most, cut)
-        sums = np.bincount(owners, weights=precisions, minlength=most.size)
+        most = self.num_matches if cut is None else np.minimum(self.num_matches, cut)
+        sums = np.zeros(most.size)
+        for start, stop in self._spans():
+            first, last = self.offsets[start], self.offsets[stop]
+            owners = np.repeat(np.arange(start, stop), self.num_matches[start:stop])
+            ranks = self.ranks[first:last]
+            precisions = (np.arange(first, last) - self.offsets[owners] + 1) / (ranks + 1)
+            if cut is not None:
+                precisions[ranks >= cut] = 0
+            sums[start:stop] = np.bincount(owners - start, weights=precisions, minlength=stop - start)
         return np.divide(sums, most, out=np.full(most.size, np.nan), where=most > 0)
 
     def inverse_negative_penalties(self) -> Float64[np.ndarray, " query"]:
@@ -71,6 +80,11 @@ class MatchRanks:
         Source: Ye et al., Deep Learning for Person Re-identification: A Survey and Outlook, section 4.1.
         """
         return np.where(self.num_matches > 0, self.num_matches / np.maximum(self.last + 1, 1), np.nan)
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """Cut the queries where their good entries would take too much memory at once."""
+        cuts = np.unique(self.offsets[:-1] // _MATCHES_AT_A_TIME, return_index=True)[1].tolist()
+        return list(itertools.pairwise([*cuts, len(self.offsets) - 1]))
 
     def _at(self, positions: Int64[np.ndarray, " query"]) -> Int64[np.ndarray, " query"]:
         found = np.full(self.num_matches.size, -1)
@@ -87,11 +101,21 @@ def join(parts: list[MatchRanks], rows: list[Int64[np.ndarray, "_"]], num_rows: 
     offsets = np.concatenate([[0], np.cumsum(num_matches)])
     ranks = np.empty(offsets[-1], dtype=np.int64)
     for part, at in zip(parts, rows, strict=True):
-        moved_by = np.repeat(offsets[at] - part.offsets[:-1], part.num_matches)
-        ranks[np.arange(part.ranks.size) + moved_by] = part.ranks
+        for start, stop in part._spans():
+            first, last = part.offsets[start], part.offsets[stop]
+            moved_by = np.repeat(offsets[at[start:stop]] - part.offsets[start:stop], part.num_matches[start:stop])
+            ranks[np.arange(first, last) + moved_by] = part.ranks[first:last]
     return MatchRanks(ranks, offsets)
 
 
+def one_behind_the_other(parts: Sequence[MatchRanks]) -> MatchRanks:
+    """Put the ranks of consecutive queries together."""
+    num_matches = np.concatenate([part.num_matches for part in parts])
+    return MatchRanks(np.concatenate([part.ranks for part in parts]), np.concatenate([[0], np.cumsum(num_matches)]))
+
+
+_MATCHES_AT_A_TIME = 2**22
+"""Ranks of good entries that are worked on at once, which bounds the copies."""
 _MOST_QUERIES = 256
 """More at once make no product faster (measured), only the block larger."""
 _Count = Callable[[int, int, SamePerson], Int64[np.ndarray, " match"]]
@@ -117,9 +141,9 @@ def match_ranks(
     """
     num_queries = len(comparison.query_rows)
     if len(comparison.gallery.pids) == 0:
-        return MatchRanks(np.zeros(0, dtype=np.int64), np.zeros(num_queries + 1, dtype=np.int64))
+        return MatchRanks.of_nobody(num_queries)
     queries_per_block = min(_MOST_QUERIES, max(1, block_size // len(comparison.gallery.pids)))
-    ranks, num_good = [], []
+    found = []
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         if ranker is COSINE and device.type != "cpu":
             count = device_counter(comparison, device)
@@ -128,10 +152,9 @@ def match_ranks(
         for start in range(0, num_queries, queries_per_block):
             stop = min(start + queries_per_block, num_queries)
             same_person = comparison.same_person(start, stop)
-            ranks.append(count(start, stop, same_person))
-            num_good.append(np.diff(same_person.good_offsets))
+            found.append(MatchRanks(count(start, stop, same_person), same_person.good_offsets))
             progress("evaluate", stop, num_queries)
-    return MatchRanks(np.concatenate(ranks), np.concatenate([[0], np.cumsum(np.concatenate(num_good))]))
+    return one_behind_the_other(found)
 
 
 def _cpu_counter(comparison: Comparison, ranker: Ranker, threads: ThreadPoolExecutor) -> _Count:

@@ -26,7 +26,8 @@ import torch
 from jaxtyping import Float64, Int64
 
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.errors import ProtocolError
+from skyreid.errors import ProtocolError, SettingError
+from skyreid.evaluation.block_jobs import DoElsewhere, jobs_of, put_together
 from skyreid.evaluation.comparisons import Comparison, comparisons
 from skyreid.evaluation.rank_counting import MatchRanks, join, match_ranks
 from skyreid.evaluation.shard_counting import lies_in_many_files, match_ranks_by_shard
@@ -118,6 +119,7 @@ def evaluate(
     ranker: Ranker = COSINE,
     block_size: int = 2**27,
     device: torch.device | None = None,
+    elsewhere: DoElsewhere | None = None,
     progress: Progress = silent,
 ) -> Scores:
     """Score a query table against a gallery table.
@@ -137,10 +139,14 @@ def evaluate(
         device: where cosines are compared; None = a GPU if there is one, which must hold the gallery's
             embeddings. Its similarities may differ from the CPU's in the last bit. Other rankers know the
             CPU only.
-        progress: told after every block of queries.
+        elsewhere: has jobs of it done by other processes (`block_jobs`), where both tables lie in many files and
+            cosines rank them; None = this process does all.
+        progress: told after every block of queries, where this process does it.
 
     Raises:
-        TableError: the tables hold embeddings of different sizes, or of different models.
+        TableError: the tables hold embeddings of different sizes, or of different models; or a file of a table is
+            missing, another one or damaged.
+        SettingError: other processes cannot do it, since a table lies in one file or the ranker is another.
         ProtocolError: the protocol leaves nobody to ask, nobody to search, or no query with a match.
     """
     groups = comparisons(query, gallery, protocol)
@@ -151,8 +157,15 @@ def evaluate(
             return match_ranks_by_shard(group, progress=progress)
         return match_ranks(group, ranker, block_size=block_size, device=on, progress=progress)
 
+    if elsewhere is not None:
+        if ranker is not COSINE:
+            raise SettingError(f"other processes rank by cosine; got the ranker {ranker.name}")
+        jobs = jobs_of(query, gallery, protocol)
+        by_group = put_together(jobs, elsewhere(jobs))
+    else:
+        by_group = [ranks(group) for group in groups]
     found = join(
-        [ranks(group) for group in groups],
+        by_group,
         [group.query_rows for group in groups],
         len(query),
     )

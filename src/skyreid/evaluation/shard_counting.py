@@ -18,7 +18,7 @@ A file that is counted twice or not at all is refused, and so are counts of a ma
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,13 +26,13 @@ from jaxtyping import Float32, Int64
 
 from skyreid.errors import TableError
 from skyreid.evaluation.comparisons import Comparison, SamePerson, Side, consecutive
-from skyreid.evaluation.rank_counting import MatchRanks
+from skyreid.evaluation.rank_counting import MatchRanks, one_behind_the_other
 from skyreid.evaluation.row_counting import count_beyond
-from skyreid.files.regular_file import bytes_sha256
 from skyreid.processes.compiled import compiled
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import COSINE, cosine_similarities, unit_rows
-from skyreid.retrieval.sharded_table import ShardedTable
+from skyreid.retrieval.rounding import require_one_rounding, rounding_of_this_machine
+from skyreid.retrieval.sharded_table import ShardFile
 
 _MOST_QUERIES = 8_192
 """Of a block: 16 MB of 512 numbers each. A file is read once for each block."""
@@ -106,7 +106,7 @@ class ShardCounts:
         """
         if twice := self.numbers & other.numbers:
             raise TableError(f"every file of a gallery is counted once; those of the places {sorted(twice)} are twice")
-        _require_one_rounding([self.rounding, other.rounding])
+        require_one_rounding([self.rounding, other.rounding])
         return replace(self, numbers=self.numbers | other.numbers, before=self.before + other.before)
 
 
@@ -147,7 +147,7 @@ def match_similarities(part: ShardPart, block: QueryBlock) -> ShardMatches:
     same_person = comparison.same_person(block.start, block.stop)
     similarities = np.empty(same_person.good.size, dtype=np.float32)
     query = _units(comparison.query, block.start, block.stop)
-    (source,) = comparison.gallery.parts
+    (searched,) = comparison.gallery.parts
     offsets = same_person.good_offsets
     for queries in _groups(comparison.query.pids[block.start : block.stop], np.diff(offsets)):
         counts = np.diff(offsets)[queries]
@@ -155,7 +155,7 @@ def match_similarities(part: ShardPart, block: QueryBlock) -> ShardMatches:
         wanted, columns = np.unique(same_person.good[places], return_inverse=True)
         owners = np.repeat(np.arange(len(queries)), counts)
         for first in range(0, wanted.size, _GATHERED_ROWS):
-            gathered = source.shard.embeddings[source.rows[wanted[first : first + _GATHERED_ROWS]]]
+            gathered = searched.source.embeddings[searched.rows[wanted[first : first + _GATHERED_ROWS]]]
             compared = cosine_similarities(query[queries], unit_rows(gathered))
             here = (columns >= first) & (columns < first + _GATHERED_ROWS)
             similarities[places[here]] = compared[owners[here], columns[here] - first]
@@ -176,7 +176,7 @@ def join_matches(found: Sequence[ShardMatches]) -> Matches:
         TableError: a file is missing or stands twice, or machines round in different ways.
     """
     _require_all([one.number for one in found], found[0].count)
-    _require_one_rounding([one.rounding for one in found])
+    require_one_rounding([one.rounding for one in found])
     num_queries = len(found[0].offsets) - 1
     owners = np.concatenate([np.repeat(np.arange(num_queries), np.diff(one.offsets)) for one in found])
     similarities = np.concatenate([one.similarities for one in found])
@@ -203,14 +203,14 @@ def count_shard(part: ShardPart, block: QueryBlock, matches: Matches) -> ShardCo
             rounds in another way.
     """
     comparison = part.comparison
-    _require_one_rounding([matches.rounding, rounding_of_this_machine()])
+    require_one_rounding([matches.rounding, rounding_of_this_machine()])
     same_person = comparison.same_person(block.start, block.stop)
     query = _units(comparison.query, block.start, block.stop)
     before = np.zeros(matches.similarities.size, dtype=np.int64)
-    (source,) = comparison.gallery.parts
+    (searched,) = comparison.gallery.parts
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        for first in range(0, source.rows.size, _GALLERY_AT_A_TIME):
-            gallery = unit_rows(source.shard.embeddings[source.rows[first : first + _GALLERY_AT_A_TIME]])
+        for first in range(0, searched.rows.size, _GALLERY_AT_A_TIME):
+            gallery = unit_rows(searched.source.embeddings[searched.rows[first : first + _GALLERY_AT_A_TIME]])
             compare = COSINE.rows(query, gallery)
             for start in range(0, len(query), _QUERIES_AT_A_TIME):
                 stop = min(start + _QUERIES_AT_A_TIME, len(query))
@@ -230,12 +230,28 @@ def merge(counted: Sequence[ShardCounts], matches: Matches) -> MatchRanks:
     for one in counted[1:]:
         total += one
     _require_all(sorted(total.numbers), total.count)
-    _require_one_rounding([total.rounding, matches.rounding])
+    require_one_rounding([total.rounding, matches.rounding])
     owners = np.repeat(np.arange(len(matches.offsets) - 1), np.diff(matches.offsets))
     good_before = matches.offsets[owners + 1] - 1 - np.arange(owners.size)
     # The last in rank stands first: turned around within each query, ranks ascend.
     mirrored = matches.offsets[owners] + good_before
     return MatchRanks((good_before + total.before)[mirrored], matches.offsets)
+
+
+def rank_block(parts: Sequence[ShardPart], block: QueryBlock, *, progress: Progress = silent) -> MatchRanks:
+    """Do all that is to be done for the queries of a block, file after file.
+
+    Raises:
+        TableError: a file is missing, another one or damaged.
+    """
+    matches = join_matches([match_similarities(part, block) for part in parts])
+    total = count_shard(parts[0], block, matches)
+    for part in parts[1:]:
+        done = block.start + (block.stop - block.start) * part.number // part.count
+        progress("evaluate", done, len(part.comparison.query_rows))
+        total += count_shard(part, block, matches)
+    progress("evaluate", block.stop, len(parts[0].comparison.query_rows))
+    return merge([total], matches)
 
 
 def match_ranks_by_shard(comparison: Comparison, *, progress: Progress = silent) -> MatchRanks:
@@ -247,52 +263,23 @@ def match_ranks_by_shard(comparison: Comparison, *, progress: Progress = silent)
     Raises:
         TableError: a file is missing, another one or damaged.
     """
-    num_queries = len(comparison.query_rows)
     parts = by_shard(comparison)
     if not parts:
-        return MatchRanks(np.zeros(0, dtype=np.int64), np.zeros(num_queries + 1, dtype=np.int64))
-    ranks, num_good = [], []
-    for block in query_blocks(comparison):
-        matches = join_matches([match_similarities(part, block) for part in parts])
-        total = count_shard(parts[0], block, matches)
-        for part in parts[1:]:
-            total += count_shard(part, block, matches)
-            done = block.start + (block.stop - block.start) * part.number // part.count
-            progress("evaluate", done, num_queries)
-        found = merge([total], matches)
-        ranks.append(found.ranks)
-        num_good.append(found.num_matches)
-        progress("evaluate", block.stop, num_queries)
-    return MatchRanks(np.concatenate(ranks), np.concatenate([[0], np.cumsum(np.concatenate(num_good))]))
+        return MatchRanks.of_nobody(len(comparison.query_rows))
+    return one_behind_the_other([rank_block(parts, block, progress=progress) for block in query_blocks(comparison)])
 
 
 def lies_in_many_files(comparison: Comparison) -> bool:
     """Whether a side of a comparison is of a table that was opened without its embeddings."""
     return any(
-        isinstance(part.table, ShardedTable) for side in (comparison.query, comparison.gallery) for part in side.parts
+        isinstance(part.source, ShardFile) for side in (comparison.query, comparison.gallery) for part in side.parts
     )
-
-
-@cache
-def rounding_of_this_machine() -> str:
-    """Name how the matrix library rounds here: two machines that give the same name compare alike to the last bit."""
-    generator = np.random.default_rng(0)
-    rows = [unit_rows(generator.standard_normal((size, 515), dtype=np.float32)) for size in (48, 320)]
-    return bytes_sha256(cosine_similarities(*rows).tobytes())
 
 
 def _require_all(numbers: Sequence[int], count: int) -> None:
     if sorted(numbers) != list(range(count)):
         raise TableError(
             f"every file of a gallery is counted once; of {count} those of the places {sorted(numbers)} are there"
-        )
-
-
-def _require_one_rounding(names: Sequence[str]) -> None:
-    if len(set(names)) > 1:
-        raise TableError(
-            "machines that share an evaluation must round alike, which processors of different kinds or versions of "
-            "PyTorch do not: a fixed product has other last bits on one of them. Use machines of one kind"
         )
 
 
@@ -303,7 +290,7 @@ def _units(side: Side, start: int, stop: int) -> Float32[np.ndarray, "tracklet e
         begin, end = end, end + part.rows.size
         if begin < stop and start < end:
             rows = part.rows[max(0, start - begin) : stop - begin]
-            found.append(unit_rows(part.shard.embeddings[rows]))
+            found.append(unit_rows(part.source.embeddings[rows]))
     return np.concatenate(found)
 
 

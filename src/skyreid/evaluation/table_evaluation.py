@@ -12,6 +12,7 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import SettingError
 from skyreid.evaluation import ranking_scores
+from skyreid.evaluation.block_jobs import DoElsewhere
 from skyreid.evaluation.calibration import Calibration, calibration_of
 from skyreid.evaluation.pair_scores import PairScores, pair_scores
 from skyreid.evaluation.ranking_scores import Scores
@@ -145,6 +146,7 @@ def evaluate(
     out: str | PathLike[str] | None = None,
     dataset: str | None = None,
     model: str | None = None,
+    elsewhere: DoElsewhere | None = None,
     progress: Progress = silent,
 ) -> TableEvaluation:
     """Score a query table against a gallery table, of any model: CMC, mAP and mINP with confidence intervals.
@@ -165,13 +167,15 @@ def evaluate(
         out: result file to write.
         dataset: its name, for the result.
         model: name of what made the embeddings, for the result.
+        elsewhere: has jobs of the ranking done by other processes, where both tables lie in many files
+            (docs/many-machines.md); None = this process does all.
         progress: told after every block of queries.
 
     Raises:
         TableError: a table that cannot be read, tables of different sizes or models, or others than the manifest says.
         ProtocolError: no such protocol, or it leaves nobody to ask, nobody to search, or no query with a match.
         CalibrationError: a calibration that cannot be read.
-        SettingError: no such ranker, or an argument of another kind.
+        SettingError: no such ranker, an argument of another kind, or other processes cannot do it.
 
     >>> from skyreid import EmbeddingTable
     >>> def crowd(places, platform):
@@ -191,7 +195,9 @@ def evaluate(
         listed = read_manifest(path_of(manifest, "a manifest"))
         asking, searched = (with_listed_pictures(table, listed) for table in (asking, searched))
         columns = columns_of(asking, listed.tracklets)
-    scored = score_tables(asking, searched, asked, ranker=by, facts=facts, columns=columns, progress=progress)
+    scored = score_tables(
+        asking, searched, asked, ranker=by, facts=facts, columns=columns, elsewhere=elsewhere, progress=progress
+    )
     evaluation = TableEvaluation(scored=scored)
     if out is not None:
         evaluation.save(out)
@@ -208,6 +214,7 @@ def score_tables(
     ranker: Ranker = COSINE,
     facts: KnownFacts | None = None,
     columns: Mapping[str, Column] | None = None,
+    elsewhere: DoElsewhere | None = None,
     progress: Progress = silent,
 ) -> ScoredTables:
     """Evaluate two tables with their uncertainty, and say how.
@@ -219,13 +226,15 @@ def score_tables(
         ranker: what puts the gallery in order.
         facts: for the protocol card.
         columns: one value per row of the query table each, to slice the scores by.
+        elsewhere: has other processes do it, as of `ranking_scores.evaluate`.
         progress: told after every block of queries.
 
     Raises:
         TableError: the tables do not fit together.
+        SettingError: other processes cannot do it.
         ProtocolError: nobody to ask, nobody to search, or no query with a match.
     """
-    scores = ranking_scores.evaluate(query, gallery, protocol, ranker=ranker, progress=progress)
+    scores = ranking_scores.evaluate(query, gallery, protocol, ranker=ranker, elsewhere=elsewhere, progress=progress)
     fed = query.feeding or gallery.feeding
     card = replace(
         ProtocolCard.of(protocol, ranker=ranker),

@@ -18,7 +18,7 @@ from skyreid.arguments import kind_of, path_of
 from skyreid.errors import SettingError, TableError
 from skyreid.files.atomic_file import write_atomically
 from skyreid.retrieval.npz_file import npz_pieces, read_npz
-from skyreid.retrieval.row_lengths import LEAST_NORM, are_directions, rounded_to_float16, row_norms
+from skyreid.retrieval.row_lengths import refuse_without_direction, rounded_to_float16, row_norms
 from skyreid.retrieval.table_folder import read_embeddings, read_heads, read_index, write_index, write_shards
 from skyreid.retrieval.table_rows import (
     COLUMNS,
@@ -68,7 +68,7 @@ class EmbeddingTable(TableRows):
 
     def __post_init__(self) -> None:
         _check_types(self.arrays())
-        self._check_embeddings()
+        refuse_without_direction(self.embeddings, self.norms(), self.tracklet_ids)
         self.check_rows()
 
     @classmethod
@@ -203,20 +203,6 @@ class EmbeddingTable(TableRows):
     def arrays(self) -> dict[str, Shaped[np.ndarray, "tracklet ..."]]:
         """Give what a file of the table holds, by name."""
         return {"embeddings": self.embeddings, **self.columns()}
-
-    def _check_embeddings(self) -> None:
-        unusable = np.flatnonzero(~are_directions(self.norms()))
-        if unusable.size == 0:
-            return
-        row = int(unusable[0])
-        where = f"embeddings, row {row} (tracklet {self.tracklet_ids[row]})"
-        others = f"; {unusable.size} such rows" if unusable.size > 1 else ""
-        if not np.isfinite(self.embeddings[row]).all():
-            raise TableError(f"{where}: every value must be finite; got NaN or infinity{others}")
-        raise TableError(
-            f"{where}: the length of a row must be between {LEAST_NORM:g} and 1.8e19, else its cosine is "
-            f"undefined; got {np.linalg.norm(self.embeddings[row].astype(np.float64)):g}{others}"
-        )
 
 
 def in_numpy(embeddings: Float[TorchTensor, "..."]) -> Float32[np.ndarray, "..."]:

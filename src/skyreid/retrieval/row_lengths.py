@@ -1,7 +1,9 @@
 """How long embeddings are, which of them have a direction at all, and how they are rounded to half the size."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Float32
+from jaxtyping import Bool, Float, Float16, Float32, Shaped
+
+from skyreid.errors import TableError
 
 LEAST_NORM = 1e-12
 """Rows shorter than this have no direction: their squares leave the range of float32."""
@@ -26,6 +28,30 @@ def row_norms(embeddings: Float[np.ndarray, "row embed"], first_column: int = 0)
 def are_directions(norms: Float32[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
     """Tell of each length whether a cosine with its row is defined: finite, not zero, its squares in float32."""
     return np.isfinite(norms) & (norms >= LEAST_NORM)
+
+
+def refuse_without_direction(
+    embeddings: Float[np.ndarray, "row embed"],
+    norms: Float32[np.ndarray, " row"],
+    tracklet_ids: Shaped[np.ndarray, " row"] | None = None,
+) -> None:
+    """Refuse rows with which a cosine is not defined.
+
+    Raises:
+        TableError: the first of them, by row, and by tracklet where the ids are given.
+    """
+    unusable = np.flatnonzero(~are_directions(norms))
+    if unusable.size == 0:
+        return
+    row = int(unusable[0])
+    where = f"embeddings, row {row}" + ("" if tracklet_ids is None else f" (tracklet {tracklet_ids[row]})")
+    others = f"; {unusable.size} such rows" if unusable.size > 1 else ""
+    if not np.isfinite(embeddings[row]).all():
+        raise TableError(f"{where}: every value must be finite; got NaN or infinity{others}")
+    raise TableError(
+        f"{where}: the length of a row must be between {LEAST_NORM:g} and 1.8e19, else its cosine is "
+        f"undefined; got {np.linalg.norm(embeddings[row].astype(np.float64)):g}{others}"
+    )
 
 
 def has_direction(embeddings: Float[np.ndarray, "row embed"]) -> Bool[np.ndarray, " row"]:

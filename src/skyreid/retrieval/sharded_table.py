@@ -4,20 +4,64 @@ Each file is opened when its embeddings are first needed, after its hash was com
 piece takes a `Table`, in however many files it lies: `starts` says where its pieces begin, `shard` gives one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.errors import SettingError, TableError
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
+from skyreid.retrieval.row_lengths import refuse_without_direction, row_norms
 from skyreid.retrieval.shard_file import Shard, map_embeddings
 from skyreid.retrieval.table_folder import read_heads, read_index
 from skyreid.retrieval.table_rows import TableRows, check_columns, read_columns, read_facts
+
+
+@dataclass(frozen=True, eq=False)
+class ShardFile:
+    """One file of a table; opened when its embeddings are first asked for, in each process anew."""
+
+    folder: Path
+    shard: Shard
+
+    @cached_property
+    def mapped(self) -> Float[np.ndarray, "row embed"]:
+        """The embeddings, after the hash of the file was compared.
+
+        Raises:
+            TableError: the file is missing, another one or damaged.
+        """
+        return map_embeddings(self.folder, self.shard)
+
+    @cached_property
+    def embeddings(self) -> Float[np.ndarray, "row embed"]:
+        """The embeddings, each of which has a direction.
+
+        Raises:
+            TableError: as `mapped`; or a value that no table can hold.
+        """
+        with self.named():
+            refuse_without_direction(self.mapped, row_norms(self.mapped))
+        return self.mapped
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Name the file in what is refused of it inside the `with` block."""
+        try:
+            yield
+        except TableError as refusal:
+            name = str(self.folder / self.shard.file)
+            raise (refusal if name in str(refusal) else TableError(f"{name}: {refusal}")) from None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +77,8 @@ class ShardedTable(TableRows):
     """Of an embedding."""
     is_half: bool
     """Whether the embeddings are float16."""
+    index_sha256: str
+    """Of what the index says: a table of another content has another."""
 
     @property
     def embedding_size(self) -> int:
@@ -51,13 +97,11 @@ class ShardedTable(TableRows):
             TableError: its file is missing, another one or damaged, or holds a value that no table can hold.
         """
         if place not in self._opened:
-            shard = self.shards[place]
-            rows = slice(self.starts[place], self.starts[place] + shard.rows)
-            columns = {name: column[rows] for name, column in self.columns().items()}
-            embeddings = map_embeddings(self.folder, shard)
-            try:
+            file, start = self.files[place], self.starts[place]
+            columns = {name: column[start : start + file.shard.rows] for name, column in self.columns().items()}
+            with file.named():
                 self._opened[place] = _MappedShard(
-                    embeddings=embeddings,
+                    embeddings=file.mapped,
                     **columns,
                     manifest=self.manifest,
                     model=self.model,
@@ -65,16 +109,19 @@ class ShardedTable(TableRows):
                     precision=self.precision,
                     seen_unmasked=self.seen_unmasked,
                 )
-            except TableError as refusal:
-                raise TableError(f"{self.folder / shard.file}: {refusal}") from None
         return self._opened[place]
+
+    @cached_property
+    def files(self) -> tuple[ShardFile, ...]:
+        """The files, none of them opened yet."""
+        return tuple(ShardFile(self.folder, shard) for shard in self.shards)
 
     @cached_property
     def _opened(self) -> dict[int, EmbeddingTable]:
         return {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name != "_opened"}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __repr__(self) -> str:
         numbers = "float16 numbers" if self.is_half else "numbers"
@@ -114,6 +161,7 @@ def open_table(path: str | PathLike[str]) -> Table:
             shards=index.shards,
             numbers_of_one=head.embedding_size,
             is_half=head.dtype == np.float16,
+            index_sha256=index.sha256(),
         )
         table.check_rows()
     except TableError as refusal:

@@ -52,6 +52,12 @@ class TableIndex:
         """How many tracklets the table has."""
         return sum(shard.rows for shard in self.shards)
 
+    def sha256(self) -> str:
+        """Hash all that it says."""
+        content = to_json(self)
+        assert isinstance(content, dict)
+        return content_sha256(content)
+
 
 def write_shards(
     folder: Path,
