@@ -50,7 +50,7 @@ def test_another_video_or_none_is_no_original(seen, film):
     with pytest.raises(RefusedError, match=r"a\.mp4: another video lies where it was"):
         draw_originals(seen)
     for path in (None, str(film.parent / "gone.mp4")):
-        with pytest.raises(CaseError, match=r"does not lie where it was") as gone:
+        with pytest.raises(CaseError, match=r"is not where it was") as gone:
             draw_originals(replace(seen, source=replace(seen.source, path=path)))
         assert str(film.parent) not in str(gone.value)
 

@@ -3,12 +3,14 @@ import os
 
 import pytest
 
+from skyreid.cases.case import create_case
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
 from skyreid.cases.work import worker
 from skyreid.cases.work.jobs import DONE, FAILED, PAUSED, QUEUED, add_job, cancel, read_jobs
 from skyreid.cases.work.worker import work
+from skyreid.cases.work.worker_process import OpenedCases
 from tests.building.test_build import write_source
 
 BY = {"by": "anna", "purpose": "a test"}
@@ -87,3 +89,17 @@ def test_a_fault_of_ours_is_tried_three_times_and_then_said(queue, monkeypatch, 
     monkeypatch.setattr(worker, "build", fail)
     report = work(queue, least_room=0)
     assert (report.failed[0].reason, report.failed[0].attempt) == ("a fault of skyreid: ZeroDivisionError: by zero", 3)
+
+
+def test_cases_are_opened_once_and_another_one_in_the_place_of_one_is_seen(tmp_path):
+    for name in ("a", "b"):
+        create_case(tmp_path / name, by="anna").close()
+    opened = OpenedCases(tmp_path)
+    first = [open_it() for open_it in opened.now()]
+    assert [one() for one in opened.now()] == first
+    before = first[1].facts().case_id
+    (tmp_path / "b").rename(tmp_path.with_name("elsewhere"))
+    create_case(tmp_path / "b", by="anna").close()
+    a, b = (one() for one in opened.now())
+    assert a is first[0] and b is not first[1] and b.facts().case_id != before
+    opened.close()

@@ -55,3 +55,14 @@ def test_a_password_that_is_none_and_a_folder_that_is_none_are_refused(cases, sa
     assert "at least 12 characters" in capsys.readouterr().err
     assert main(["user", "list", str(cases / "nowhere")]) == 1
     assert not (cases / "nowhere").exists()
+
+
+def test_the_name_is_looked_at_before_a_password_is_asked_for(cases, say, capsys, monkeypatch):
+    say(f"{PASSWORD}\n")
+    main(["user", "add", str(cases), "anna"])
+    monkeypatch.setattr("sys.stdin", None)  # whoever reads it fails otherwise
+    capsys.readouterr()
+    assert main(["user", "add", str(cases), "anna"]) == 1
+    assert main(["user", "password", str(cases), "bert"]) == 1
+    said = capsys.readouterr().err
+    assert "there is a user 'anna' already" in said and "there is no user 'bert'" in said

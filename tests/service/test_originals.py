@@ -65,4 +65,4 @@ def test_an_examiner_sees_an_original_once_and_the_log_says_why(site, filmed):
 
 def test_without_the_video_there_is_no_original(site):
     answer = site.browsers["boss"].post(f"/api/c/{site.ids['square']}/originals/1", json={"reason": REASON})
-    assert answer.status_code == 422 and "does not lie where it was" in answer.json()["error"]
+    assert answer.status_code == 409 and "is not where it was" in answer.json()["error"]

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import record, utc_now
 from skyreid.cases.case import Case
 from skyreid.cases.database import Database
@@ -157,9 +158,19 @@ class People:
         """
         password = hash_new_password(name, password)
         with self.database.writing() as connection:
-            if _user(connection, name) is not None:
-                raise CaseError(f"there is a user {name!r} already")
+            _refuse_taken(connection, name)
             _insert_user(connection, name, password, is_admin=is_admin, by=by)
+
+    def check_name(self, name: str, *, is_new: bool) -> None:
+        """Say before a password is asked for whether a user can be added, or is there.
+
+        Raises:
+            CaseError: there is one of this name already, or none.
+            SourceError: a name that cannot be shown.
+        """
+        check_annotator(name)
+        with self.database.reading() as connection:
+            (_refuse_taken if is_new else _require_user)(connection, name)
 
     def set_password(self, name: str, password: str, *, by: str) -> None:
         """Change a password; all sessions of this user end.
@@ -210,8 +221,7 @@ class People:
             CaseError: there is no such user.
         """
         with self.database.writing() as connection:
-            if _user(connection, name) is None:
-                raise CaseError(f"there is no user {name!r}")
+            _require_user(connection, name)
             connection.execute(ROLES.delete().where(ROLES.c.user == name, ROLES.c.case_id == case_id))
             if role is not None:
                 connection.execute(ROLES.insert().values(user=name, case_id=case_id, role=role.value))
@@ -341,12 +351,21 @@ def set_role_in_case(people: People, case: Case, name: str, role: Role | None, *
 
 def _change(connection: Connection, name: str, by: str, action: str, **values: str | bool) -> None:
     """Change a user, whose sessions all end."""
-    if _user(connection, name) is None:
-        raise CaseError(f"there is no user {name!r}")
+    _require_user(connection, name)
     if values:
         connection.execute(USERS.update().where(USERS.c.name == name).values(**values))
     connection.execute(SESSIONS.delete().where(SESSIONS.c.user == name))
     record(connection, by, action, name)
+
+
+def _require_user(connection: Connection, name: str) -> None:
+    if _user(connection, name) is None:
+        raise CaseError(f"there is no user {name!r}")
+
+
+def _refuse_taken(connection: Connection, name: str) -> None:
+    if _user(connection, name) is not None:
+        raise CaseError(f"there is a user {name!r} already")
 
 
 def _insert_user(connection: Connection, name: str, password: str, *, is_admin: bool, by: str) -> None:

@@ -12,15 +12,15 @@ LOOK_LIMITS = DecodeLimits(cpu_s=300, take_damaged=True)
 """To look into a video: everything before the moment is decoded too."""
 
 
-def video_of(source: CaseSource) -> Path | None:
-    """Say where the video of a source lies; None = it is not where it was.
+def video_of(source: CaseSource) -> Path:
+    """Say where the video of a source lies.
 
     Raises:
-        RefusedError: another video lies there.
+        RefusedError: it is not where it was when it was added, or another video lies there.
     """
     path = None if source.path is None else Path(source.path)
     if path is None or not path.exists():
-        return None
+        raise RefusedError(f"{source.file}: the video is not where it was when it was added, so nobody can look in")
     told = path.stat()
     # The state of a folder does not tell whether its pictures are the same.
     state = told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino

@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,8 +25,9 @@ def user_add(cases: File, name: Name, *, admin: bool = False, by: str | None = N
         by: who adds the user; the user of this machine when not given.
         json: print JSON.
     """
-    people = _people(cases)
-    people.add(name, _read_password(f"password of {name}: "), by=who(by), is_admin=admin)
+    with _people(cases) as people:
+        people.check_name(name, is_new=True)
+        people.add(name, _read_password(f"password of {name}: "), by=who(by), is_admin=admin)
     said = [f"{name}: can log in" + (", as an administrator" if admin else "")]
     if not admin:
         said.append(f"skyreid user role {cases} {name} CASE viewer lets them look into a case")
@@ -41,15 +43,16 @@ def user_list(cases: Annotated[Path, tyro.conf.Positional] = Path(), *, json: bo
     """
     from skyreid.cases.case import list_cases, open_case
 
-    people = _people(cases)
     roles: dict[str, dict[str, str]] = {}
-    for path in list_cases(cases):
-        with open_case(path) as case:
-            facts = case.facts()
-        for user, role in people.roles(facts.case_id).items():
-            roles.setdefault(user, {})[facts.name] = role.value
+    with _people(cases) as people:
+        for path in list_cases(cases):
+            with open_case(path) as case:
+                facts = case.facts()
+            for user, role in people.roles(facts.case_id).items():
+                roles.setdefault(user, {})[facts.name] = role.value
+        users = people.users()
     said, content = [], []
-    for user in people.users():
+    for user in users:
         given = roles.get(user.name, {})
         told = ["disabled"] if user.is_disabled else []
         told += ["administrator"] if user.is_admin else [f"{role} in {case}" for case, role in given.items()]
@@ -81,10 +84,9 @@ def user_role(
     from skyreid.cases.case import list_cases, open_case
     from skyreid.cases.people import Role, set_role_in_case
 
-    people = _people(cases)
     names = []
     for path in list_cases(cases):
-        with open_case(path) as opened:
+        with _people(cases) as people, open_case(path) as opened:
             names.append(opened.facts().name)
             if case in (names[-1], path.name):
                 given = None if role == "none" else Role(role)
@@ -104,7 +106,9 @@ def user_password(cases: File, name: Name, *, by: str | None = None, json: bool 
         by: who changes it.
         json: print JSON.
     """
-    _people(cases).set_password(name, _read_password(f"new password of {name}: "), by=who(by))
+    with _people(cases) as people:
+        people.check_name(name, is_new=False)
+        people.set_password(name, _read_password(f"new password of {name}: "), by=who(by))
     show_result(Note([f"{name}: has a new password, and no session"], {"user": name}), json=json)
 
 
@@ -118,8 +122,8 @@ def user_disable(cases: File, name: Name, *, end: bool = False, by: str | None =
         by: who says so.
         json: print JSON.
     """
-    people = _people(cases)
-    (people.enable if end else people.disable)(name, by=who(by))
+    with _people(cases) as people:
+        (people.enable if end else people.disable)(name, by=who(by))
     said = f"{name}: {'is let in again' if end else 'is let in no more'}"
     show_result(Note([said], {"user": name, "is_disabled": not end}), json=json)
 
@@ -133,20 +137,20 @@ def user_sessions(cases: File, *, end: str | None = None, by: str | None = None,
         by: who says so.
         json: print JSON.
     """
-    people = _people(cases)
-    if end is not None:
-        people.end_sessions(end, by=who(by))
-    found = people.sessions()
+    with _people(cases) as people:
+        if end is not None:
+            people.end_sessions(end, by=who(by))
+        found = people.sessions()
     said = [f"{one.user}: since {one.begun}, last used {one.used}" for one in found] or ["nobody is logged in"]
     show_result(Note(said, [{"user": one.user, "begun": one.begun, "used": one.used} for one in found]), json=json)
 
 
-def _people(cases: Path) -> "People":
+def _people(cases: Path) -> "closing[People]":
     from skyreid.cases.people_database import open_people
 
     if not cases.is_dir():
         raise CaseError(f"{cases}: is no folder; name the one of 'skyreid serve'")
-    return open_people(cases)
+    return closing(open_people(cases))
 
 
 def _read_password(question: str) -> str:

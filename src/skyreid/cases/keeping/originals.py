@@ -41,13 +41,11 @@ def draw_originals(seen: CaseTracklet) -> bytes:
     """Draw frames of a tracklet from its video, faces uncovered, as one JPEG; nothing is written.
 
     Raises:
-        CaseError: the video does not lie where it was, or the frames are not in it.
-        RefusedError: another video lies there.
+        RefusedError: the video is not where it was, or another one lies there.
+        CaseError: the frames are not in it.
         VideoError: it can no longer be decoded.
     """
     path = video_of(seen.source)
-    if path is None:
-        raise CaseError(f"{seen.source.file}: the video does not lie where it was when it was added")
     boxes = {
         one.index: one.box
         for one in spread_frames(seen.tracklet, _FRAMES)

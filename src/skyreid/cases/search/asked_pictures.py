@@ -21,7 +21,7 @@ from skyreid.cases.search.asking import CaseAsker
 from skyreid.cases.source_video import LOOK_LIMITS, video_of
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import CaseTracklet, read_tracklets_at
-from skyreid.errors import NothingFoundError, RefusedError
+from skyreid.errors import NothingFoundError
 from skyreid.files.picture_apart import decode_apart
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Frame, Platform
@@ -141,8 +141,6 @@ class HeldPictures:
         if told is None:
             raise NothingFoundError(f"there is no source {source}")
         path = video_of(told)
-        if path is None:
-            raise RefusedError(f"{told.file}: the video is not where it was when it was added, so nobody can look in")
         if (held := self._get((source, at_s))) is not None:
             return held
         words = f"{told.file} at {at_s:g} s"

@@ -48,7 +48,7 @@ class CaseAsker:
         self._case, self._models = case, tuple(models)
         self.alone = Lock()
         """Held by whoever decodes or embeds: one at a time, since both take memory."""
-        self._hashes: dict[str, str | None] = {}
+        self._hashes: dict[str, tuple[int, str | None]] = {}
         self._askers: dict[tuple[str, Platform | None], Asker] = {}
         self._eyes: Eyes | None = None
         self._text_refusals: dict[str, str] = {}
@@ -85,13 +85,14 @@ class CaseAsker:
 
     def eyes(self) -> Eyes:
         """Give what covers faces and finds people, as the last job of the case found them."""
-        if self._eyes is None:
+        if self._eyes is None or self._eyes.detector is None:  # somebody may have fetched one since
             from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
             from skyreid.building.detection.detector import load_detector
 
             jobs = [one.settings.detector for one in reversed(read_jobs(self._case))]
             named = next(filter(is_here, filter(None, jobs)), None) or first_in_cache(PREFERRED_DETECTORS)
-            self._eyes = Eyes(mask=FaceMask(MaskingConfig()), detector=None if named is None else load_detector(named))
+            mask = FaceMask(MaskingConfig()) if self._eyes is None else self._eyes.mask
+            self._eyes = Eyes(mask=mask, detector=None if named is None else load_detector(named))
         return self._eyes
 
     def why_no_pictures(self) -> str:
@@ -100,10 +101,9 @@ class CaseAsker:
 
     def why_no_text(self) -> str:
         """Say why the case cannot be asked by words; "" = it can."""
-        try:
-            model = self.model().model
-        except SkyreidError as refusal:
-            return str(refusal)
+        if refusal := self.why_no_pictures():  # no weights, which may come
+            return refusal
+        model = self.model().model
         if model not in self._text_refusals:
             self._text_refusals[model] = _refusal(lambda: self.text("a photo of a person."))
         return self._text_refusals[model]
@@ -127,9 +127,10 @@ class CaseAsker:
         jobs = (one.settings.model for one in reversed(read_jobs(self._case)))
         places = dict.fromkeys((*self._models, *filter(None, jobs), *PREFERRED_MODELS))
         for place in places:
-            if place not in self._hashes:
-                self._hashes[place] = _hash_of(place) if is_here(place) else None
-            if self._hashes[place] == model.asks_by:
+            state = _state_of(place)
+            if state is not None and self._hashes.get(place, (None, None))[0] != state:
+                self._hashes[place] = state, _hash_of(place)
+            if state is not None and self._hashes[place][1] == model.asks_by:
                 return place
         raise SettingError(
             f"the weights that made the vectors of this case (sha256 {model.asks_by[:16]}…) are not here; say "
@@ -139,8 +140,17 @@ class CaseAsker:
 
 def is_here(place: str) -> bool:
     """Whether weights lie at a path, or in the cache under their published name."""
+    return _state_of(place) is not None
+
+
+def _state_of(place: str) -> int | None:
+    """Tell weights that were put to a place later from those before; None = there are none."""
     name = place.partition(",")[0]
-    return Path(name).exists() or (name in PUBLISHED and in_cache(name) is not None)
+    path = Path(name) if Path(name).exists() or name not in PUBLISHED else in_cache(name)
+    try:
+        return None if path is None else path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _hash_of(place: str) -> str | None:

@@ -9,10 +9,12 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
-from skyreid.cases.case import list_cases, open_case
+from skyreid.cases.case import Case, list_cases, open_case
 from skyreid.cases.work.leases import is_work_waiting
 from skyreid.errors import SkyreidError
 from skyreid.processes.progress import Progress, silent
@@ -53,28 +55,61 @@ def work_on_all(
         KeyboardInterrupt: the job at work was given back.
     """
     idle_since, said = time.monotonic(), ""
-    while idle_s is None or time.monotonic() - idle_since < idle_s:
-        has_worked, complaint = _work_once(folder, least_room, progress)
-        if complaint and complaint != said:
-            _logger.warning("%s", complaint)
-        said = complaint
-        if has_worked:
-            idle_since = time.monotonic()
-        time.sleep(ask_s)
+    with closing(OpenedCases(folder)) as opened:
+        while idle_s is None or time.monotonic() - idle_since < idle_s:
+            has_worked, complaint = _work_once(opened, least_room, progress)
+            if complaint and complaint != said:
+                _logger.warning("%s", complaint)
+            said = complaint
+            if has_worked:
+                idle_since = time.monotonic()
+            time.sleep(ask_s)
 
 
-def _work_once(folder: Path, least_room: int | None, progress: Progress) -> tuple[bool, str]:
+class OpenedCases:
+    """The cases of a folder, each opened once: to open them all at each look took more than the look.
+
+    Args:
+        folder: with cases, or a case.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: dict[tuple[Path, int], Case] = {}
+
+    def close(self) -> None:
+        """Close them all."""
+        self._keep(set())
+
+    def now(self) -> Iterator[Callable[[], Case]]:
+        """Give those that are there now: what opens each, unless it is open; one that is gone is closed."""
+        there = [(path, path.stat().st_ino) for path in list_cases(self._folder)]  # another one in its place is another
+        self._keep(set(there))
+        for one in there:
+            yield partial(self._open, one)
+
+    def _open(self, one: tuple[Path, int]) -> Case:
+        if one not in self._opened:
+            self._opened[one] = open_case(one[0])
+        return self._opened[one]
+
+    def _keep(self, there: set[tuple[Path, int]]) -> None:
+        for gone in self._opened.keys() - there:
+            self._opened.pop(gone).close()
+
+
+def _work_once(opened: OpenedCases, least_room: int | None, progress: Progress) -> tuple[bool, str]:
     """Do what waits in any case; gives whether there was something, and what went wrong."""
     has_worked = False
     complaints: list[str] = []
-    for path in list_cases(folder):
+    for open_it in opened.now():
         try:
-            with open_case(path) as case:
-                if is_work_waiting(case):
-                    from skyreid.cases.work.worker import work  # loads what looks at pictures
+            case = open_it()
+            if is_work_waiting(case):
+                from skyreid.cases.work.worker import work  # loads what looks at pictures
 
-                    work(case, least_room=least_room, progress=progress)
-                    has_worked = True
+                work(case, least_room=least_room, progress=progress)
+                has_worked = True
         except (OSError, SkyreidError) as error:  # a case that is damaged, or gone, stops no other one
             complaints.append(str(error))
     return has_worked, "; ".join(complaints)
