@@ -70,6 +70,7 @@ THOROUGH = """
     pages/report/test_in_a_browser
     pretrained/test_imagenet
     processes/test_distributed
+    processes/test_ray_cluster
     reference/baselines/test_baselines
     service/test_access
     service/test_addresses

@@ -101,6 +101,7 @@ def find(
     interval_s: float | None = None,
     mask_faces: bool = True,
     replace: bool = False,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> FindReport:
     """Find everybody in videos from the ground and from the air, and write the page on which they can be looked up.
@@ -124,6 +125,7 @@ def find(
         interval_s: from one look at the video to the next; None = as the case was begun, else 0.5.
         mask_faces: cover faces before anything is written.
         replace: begin anew where an earlier run was made with other settings.
+        ray: HOST:PORT of a Ray cluster whose workers look at the videos, as of `build`.
         progress: hears of every step.
 
     Raises:
@@ -132,6 +134,7 @@ def find(
         MissingFrameError: the picture is none.
         SourceError: the videos do not go together, or the folder is of other videos.
         VideoError: a video is not there, or none can be used.
+        ClusterError: the cluster cannot be used.
         WeightsError: published weights that were named cannot be had.
         CheckpointError: the model cannot be read.
         NothingFoundError: nobody was found in any video.
@@ -163,6 +166,7 @@ def find(
         limits=DecodeLimits(take_damaged=True),
         leave_out=True,
         on_begin=lambda: write_case(out_dir, case),
+        ray=ray,
         progress=progress,
     )
     files = _names_of_files(sources)

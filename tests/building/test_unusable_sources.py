@@ -96,10 +96,10 @@ def test_the_source_that_was_at_work_when_a_build_was_killed_is_named(tmp_path, 
     with pytest.raises(Killed):
         build(sources, tmp_path / "out", progress=kill)
     report = build([gate(tmp_path, b"text", "broken"), *sources], tmp_path / "out", leave_out=True)
-    assert report.begun_anew == "roof-roof"
+    assert report.begun_anew == ("roof-roof",)
     assert "roof-roof begins anew" in caplog.text
     assert any("roof-roof: began anew" in line for line in report.lines())
-    assert build(sources, tmp_path / "out").begun_anew is None
+    assert build(sources, tmp_path / "out").begun_anew == ()
 
 
 def test_motion_is_a_word_and_a_word_that_is_none_is_answered_with_those_that_are(tmp_path, film, capsys):

@@ -10,15 +10,16 @@ A build folder holds
     links.jsonl, link/ who was said to be the same person, and the pictures to say it by: `building.linking`
     crops/ID/INDEX.jpg
     sources/NAME.json  one for each finished source: what it gave, and from what
-    partial/           the source in work, and its name
+    partial/           the sources in work, a folder for each attempt
     replaced/          records of sources in work that were cut otherwise before, until decisions were carried over
     build.lock         held by the build that runs
 
 A source is finished in one moment, when its file in sources/ appears. Work from before that moment is
 thrown away and done again; afterwards it is not touched as long as its video, its annotations and the
-settings stay the same, and cut again only on purpose (`replace`). So a build may be killed at any time and started
-again, and sources may be added. A crop that is not as it was cut is cut again, with its source. Why a source that was
-at work begins at its start: docs/architecture.md.
+settings stay the same, and cut again only on purpose (`replace`). Sources are cut here, one after the other, or by the
+workers of a cluster, and are brought in by the build itself, which holds the lock. So a build may be killed at any time
+and started again, and sources may be added. A crop that is not as it was cut is cut again, with its source. Why a
+source that was at work begins at its start: docs/architecture.md.
 """
 
 import dataclasses
@@ -26,34 +27,28 @@ import json
 import logging
 import math
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 
 from skyreid.arguments import kind_of, path_of
 from skyreid.building.build_folder import (
     CARD_FILE,
-    CROPS,
     MASKING_FILE,
     PARTIAL,
     REPLACED,
     STATISTICS_FILE,
     FinishedSource,
-    FinishedTracklet,
     begun_before,
+    bring_in,
     check_complete,
     check_replacing,
-    fingerprint,
     finished_names,
     locked,
-    note_begun,
     read_finished,
     replaced_tracklets,
     sweep,
-    write_finished,
 )
 from skyreid.building.build_report import (
     BuildInfo,
@@ -63,28 +58,36 @@ from skyreid.building.build_report import (
     masking_report,
     write_table_of_unmasked,
 )
-from skyreid.building.crops.cropping import Cut, TrackletEmbedder, cut
+from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
-from skyreid.building.crops.quality import QualityConfig, QualityFilter
+from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.detection.detector import Detector, load_detector
-from skyreid.building.finder import MOTION, find_tracked, finder_of, read_annotated
+from skyreid.building.finder import MOTION
 from skyreid.building.linking.event_log import read_log
 from skyreid.building.linking.link_report import OutdatedDecision, outdated_decisions
 from skyreid.building.linking.link_state import fingerprints, replay
 from skyreid.building.linking.linked_manifest import apply_links, carry_over
-from skyreid.building.placement import SourcePlacement, place
-from skyreid.building.source_report import SourceReport
+from skyreid.building.placement import SourcePlacement
+from skyreid.building.source_cutting import (
+    CuttingSettings,
+    SourcePlan,
+    SourceToCut,
+    SourceToLookAt,
+    cut_source,
+    look_at,
+    networks_of,
+)
 from skyreid.building.sources import Source, check_together, sources_of
-from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
-from skyreid.building.video.decode import DEFAULT_LIMITS, USUAL_FRAME_RATE, DecodeLimits, FilmEnd, VideoFacts, probe
+from skyreid.building.video.decode import DEFAULT_LIMITS, DecodeLimits
 from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
-from skyreid.errors import SettingError, SourceError, VideoError
-from skyreid.files.atomic_file import flush, write_atomically
+from skyreid.errors import ClusterError, SettingError, SkyreidError, SourceError, VideoError
+from skyreid.files.atomic_file import write_atomically
 from skyreid.processes.progress import Progress, silent
+from skyreid.processes.workers import Job, Needs, Result, Workers, workers_at
 from skyreid.retrieval.embedding_table import TABLE_FILE
 
 logger = logging.getLogger(__name__)
@@ -108,6 +111,7 @@ def build(
     limits: DecodeLimits = DEFAULT_LIMITS,
     leave_out: bool = False,
     on_begin: Callable[[], None] | None = None,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Cut the people of all sources into tracklets below `out_dir` and write the manifest.
@@ -137,9 +141,12 @@ def build(
         limits: for each decoding process.
         leave_out: pass over a source that cannot be used, and say so in the report; without it, it ends the build.
         on_begin: called once, when the folder is this build's and what it holds fits, before anything is cut.
-        progress: hears of seconds of video.
+        ray: HOST:PORT of a Ray cluster whose workers cut, a source each; None = this process does. One that cannot be
+            used, or killed its workers three times, keeps no other from being finished first.
+        progress: hears of seconds of video, or of how many videos are done on a cluster.
 
     Raises:
+        ClusterError: the cluster cannot be used.
         SourceError: the sources do not go together, or people cannot be found with what was given.
         SettingError: faces cannot be masked in this way, or an argument of another kind.
         WeightsError: published weights that were named cannot be had.
@@ -157,39 +164,39 @@ def build(
     if isinstance(detector, str):
         detector = None if detector == MOTION else load_detector(detector, progress=progress)
     check_together(sources)
-    settings = _Settings(
+    settings = CuttingSettings(
         interval_s=interval_s,
         detector=detector,
         quality=quality,
         masking=masking,
         embedder=embedder,
         limits=limits,
-        progress=progress,
+        networks=networks_of(detector, embedder),
     )
-    with locked(out_dir):
+    with locked(out_dir), workers_at(ray) as workers:
         check_complete(sources, out_dir)
         mask = None if masking is None else FaceMask(masking)
-        begun_anew = begun_before(out_dir)  # first of all: it is forgotten with the first source that is left out
-        unusable: list[UnusableSource] | None = [] if leave_out else None
-        plans: list[_Plan] = []
-        for source in sources:
-            with _left_out(source, unusable, out_dir):
-                plans.append(_plan(source, settings))
+        begun_anew = begun_before(out_dir)
+        at_work = _AtWork(workers, out_dir, settings, leave_out=leave_out, progress=progress)
+        plans = at_work.look_at(sources)
         if not replace:
             check_replacing(out_dir, {plan.source.name: plan.fingerprint for plan in plans})
         kept = {plan.source.name: read_finished(out_dir, plan.source.name, plan.fingerprint) for plan in plans}
-        if begun_anew is not None:
-            logger.warning("%s begins anew: an earlier run ended while it was being cut", begun_anew)
+        for name in begun_anew:
+            logger.warning("%s begins anew: an earlier run ended while it was being cut", name)
         if on_begin is not None and plans:
             on_begin()
         cut_again = sweep(out_dir, kept)
-        usable: list[tuple[SourcePlacement, FinishedSource]] = []
-        for plan in plans:
-            with _left_out(plan.source, unusable, out_dir):
-                done = kept[plan.source.name] or _finish(plan, out_dir, settings, mask)
-                usable.append((plan.placement, _with_placement(done, plan.placement)))
+        cut = at_work.cut([plan for plan in plans if kept[plan.source.name] is None])
+        done = {plan.source.name: kept[plan.source.name] or cut.get(plan.source.name) for plan in plans}
+        usable = [
+            (plan.placement, _with_placement(finished, plan.placement))
+            for plan in plans
+            if (finished := done[plan.source.name]) is not None
+        ]
+        unusable = at_work.unusable
         if not usable:
-            raise _none_usable(unusable or [])
+            raise _none_usable(unusable)
         info = BuildInfo(
             sources=[placement.source for placement, _ in usable],
             finished=[finished for _, finished in usable],
@@ -211,25 +218,82 @@ def build(
         cut_again=tuple(cut_again),
         begun_anew=begun_anew,
         outdated=tuple(outdated),
-        unusable=tuple(unusable or ()),
+        unusable=tuple(unusable),
     )
 
 
-@contextmanager
-def _left_out(source: Source, unusable: list[UnusableSource] | None, out_dir: Path) -> Iterator[None]:
-    """Note a source that cannot be used instead of ending there; with None, and one that was finished, end there."""
-    try:
-        yield
-    except (VideoError, SourceError) as error:
-        shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
-        if unusable is None:
+class _AtWork:
+    """The sources of a build, given to the workers; those that cannot be used are left out or end the build.
+
+    On a cluster they end it when all others are finished: hours of many machines are not thrown away for one video.
+    """
+
+    def __init__(
+        self, workers: Workers, out_dir: Path, settings: CuttingSettings, *, leave_out: bool, progress: Progress
+    ) -> None:
+        self._workers, self._out_dir, self._settings, self._progress = workers, out_dir, settings, progress
+        self._leave_out = leave_out
+        self.unusable: list[UnusableSource] = []
+        """In the order of the sources, what was left out while they were looked at first."""
+
+    def look_at(self, sources: Sequence[Source]) -> list[SourcePlan]:
+        """Look at all of them, before anything is cut."""
+        settings = self._settings.without_networks()
+        jobs = [SourceToLookAt(source=source, settings=settings) for source in sources]
+        looked = self._workers.finish(look_at, jobs, task="look at videos", needs=Needs(), progress=self._progress)
+        plans = dict(self._usable(looked, [source.name for source in sources]))
+        return [plans[source.name] for source in sources if source.name in plans]
+
+    def cut(self, plans: Sequence[SourcePlan]) -> dict[str, FinishedSource]:
+        """Cut them, each brought in as soon as it is cut; by name."""
+        jobs = [SourceToCut(plan=plan, settings=self._settings, out_dir=self._out_dir) for plan in plans]
+        needs = Needs(has_model=self._settings.embedder is not None)
+        cut = self._workers.finish(cut_source, jobs, task="cut videos", needs=needs, progress=self._progress)
+        names = [plan.source.name for plan in plans]
+        try:
+            brought = {name: bring_in(self._out_dir, attempt) for name, attempt in self._usable(cut, names)}
+        except SkyreidError:
+            shutil.rmtree(self._out_dir / PARTIAL, ignore_errors=True)
             raise
-        if source.name in finished_names(out_dir):
+        shutil.rmtree(self._out_dir / PARTIAL, ignore_errors=True)  # attempts whose workers were lost
+        return brought
+
+    def _usable(
+        self, outcomes: Generator[tuple[Job, Result | SkyreidError]], names: Sequence[str]
+    ) -> Iterator[tuple[str, Result]]:
+        refused: dict[str, SkyreidError] = {}
+        with closing(outcomes):
+            for job, outcome in outcomes:
+                if not isinstance(outcome, SkyreidError):
+                    yield job.name, outcome
+                    continue
+                refused[job.name] = self._refusal(job.name, outcome)
+                if not (self._leave_out or self._workers.are_elsewhere):
+                    raise refused[job.name]
+        for name in [name for name in names if name in refused]:
+            self.unusable.append(UnusableSource(name, str(refused[name])))
+        if refused and not self._leave_out:
+            raise _together(list(refused.values()))
+
+    def _refusal(self, name: str, error: SkyreidError) -> SkyreidError:
+        """What is to be said of a source that cannot be used; ends the build where something else is wrong."""
+        if isinstance(error, ClusterError):  # it killed its workers, as a damaged video may
+            error = VideoError(str(error))
+        if not isinstance(error, VideoError | SourceError):
+            raise error
+        if self._leave_out and name in finished_names(self._out_dir):
             raise type(error)(
-                f"{error}; it could be used when {out_dir} was begun, and what was cut then is kept: bring the file "
-                "back, or begin anew in another folder"
+                f"{error}; it could be used when {self._out_dir} was begun, and what was cut then is kept: bring the "
+                "file back, or begin anew in another folder"
             ) from error
-        unusable.append(UnusableSource(source.name, str(error)))
+        return error
+
+
+def _together(refused: Sequence[SkyreidError]) -> SkyreidError:
+    if len(refused) == 1:
+        return refused[0]
+    told = f"{len(refused)} videos cannot be used; what was cut of the others is kept"
+    return VideoError(told, notes=[str(one) for one in refused])
 
 
 def _none_usable(unusable: Sequence[UnusableSource]) -> VideoError:
@@ -239,173 +303,11 @@ def _none_usable(unusable: Sequence[UnusableSource]) -> VideoError:
     return VideoError(f"none of the {len(reasons)} videos can be used", notes=reasons)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Settings:
-    """What is the same for all sources."""
-
-    interval_s: float
-    detector: Detector | None
-    quality: QualityConfig
-    masking: MaskingConfig | None
-    embedder: TrackletEmbedder | None
-    limits: DecodeLimits
-    progress: Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """A source, looked at."""
-
-    source: Source
-    facts: VideoFacts
-    annotated: TrackedBoxes | None
-    placement: SourcePlacement
-    fingerprint: dict[str, str]
-
-
-def _plan(source: Source, settings: _Settings) -> _Plan:
-    facts = probe(source.path, limits=settings.limits)
-    annotated = read_annotated(source, facts)
-    return _Plan(
-        source=source,
-        facts=facts,
-        annotated=annotated,
-        placement=place(source, facts),
-        fingerprint=fingerprint(
-            source,
-            finder=finder_of(source, settings.detector, annotated),
-            interval_s=settings.interval_s,
-            masking=settings.masking,
-            quality=settings.quality,
-            embedder="none" if settings.embedder is None else _fingerprint_of(settings.embedder),
-        ),
-    )
-
-
-def _fingerprint_of(embedder: TrackletEmbedder) -> str:
-    return f"{embedder.model} {embedder.feeding.to_text()}"
-
-
-def _finish(plan: _Plan, out_dir: Path, settings: _Settings, mask: FaceMask | None) -> FinishedSource:
-    source, facts = plan.source, plan.facts
-    note_begun(out_dir, source.name)
-    tracked = plan.annotated or find_tracked(
-        source,
-        facts,
-        settings.detector,
-        interval_s=settings.interval_s,
-        limits=settings.limits,
-        progress=settings.progress,
-    )
-    frame_rate = facts.frame_rate or USUAL_FRAME_RATE
-    whole, interpolated = without_holes(tracked, frame_rate=frame_rate)
-    result = cut(
-        source.path,
-        whole,
-        out_dir / PARTIAL,
-        interval_s=settings.interval_s,
-        quality=QualityFilter(
-            whole,
-            settings.quality,
-            width=facts.width,
-            height=facts.height,
-            is_annotated=plan.annotated is not None,
-        ),
-        mask=mask,
-        frame_rate=frame_rate,
-        embedder=settings.embedder,
-        platform=source.platform,
-        duration_s=facts.duration_s,
-        limits=settings.limits,
-        progress=settings.progress,
-    )
-    too_short = _too_short(result, settings)
-    if plan.annotated is not None and not result.tracklets:
-        if too_short is not None:
-            raise SourceError(f"{source.path}: {too_short}")
-        raise SourceError(
-            f"{source.annotations}: nobody is annotated, and to be seen, in {settings.quality.min_crops} of the "
-            f"{result.frames_read} sampled frames (one every {settings.interval_s:g} s; boxes dropped in them: "
-            f"{dict(result.dropped_crops) or 'none'}); annotate those frames, or sample more often"
-        )
-    tracklets = []
-    for number, tracklet in enumerate(result.tracklets, start=1):
-        tracklet_id = f"{source.name}-{number:04d}"
-        for crop in tracklet.crops:
-            flush(tracklet.folder / crop.file_name)
-        flush(tracklet.folder)
-        tracklet.folder.rename(out_dir / CROPS / tracklet_id)
-        person = tracklet.track if tracked.identified else None
-        tracklets.append(
-            FinishedTracklet(tracklet_id, person, tuple(tracklet.crops), tuple(tracklet.embedding) or None)
-        )
-    flush(out_dir / CROPS)
-    found_by = Counter(tracked.found_by[one.track] for one in result.tracklets if one.track in tracked.found_by)
-    finished = FinishedSource(
-        fingerprint=plan.fingerprint,
-        report=SourceReport(
-            name=source.name,
-            frames_read=result.frames_read,
-            boxes=sum(map(len, tracked.frames.values())),
-            boxes_interpolated=interpolated,
-            identities=tracked.scope,
-            identities_because=tracked.identities_because,
-            read_as=tracked.read_as,
-            boxes_dropped=dict(tracked.dropped),
-            tracklets=len(tracklets),
-            tracklets_found_by=dict(found_by),
-            tracklets_dropped=dict(result.dropped_tracklets),
-            tracks_dropped=dict(result.dropped_tracks),
-            crops=sum(len(tracklet.crops) for tracklet in tracklets),
-            crops_dropped=dict(result.dropped_crops),
-            faces_detected=result.faces_detected,
-            faces_followed=result.faces_followed,
-            faces_by_fallback=result.faces_by_fallback,
-            faces_expected=result.faces_expected,
-            faces_missed=result.faces_missed,
-            damage=_damage(result.end, facts),
-            notes=_notes(facts, tracked, result, too_short),
-        ),
-        tracklets=tuple(tracklets),
-    )
-    write_finished(out_dir, finished)
-    shutil.rmtree(out_dir / PARTIAL, ignore_errors=True)
-    return finished
-
-
 def _with_placement(finished: FinishedSource, placement: SourcePlacement) -> FinishedSource:
     """Add to a source's report what is known of its camera; crops do not depend on it, nor does their record."""
     notes = [*finished.report.notes, *placement.notes]
     report = dataclasses.replace(finished.report, notes=notes, telemetry=placement.read_as)
     return dataclasses.replace(finished, report=report)
-
-
-def _notes(facts: VideoFacts, tracked: TrackedBoxes, result: Cut, too_short: str | None) -> list[str]:
-    """What somebody should know of a source, in words."""
-    film = None if facts.stream_taken is None else f"the film is {facts.stream_taken}"
-    of_video = [note for note in (film, result.end.holes_in_words(), too_short) if note is not None]
-    return [*of_video, *tracked.notes, *(f"warning: {warning}" for warning in tracked.warnings)]
-
-
-def _damage(end: FilmEnd, facts: VideoFacts) -> str:
-    """What is damaged or missing, and how much was used; nothing to say of a whole film."""
-    if end.damage is None:
-        return ""
-    promised = "" if facts.duration_s is None or facts.duration_s < end.end_s else f" of {facts.duration_s:.1f} s"
-    return f"warning: {end.damage}; {end.num_frames} pictures up to {end.end_s:.1f} s{promised} were used"
-
-
-def _too_short(result: Cut, settings: _Settings) -> str | None:
-    """Say that no tracklet can come of a video of so few sampled frames, and what helps."""
-    end, needed = result.end, settings.quality.min_crops
-    if result.frames_read >= needed:
-        return None
-    if end.num_frames < needed:
-        return f"holds {end.num_frames} frames; a tracklet has at least {needed} crops (QualityConfig.min_crops)"
-    return (
-        f"lasts {end.end_s:.2f} s, too short for {'two' if needed == 2 else needed} crops, one every "
-        f"{settings.interval_s:g} s; sample more often: --interval-s {end.end_s / (2 * needed):.1g}"
-    )
 
 
 def _commit(

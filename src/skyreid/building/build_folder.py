@@ -5,6 +5,7 @@ The appearance of a record is the commit of its source.
 
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from skyreid.building.tracked_boxes import box_of
 from skyreid.building.video.picture_folder import film_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
 from skyreid.errors import SourceError
-from skyreid.files.atomic_file import sweep_leftovers, try_lock, write_atomically
+from skyreid.files.atomic_file import flush, sweep_leftovers, try_lock, write_atomically
 from skyreid.files.picture_file import MAX_BYTES
 from skyreid.files.regular_file import file_sha256, is_left_by_system, names_in, open_in_place, shortened
 from skyreid.files.strict_json import read_json
@@ -38,10 +39,10 @@ MASKING_FILE = "masking.json"
 STATISTICS_FILE = "statistics.png"
 CARD_FILE = "dataset-card.md"
 PARTIAL = "partial"
-_BEGUN = "begun"
 LOCK = "build.lock"
 CASE_FILE = "case.json"
 """What `skyreid find` remembers of its folder."""
+_ATTEMPT = re.compile(r"(?P<source>.+)\.[0-9a-f]{16}", re.DOTALL)
 _TRACKLET_FOLDER = re.compile(r".+-\d{4,}", re.DOTALL)
 _CROP_FILE = re.compile(r"\d{6,}\.jpg")
 
@@ -66,6 +67,15 @@ class FinishedSource:
     """Of the input and the settings, as `fingerprint` gives it."""
     report: SourceReport
     tracklets: tuple[FinishedTracklet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CutSource:
+    """What one attempt at a source made, before it is brought in."""
+
+    folder: Path
+    """Of this attempt: one folder of crops for each tracklet, named as it."""
+    finished: FinishedSource
 
 
 @contextmanager
@@ -175,19 +185,34 @@ def sweep(out_dir: Path, kept: Mapping[str, FinishedSource | None]) -> list[str]
     return cut_again
 
 
-def note_begun(out_dir: Path, name: str) -> None:
-    """Write down which source is at work, for the next build, if this one is killed."""
-    (out_dir / PARTIAL).mkdir(exist_ok=True)
-    (out_dir / PARTIAL / _BEGUN).write_text(name, encoding="utf-8")
+def new_attempt(out_dir: Path, name: str) -> Path:
+    """Make a folder for one attempt at a source: nobody else writes there, whoever else may be at the same source."""
+    folder = out_dir / PARTIAL / f"{name}.{secrets.token_hex(8)}"
+    folder.mkdir(parents=True)
+    return folder
 
 
-def begun_before(out_dir: Path) -> str | None:
-    """Name the source that was at work when an earlier build ended; None = none was, or it was finished."""
-    try:
-        name = (out_dir / PARTIAL / _BEGUN).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    return None if not name or (out_dir / RECORDS / f"{name}.json").exists() else name
+def bring_in(out_dir: Path, attempt: CutSource) -> FinishedSource:
+    """Commit a source; only for whoever holds the folder's lock, and once for each source.
+
+    Args:
+        out_dir: the folder, locked, with nothing of an earlier attempt among its crops (`sweep`).
+        attempt: whose crops are on the disk.
+    """
+    for tracklet in attempt.finished.tracklets:
+        (attempt.folder / tracklet.tracklet_id).rename(out_dir / CROPS / tracklet.tracklet_id)
+    flush(out_dir / CROPS)
+    write_finished(out_dir, attempt.finished)
+    shutil.rmtree(attempt.folder, ignore_errors=True)
+    return attempt.finished
+
+
+def begun_before(out_dir: Path) -> tuple[str, ...]:
+    """Name the sources that were at work when an earlier build ended, and are not finished."""
+    attempts = names_in(out_dir / PARTIAL) if (out_dir / PARTIAL).is_dir() else []
+    found = map(_ATTEMPT.fullmatch, attempts)
+    names = sorted({match["source"] for match in found if match})
+    return tuple(name for name in names if not (out_dir / RECORDS / f"{name}.json").exists())
 
 
 def finished_names(out_dir: Path) -> set[str]:

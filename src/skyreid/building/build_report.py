@@ -52,8 +52,8 @@ class BuildReport:
     sources: tuple[SourceReport, ...]
     cut_again: tuple[str, ...] = ()
     """Sources of an earlier build that were cut again, on purpose or since crops were not as they had been cut."""
-    begun_anew: str | None = None
-    """The source that an earlier run was cutting when it ended; what it had cut of it is gone."""
+    begun_anew: tuple[str, ...] = ()
+    """The sources that an earlier run was cutting when it ended; what it had cut of them is gone."""
     outdated: tuple[OutdatedDecision, ...] = ()
     """Decisions of `skyreid link` on tracklets that no tracklet stands for any more."""
     unusable: tuple[UnusableSource, ...] = ()
@@ -92,8 +92,7 @@ class BuildReport:
             lines.append("nobody was found: nothing can be embedded or searched")
         if self.cut_again:
             lines.append(f"cut again, instead of what was there: {', '.join(self.cut_again)}")
-        if self.begun_anew is not None:
-            lines.append(f"{self.begun_anew}: began anew, since an earlier run ended while it was being cut")
+        lines += [f"{name}: began anew, since an earlier run ended while it was being cut" for name in self.begun_anew]
         lines += [f"{one.name}: left out: {one.reason}" for one in self.unusable]
         lines += outdated_lines(self.outdated)
         lines.append(f"{self.manifest_path}: identities {self.identities}, data sha256 {self.data_sha256}")

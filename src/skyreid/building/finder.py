@@ -21,18 +21,18 @@ MAX_ASPECT = 16
 """Of a frame: no camera films wider ones, and made smaller to be searched they would have no height left."""
 
 
-def finder_of(source: Source, detector: Detector | None, annotated: TrackedBoxes | None) -> str:
+def finder_of(source: Source, detector: str | None, annotated: TrackedBoxes | None) -> str:
     """Name who finds the people: annotations, or `static-camera`, `moving-camera` or the detector, with `JOINED`.
 
     Args:
         source: whose people.
-        detector: of the user; None = none.
+        detector: fingerprint of the user's; None = there is none.
         annotated: what its annotations say; how they were read decides over the crops, so it is part of the name.
     """
     if annotated is not None:
         return f"{ANNOTATIONS}: {annotated.read_as}; identities {annotated.scope}"
     if detector is not None:
-        return detector.fingerprint + JOINED
+        return detector + JOINED
     return ("moving-camera" if source.platform is Platform.AERIAL else "static-camera") + JOINED
 
 

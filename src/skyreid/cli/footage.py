@@ -38,6 +38,7 @@ def build(
     consent: str = "not stated",
     contact: str = "not stated",
     replace: bool = False,
+    ray: str | None = None,
     json: bool = False,
 ) -> int:
     """Cut raw video into tracklets on disk, with a manifest and a dataset card.
@@ -77,6 +78,7 @@ def build(
         consent: how the filmed people agreed or were told; for the dataset card.
         contact: whom somebody asks who wants to be removed; for the dataset card.
         replace: cut again what an earlier build of this folder cut with other settings, or from other files.
+        ray: HOST:PORT of a Ray cluster whose machines cut the videos (pip install 'skyreid[cluster]').
         json: print JSON.
     """
     from skyreid.building.build import build as build_tracklets
@@ -107,6 +109,7 @@ def build(
             declaration=Declaration(terms=terms, consent=consent, contact=contact),
             replace=replace,
             embedder=None if model is None else _embedder(model, bars),
+            ray=ray,
             progress=bars,
         )
     show_result(report, json=json)
@@ -262,6 +265,7 @@ def find(
     interval_s: float | None = None,
     mask_faces: bool = True,
     replace: bool = False,
+    ray: str | None = None,
     json: bool = False,
 ) -> int:
     """Show everybody in your videos on one page, each with who resembles them.
@@ -284,6 +288,7 @@ def find(
         interval_s: seconds from one look at the video to the next; None = as the folder was begun, else 0.5.
         mask_faces: cover the faces before anything is written.
         replace: begin anew what an earlier run made with other settings.
+        ray: HOST:PORT of a Ray cluster whose machines look at the videos, as of `skyreid build`.
         json: print JSON.
     """
     from skyreid.finding import find as find_everybody
@@ -299,6 +304,7 @@ def find(
             interval_s=interval_s,
             mask_faces=mask_faces,
             replace=replace,
+            ray=ray,
             progress=bars,
         )
     print_warnings(report.left_out)

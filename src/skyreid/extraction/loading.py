@@ -1,8 +1,9 @@
 """A checkpoint folder, or somebody's network, to something that embeds clips; needs no training data and no GPU."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -278,14 +279,22 @@ class CuttingEmbedder:
 
     Args:
         model: as `load` takes it.
+        precision: as `load` takes it.
         progress: hears of published weights that are fetched.
 
     Raises:
         SkyreidError: as `load`.
     """
 
-    def __init__(self, model: str | PathLike[str], *, progress: Progress = silent) -> None:
-        self._embedder = load(model, device=Processes().device, progress=progress)
+    def __init__(
+        self, model: str | PathLike[str], *, precision: Precision = "auto", progress: Progress = silent
+    ) -> None:
+        self._name = str(model)
+        self._embedder = load(model, device=Processes().device, precision=precision, progress=progress)
+
+    def __reduce__(self) -> "tuple[Callable[[str, Precision], CuttingEmbedder], tuple[str, Precision]]":
+        """Let another process load it by its name, once; the same path is the same file there."""
+        return _loaded_once, (self._name, self._embedder.policy.precision)
 
     @property
     def model(self) -> str:
@@ -311,3 +320,8 @@ class CuttingEmbedder:
         """Embed all crops of one person by the clips that the model asks for."""
         (embedding,) = self._embedder.embed_tracklets([list(crops)], platform).tolist()
         return embedding
+
+
+@lru_cache(maxsize=1)
+def _loaded_once(model: str, precision: Precision) -> CuttingEmbedder:
+    return CuttingEmbedder(model, precision=precision)

@@ -1,8 +1,9 @@
 """A user's detector: an ONNX or OpenVINO file of a declared family, from frames to boxes of people."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -49,8 +50,9 @@ class DetectorText:
 class Detector:
     """Finds people in frames; `load_detector` makes one."""
 
-    def __init__(self, file: GraphFile, settings: DetectorText) -> None:
+    def __init__(self, file: GraphFile, settings: DetectorText, *, text: str | None = None) -> None:
         self._file = file
+        self._text = text
         self._family = FAMILIES[settings.kind]
         self._export, self._names = _form_of(file, settings.kind)
         self._person = self._family.person if settings.person is None else settings.person
@@ -75,6 +77,11 @@ class Detector:
             }
         )
         """Of the file and the settings: what decides over the boxes."""
+
+    def __reduce__(self) -> "tuple[Callable[[str], Detector], tuple[str]]":
+        """Let another process load it by its text, once; the same path is the same file there."""
+        assert self._text is not None, "`load_detector` tells it"
+        return _loaded_once, (self._text,)
 
     def find(self, pixels: UInt8[np.ndarray, "height width 3"], *, min_score: float) -> tuple[Boxes, Scores]:
         """Boxes of people in an RGB frame, xyxy in its pixels and inside it, the surest first, and their scores.
@@ -169,7 +176,12 @@ def load_detector(text: str, *, progress: Progress = silent) -> Detector:
     """
     settings = parse_detector(with_file(text, "detector", progress=progress))
     opened = open_openvino if settings.path.suffix.lower() == ".xml" else open_onnx
-    return Detector(opened(settings.path), settings)
+    return Detector(opened(settings.path), settings, text=text)
+
+
+@lru_cache(maxsize=1)
+def _loaded_once(text: str) -> Detector:
+    return load_detector(text)
 
 
 def parse_detector(text: str) -> DetectorText:
