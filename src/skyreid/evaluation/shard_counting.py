@@ -38,9 +38,9 @@ _MOST_QUERIES = 8_192
 """Of a block: 16 MB of 512 numbers each. A file is read once for each block."""
 _MOST_MATCHES = 2**22
 """Of a block of several queries; each takes 36 bytes, and twice as many while they are put in order."""
-_QUERIES_AT_A_TIME = 256
+_QUERIES_AT_A_TIME = 1_024
 _GALLERY_AT_A_TIME = 8_192
-"""Similarities of so many queries and entries, 8 MB, are counted while the processor's cache still has them."""
+"""Products of this shape are the fastest (measured: 149 Gflop/s of a core, 131 with 256 queries); they take 32 MB."""
 _GATHERED_QUERIES = 16
 """People are compared with their own good entries in groups of so many queries: fewer take as long."""
 _GATHERED_ROWS = 8_192
