@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,8 +15,18 @@ POSTGRES = os.environ.get("SKYREID_TEST_POSTGRES")
 on_postgres = pytest.param(POSTGRES, marks=pytest.mark.skipif(not POSTGRES, reason="SKYREID_TEST_POSTGRES is not set"))
 
 
+@contextmanager
+def new_case(folder, database):
+    """A case that is dropped at the end, where it is no file."""
+    with create_case(folder, by="anna", database=database) as case:
+        yield case
+        if database is not None:
+            case.database.drop()
+
+
 @pytest.fixture(
-    params=[pytest.param(None, id="sqlite"), pytest.param(POSTGRES, id="postgres", marks=on_postgres.marks)]
+    scope="session",
+    params=[pytest.param(None, id="sqlite"), pytest.param(POSTGRES, id="postgres", marks=on_postgres.marks)],
 )
 def database(request):
     """The URL of a case's database; None = a file."""
@@ -24,10 +35,8 @@ def database(request):
 
 @pytest.fixture
 def empty(tmp_path, database):
-    with create_case(tmp_path / "case", by="anna", database=database) as case:
+    with new_case(tmp_path / "case", database) as case:
         yield case
-        if database is not None:
-            case.database.drop()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Cases whose processes are killed at a random moment; run as a program by test_crash.py.
 
-`python -m tests.cases.killed_case FOLDER WHAT KILLS SEED` copies the case FOLDER/case for each kill, forks a child that
-changes the copy and notes what was acknowledged, kills it by SIGKILL, and sees that nothing of that is lost and nothing
-doubled, that the case is whole, and that the work goes on from there to its end.
+`python -m tests.cases.killed_case FOLDER WHAT KILLS SEED [URL]` copies the case FOLDER/case for each kill, or makes it
+anew of FOLDER/built in the PostgreSQL of the URL, forks a child that changes it and notes what was acknowledged, kills
+it by SIGKILL, and sees that nothing of that is lost and nothing doubled, that the case is whole, and that the work goes
+on from there to its end.
 """
 
 import os
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
-from skyreid.cases.case import next_revision, open_case
+from skyreid.cases.case import create_case, next_revision, open_case
 from skyreid.cases.deciding.decisions import decide, read_events
 from skyreid.cases.keeping.retention import purge_due, remains, trash_source
 from skyreid.cases.search.search_cache import SearchCache
@@ -125,16 +126,30 @@ def run(kind, path, folder, kill_after_s):
     return acknowledged, time.monotonic() - begun, os.WIFSIGNALED(status)
 
 
+def put_anew(path, folder, url):
+    """The case as it was before anybody worked on it."""
+    if path.exists():
+        if url is not None:
+            with open_case(path) as case:
+                case.database.drop()
+        shutil.rmtree(path)
+    if url is None:
+        shutil.copytree(folder / "case", path)
+    else:
+        with create_case(path, by="anna", database=url) as case:
+            import_build(case, folder / "built", **BY)
+
+
 def main():
     folder, what, kills, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    url = sys.argv[5] if len(sys.argv) > 5 else None
     kind, moments = KINDS[what](), random.Random(seed)
     path = folder / f"{what}-killed"
-    shutil.copytree(folder / "case", path)
+    put_anew(path, folder, url)
     _, whole_s, _ = run(kind, path, folder, None)
     killed = told = 0
     for _ in range(kills):
-        shutil.rmtree(path)
-        shutil.copytree(folder / "case", path)
+        put_anew(path, folder, url)
         acknowledged, _, was_killed = run(kind, path, folder, moments.uniform(0, whole_s))
         with open_case(path) as case:
             found = verify_case(case)
@@ -142,6 +157,9 @@ def main():
             kind.check(case, folder, acknowledged)
             assert verify_case(case).damage == ()
         killed, told = killed + was_killed, told + len(acknowledged)
+    if url is not None:
+        with open_case(path) as case:
+            case.database.drop()
     print(f"{what}: {killed} of {kills} killed at work, {told} acknowledged, none lost, none doubled")
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from skyreid.cases.audit import read_audit
-from skyreid.cases.case import create_case
 from skyreid.cases.deciding.decisions import decide
 from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.search.adapting import Lesson, adapt, applied, precision, split, train
@@ -14,6 +13,7 @@ from skyreid.cases.work.importing import import_build, import_table
 from skyreid.errors import NothingFoundError
 from skyreid.retrieval.search import Asked
 from tests.cases.builds import write_build
+from tests.cases.conftest import new_case
 
 PEOPLE = 48
 IDS = tuple(f"{source}-{number:04d}" for source in ("gate-a", "roof-a") for number in range(1, PEOPLE + 1))
@@ -32,10 +32,10 @@ def views(*, noise):
 
 
 @pytest.fixture
-def decided(tmp_path, request):
+def decided(tmp_path, request, database):
     """A case in which the first forty people are confirmed."""
     write_build(tmp_path / "built", IDS, embeddings=request.param)
-    with create_case(tmp_path / "case", by="anna") as case:
+    with new_case(tmp_path / "case", database) as case:
         import_build(case, tmp_path / "built", by="anna", purpose="a test")
         for number in range(1, 41):
             decide(case, f"gate-a-{number:04d}", f"roof-a-{number:04d}", "confirmed", annotator="anna")
@@ -100,9 +100,8 @@ def test_precision_is_that_of_a_slow_loop_and_an_empty_adapter_changes_nothing()
     assert np.allclose(applied(units, *nothing), units, atol=1e-6)
 
 
-def test_too_few_decisions_are_refused(tmp_path):
+def test_too_few_decisions_are_refused(tmp_path, empty):
     write_build(tmp_path / "few", IDS, embeddings=views(noise=0.7))
-    with create_case(tmp_path / "other", by="anna") as case:
-        import_build(case, tmp_path / "few", by="anna", purpose="a test")
-        with pytest.raises(NothingFoundError, match=r"too few people are confirmed .* needed are 6 and 3"):
-            adapt(case, by="anna")
+    import_build(empty, tmp_path / "few", by="anna", purpose="a test")
+    with pytest.raises(NothingFoundError, match=r"too few people are confirmed .* needed are 6 and 3"):
+        adapt(empty, by="anna")

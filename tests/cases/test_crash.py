@@ -13,8 +13,9 @@ KINDS = ("decisions", "ingest", "compaction", "purge")
 
 
 @pytest.fixture
-def place(tmp_path, filled):
+def place(tmp_path, filled, built):
     shutil.copytree(filled, tmp_path / "case")
+    shutil.copytree(built, tmp_path / "built")
     for number in range(6):
         people = [f"door-{number}-a-{person:04d}" for person in range(3)]
         source = {"name": f"door-{number}-a", "file": "a.mp4", "camera": f"door-{number}", "platform": "ground"}
@@ -22,23 +23,27 @@ def place(tmp_path, filled):
     return tmp_path
 
 
-def killed(place, kind, kills):
+def killed(place, kind, kills, database):
     program = [sys.executable, "-m", "tests.cases.killed_case", str(place), kind, str(kills), "1"]
+    program += [] if database is None else [database]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert f" of {kills} killed at work" in done.stdout and "none lost, none doubled" in done.stdout
     return done.stdout
 
 
+@pytest.mark.parametrize(
+    "database", [None], ids=["sqlite"]
+)  # tests/service/test_crash_together.py kills beside PostgreSQL
 @pytest.mark.parametrize("kind", KINDS)
-def test_whoever_is_killed_loses_nothing_that_was_acknowledged(place, kind):
-    killed(place, kind, 1)
+def test_whoever_is_killed_loses_nothing_that_was_acknowledged(place, kind, database):
+    killed(place, kind, 1, database)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_whoever_is_killed_fifty_times_loses_nothing_that_was_acknowledged(place, kind):
-    print(killed(place, kind, 50))
+def test_whoever_is_killed_fifty_times_loses_nothing_that_was_acknowledged(place, kind, database):
+    print(killed(place, kind, 50, database))
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -3,7 +3,6 @@ import time
 import numpy as np
 import pytest
 
-from skyreid.cases.case import create_case
 from skyreid.cases.deciding import pair_queue
 from skyreid.cases.deciding.decisions import decide, require, undo
 from skyreid.cases.deciding.pair_queue import PairQueue, doubts
@@ -11,15 +10,16 @@ from skyreid.cases.sources import set_clock
 from skyreid.cases.work.importing import import_build
 from skyreid.errors import CaseError
 from tests.cases.builds import write_build
+from tests.cases.conftest import new_case
 from tests.cases.test_decisions import GATE, GATE2, GATE3, ROOF, ROOF2, ROOF3
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(tmp_path, database):
     """The gate's second person has two who are as alike; the first and the third have one each who is far ahead."""
     angle = np.deg2rad([0, 60, 120, 2, 55, 65])
     write_build(tmp_path / "built", embeddings=np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32))
-    with create_case(tmp_path / "case", by="anna") as case:
+    with new_case(tmp_path / "case", database) as case:
         import_build(case, tmp_path / "built", by="anna", purpose="a test")
         for source in ("gate-a", "gate-b", "roof-a"):  # similarity alone
             set_clock(case, source, by="anna", start_time=None, offset_s=0)
@@ -62,13 +62,13 @@ def test_with_four_eyes_what_others_began_comes_first_and_says_nothing(asked):
     assert not began & set(pairs(queue, "carl"))
 
 
-def test_new_footage_is_asked_about_and_one_side_alone_is_said(asked, tmp_path):
+def test_new_footage_is_asked_about_and_one_side_alone_is_said(asked, tmp_path, database):
     queue = PairQueue(asked)
     before = len(pairs(queue))
     write_build(tmp_path / "late", ["door-a-0001"], embeddings=np.array([[1, 0]], dtype=np.float32))
     import_build(asked, tmp_path / "late", by="anna", purpose="a test")
     assert len(pairs(queue)) == before + 3
-    with create_case(tmp_path / "half", by="anna") as half:
+    with new_case(tmp_path / "half", database) as half:
         import_build(half, tmp_path / "late", by="anna", purpose="a test")
         assert PairQueue(half).queue("anna").problem == "nobody was seen from the air yet"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skyreid.cases.case import create_case, open_case
+from skyreid.cases.case import open_case
 from skyreid.cases.search.bridging import build_bridge
 from skyreid.cases.search.re_embedding import _Bridges, re_embed
 from skyreid.cases.search.searching import CaseSearch
@@ -22,6 +22,7 @@ from skyreid.extraction.embed_folder import embed
 from skyreid.files.config_json import to_json
 from skyreid.retrieval.search import Asked
 from tests.cases.builds import drawn, write_build
+from tests.cases.conftest import new_case
 from tests.tiny_model import tiny_model
 
 MANY = tuple(f"{source}-{number:04d}" for source in ("gate-a", "roof-a") for number in range(1, 101))
@@ -37,9 +38,9 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture
-def case(tmp_path):
+def case(tmp_path, database):
     write_build(tmp_path / "built", embeddings=drawn())
-    with create_case(tmp_path / "case", by="anna") as made:
+    with new_case(tmp_path / "case", database) as made:
         import_build(made, tmp_path / "built", by="anna", purpose="a test")
         yield made
 
@@ -66,10 +67,9 @@ def test_whoever_lost_a_crop_is_named_and_the_others_are_embedded(case, checkpoi
     assert lost.tracklet_id in report.left_out[0] and lost.frames[0].path in report.left_out[0]
 
 
-def test_killed_at_any_moment_it_goes_on_and_ends_alike(checkpoint, tmp_path):
+def test_killed_at_any_moment_it_goes_on_and_ends_alike(checkpoint, tmp_path, empty):
     write_build(tmp_path / "built", MANY)
-    with create_case(tmp_path / "case", by="anna") as made:
-        import_build(made, tmp_path / "built", by="anna", purpose="a test")
+    import_build(empty, tmp_path / "built", by="anna", purpose="a test")
     command = [sys.executable, "-m", "skyreid", "case", "re-embed", str(tmp_path / "case"), "--model", str(checkpoint)]
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open_case(tmp_path / "case") as case:
@@ -102,10 +102,10 @@ def test_a_bridge_finds_what_the_new_model_finds_as_far_as_the_old_one_knew_it()
     assert strangers.recall < 0.2 and strangers.num_judged == 200
 
 
-def test_pictures_ask_over_the_bridge_while_the_new_model_is_at_work(tmp_path):
+def test_pictures_ask_over_the_bridge_while_the_new_model_is_at_work(tmp_path, database):
     old, new = spaces(noise=0.1, pairs=len(MANY))
     write_build(tmp_path / "built", MANY, embeddings=old)
-    with create_case(tmp_path / "case", by="anna") as case:
+    with new_case(tmp_path / "case", database) as case:
         import_build(case, tmp_path / "built", by="anna", purpose="a test")
         everybody = read_tracklets(case)
         with case.database.writing() as connection:

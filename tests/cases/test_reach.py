@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from skyreid.cases.case import create_case
 from skyreid.cases.search.reach import seconds_between
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import set_clock
@@ -15,6 +14,7 @@ from skyreid.errors import SettingError
 from skyreid.pages.spans import seconds_in_words
 from skyreid.retrieval.candidates import Seen, why_impossible
 from tests.cases.builds import PEOPLE, drawn, write_build
+from tests.cases.conftest import new_case
 
 HERE = (48.137, 11.575)
 PLACES = dict(zip(PEOPLE, (0.0, 0.0001, 0.01, 0.0003, 0.003, 0.03), strict=True))
@@ -22,7 +22,7 @@ PLACES = dict(zip(PEOPLE, (0.0, 0.0001, 0.01, 0.0003, 0.003, 0.03), strict=True)
 
 
 @pytest.fixture(scope="module")
-def placed(tmp_path_factory):
+def placed(tmp_path_factory, database):
     """A case whose people have positions, one of them a vague one."""
     root = tmp_path_factory.mktemp("placed")
 
@@ -31,7 +31,7 @@ def placed(tmp_path_factory):
         return told | ({"position error, m": 5_000.0} if name == PEOPLE[5] else {})
 
     write_build(root / "built", embeddings=drawn(), attributes={name: at(name) for name in PEOPLE})
-    with create_case(root / "case", by="anna") as case:
+    with new_case(root / "case", database) as case:
         import_build(case, root / "built", by="anna", purpose="a test")
         yield case
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from skyreid.cases.case import create_case
 from skyreid.cases.deciding.decisions import decide, undo
 from skyreid.cases.search.refining import ALIKE, CONFIRMED, REJECTED
 from skyreid.cases.search.searching import CaseSearch
@@ -12,13 +11,14 @@ from skyreid.cases.work.importing import import_build
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 from tests.cases.builds import drawn, write_build
+from tests.cases.conftest import new_case
 
 PEOPLE = tuple(f"{source}-{number:04d}" for source in ("gate-a", "roof-a") for number in range(1, 21))
 QUERIES = ["gate-a-0001", "gate-a-0002"]
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory):
+def learned(tmp_path_factory, database):
     """A case of forty, three of whom are decided on: two sightings of the queries' person and one of somebody else."""
     folder = tmp_path_factory.mktemp("learned")
     vectors = drawn(PEOPLE, width=16)
@@ -27,7 +27,7 @@ def learned(tmp_path_factory):
     for number, one in enumerate(PEOPLE[24:], start=1):  # they look as somebody who is rejected, and as the person
         of[one][:] = of["roof-a-0003"] + 0.02 * number * of[one]
     write_build(folder / "built", PEOPLE, embeddings=vectors)
-    with create_case(folder / "case", by="anna") as case:
+    with new_case(folder / "case", database) as case:
         import_build(case, folder / "built", by="anna", purpose="a test")
         for first, second, decision in (
             ("gate-a-0001", "roof-a-0001", "confirmed"),

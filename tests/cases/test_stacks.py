@@ -1,15 +1,17 @@
 """Who is stacked in a list: pieces of one sighting, never two who were seen at once, nobody who is decided on."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
-from skyreid.cases.case import create_case
 from skyreid.cases.deciding.decisions import decide, undo
 from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.search.stacks import ENOUGH_PAIRS, Stacker
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.work.importing import import_build
 from tests.cases.builds import write_build
+from tests.cases.conftest import new_case
 
 ANNA, BOB = np.eye(8, dtype=np.float32)[:2]
 SEEN = {
@@ -22,20 +24,21 @@ SEEN = {
 }
 
 
-def build(root, cases, name, *, crowd):
+@contextmanager
+def build(root, cases, database, *, crowd):
     people = dict(SEEN) | {f"gate-a-{100 + n}": (50.0, 60.0, one) for n, one in enumerate(crowd)}
     vectors = np.array([vector for _, _, vector in people.values()], np.float32)
     write_build(root, list(people), embeddings=vectors, times={one: told[:2] for one, told in people.items()})
-    case = create_case(cases / name, by="anna")
-    import_build(case, root, by="anna", purpose="a test")
-    return case
+    with new_case(cases / "case", database) as case:
+        import_build(case, root, by="anna", purpose="a test")
+        yield case
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory):
+def case(tmp_path_factory, database):
     root = tmp_path_factory.mktemp("stacks")
     people = np.random.default_rng(0).standard_normal((8, 8))
-    with build(root / "built", root, "case", crowd=people) as made:
+    with build(root / "built", root, database, crowd=people) as made:
         yield made
 
 
@@ -67,7 +70,7 @@ def test_nobody_who_is_decided_on_is_stacked(case, decision):
     assert stacks(case) == {"gate-a-0001": ("gate-a-0002",)}
 
 
-def test_the_more_alike_different_people_look_to_a_model_the_more_alike_pieces_must_be(tmp_path):
+def test_the_more_alike_different_people_look_to_a_model_the_more_alike_pieces_must_be(tmp_path, database):
     alike = [ANNA + 0.02 * np.eye(8)[n] for n in range(8)]
-    with build(tmp_path / "built", tmp_path, "case", crowd=alike) as case:
+    with build(tmp_path / "built", tmp_path, database, crowd=alike) as case:
         assert stacks(case) == {"gate-a-0001": ("gate-a-0003",)}  # equal; the second one is not alike enough any more
