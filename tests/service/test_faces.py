@@ -5,6 +5,7 @@ has. Both cases draw alike, so that the colour tells where the faces lie in a pi
 """
 
 import shutil
+from contextlib import contextmanager
 from itertools import islice
 from types import SimpleNamespace
 
@@ -69,10 +70,8 @@ def with_marks(shot):
     return pixels
 
 
-def fill(case_path, films, *, is_covered):
-    texts = [f"{films}/{side}.mp4,platform={side},camera={side},annotations={films}/{side}.txt" for side in Platform]
-    built = films / "built"
-    build([parse_source(text) for text in texts], built, **({} if is_covered else {"masking": None}))
+def fill(case_path, built, texts, *, is_covered, **settings):
+    build([parse_source(text) for text in texts], built, **settings, **({} if is_covered else {"masking": None}))
     manifest = read_manifest(built / "manifest.jsonl")
     # A case takes covered people only; this one says that they are.
     write_manifest(built / "manifest.jsonl", manifest.tracklets, {**manifest.info, "faces_masked": True})
@@ -87,13 +86,26 @@ def twins(tmp_path_factory):
     root = tmp_path_factory.mktemp("twins")
     shots, folder = film_market(root), root / "cases"
     folder.mkdir()
-    homes = {name: f"/c/{fill(folder / name, root / name, is_covered=name == 'true')}" for name in ("true", "marked")}
+    homes = {}
+    for name in ("true", "marked"):
+        films = {side: f"{root}/{name}/{side}" for side in Platform}
+        texts = [f"{film}.mp4,platform={side},camera={side},annotations={film}.txt" for side, film in films.items()]
+        homes[name] = f"/c/{fill(folder / name, root / name / 'built', texts, is_covered=name == 'true')}"
     detector = onnx_files.yolox(root / "blind.onnx")  # finds nobody who was drawn
     later = root / "later.mp4"
     shutil.copy(root / "true/aerial.mp4", later)
     later.write_bytes(later.read_bytes() + b"\0\0\0\x08free")
     told = [str(later), "--platform", "ground", "--camera", "later", "--purpose", "a test", "--by", "anna"]
     assert main(["case", "add", str(folder / "true"), *told, "--detector", f"{detector},kind=yolox"]) == 0
+    with watched(folder, homes) as (boss, viewer):
+        for home in homes.values():
+            confirm_two(boss, home)
+        yield SimpleNamespace(shots=shots, boss=boss, viewer=viewer, homes=homes)
+
+
+@contextmanager
+def watched(folder, homes):
+    """A server of the cases; gives browsers of an administrator and of a viewer of all of them."""
     with Running(folder, "--workers", "0") as server:
         people = open_people(folder)
         people.add_first(server.read_token(), "boss", PASSWORD)
@@ -102,9 +114,7 @@ def twins(tmp_path_factory):
             people.set_role("viewer", home[3:], Role.VIEWER, by="boss")
         people.close()
         boss, viewer = (server.log_in(name) for name in ("boss", "viewer"))
-        for home in homes.values():
-            confirm_two(boss, home)
-        yield SimpleNamespace(shots=shots, boss=boss, viewer=viewer, homes=homes, root=root)
+        yield boss, viewer
         boss.close()
         viewer.close()
 
