@@ -50,6 +50,7 @@ THOROUGH = """
     cases/test_re_embedding
     cases/test_retention
     cases/test_search_cache
+    cases/test_standing
     cases/test_worker
     cli/test_footage
     cli/test_linking

@@ -23,6 +23,7 @@ def serve(
     footage: Several = (),
     largest_upload_mb: int = 32_768,
     model: Several = (),
+    runs: Path | None = None,
     database: str | None = None,
     balancer: Several = (),
 ) -> None:
@@ -41,6 +42,8 @@ def serve(
         largest_upload_mb: megabytes that one upload of footage may have.
         model: checkpoint or network of a case, as of `skyreid embed`, that pictures and texts are embedded by; may be
             given several times. Those of `case add` and of the cache are found without.
+        runs: folder of training runs (the --run-dir of 'skyreid train', or one above several) that everybody who is
+            logged in may look at, with their curves and scores.
         database: postgresql+psycopg://USER@HOST/NAME, as of `skyreid case new`: where people, sessions and new cases
             are kept from now on, for all servers of this folder.
         balancer: address of who passes requests on to this server; may be given several times.
@@ -64,6 +67,7 @@ def serve(
         footage=footage,
         largest_upload=largest_upload_mb * 2**20,
         models=model,
+        runs=runs,
         database=database,
         balancers=balancer,
     ) as server:

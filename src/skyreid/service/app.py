@@ -19,6 +19,7 @@ from skyreid.service.browsing import (
     map_routes,
     originals_routes,
     picture_routes,
+    run_routes,
     timeline_routes,
 )
 from skyreid.service.deciding import annotate_routes, identity_routes
@@ -44,6 +45,7 @@ ROUTES = (
     *identity_routes.ROUTES,
     *timeline_routes.ROUTES,
     *map_routes.ROUTES,
+    *run_routes.ROUTES,
     *export_routes.ROUTES,
     *originals_routes.ROUTES,
     *annotate_routes.ROUTES,
@@ -60,6 +62,7 @@ def make_app(
     footage: Sequence[Path] = (),
     largest_upload: int = LARGEST_UPLOAD,
     models: Sequence[str] = (),
+    runs: Path | None = None,
     database: str | None = None,
 ) -> FastAPI:
     """Make the application of a folder of cases.
@@ -71,6 +74,7 @@ def make_app(
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have.
         models: as of `OpenCases`.
+        runs: folder of training runs that everybody who is logged in may look at; None = there are none.
         database: as of `OpenCases`.
 
     Raises:
@@ -98,7 +102,9 @@ def make_app(
         )
     require_guards(app.router.routes)
     shelf = Shelf(footage)
-    app.state.cases = OpenCases(folder, shelf=shelf, largest_upload=largest_upload, models=models, database=database)
+    app.state.cases = OpenCases(
+        folder, shelf=shelf, largest_upload=largest_upload, models=models, runs=runs, database=database
+    )
     app.state.is_tls = is_tls
     app.state.turns = Turns()
     app.state.cases.all()

@@ -74,6 +74,7 @@ class OpenCases:
         folder: with cases, or a case.
         shelf: what footage may be taken from.
         largest_upload: bytes that footage may have.
+        runs: folder of training runs to be shown.
         models: where the weights of models may lie, beside those that jobs name and the cache.
         database: URL of the PostgreSQL database that people, and cases that are made here, come into; None = where
             its people are.
@@ -86,10 +87,11 @@ class OpenCases:
         shelf: Shelf | None = None,
         largest_upload: int = LARGEST_UPLOAD,
         models: Sequence[str] = (),
+        runs: Path | None = None,
         database: str | None = None,
     ) -> None:
         self.folder = folder.resolve()
-        self._models = tuple(models)
+        self._models, self.runs = tuple(models), runs
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder, database=database)
         self.originals = OncePictures()

@@ -57,6 +57,7 @@ def open_server(
     footage: Sequence[str | PathLike[str]] = (),
     largest_upload: int = LARGEST_UPLOAD,
     models: Sequence[str] = (),
+    runs: str | PathLike[str] | None = None,
     database: str | None = None,
     balancers: Sequence[str] = (),
 ) -> Iterator[Server]:
@@ -70,6 +71,7 @@ def open_server(
         workers: processes that do the jobs of its cases.
         footage: folders of this machine that footage may be taken from.
         largest_upload: bytes that footage may have which is sent to it.
+        runs: folder of training runs that everybody who is logged in may look at.
         models: where weights lie that pictures and texts are embedded by, beside those that jobs name and the cache.
         database: URL of a PostgreSQL database, which several servers of one folder share: it gets the people of the
             server, and the cases that are made there; None = they stay where they are.
@@ -102,6 +104,9 @@ def open_server(
             raise SettingError(
                 f"{model}: is no checkpoint or network here, and no name of weights in the cache (--model)"
             )
+    runs_folder = None if runs is None else path_of(runs, "a folder of runs").resolve()
+    if runs_folder is not None and not runs_folder.is_dir():
+        raise SettingError(f"{runs_folder}: is no folder of training runs (--runs)")
     listener = _listen(host, port)
     try:
         app = make_app(
@@ -111,6 +116,7 @@ def open_server(
             footage=[path_of(one, "a folder of footage") for one in footage],
             largest_upload=largest_upload,
             models=models,
+            runs=runs_folder,
             database=database,
         )
         config = uvicorn.Config(

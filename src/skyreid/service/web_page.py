@@ -32,12 +32,12 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         csrf=None if visit is None else visit.csrf,
         case=None if opened is None else opened.facts(),
         may=frozenset() if visit is None else frozenset(right.name for right in Right if visit.may(right)),
-        is_simulated=_is_simulated(visit),
         room=None if opened is None else room_of(opened.case.folder),
         work=None if opened is None else partial(read_work_share, opened.case),
         similarity_only=SIMILARITY_ONLY,
+        has_runs=visit is not None and visit.cases.runs is not None,
         version=version("skyreid"),
-        **{"at": "", **values},
+        **{"at": "", "is_simulated": _is_simulated(visit), **values},
     )
     return HTMLResponse(str(page), status)
 
