@@ -12,6 +12,10 @@ from importlib.util import find_spec
 import pytest
 
 from skyreid.building.build import build
+from skyreid.cases.case import create_case
+from skyreid.cases.tracklets import read_tracklets
+from skyreid.cases.verification import verify_case
+from skyreid.cases.work.jobs import DONE, add_job, read_jobs
 from skyreid.errors import ClusterError, SettingError
 from skyreid.processes.workers import workers_at
 from tests.building.source_pairs import tree, write_source
@@ -30,9 +34,9 @@ def program(*words):
     return subprocess.run([sys.executable, "-m", *map(str, words)], capture_output=True, text=True, timeout=120)
 
 
-def kill_one(raylets, folder):
-    """Kill a worker as soon as it has cut a crop."""
-    while not list(folder.glob("partial/*/*/*.jpg")):
+def kill_one(raylets, folder, build=""):
+    """Kill a worker as soon as one has cut a crop."""
+    while not list(folder.glob(f"{build}partial/*/*/*.jpg")):
         time.sleep(0.002)
     os.kill(work_under(raylets)[0], signal.SIGKILL)
 
@@ -72,6 +76,27 @@ def test_a_job_that_kills_its_workers_is_given_up_by_name_and_what_ends_the_work
     assert "no machine of it has 64 CPUs; lower --threads" in refused["ended by"]
     attempts = [path.name.rpartition("-")[0] for path in tmp_path.iterdir()]
     assert sorted(attempts) == ["a", "b", "bad", "full", "poison", "poison", "poison"]
+
+
+@needs_ray
+def test_the_jobs_of_a_case_are_done_by_the_nodes_and_one_whose_worker_is_killed_is_done_all_the_same(tmp_path, nodes):
+    with create_case(tmp_path / "case", by="anna") as case:
+        for name in ("gate", "roof"):
+            write_source(tmp_path, name, people=(4, 9), frames=30)
+            text = f"{name}.mov,platform=ground,camera={name},annotations={name}.txt,identities=shared"
+            add_job(case, text, folder=tmp_path, by="anna", purpose="a test")
+        killer = threading.Thread(target=kill_one, args=(nodes.raylets, tmp_path, "case/work/*/"), daemon=True)
+        killer.start()
+        run = program("skyreid", "case", "work", tmp_path / "case", "--ray", nodes.address, "--json")
+        assert run.returncode == 0, run.stderr
+        assert "its worker was lost" in run.stderr
+        assert json.loads(run.stdout) == {"done": 2, "failed": [], "waiting": []}
+        assert [(job.state, job.attempt) for job in read_jobs(case)].count((DONE, 2)) == 1
+        assert sorted(one.tracklet.tracklet_id for one in read_tracklets(case)) == [
+            f"{name}-{name}-000{number}" for name in ("gate", "roof") for number in (1, 2)
+        ]
+        assert verify_case(case).damage == ()
+        assert not list((case.folder / "work").glob("*"))
 
 
 @needs_ray

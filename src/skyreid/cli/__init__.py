@@ -23,17 +23,16 @@ from skyreid.cli.case_agreement import case_agreement
 from skyreid.cli.case_papers import case_papers
 from skyreid.cli.case_re_embed import case_re_embed
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
+from skyreid.cli.case_work import case_jobs, case_work
 from skyreid.cli.cases import (
     case_add,
     case_decide,
     case_export,
-    case_jobs,
     case_list,
     case_new,
     case_search,
     case_upgrade,
     case_verify,
-    case_work,
 )
 from skyreid.cli.completion import completion
 from skyreid.cli.data import data_export, data_list, data_split, data_stats, data_verify

@@ -19,11 +19,10 @@ from skyreid.cases.case import Case
 from skyreid.cases.schema import JOBS
 from skyreid.cases.work.jobs import DONE, FAILED, PAUSED, QUEUED, RUNNING, Job, Step, as_job
 from skyreid.cases.work.room import room_of
+from skyreid.processes.workers import LOST, MOST_ATTEMPTS
 
 LEASE_S = 60.0
 """Without a sign of life for so long, a worker counts as lost."""
-MOST_ATTEMPTS = 3
-"""That end by accident; a video that cannot be used is looked at once, since it stays so."""
 NO_ROOM = "no room on the disk"
 
 
@@ -166,8 +165,7 @@ def _update_held(connection: Connection, lease: Lease, values: Mapping[str, obje
 def _give_up(connection: Connection, which: sa.ColumnElement[bool]) -> None:
     """Fail jobs whose workers were lost too often; one whose row somebody locks is not lost, or comes next time."""
     numbers = connection.execute(sa.select(JOBS.c.number).where(which).with_for_update(skip_locked=True)).scalars()
-    told = f"its worker was lost {MOST_ATTEMPTS} times (killed, or out of memory)"
-    connection.execute(JOBS.update().where(JOBS.c.number.in_(numbers.all())).values(state=FAILED, reason=told))
+    connection.execute(JOBS.update().where(JOBS.c.number.in_(numbers.all())).values(state=FAILED, reason=LOST))
 
 
 def _waits_for_room() -> sa.ColumnElement[bool]:

@@ -86,16 +86,48 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
         DatabaseAwayError: it was away for longer than anybody waits; the job at work begins anew with the next worker.
         KeyboardInterrupt: the job at work was given back and begins anew with the next worker.
     """
-    if _has_room(case, least_room):
-        through_outage(lambda: queue_those_without_room(case))
-    embedders = _Embedders(progress)
+    take_up_where_is_room(case, least_room)
+    embedders = Embedders(progress)
     done = 0
     worker = worker_name(os.getpid())
-    while (lease := _next(case, worker)) is not None:
-        if not _has_room(case, least_room):
-            _note(wait_for_room, case, lease, _too_little(case, least_room))
-            continue
-        done += _attempt(case, lease, embedders.named, progress, least_room)
+    while (is_done := take_and_do(case, worker, embedders, least_room, progress)) is not None:
+        done += is_done
+    return report_of(case, done)
+
+
+def take_up_where_is_room(case: Case, least_room: int | None) -> None:
+    """Queue the jobs that waited for room on the disk, if there is."""
+    if _has_room(case, least_room):
+        through_outage(lambda: queue_those_without_room(case))
+
+
+def take_and_do(
+    case: Case, worker: str, embedders: "Embedders", least_room: int | None, progress: Progress
+) -> bool | None:
+    """Take the job that comes next and do it, once; gives whether it was done, None where there is none.
+
+    Args:
+        case: whose.
+        worker: name of who does it.
+        embedders: what is loaded already.
+        least_room: as of `work`.
+        progress: hears of every step.
+
+    Raises:
+        DatabaseAwayError: as `work`.
+        KeyboardInterrupt: as `work`.
+    """
+    lease = _next(case, worker)
+    if lease is None:
+        return None
+    if not _has_room(case, least_room):
+        _note(wait_for_room, case, lease, _too_little(case, least_room))
+        return False
+    return _attempt(case, lease, embedders.named, progress, least_room)
+
+
+def report_of(case: Case, done: int) -> WorkReport:
+    """Say what became of the jobs of a case, of which so many were done now."""
     jobs = through_outage(lambda: read_jobs(case))
     return WorkReport(
         done=done,
@@ -238,7 +270,7 @@ class _Heart:
                 _logger.warning("job %d: no sign of life could be written: %s", self._lease.job.number, error)
 
 
-class _Embedders:
+class Embedders:
     """Loads a model once for all jobs that want it."""
 
     def __init__(self, progress: Progress) -> None:
