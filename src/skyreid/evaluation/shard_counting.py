@@ -39,9 +39,9 @@ _MOST_QUERIES = 8_192
 _MOST_MATCHES = 2**22
 """Of a block of several queries; each takes 36 bytes, and twice as many while they are put in order."""
 _QUERIES_AT_A_TIME = 1_024
-_GALLERY_AT_A_TIME = 8_192
-"""Products of this shape are the fastest (measured: 149 Gflop/s of a core, 131 with 256 queries); they take 32 MB."""
-_GATHERED_QUERIES = 16
+_GALLERY_AT_A_TIME = 16_384
+"""Products of this shape are the fastest (measured: 149 Gflop/s of a core, 131 with 256 queries); they take 64 MB."""
+_GATHERED_QUERIES = 32
 """People are compared with their own good entries in groups of so many queries: fewer take as long."""
 _GATHERED_ROWS = 8_192
 
@@ -149,8 +149,9 @@ def match_similarities(part: ShardPart, block: QueryBlock) -> ShardMatches:
     query = _units(comparison.query, block.start, block.stop)
     (searched,) = comparison.gallery.parts
     offsets = same_person.good_offsets
-    for queries in _groups(comparison.query.pids[block.start : block.stop], np.diff(offsets)):
-        counts = np.diff(offsets)[queries]
+    num_good = np.diff(offsets)
+    for queries in _groups(comparison.query.pids[block.start : block.stop], num_good):
+        counts = num_good[queries]
         places = consecutive(offsets[queries], counts)
         wanted, columns = np.unique(same_person.good[places], return_inverse=True)
         owners = np.repeat(np.arange(len(queries)), counts)
