@@ -37,7 +37,7 @@ def moments(client, home):
     """Frames of the sources, whole, and everybody known in them, cut out."""
     asked = []
     for source in (one["number"] for one in client.get(f"/api{home}/sources").json()):
-        for at in (0.0, 1.0, 2.0):
+        for at in (0.0, 1.0):
             told = client.get(f"/api{home}/sources/{source}/frame", params={"at": at})
             if told.status_code == 200:
                 where = f"{home}/asked.jpg?source={source}&at={at}"
