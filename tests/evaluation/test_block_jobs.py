@@ -1,8 +1,11 @@
 """An evaluation that other processes do, job by job."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from multiprocessing import get_context
 
 import numpy as np
@@ -17,6 +20,7 @@ from skyreid.evaluation.table_evaluation import evaluate
 from skyreid.retrieval.embedding_table import load_table, save_table
 from skyreid.retrieval.sharded_table import open_table
 from tests.evaluation.crowds import crowd
+from tests.processes.ray_nodes import ray_nodes
 
 Done = Iterator[tuple[BlockJob, BlockRanks]]
 
@@ -97,3 +101,20 @@ def test_what_other_processes_cannot_do_is_refused(folder):
         evaluate(whole, folder / "gallery", "mars", elsewhere=in_two_processes)
     with pytest.raises(SettingError, match="other processes rank by cosine; got the ranker k-reciprocal"):
         evaluate(folder / "query", folder / "gallery", "mars", ranker="k-reciprocal", elsewhere=in_two_processes)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="skyreid[cluster] is not installed")
+def test_two_nodes_of_a_ray_cluster_give_the_result_of_one_process(folder, tmp_path):
+    one, many = tmp_path / "one.json", tmp_path / "many.json"
+    evaluate(folder / "query", folder / "gallery", "cross-platform", out=one)
+    with ray_nodes(tmp_path, 1, 1) as nodes:
+        command = ["evaluate", "tables", folder / "query", folder / "gallery", "--protocol", "cross-platform"]
+        done = subprocess.run(
+            [sys.executable, "-m", "skyreid", *map(str, command), "--out", str(many), "--ray", nodes.address],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert done.returncode == 0, done.stderr
+    assert many.read_bytes() == one.read_bytes()

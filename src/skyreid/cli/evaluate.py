@@ -76,6 +76,7 @@ def evaluate_tables(
     out: Path | None = None,
     dataset: str | None = None,
     model: str | None = None,
+    ray: str | None = None,
     json: bool = False,
 ) -> None:
     """Score two embedding tables, of any model, with intervals.
@@ -94,6 +95,8 @@ def evaluate_tables(
         out: result file to write, for `skyreid compare`.
         dataset: its name, for the result file.
         model: name of what made the embeddings, for the result file.
+        ray: HOST:PORT of a Ray cluster whose machines rank, where both tables lie in many files (pip install
+            'skyreid[cluster]').
         json: print JSON.
     """
     from skyreid.evaluation.table_evaluation import evaluate
@@ -110,6 +113,7 @@ def evaluate_tables(
             out=out,
             dataset=dataset,
             model=model,
+            ray=ray,
             progress=bars,
         )
     show_result(evaluation, json=json)

@@ -5,18 +5,20 @@ than those that were asked about. A job that is done again gives the same ranks,
 when its worker was lost; what counts is the answer that is put together, once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from skyreid.datasets.protocol import EvaluationProtocol
-from skyreid.errors import SettingError, TableError
+from skyreid.errors import SettingError, SkyreidError, TableError
 from skyreid.evaluation.comparisons import Comparison, comparisons
 from skyreid.evaluation.rank_counting import MatchRanks, one_behind_the_other
 from skyreid.evaluation.shard_counting import QueryBlock, ShardPart, by_shard, query_blocks, rank_block
 from skyreid.processes.progress import Progress, silent
+from skyreid.processes.workers import Needs, workers_at
 from skyreid.retrieval.rounding import require_one_rounding, rounding_of_this_machine
 from skyreid.retrieval.sharded_table import ShardedTable, Table, open_table
 
@@ -55,6 +57,8 @@ class BlockRanks:
     """Of the machine that did it."""
 
 
+_MOST_MATCHES = 2**21
+"""Good entries of a job: an answer of 17 MB at most, which Ray's shared memory takes."""
 DoElsewhere: TypeAlias = Callable[[Sequence[BlockJob]], Iterable[tuple[BlockJob, BlockRanks]]]
 """Has every job done by `do_job` in whatever processes, and gives each with its answer, in any order."""
 
@@ -71,7 +75,7 @@ def jobs_of(query: Table, gallery: Table, protocol: EvaluationProtocol) -> list[
     return [
         BlockJob(*places, protocol, number, block)
         for number, group in enumerate(comparisons(query, gallery, protocol))
-        for block in query_blocks(group)
+        for block in query_blocks(group, most_matches=_MOST_MATCHES)
     ]
 
 
@@ -101,6 +105,29 @@ def put_together(jobs: Sequence[BlockJob], done: Iterable[tuple[BlockJob, BlockR
     require_one_rounding([answer.rounding for answer in answers.values()])
     groups = range(max(job.group for job in jobs) + 1)
     return [one_behind_the_other([answers[job].ranks for job in jobs if job.group == group]) for group in groups]
+
+
+@contextmanager
+def on_cluster(ray: str, *, progress: Progress = silent) -> Iterator[DoElsewhere]:
+    """Let the machines of a Ray cluster do the jobs.
+
+    Args:
+        ray: HOST:PORT of it.
+        progress: told after every job.
+
+    Raises:
+        SettingError: an address that is none, one that everybody could reach, or skyreid[cluster] is not installed.
+        ClusterError: nobody answers there, or the cluster is of another Python or skyreid.
+    """
+    with workers_at(ray) as workers:
+
+        def elsewhere(jobs: Sequence[BlockJob]) -> Iterator[tuple[BlockJob, BlockRanks]]:
+            for job, answer in workers.finish(do_job, jobs, task="evaluate", needs=Needs(), progress=progress):
+                if isinstance(answer, SkyreidError):
+                    raise answer
+                yield job, answer
+
+        yield elsewhere
 
 
 def _place_of(table: Table) -> TablePlace:

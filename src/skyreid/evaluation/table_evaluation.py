@@ -1,6 +1,7 @@
 """Two tables of anyone's embeddings to all that is said about them: what `skyreid evaluate tables` and Python call."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -12,7 +13,7 @@ from skyreid.datasets.manifest import read_manifest
 from skyreid.datasets.protocol import EvaluationProtocol, find_protocol
 from skyreid.errors import SettingError
 from skyreid.evaluation import ranking_scores
-from skyreid.evaluation.block_jobs import DoElsewhere
+from skyreid.evaluation.block_jobs import DoElsewhere, on_cluster
 from skyreid.evaluation.calibration import Calibration, calibration_of
 from skyreid.evaluation.pair_scores import PairScores, pair_scores
 from skyreid.evaluation.ranking_scores import Scores
@@ -146,6 +147,7 @@ def evaluate(
     out: str | PathLike[str] | None = None,
     dataset: str | None = None,
     model: str | None = None,
+    ray: str | None = None,
     elsewhere: DoElsewhere | None = None,
     progress: Progress = silent,
 ) -> TableEvaluation:
@@ -167,8 +169,9 @@ def evaluate(
         out: result file to write.
         dataset: its name, for the result.
         model: name of what made the embeddings, for the result.
-        elsewhere: has jobs of the ranking done by other processes, where both tables lie in many files
-            (docs/many-machines.md); None = this process does all.
+        ray: HOST:PORT of a Ray cluster whose machines rank, where both tables lie in many files; None = this process
+            does all.
+        elsewhere: has the jobs of the ranking done by whatever other processes (docs/many-machines.md).
         progress: told after every block of queries.
 
     Raises:
@@ -176,6 +179,7 @@ def evaluate(
         ProtocolError: no such protocol, or it leaves nobody to ask, nobody to search, or no query with a match.
         CalibrationError: a calibration that cannot be read.
         SettingError: no such ranker, an argument of another kind, or other processes cannot do it.
+        ClusterError: a Ray cluster that does not answer, or whose workers are all gone.
 
     >>> from skyreid import EmbeddingTable
     >>> def crowd(places, platform):
@@ -195,9 +199,10 @@ def evaluate(
         listed = read_manifest(path_of(manifest, "a manifest"))
         asking, searched = (with_listed_pictures(table, listed) for table in (asking, searched))
         columns = columns_of(asking, listed.tracklets)
-    scored = score_tables(
-        asking, searched, asked, ranker=by, facts=facts, columns=columns, elsewhere=elsewhere, progress=progress
-    )
+    with nullcontext(elsewhere) if ray is None else on_cluster(ray, progress=progress) as others:
+        scored = score_tables(
+            asking, searched, asked, ranker=by, facts=facts, columns=columns, elsewhere=others, progress=progress
+        )
     evaluation = TableEvaluation(scored=scored)
     if out is not None:
         evaluation.save(out)
