@@ -16,10 +16,15 @@ from skyreid.cases.case import create_case
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
 from skyreid.cases.work.jobs import DONE, add_job, read_jobs
+from skyreid.checkpoint import write_checkpoint
 from skyreid.errors import ClusterError, SettingError
+from skyreid.extraction.embed_folder import embed
+from skyreid.files.config_json import to_json
 from skyreid.processes.workers import workers_at
 from tests.building.source_pairs import tree, write_source
+from tests.extraction.test_committed_clips import crops
 from tests.processes.ray_nodes import listening, ray_nodes, work_under
+from tests.tiny_model import tiny_model
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="skyreid[cluster] is not installed")
 
@@ -78,6 +83,34 @@ def test_a_job_that_kills_its_workers_is_given_up_by_name_and_what_ends_the_work
     assert sorted(attempts) == ["a", "b", "bad", "full", "poison", "poison", "poison"]
 
 
+@pytest.mark.slow
+@needs_ray
+def test_a_table_that_nodes_embed_is_that_of_one_process_and_a_tracklet_that_cannot_be_read_keeps_no_other_back(
+    tmp_path, nodes
+):
+    model, checkpoint = tiny_model().requires_grad_(False), tmp_path / "checkpoint"
+    config = {"kind": "vsla-clip", "model": to_json(model.config)}
+    write_checkpoint(checkpoint, weights=model.state_dict(), config=config, provenance={})
+    folder = crops(tmp_path / "crops", tracklets=40)
+    told = {"platform": "aerial", "batch": 2, "threads": 1, "sampling": "all-frames"}
+    embed(folder, checkpoint, tmp_path / "whole.npz", **told)
+    words = [word for name, value in told.items() for word in (f"--{name}", value)]
+    command = ["skyreid", "embed", folder, "--model", checkpoint, "--out", tmp_path / "out.npz", *words]
+    picture = folder / "4/2.png"
+    content = picture.read_bytes()
+    picture.write_bytes(b"no picture")
+    run = program(*command, "--ray", nodes.address)
+    assert run.returncode == 1
+    assert "4/2.png" in run.stderr
+    picture.write_bytes(content)
+    committed = (tmp_path / "out.npz.clips").read_bytes()
+    assert committed.count(b'"embeddings"') >= 1
+    run = program(*command, "--ray", nodes.address)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+@pytest.mark.slow
 @needs_ray
 def test_the_jobs_of_a_case_are_done_by_the_nodes_and_one_whose_worker_is_killed_is_done_all_the_same(tmp_path, nodes):
     with create_case(tmp_path / "case", by="anna") as case:

@@ -44,6 +44,8 @@ def kill(kind, nodes, caller, chance):
             os.kill(process, signal.SIGKILL)
     if kind == "node":
         nodes.add()
+    if kind == "caller":
+        caller.wait()
     return True
 
 
@@ -67,7 +69,7 @@ def test_thirty_kills_lose_and_double_nothing(tmp_path, num_nodes):
             assert calls < 5 * KILLS
             with (tmp_path / f"told-{calls}.txt").open("w") as told:
                 caller = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
-                while caller.poll() is None:
+                while caller.poll() is None:  # a caller is killed once
                     # A kill for every two films, at any moment of the next one.
                     finished = len(list(out.glob("sources/*.json")))
                     if len(killed) < min(len(kinds), 1 + finished * KILLS // FILMS) and out.exists():

@@ -143,6 +143,7 @@ def embed(
     threads: int | None = None,
     table_precision: Literal["float32", "float16"] = "float32",
     shard_rows: int | None = None,
+    ray: str | None = None,
     json: bool = False,
 ) -> None:
     """Embed the tracklets of a build, a benchmark or a folder of crops.
@@ -168,6 +169,8 @@ def embed(
         table_precision: of the written numbers; float16 is half the file and cosines within 0.0001.
         shard_rows: write a folder of many files with so many tracklets each, such as 65536, which evaluate and search
             read piece by piece and under torchrun every process writes some of.
+        ray: HOST:PORT of a Ray cluster whose machines embed, on --threads CPUs each (1 when not given), and a GPU where
+            there is any.
         json: print JSON.
     """
     from skyreid.extraction.embed_folder import embed as embed_tracklets
@@ -189,6 +192,7 @@ def embed(
             threads=threads,
             table_precision=table_precision,
             shard_rows=shard_rows,
+            ray=ray,
             progress=bars,
         )
     assert table.feeding is not None

@@ -17,17 +17,19 @@ from skyreid.datasets import read_benchmark
 from skyreid.datasets.data_hash import with_hashes
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, read_manifest
 from skyreid.errors import NO_TRACKLETS, DatasetError, NothingFoundError, SettingError
+from skyreid.extraction.cluster_embedding import ClusterEmbedding, EmbeddingWay, facts_of
 from skyreid.extraction.committed_clips import CommittedClips, committed_clips
 from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.extraction.precision import on_threads
-from skyreid.feeding import Feeding, TestChoice
+from skyreid.feeding import TestChoice
 from skyreid.files.file_kinds import BUILD, CROPS, require_kind
 from skyreid.files.picture_file import SUFFIXES
 from skyreid.files.regular_file import names_in
 from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Precision, Processes
 from skyreid.processes.progress import Progress, silent
+from skyreid.processes.workers import workers_at
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.retrieval.table_folder import count_shards, refuse_other_folder, write_index, write_shards
 from skyreid.tracklet import Frame, Platform, Tracklet
@@ -56,6 +58,7 @@ def embed(
     threads: int | None = None,
     table_precision: TablePrecision = "float32",
     shard_rows: int | None = None,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed the tracklets of a folder: of a build, of somebody's benchmark, or one subfolder of crops each.
@@ -82,9 +85,12 @@ def embed(
         table_precision: of the written numbers: "float16" is half the file and two thirds of the time of a search, by
             cosines that are off by less than 0.0001.
         shard_rows: tracklets of each file, where the table is written as a folder of many; None = one file.
+        ray: HOST:PORT of a Ray cluster whose workers embed, on `threads` CPUs each (None = 1), and a GPU where there is
+            any; None = this process does. The bits are those of one process with as many threads on such a machine.
         progress: told after every batch.
 
     Raises:
+        ClusterError: the cluster cannot be used.
         SettingError: no such camera, sampling, part, platform or precision; a batch, threads or shard_rows below 1;
             another run is embedding into this table; a folder for many files that holds something else; an option that
             does not go with such a folder; or the model must be told a platform that nobody named; or a path is none.
@@ -119,7 +125,11 @@ def embed(
         raise SettingError(f"batch must be at least 1 clip; got {batch}")
     # The policy of the model says how it computes; nothing is to change it.
     processes = Processes(precision="float32")
-    with on_threads(threads) as used:
+    if ray is not None:
+        threads = threads or 1
+        if processes.world_size > 1:
+            raise SettingError(f"ray={ray!r} and torchrun are two ways to spread the same work; take one of them")
+    with on_threads(threads) as used, workers_at(ray) as workers:
         embedder = _load_alike(checkpoint, processes, precision, progress)
         if embedder.feeding.needs_platform and not (is_build or data is not None or filmed_from is not None):
             raise SettingError(
@@ -129,7 +139,14 @@ def embed(
         # The table speaks for all crops of a tracklet, also for those that are in no clip.
         tracklets = with_hashes(tracklets, progress=progress)
         feeding = embedder.feeding.taking(clip_length=clip_length, sampling=sampling)
-        with _committed(out, embedder, feeding, processes, batch, tracklets) as committed:
+        elsewhere = None
+        device = processes.device.type
+        made_by = facts_of(embedder, feeding, device=device, threads=torch.get_num_threads(), batch=batch)
+        if workers.are_elsewhere:
+            way = EmbeddingWay(model=str(checkpoint), precision=precision, feeding=feeding, batch=batch, threads=used)
+            elsewhere = ClusterEmbedding(workers, way, progress)
+            made_by = elsewhere.made_by
+        with _committed(out, made_by, embedder.embed_dim, processes, tracklets) as committed:
             table = embed_tracklets(
                 embedder.encoder,
                 tracklets,
@@ -138,13 +155,14 @@ def embed(
                 batch_size=batch,
                 threads=used,
                 committed=committed,
+                elsewhere=elsewhere,
                 progress=progress,
             )
             table = replace(
                 table,
                 manifest=str(manifest_path.resolve()) if is_build else None,
                 model=embedder.model,
-                precision=embedder.policy.precision,
+                precision=str(made_by["precision"]),
             )
             if table_precision == "float16":
                 table = table.in_float16()
@@ -179,10 +197,9 @@ def _load_alike(checkpoint: Path, processes: Processes, precision: Precision, pr
 @contextmanager
 def _committed(
     out: str | PathLike[str] | None,
-    embedder: ClipEmbedder,
-    feeding: Feeding,
+    made_by: dict[str, Json],
+    embed_dim: int,
     processes: Processes,
-    batch: int,
     tracklets: Sequence[Tracklet],
 ) -> Iterator[CommittedClips | None]:
     """Open what an earlier run has left beside the table, and say what of it is of no use any more."""
@@ -191,18 +208,8 @@ def _committed(
         return
     table = path_of(out, "the file of a table")
     share = "" if processes.world_size == 1 else f"-{processes.rank + 1}-of-{processes.world_size}"
-    made_by: dict[str, Json] = {
-        "model": embedder.model,
-        "feeding": feeding.to_text(),
-        "precision": embedder.policy.precision,
-        "engine": embedder.policy.engine,
-        "device": processes.device.type,
-        "threads": torch.get_num_threads(),
-        "batch": batch,
-        "torch": torch.__version__,
-    }
     path = table.with_name(f"{table.name}.clips{share}")
-    with committed_clips(path, made_by, embed_dim=embedder.embed_dim) as committed:
+    with committed_clips(path, made_by, embed_dim=embed_dim) as committed:
         if changed := committed.changed(tracklets):
             logger.warning(
                 "%s: the pictures of %d tracklets changed since they were embedded, such as %s; what was embedded with "

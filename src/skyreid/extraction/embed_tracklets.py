@@ -4,9 +4,9 @@ Every process embeds a consecutive share, nothing is padded, and the rows come b
 the tracklets: N processes give what one gives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,11 @@ from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.tracklet import Tracklet
+
+MakeBatches: TypeAlias = Callable[
+    [Sequence[Sequence[ClipRequest]]], Iterator[tuple[int, Float32[Tensor, "clip embed"]]]
+]
+"""Gives the embeddings of batches, each with its number among them, in any order."""
 
 
 @runtime_checkable
@@ -93,6 +98,7 @@ def embed_tracklets(
     batch_size: int = ExtractionConfig.batch_size,
     threads: int = ExtractionConfig.threads,
     committed: CommittedClips | None = None,
+    elsewhere: MakeBatches | None = None,
     progress: Progress = silent,
 ) -> EmbeddingTable:
     """Embed each tracklet; deterministic, in time order, no augmentation.
@@ -105,6 +111,7 @@ def embed_tracklets(
         batch_size: clips that the model sees at once; changes speed and memory only.
         threads: threads that read frames.
         committed: what an earlier run of the same has left, and where this one leaves what it embeds; None = nowhere.
+        elsewhere: makes the embeddings of batches in another place; None = here.
         progress: told after every batch.
 
     Raises:
@@ -116,22 +123,24 @@ def embed_tracklets(
         for positions in TEST_CLIPS[feeding.sampling](len(tracklet.frames), feeding.clip_length):
             rows.append(row)
             requests.append(ClipRequest(tracklet, frames=tuple(positions)))
-    reader = ClipReader(feeding.image_size)
     batches = [requests[i : i + batch_size] for i in range(0, len(requests), batch_size)]
     known = [None if committed is None else committed.find(batch) for batch in batches]
-    missing = [batch for batch, embeddings in zip(batches, known, strict=True) if embeddings is None]
-    loaded = load_batches(reader, missing, threads=threads)
-    embedded = [torch.zeros(0, encoder.embed_dim)]
-    for done, (batch, embeddings) in enumerate(zip(batches, known, strict=True), start=1):
-        if embeddings is None:
-            on_device = next(loaded).to(processes.device)
-            with processes.mixed_precision():
-                made = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
-            embeddings = made.float().cpu()
-            if committed is not None:
-                committed.add(batch, embeddings)
-        embedded.append(embeddings)
-        progress("embedding", done, len(batches))
+    numbers = [number for number, embeddings in enumerate(known) if embeddings is None]
+    missing = [batches[number] for number in numbers]
+    if elsewhere is None:
+        made = enumerate(embedded_batches(encoder, missing, processes, feeding, threads=threads))
+    else:
+        made = elsewhere(missing)
+    num_known = len(batches) - len(missing)
+    if num_known:
+        progress("embedding", num_known, len(batches))
+    for done, (place, embeddings) in enumerate(made, start=num_known + 1):
+        known[numbers[place]] = embeddings
+        if committed is not None:
+            committed.add(missing[place], embeddings)
+        if elsewhere is None:  # which tells what it does itself
+            progress("embedding", done, len(batches))
+    embedded = [torch.zeros(0, encoder.embed_dim), *(one for one in known if one is not None)]
     means = mean_of_clips(torch.cat(embedded), torch.tensor(rows, dtype=torch.long), num_tracklets=len(share))
     pictures = [pictures_sha256(tracklet) for tracklet in tracklets]
     return EmbeddingTable(
@@ -144,6 +153,27 @@ def embed_tracklets(
         feeding=feeding,
         precision=processes.precision,
     )
+
+
+@torch.no_grad()
+def embedded_batches(
+    encoder: Encoder,
+    batches: Sequence[Sequence[ClipRequest]],
+    processes: Processes,
+    feeding: Feeding,
+    *,
+    threads: int,
+) -> Iterator[Float32[Tensor, "clip embed"]]:
+    """Embed batches of clips, each as soon as it is read; gives them in their order, on the CPU.
+
+    Raises:
+        MissingFrameError: a frame is missing or unreadable.
+    """
+    for batch in load_batches(ClipReader(feeding.image_size), batches, threads=threads):
+        on_device = batch.to(processes.device)
+        with processes.mixed_precision():
+            made = encoder.embed(normalize(on_device.frames, feeding.normalization), on_device.platforms)
+        yield made.float().cpu()
 
 
 def mean_of_clips(
