@@ -193,6 +193,7 @@ def test_a_table_in_many_files_is_the_one_in_a_single_file(save_checkpoint, foot
     ("out", "shard_rows", "message"),
     [
         ("table", 0, "a shard must hold at least 1 tracklet; got 0"),
+        ("", None, "is a folder: name a file such as table.npz, or say by --shard-rows"),
         (None, 5, "shard_rows is of a table that is written; name it by out; got shard_rows=5"),
         ("", 5, "must be a folder of its own for a table in many files; it holds "),
     ],

@@ -181,6 +181,12 @@ def test_a_table_is_not_written_into_a_folder_of_something_else(tmp_path):
         save_table(tmp_path / "notes.txt", table(), shard_rows=5)
 
 
+def test_files_without_their_index_are_known_for_what_they_are(folder):
+    (folder / "shards.json").unlink()
+    with pytest.raises(TableError, match=r"it is the files of a table without the index .* the same 'skyreid embed'"):
+        load_table(folder)
+
+
 def test_a_table_of_nobody_has_no_files(tmp_path):
     with pytest.raises(TableError, match="at least one tracklet"):
         save_table(tmp_path / "table", table().select(np.zeros(10, dtype=bool)), shard_rows=5)

@@ -116,11 +116,7 @@ def embed(
         tracklets = _part(data, folder, split, part)
     else:
         tracklets = read_crops(folder, platform=filmed_from or Platform.GROUND)
-    if shard_rows is not None:
-        if out is None:
-            raise SettingError(f"shard_rows is of a table that is written; name it by out; got shard_rows={shard_rows}")
-        count_shards(0, shard_rows)
-        refuse_other_folder(path_of(out, "the folder of a table"))
+    _refuse_place(out, shard_rows)
     if batch < 1:
         raise SettingError(f"batch must be at least 1 clip; got {batch}")
     # The policy of the model says how it computes; nothing is to change it.
@@ -170,6 +166,21 @@ def embed(
                 _save(path_of(out, "the file of a table"), table, shard_rows, processes)
             processes.wait_for_all()  # what is committed goes when the table is there
     return table
+
+
+def _refuse_place(out: str | PathLike[str] | None, shard_rows: int | None) -> None:
+    """Refuse a place where the table cannot be written, before anything is embedded."""
+    if shard_rows is None:
+        if out is not None and path_of(out, "the file of a table").is_dir():
+            raise SettingError(
+                f"{out} is a folder: name a file such as table.npz, or say by --shard-rows how many tracklets each of "
+                "many files holds"
+            )
+        return
+    if out is None:
+        raise SettingError(f"shard_rows is of a table that is written; name it by out; got shard_rows={shard_rows}")
+    count_shards(0, shard_rows)
+    refuse_other_folder(path_of(out, "the folder of a table"))
 
 
 def _save(path: Path, table: EmbeddingTable, shard_rows: int | None, processes: Processes) -> None:

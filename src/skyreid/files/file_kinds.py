@@ -18,6 +18,9 @@ from skyreid.files.regular_file import names_in, open_regular
 Form: TypeAlias = Literal["folder", "zip", "JSON", "text", "binary"]
 TABLE_INDEX = "shards.json"
 """Name of what makes a table of a folder with many files."""
+SHARD_NAME = re.compile(r"\d{5,}-[0-9a-f]{12}\.safetensors")
+"""Of its files: number and beginning of the hash. Another content has another name, so that an older table stays whole
+while a newer one is written."""
 _HEAD_BYTES = 4096
 _MOST_LOOKED_AT = 200
 """Entries of a folder among which one that was meant is looked for."""
@@ -81,6 +84,10 @@ BENCHMARK = Kind(
 UNFINISHED_BUILD = Kind(
     "the folder of a build that did not come to its end",
     use="the same 'skyreid build' or 'skyreid find', run again, goes on",
+)
+UNFINISHED_TABLE = Kind(
+    "the files of a table without the index that makes a table of them",
+    use="the same 'skyreid embed', run again, goes on",
 )
 CROPS = Kind(
     "a folder of crops", ("folder",), "one subfolder a tracklet", "'skyreid embed FOLDER --model CHECKPOINT' takes it"
@@ -231,6 +238,8 @@ def _kind_of_folder(path: Path) -> Kind:
     for marks, kind in _FOLDERS:
         if all(mark in names for mark in marks):
             return kind
+    if names and all(SHARD_NAME.fullmatch(name) for name in names):
+        return UNFINISHED_TABLE
     if any(kind_at(entry) is PICTURE for folder in _entries(path) if folder.is_dir() for entry in _entries(folder)[:1]):
         return CROPS
     return _UNKNOWN["folder"] if names else Kind("an empty folder")

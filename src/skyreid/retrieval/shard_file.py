@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,10 @@ from jaxtyping import Shaped
 
 from skyreid.errors import TableError
 from skyreid.files.atomic_file import write_atomically
+from skyreid.files.file_kinds import SHARD_NAME
 from skyreid.files.regular_file import open_regular, shortened
 from skyreid.files.strict_json import parse_json
 
-SHARD_NAME = re.compile(r"\d{5,}-[0-9a-f]{12}\.safetensors")
-"""Number and beginning of its hash: another content has another name, so that an older table stays whole meanwhile."""
 _LENGTH = struct.Struct("<Q")
 _TYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "U64": "<u8", "U8": "|u1"}
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}

@@ -19,10 +19,10 @@ from jaxtyping import Float, Shaped
 from skyreid.errors import CheckpointError, SettingError, TableError
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.config_json import from_json, to_json
-from skyreid.files.file_kinds import TABLE, TABLE_INDEX, require_kind
+from skyreid.files.file_kinds import SHARD_NAME, TABLE, TABLE_INDEX, require_kind
 from skyreid.files.regular_file import names_in
 from skyreid.files.strict_json import Json, content_sha256, read_json
-from skyreid.retrieval.shard_file import SHARD_NAME, Head, Shard, map_embeddings, read_head, write_shard
+from skyreid.retrieval.shard_file import Head, Shard, map_embeddings, read_head, write_shard
 
 FORMAT_NAME = "skyreid table in many files"
 FORMAT_VERSION = 1
