@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from skyreid.errors import CheckpointError, SettingError, TableError
-from skyreid.files.atomic_file import write_atomically
+from skyreid.files.atomic_file import sweep_leftovers, write_atomically
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.file_kinds import SHARD_NAME, TABLE, TABLE_INDEX, require_kind
 from skyreid.files.regular_file import names_in
@@ -103,7 +103,7 @@ def count_shards(num_rows: int, shard_rows: int) -> int:
 
 
 def write_index(folder: Path, shards: Sequence[Shard], facts: Mapping[str, str]) -> None:
-    """Make a table of shards that are there; files of an older table of this folder go.
+    """Make a table of shards that are there; files of an older table of this folder go, and those of killed writers.
 
     Args:
         folder: where they were written.
@@ -123,6 +123,7 @@ def write_index(folder: Path, shards: Sequence[Shard], facts: Mapping[str, str])
     content |= {"facts": to_json(index.facts), "shards": to_json(index.shards)}
     text = json.dumps({**content, "sha256": content_sha256(content)}, indent=1).encode()
     write_atomically(folder / TABLE_INDEX, [text + b"\n"])
+    sweep_leftovers(folder)
     kept = {shard.file for shard in shards}
     for name in names_in(folder):
         if SHARD_NAME.fullmatch(name) and name not in kept:
