@@ -38,6 +38,11 @@ def test_cases_are_listed_and_a_case_lists_itself(tmp_path):
         ({"retention_days": 0}, "at least one day"),
         ({"name": " square"}, "visible characters"),
         ({"database": "mysql://host/name"}, r"postgresql\+psycopg://USER@HOST/NAME"),
+        ({"database": "postgresql+asyncpg://host/name"}, r"given as postgresql\+psycopg://USER@HOST/NAME; got"),
+        (
+            {"database": "postgresql://127.0.0.1:1/name"},
+            r"cannot be reached .*; see that its server runs and lets this",
+        ),
         ({"database": "postgresql+psycopg://anna:secret@host/name"}, "a password does not belong"),
     ],
 )

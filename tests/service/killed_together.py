@@ -43,7 +43,7 @@ def work(folder, log):
     write_to(log)
     from skyreid.cases.work.worker_process import work_on_all
 
-    work_on_all(Path(folder), idle_s=None, ask_s=0.1, least_room=0)
+    work_on_all(Path(folder), idle_s=None, ask_s=0.5, least_room=0)
 
 
 def serve(folder, log, port):
@@ -128,14 +128,14 @@ def decide_often(ports, case_id, attempt, ends, telling):
             answer = browser.post(f"/api/c/{case_id}/decisions", json=told, headers=headers)
         except httpx.TransportError as error:
             statuses[type(error).__name__] += 1
-            time.sleep(0.05)
+            time.sleep(0.2)
             continue
         statuses[answer.status_code] += 1
         if answer.status_code == 201:
             acknowledged[attempt] = answer.json()["event_id"]
         else:
-            assert answer.status_code == 503, (answer.status_code, answer.text)
-            time.sleep(0.05)
+            assert answer.status_code == 503 and "postgres" not in answer.text, (answer.status_code, answer.text)
+            time.sleep(0.2)
     telling.send((acknowledged, attempts, statuses))
 
 

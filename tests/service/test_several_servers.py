@@ -8,6 +8,7 @@ import pytest
 from skyreid.cases.case import create_case, open_case
 from skyreid.cases.people_database import open_people
 from skyreid.cases.work.importing import import_build
+from skyreid.errors import CaseError
 from tests.cases.builds import drawn, write_build
 from tests.cases.conftest import POSTGRES
 from tests.service.running import PASSWORD, Running
@@ -98,3 +99,18 @@ def test_a_case_that_one_makes_is_in_the_same_database_and_open_at_the_other(pai
         assert made.status_code == 201, made.text
         assert (folder / "new-place" / "database.json").exists()
         assert "New place" in [one["name"] for one in there.get("/api/cases").json()]
+
+
+def test_who_may_make_no_schema_is_told_what_to_grant(tmp_path, pair):
+    _, case, _, _ = pair
+    with case.database.writing() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS poor")
+        connection.exec_driver_sql("CREATE ROLE poor LOGIN")
+    poor = POSTGRES.replace("postgres@", "poor@", 1)
+    try:
+        with pytest.raises(CaseError, match="GRANT CREATE ON DATABASE"):
+            create_case(tmp_path / "poor", by="anna", database=poor)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        with case.database.writing() as connection:
+            connection.exec_driver_sql("DROP ROLE poor")

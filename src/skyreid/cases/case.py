@@ -20,7 +20,7 @@ from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
 from skyreid.cases.database import Database
-from skyreid.cases.elsewhere import Elsewhere, read_elsewhere
+from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.schema import CASE, TABLES
 from skyreid.errors import CaseError
@@ -134,26 +134,28 @@ def create_case(
         if database is None:
             made = Database(staging / DATABASE_FILE)
         else:
-            elsewhere = Elsewhere(url=database, namespace=f"case_{case_id}")
+            elsewhere = Elsewhere(url=checked_url(database), namespace=f"case_{case_id}")
             elsewhere.note(staging / DATABASE_ELSEWHERE)
             made = elsewhere.database()
-        made.create(TABLES)
-        with made.writing() as connection:
-            connection.execute(
-                CASE.insert().values(
-                    number=1,
-                    case_id=case_id,
-                    name=name,
-                    created_at=utc_now(),
-                    created_by=by,
-                    retention_days=retention_days,
-                    revision=0,
+        try:
+            made.create(TABLES)
+            with made.writing() as connection:
+                connection.execute(
+                    CASE.insert().values(
+                        number=1,
+                        case_id=case_id,
+                        name=name,
+                        created_at=utc_now(),
+                        created_by=by,
+                        retention_days=retention_days,
+                        revision=0,
+                    )
                 )
-            )
-            note_version(connection, "case")
-            begin_audit(connection)
-            record(connection, by, "case new", name, {"retention_days": retention_days})
-        made.close()
+                note_version(connection, "case")
+                begin_audit(connection)
+                record(connection, by, "case new", name, {"retention_days": retention_days})
+        finally:
+            made.close()
     return open_case(folder)
 
 

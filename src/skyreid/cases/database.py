@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from skyreid.errors import CaseError, DatabaseAwayError
+from skyreid.errors import CaseError, DatabaseAwayError, SettingError
 
 _WAIT_S = 60
 _LONGEST_PAUSE_S = 600
@@ -84,17 +84,15 @@ class Database:
                 f"sqlite:///{where}", connect_args=waits, pool_size=_KEPT_HANDLES, max_overflow=40
             )
         else:
-            # Asked before it is used, whether it is still there: the server may have been started anew.
-            self._engine = sa.create_engine(
-                where,
-                connect_args=_REACH_POSTGRES,
-                pool_pre_ping=True,
-                pool_size=_KEPT_CONNECTIONS,
-                max_overflow=40,
-            )
+            self._engine = _postgres(where)
         self._alone = Lock()
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", self._begin)
+
+    @property
+    def where(self) -> Path | str:
+        """The file, or the URL."""
+        return self._where
 
     @property
     def is_file(self) -> bool:
@@ -244,8 +242,13 @@ class Database:
             if self._path is None and self._is_away(error, state):
                 said = str(error.orig).strip().splitlines()
                 raise DatabaseAwayError(
-                    f"{self._where}: the database does not answer ({said[0] if said else 'the connection was cut'}); "
-                    "see that its server runs, and try again"
+                    f"{self._where}: the database cannot be reached ({said[0] if said else 'the connection was cut'}); "
+                    "see that its server runs and lets this user in, and try again"
+                ) from error
+            if state == "42501":
+                raise CaseError(
+                    f"{self._where}: this user may not do that ({str(error.orig).splitlines()[0]}); cases and people "
+                    "each get a schema of their own: GRANT CREATE ON DATABASE … TO … lets it make them"
                 ) from error
             if isinstance(error, OperationalError):
                 raise CaseError(f"{self._where}: {str(error.orig).splitlines()[0]}") from error
@@ -267,3 +270,13 @@ class Database:
 
     def _has_no_room(self) -> bool:
         return self._path is not None and shutil.disk_usage(self._path.parent).free < 2**16
+
+
+def _postgres(url: str) -> Engine:
+    try:
+        # Asked before it is used, whether it is still there: the server may have been started anew.
+        return sa.create_engine(
+            url, connect_args=_REACH_POSTGRES, pool_pre_ping=True, pool_size=_KEPT_CONNECTIONS, max_overflow=40
+        )
+    except ImportError as error:
+        raise SettingError(f"a case in PostgreSQL needs psycopg: pip install 'skyreid[postgres]' ({error})") from error

@@ -15,29 +15,16 @@ from skyreid.errors import CaseError
 from skyreid.files.atomic_file import scratch_folder, write_atomically
 from skyreid.files.strict_json import read_json
 
+DRIVER = "postgresql+psycopg"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Elsewhere:
-    """A PostgreSQL database, and the schema of it that somebody's tables have for themselves.
-
-    Raises:
-        CaseError: the URL is none of PostgreSQL, or has a password in it.
-    """
+    """A PostgreSQL database, and the schema of it that somebody's tables have for themselves."""
 
     url: str
+    """As `checked_url` gives it."""
     namespace: str
-
-    def __post_init__(self) -> None:
-        try:
-            parsed = sa.make_url(self.url)
-        except ArgumentError:
-            parsed = None
-        if parsed is None or parsed.get_backend_name() != "postgresql":
-            raise CaseError(f"a database is given as postgresql+psycopg://USER@HOST/NAME; got {self.url!r:.80}")
-        if parsed.password is not None:
-            raise CaseError(
-                "a password does not belong into a command or a case; put it into ~/.pgpass (PostgreSQL reads it)"
-            )
 
     def database(self) -> Database:
         """Reach it."""
@@ -53,6 +40,26 @@ class Elsewhere:
         with scratch_folder(path) as scratch:
             write_atomically(scratch / path.name, [told])
             os.link(scratch / path.name, path)
+
+
+def checked_url(url: str) -> str:
+    """Give the URL of a PostgreSQL database with the driver that we use.
+
+    Raises:
+        CaseError: it is none of PostgreSQL, names another driver, or has a password in it.
+    """
+    url = url.replace("postgresql://", f"{DRIVER}://", 1) if url.startswith("postgresql://") else url
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername != DRIVER:
+        raise CaseError(f"a database is given as {DRIVER}://USER@HOST/NAME; got {url!r:.80}")
+    if parsed.password is not None:
+        raise CaseError(
+            "a password does not belong into a command or a case; put it into ~/.pgpass (PostgreSQL reads it)"
+        )
+    return url
 
 
 def read_elsewhere(path: Path, *, kind: str) -> Elsewhere:
@@ -73,4 +80,4 @@ def read_elsewhere(path: Path, *, kind: str) -> Elsewhere:
     is_ours = isinstance(namespace, str) and re.fullmatch(rf"{kind}_[0-9a-f]{{32}}", namespace)
     if not isinstance(url, str) or not is_ours:
         raise CaseError(f"{path}: must hold url and namespace; got {told!r:.200}")
-    return Elsewhere(url=url, namespace=str(namespace))
+    return Elsewhere(url=checked_url(url), namespace=str(namespace))

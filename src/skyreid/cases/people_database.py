@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from skyreid.cases.audit import begin_audit
 from skyreid.cases.database import Database
-from skyreid.cases.elsewhere import Elsewhere, read_elsewhere
+from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.people import People
 from skyreid.cases.schema import PEOPLE, USERS
@@ -33,6 +33,7 @@ def open_people(folder: Path, *, database: str | None = None, clock: Callable[[]
     Raises:
         CaseError: they are in another database, it cannot be had, or another skyreid wrote it.
     """
+    database = None if database is None else checked_url(database)
     if database is not None and not (folder / PEOPLE_ELSEWHERE).exists():
         _move(folder, database)
     url = people_url(folder)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Note, show_result, who
+from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Note, print_notice, show_result, who
 from skyreid.errors import CaseError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def case_work(
     if wait:
         if not case.is_dir():
             raise CaseError(f"{case}: is no folder; name a case, or a folder of cases")
+        print_notice(f"waits for work in {case} and does it (Ctrl-C ends it)")
         with Bars() as bars:
             work_on_all(case, idle_s=None, ask_s=RARELY_ASK_S, least_room=least_room, progress=bars)
     with open_case(case) as opened, Bars() as bars:

@@ -1,5 +1,6 @@
 """The application: the table of routes, each with who may use it, and what goes wrong in words."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -50,6 +51,7 @@ ROUTES = (
     *originals_routes.ROUTES,
     *annotate_routes.ROUTES,
 )
+_logger = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine for itself."""
 
@@ -136,7 +138,12 @@ def _say_invalid(request: Request, error: Exception) -> Response:
 
 def _say_refused(request: Request, error: Exception) -> Response:
     """Say what the library refuses, without saying where on this machine things lie."""
-    kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404, DatabaseAwayError: 503}
+    if isinstance(error, DatabaseAwayError):
+        _logger.warning("%s", error)
+        answer = _said(request, 503, "the database of this server cannot be reached; try again in a moment")
+        answer.headers["retry-after"] = "2"
+        return answer
+    kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404}
     status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
     return _said(request, status, request.app.state.cases.without_paths(str(error)))
 

@@ -33,7 +33,13 @@ class Keeper:
         wait_s = FIRST_S
         while not self._ends.wait(wait_s):
             wait_s = EVERY_S
-            for one in self._cases.all():
+            try:
+                cases = self._cases.all()
+            except (OSError, SkyreidError) as error:  # of a database that is away, or of one case
+                _logger.warning("retention: %s", error)
+                wait_s = FIRST_S
+                continue
+            for one in cases:
                 try:
                     report = purge_due(one.case)
                 except RefusedError:  # on hold: nothing goes

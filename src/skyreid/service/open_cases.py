@@ -150,7 +150,9 @@ class OpenCases:
         """Say the same without where on this machine things lie."""
         shelf = [(path, f"the folder {path.name}") for path in self.shelf.folders]
         of_cases = sorted(self._open, key=lambda path: len(str(path)), reverse=True)
+        databases = {self.people.database.where, *(one.case.database.where for one in self._open.values())}
         for folder, called in (
+            *((where, "the database") for where in databases if isinstance(where, str)),
             *((path, "the case") for path in of_cases),
             (self.folder, "the folder of cases"),
             *shelf,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from skyreid.cases.work.leases import end_leases, is_work_waiting, worker_name
 from skyreid.cases.work.worker_process import ASK_S
@@ -58,16 +59,20 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            self._note_end(process)
+            with suppress(SkyreidError):  # of a database that is away: then the lease ends by itself
+                self._note_end(process)
 
     def _look_after(self) -> None:
+        said = ""
         while not self._ends.wait(ASK_S):
             try:
                 self._bury()
                 if len(self._processes) < self._count and time.monotonic() >= self._not_before and self._is_wanted():
                     self._begin_one()
             except (OSError, SkyreidError) as error:  # of one round: a full disk, a case that was just removed
-                _logger.warning("workers: %s", error)
+                if str(error) != said:  # a database that is away is so for many rounds
+                    _logger.warning("workers: %s", error)
+                said = str(error)
 
     def _is_wanted(self) -> bool:
         return any(is_work_waiting(one.case) for one in self._cases.all())
