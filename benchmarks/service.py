@@ -52,7 +52,7 @@ def fill(path: Path, rows: int, width: int) -> np.ndarray:
     return np.concatenate([vectors[camera::CAMERAS] for camera in range(CAMERAS)])
 
 
-def add_camera(case: Case, camera: int, vectors: np.ndarray) -> None:
+def add_camera(case: Case, camera: int, vectors: np.ndarray, *, num_frames: int = 1) -> None:
     new = NewSource(
         name=f"camera-{camera}",
         platform=Platform.AERIAL if camera % 2 else Platform.GROUND,
@@ -67,13 +67,14 @@ def add_camera(case: Case, camera: int, vectors: np.ndarray) -> None:
         settings={},
         is_simulated=True,
     )
-    frame = (Frame("", index=0, time_s=1.0, box=(0.0, 0.0, 20.0, 50.0), sha256="0" * 64),)
+    seen = {"box": (0.0, 0.0, 20.0, 50.0), "sha256": "0" * 64}
+    frames = tuple(Frame("", index=index, time_s=1.0 + 0.5 * index, **seen) for index in range(num_frames))
     platform = new.platform
     with case.database.writing() as connection:
         source = insert_source(connection, new, by="benchmark")
         revision = next_revision(connection)
         tracklets = [
-            Tracklet(tracklet_id=f"camera-{camera}-{n:06d}", frames=frame, pid=n + 1, camid=camera, platform=platform)
+            Tracklet(tracklet_id=f"camera-{camera}-{n:06d}", frames=frames, pid=n + 1, camid=camera, platform=platform)
             for n in range(len(vectors))
         ]
         numbers = insert_tracklets(connection, source, tracklets, revision=revision)

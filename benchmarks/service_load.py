@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 
 from service import fill
-from skyreid.cases.people import open_people
+from skyreid.cases.people_database import open_people
 
 NAME, PASSWORD = "benchmark", "a long and quiet river"
 CLIENTS = (1, 10, 50)

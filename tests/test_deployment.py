@@ -21,6 +21,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 MANIFESTS = {
     path.name: [*yaml.safe_load_all(path.read_text())] for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 }
+RAY = (DEPLOY / "ray-cluster.yaml").read_text()
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 TEXTS = [*sorted(path for path in DEPLOY.rglob("*") if path.is_file()), PAGE]
 
@@ -59,8 +60,8 @@ def test_services_containers_and_people_are_told_commands():
 
 
 def test_the_image_brings_extras_that_exist():
-    extras = {name for given in re.findall(r"^ARG EXTRAS=(\S+)", DOCKERFILE, re.MULTILINE) for name in given.split(",")}
-    assert {"serve", "postgres"} <= extras
+    extras = {name for given in re.findall(r"EXTRAS=([\w,]+)", DOCKERFILE + RAY) for name in given.split(",")}
+    assert {"serve", "postgres", "cluster"} <= extras
     assert extras <= tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
 
 
@@ -104,6 +105,20 @@ def test_only_this_machine_reaches_a_server_that_nobody_opened():
     kinds = {manifest["kind"] for manifests in MANIFESTS.values() for manifest in manifests}
     assert "Ingress" not in kinds
     assert all("type" not in each["spec"] for each in MANIFESTS["server.yaml"] if each["kind"] == "Service")
+
+
+def test_every_node_of_the_ray_cluster_is_guarded_as_the_page_says():
+    page = (ROOT / "docs/many-machines.md").read_text()
+    guarded = page.partition("On several machines")[2]
+    asked = set(re.findall(r"\bRAY_(?:USE_TLS|TLS_\w+|AUTH_\w+)=\S+", guarded))
+    cluster = yaml.safe_load(RAY)
+    given = {option.removeprefix("--env=") for option in cluster["docker"]["run_options"]}
+    assert asked and asked <= given
+    starts = [each for name in ("head", "worker") for each in cluster[f"{name}_start_ray_commands"] if "start" in each]
+    shown = re.findall(r"^ray start (--head .+?|--address .+?) +#", page, re.MULTILINE)
+    assert len(starts) == len(shown) == 2
+    for start, line in zip(starts, shown, strict=True):
+        assert set(line.replace("HEAD:", "$RAY_HEAD_IP:").split()) <= set(start.split())
 
 
 def test_every_volume_secret_and_claim_that_is_used_is_declared():
