@@ -94,6 +94,7 @@ THOROUGH = """
     service/test_originals
     service/test_pages
     service/test_refining
+    service/test_runs
     service/test_several_servers
     service/test_sessions
     service/test_timeline

@@ -103,10 +103,16 @@ _SOME = _ALL.where(TRACKLETS.c.number.in_(sa.bindparam("numbers", expanding=True
 
 
 def tracklets_in(
-    case: Case, connection: Connection, *, numbers: Sequence[int] | None = None, with_trash: bool = False
+    case: Case,
+    connection: Connection,
+    *,
+    numbers: Sequence[int] | None = None,
+    with_trash: bool = False,
+    sources: Mapping[int, CaseSource] | None = None,
 ) -> list[CaseTracklet]:
-    """Give tracklets, in a transaction that runs."""
-    sources = {source.number: source for source in sources_in(connection, with_trash=with_trash)}
+    """Give tracklets, in a transaction that runs; `sources` are theirs where somebody has read them already."""
+    if sources is None:
+        sources = {source.number: source for source in sources_in(connection, with_trash=with_trash)}
     if numbers is None:
         rows = connection.execute(_ALL).all()
     else:

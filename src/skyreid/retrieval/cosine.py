@@ -80,8 +80,11 @@ COSINE = Cosine()
 
 
 def _padded(rows: Float32[np.ndarray, "row embed"], least: int) -> Float32[np.ndarray, "padded embed"]:
-    missing = least - len(rows)
-    return rows if missing <= 0 else np.pad(rows, ((0, missing), (0, 0)))
+    if len(rows) >= least:
+        return rows
+    padded = np.zeros((least, rows.shape[1]), dtype=np.float32)  # np.pad takes as long as a small product
+    padded[: len(rows)] = rows
+    return padded
 
 
 def _as_tensor(rows: Float32[np.ndarray, "row embed"]) -> torch.Tensor:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import HTTPException
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Requests that are worked on. Some wait for a disk, a decoder or a model, and the interpreter is free then."""
 MOST_WAITING = 200
 MOST_OF_ONE = 32

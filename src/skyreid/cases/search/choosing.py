@@ -94,8 +94,11 @@ class Choosing:
 
     def _rough(self, terms: Sequence[Term]) -> Float32[np.ndarray, " candidate"]:
         """Give a sum of cosines of everybody, as far as float16 goes (`score_error`)."""
-        scores = np.zeros(len(self._candidates), dtype=np.float32)
-        for term in joined_terms(terms):
+        first, *others = joined_terms(terms)
+        scores = self._gallery.scores(first.direction, self._candidates)
+        if first.weight != 1.0:
+            scores *= np.float32(first.weight)
+        for term in others:
             scores += np.float32(term.weight) * self._gallery.scores(term.direction, self._candidates)
         return scores
 

@@ -84,6 +84,8 @@ class Gallery:
 
     def scores(self, direction: Direction, rows: Int64[np.ndarray, " candidate"]) -> Float32[np.ndarray, " candidate"]:
         """Compare some rows with a direction, as far as float16 goes (`score_error`)."""
+        if not len(self.parts[1].rows):
+            return _scores(self.parts[0].units, direction, rows)
         split = len(self.parts[0].rows)
         behind = int(np.searchsorted(rows, split))
         pairs = zip(self.parts, (rows[:behind], rows[behind:] - split), strict=True)

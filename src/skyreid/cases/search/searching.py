@@ -6,7 +6,7 @@ from time import monotonic
 
 import numpy as np
 import sqlalchemy as sa
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import Case
@@ -202,10 +202,11 @@ class CaseSearch:
             rows = gallery.can_be_seen()
             waiting = sum(source.num_tracklets for source in gallery.sources.values() if source.is_open)
             waiting -= int(np.count_nonzero(rows))
-            rows &= ~_among(gallery.numbers, list(numbers.values()))
+            if numbers:
+                rows &= ~np.isin(gallery.numbers, list(numbers.values()))
             decided = 0
-            if not with_decided:
-                is_decided = rows & _among(gallery.numbers, _decided(connection, standing, queries))
+            if not with_decided and (others := _decided(connection, standing, queries)):
+                is_decided = rows & np.isin(gallery.numbers, others)
                 decided = int(np.count_nonzero(is_decided))
                 rows &= ~is_decided
             rows, told = _filtered(gallery, rows, platform, filters)
@@ -223,7 +224,8 @@ class CaseSearch:
             learned = _learned(connection, chosen, standing, queries) if refine else None
             choose = Choosing(connection, chosen, gallery, directions, candidates)
             chosen_few = choose.refined(learned, top_k) if learned else choose.most_similar(top_k)
-            seen = {one.number: one for one in tracklets_in(self._case, connection, numbers=chosen_few.numbers)}
+            found = tracklets_in(self._case, connection, numbers=chosen_few.numbers, sources=gallery.sources)
+            seen = {one.number: one for one in found}
         return CaseRanking(
             candidates=tuple(
                 Candidate(
@@ -266,10 +268,6 @@ class CaseSearch:
         if number is None and not by_tracklets and (bridge := open_bridge(models)):
             number = bridge.number
         return _chosen(self._case, models, number)
-
-
-def _among(numbers: Int64[np.ndarray, " row"], few: Sequence[int]) -> Bool[np.ndarray, " row"]:
-    return np.isin(numbers, few) if few else np.zeros(len(numbers), dtype=bool)
 
 
 def _chosen(case: Case, models: Sequence[CaseModel], number: int | None) -> CaseModel:
