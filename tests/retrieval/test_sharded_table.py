@@ -29,7 +29,7 @@ def crowd(seed: int, size: int, num_distinct: int) -> EmbeddingTable:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 9999),
     size=st.integers(2, 150),
