@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from skyreid.building.annotations.annotated_video import AnnotatedVideo
 from skyreid.building.annotations.cvat import write_cvat
+from skyreid.building.annotations.label_studio import write_label_studio
 from skyreid.building.annotations.mot import write_identities, write_mot
 from skyreid.building.build_report import PER_TRACKLET
 from skyreid.building.tracked_boxes import Box, TrackedBoxes
@@ -132,17 +134,30 @@ def _source_of(tracklet: Tracklet) -> str:
     return tracklet.tracklet_id.rpartition("-")[0]
 
 
-SUFFIXES = {"mot": ".txt", "cvat": ".xml"}
+AnnotationFormat: TypeAlias = Literal["mot", "cvat", "label-studio"]
+SUFFIXES: dict[AnnotationFormat, str] = {"mot": ".txt", "cvat": ".xml", "label-studio": ".json"}
 
 
 def export_annotations(
-    build_dir: Path, out: Path, format: Literal["mot", "cvat"], *, progress: Progress = silent
+    build_dir: Path,
+    out: Path,
+    format: AnnotationFormat,
+    *,
+    videos: Mapping[str, AnnotatedVideo] | None = None,
+    progress: Progress = silent,
 ) -> tuple[Path, ...]:
-    """Write `out`/NAME.txt or .xml for each source NAME of a build; gives their paths, in order of the sources.
+    """Write `out`/NAME.txt, .xml or .json for each source NAME of a build; gives their paths, in order of the sources.
 
     The boxes are those of the crops, in the sampled frames only, and a pid is the number of the person, in
     all files: CVAT's say so by person_id, and beside MOT files `identities.json` does. In a build whose
     identities are `per-tracklet` a number is a tracklet, and nothing says that it is a person.
+
+    Args:
+        build_dir: the build.
+        out: folder for the files.
+        format: of them.
+        videos: what is known of the sources' videos, by their names; Label Studio's format needs it of all.
+        progress: hears of sources.
 
     Raises:
         ManifestError: the folder holds no manifest of a build.
@@ -165,6 +180,8 @@ def export_annotations(
         written.append(out / f"{name}{SUFFIXES[format]}")
         if format == "mot":
             write_mot(written[-1], tracked)
+        elif format == "label-studio":
+            write_label_studio(written[-1], tracked, (videos or {})[name])
         else:
             # How long the video went on after its last box, the build does not tell.
             write_cvat(written[-1], tracked, num_frames=max(frames, default=0) + 1)

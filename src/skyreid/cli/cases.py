@@ -297,7 +297,7 @@ def case_export(
     case: File,
     out: Path,
     *,
-    format: Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "pdf"] = "build",
+    format: Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "label-studio", "pdf"] = "build",
     model: int | None = None,
     tracklet: str | None = None,
     by: str | None = None,
@@ -307,10 +307,11 @@ def case_export(
 
     Args:
         case: that is written.
-        out: a new folder for build, mars, g2a, mot and cvat, else a file, whose hash is written beside it.
+        out: a new folder for build, mars, g2a, mot, cvat and label-studio, else a file, whose hash is written beside
+            it.
         format: build (a folder as of `skyreid build`, for `skyreid data export` and all others), table (.npz of one
             model), csv (one line a decision), json (everything but pictures and vectors), mars and g2a (who was
-            confirmed on both platforms, as a benchmark), mot and cvat (boxes of every
+            confirmed on both platforms, as a benchmark), mot, cvat and label-studio (boxes of every
             source, with identities), pdf (a report).
         model: number of the model, for a table.
         tracklet: id of the one that a report is about; all who were found more than once when not given.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyreid.building.annotations.label_studio import read_label_studio
+from skyreid.building.annotations.label_studio import read_label_studio, write_label_studio
+from skyreid.building.tracked_boxes import TrackedBoxes
 from skyreid.errors import SourceError
 from tests.building.annotations.drawn_boxes import video
 
@@ -54,6 +55,32 @@ def test_the_documented_example_is_percent_from_frame_1_and_ends_where_it_is_not
     assert people.frames[17][1] == pytest.approx((89.4, 51.5, 149.6, 80.3))
     assert people.frames[24] == people.frames[17]
     assert not people.identified
+
+
+@pytest.mark.parametrize("identified", [True, False])
+def test_what_was_written_comes_back(tmp_path, identified):
+    boxes = {index: {who: (10.5 * who, 3.0, 10.5 * who + 8.25, 90.0) for who in (2, 7)} for index in (0, 1, 2, 9)}
+    boxes[29] = {7: (0.0, 0.0, 200.0, 100.0)}
+    film = video(200, 100, name="gate.mp4", num_frames=30, frame_rate=29.97)
+    write_label_studio(tmp_path / "a.json", TrackedBoxes(frames=boxes, dropped={}, identified=identified), film)
+    people = read_label_studio(tmp_path / "a.json", film)
+    assert people.identified is identified
+    number_of = dict(zip((2, 7), sorted({who for there in people.frames.values() for who in there}), strict=True))
+    assert not identified or number_of == {2: 2, 7: 7}
+    assert people.frames.keys() == boxes.keys()
+    for index, there in boxes.items():
+        assert people.frames[index].keys() == {number_of[who] for who in there}
+        for who, box in there.items():
+            assert people.frames[index][number_of[who]] == pytest.approx(box, abs=1e-6)
+
+
+def test_a_video_without_a_length_or_with_fewer_frames_cannot_be_written_of(tmp_path):
+    boxes = TrackedBoxes(frames={40: {1: (0.0, 0.0, 9.0, 9.0)}}, dropped={}, identified=True)
+    for num_frames, told in ((None, "does not tell both"), (30, "frame 40 from 0")):
+        film = video(200, 100, name="gate.mp4", num_frames=num_frames, frame_rate=25.0)
+        with pytest.raises(SourceError, match=told):
+            write_label_studio(tmp_path / "a.json", boxes, film)
+    assert not (tmp_path / "a.json").exists()
 
 
 SEQUENCES = st.dictionaries(st.integers(1, 20), st.tuples(st.integers(0, 80), st.booleans()), min_size=1, max_size=6)

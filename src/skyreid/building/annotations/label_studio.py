@@ -1,5 +1,6 @@
-"""Label Studio's JSON export of video rectangles: keyframes in percent of the picture, frames from 1."""
+"""Label Studio's JSON of video rectangles, read and written: keyframes in percent of the picture, frames from 1."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from skyreid.building.annotations.collecting import LABELLED_PEOPLE, BoxCollecto
 from skyreid.building.annotations.fields import identifier, number, person_number, read_json, records, whole
 from skyreid.building.tracked_boxes import Box, TrackedBoxes, on_line
 from skyreid.errors import SourceError
+from skyreid.files.atomic_file import write_atomically
+from skyreid.files.strict_json import Json
 
 RECTANGLE = "videorectangle"
+LABEL = "Person"
 PERSON_CONTROL = "person_id"
 """Name of a `<Number perRegion="true">` that says who it is, the same number in every video."""
 
@@ -89,6 +93,52 @@ def read_label_studio(path: Path, video: AnnotatedVideo) -> TrackedBoxes:
         identified=bool(people),
         because=f"its people have a {PERSON_CONTROL}" if people else "Label Studio's regions are tracks of one video",
     )
+
+
+def write_label_studio(path: Path, tracked: TrackedBoxes, video: AnnotatedVideo) -> None:
+    """Write one task with an annotation of the video; `read_label_studio` gives the same boxes back.
+
+    Every box is a keyframe, after which the region is gone unless the next frame has a box too. The project that takes
+    it needs the video's frame rate, the label `Person`, and for people who are identified a per-region number
+    `person_id`.
+
+    Raises:
+        SourceError: the video does not tell its length and rate, or a box lies beyond its last frame.
+    """
+    length, rate = video.length, video.frame_rate
+    if not length or not rate:
+        raise SourceError(
+            f"{path}: Label Studio wants length and frame rate of {video.name}, whose header does not tell both"
+        )
+    tracks: dict[int, dict[int, Box]] = {}
+    for index, people in sorted(tracked.frames.items()):
+        video.check_frame(index, f"{path}, frame {index} from 0")
+        for track, box in people.items():
+            tracks.setdefault(track, {})[index] = box
+    result: list[Json] = []
+    for track, boxes in sorted(tracks.items()):
+        place: dict[str, Json] = {"id": f"person-{track}", "to_name": "video"}
+        sequence: list[Json] = [_written(index, box, video, rate, index + 1 in boxes) for index, box in boxes.items()]
+        region = {"framesCount": length, "duration": length / rate, "sequence": sequence, "labels": [LABEL]}
+        result.append({**place, "type": RECTANGLE, "from_name": "box", "value": region})
+        if tracked.identified:
+            result.append({**place, "type": "number", "from_name": PERSON_CONTROL, "value": {"number": track}})
+    task = {"id": 1, "data": {"video": video.name}, "annotations": [{"id": 1, "result": result}]}
+    write_atomically(path, [json.dumps([task], indent=1).encode() + b"\n"])
+
+
+def _written(index: int, box: Box, video: AnnotatedVideo, rate: float, is_followed: bool) -> dict[str, Json]:
+    left, top, right, bottom = box
+    return {
+        "frame": index + 1,
+        "time": round(index / rate, 6),
+        "x": 100 * left / video.width,
+        "y": 100 * top / video.height,
+        "width": 100 * (right - left) / video.width,
+        "height": 100 * (bottom - top) / video.height,
+        "rotation": 0,
+        "enabled": is_followed,
+    }
 
 
 def _task(path: Path, video: AnnotatedVideo, boxes: BoxCollector) -> dict[str, object]:

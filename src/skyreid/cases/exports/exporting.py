@@ -37,9 +37,9 @@ from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import save_table
 
-Format = Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "pdf"]
+Format = Literal["build", "table", "csv", "json", "mars", "g2a", "mot", "cvat", "label-studio", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-FOLDERS: tuple[Format, ...] = ("build", "mars", "g2a", "mot", "cvat")
+FOLDERS: tuple[Format, ...] = ("build", "mars", "g2a", "mot", "cvat", "label-studio")
 """Those that are a folder; the others are one file."""
 SUFFIXES: dict[Format, str] = {"table": ".npz", "csv": ".csv", "json": ".json", "pdf": ".pdf"}
 _ACTION = "export"
@@ -50,7 +50,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NOTICE = "similarity of appearance only, not proof of identity"
 
 
-_COUNTED: dict[Format, str] = {"csv": "decisions", "pdf": "identities", "mot": "files", "cvat": "files"}
+_BOXES: tuple[Format, ...] = ("mot", "cvat", "label-studio")
+_COUNTED: dict[Format, str] = {"csv": "decisions", "pdf": "identities", **dict.fromkeys(_BOXES, "files")}
 """What is counted, where it is not tracklets."""
 
 
@@ -109,8 +110,8 @@ def export_case(
         out: a new folder for those of FOLDERS, else a file.
         format: `build`, a folder that every command takes; `table`, vectors as `skyreid embed` writes them; `csv`, one
             line a decision; `json`, sources, tracklets, identities, decisions and the log; `mars` and `g2a`, the people
-            who were confirmed on both platforms, as benchmarks of the field; `mot` and `cvat`, the boxes of every
-            source with the numbers of the identities; `pdf`, a report to be read.
+            who were confirmed on both platforms, as benchmarks of the field; `mot`, `cvat` and `label-studio`, the
+            boxes of every source with the numbers of the identities; `pdf`, a report to be read.
         by: who asks.
         model: number of the model, for `table`; None = the one with the most vectors.
         tracklet: id of the one that the `pdf` is about; None = all who were found more than once.
@@ -120,7 +121,8 @@ def export_case(
     Raises:
         NothingFoundError: there is nothing to write.
         CaseError: no such model or tracklet, or the folder is there already.
-        SourceError: a person is in two places of one frame, which `mot` and `cvat` cannot say.
+        RefusedError: a video is not where it was, of which `label-studio` wants the length.
+        SourceError: a person is in two places of one frame, which formats of boxes cannot say.
     """
     out = path_of(out, "what is written")
     if out.exists() and format in FOLDERS:
@@ -131,7 +133,7 @@ def export_case(
             count = _in_new_folder(out, hashes, lambda folder: write_build(case, folder, progress))
         case "mars" | "g2a":
             count = _in_new_folder(out, hashes, lambda folder: write_layout(case, folder, format, progress))
-        case "mot" | "cvat":
+        case "mot" | "cvat" | "label-studio":
             count = _in_new_folder(out, hashes, lambda folder: write_boxes(case, folder, format))
         case "table":
             count = _write_table(case, out, model)

@@ -50,6 +50,7 @@ _TOLD: tuple[tuple[str, tuple[tuple[Format, str, str], ...]], ...] = (
         (
             ("mot", "MOTChallenge", "One text file a source, the same number for a person in all of them."),
             ("cvat", "CVAT for video (XML)", "The same for CVAT; FiftyOne reads it as CVATVideoDataset."),
+            ("label-studio", "Label Studio (JSON)", "The same for Label Studio, while the videos lie where they were."),
         ),
     ),
 )
