@@ -6,6 +6,7 @@ from skyreid.cases.case import create_case, list_cases, open_case
 from skyreid.cases.schema import AUDIT
 from skyreid.cases.sources import read_sources
 from skyreid.errors import CaseError, SourceError
+from tests.cases.conftest import POSTGRES, new_case
 
 
 def test_a_new_case_is_empty_says_who_made_it_and_is_opened_again(empty):
@@ -76,3 +77,11 @@ def test_what_a_case_forgot_by_a_failure_was_never_there(case):
         raise RuntimeError
     with case.database.reading() as connection:
         assert list(audit_damage(connection)) == []
+
+
+@pytest.mark.skipif(not POSTGRES, reason="SKYREID_TEST_POSTGRES is not set")
+def test_a_server_that_answers_before_the_disk_has_it_is_told_to_wait(tmp_path):
+    hasty = f"{POSTGRES}&options=-csynchronous_commit%3Doff"
+    with new_case(tmp_path / "case", hasty) as case, case.database.writing() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+        assert connection.exec_driver_sql("SHOW fsync").scalar_one() == "on"

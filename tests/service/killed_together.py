@@ -258,7 +258,7 @@ def free_ports():
 
 
 def wait_for(ports, crowd):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     for port in ports:
         while True:
             try:

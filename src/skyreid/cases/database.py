@@ -182,6 +182,9 @@ class Database:
             for name, seconds in (("idle", 30), ("interval", 10)):  # the server notices that we are gone, too
                 cursor.execute(f"SET tcp_keepalives_{name} = {seconds}")
             cursor.execute("SET tcp_keepalives_count = 3")
+            # Whoever set the server up to answer before the disk has it did not know of us.
+            is_off = "current_setting('synchronous_commit') = 'off'"
+            cursor.execute(f"SELECT set_config('synchronous_commit', 'on', false) WHERE {is_off}")
             raw.commit()
         else:
             raw.isolation_level = None  # we begin transactions, not the driver
