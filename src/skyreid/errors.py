@@ -15,7 +15,8 @@
     ├── VideoError           footage that cannot be decoded within its limits
     ├── SourceError          footage that cannot be turned into tracklets with what was given
     ├── TelemetryError       a file that holds no telemetry, or says what nobody can tell apart
-    ├── ClusterError         a cluster that cannot be used, or work that killed its workers again and again
+    ├── ClusterError         a cluster that cannot be used
+    │   └── LostError            work that killed its workers again and again
     ├── CaseError            a case that cannot be used, or does not hold what was asked for
     │   ├── RefusedError         what the rules of a case forbid
     │   └── DatabaseAwayError    a database server that does not answer now; the same may work in a moment
@@ -100,7 +101,11 @@ class SourceError(SkyreidError):
 
 
 class ClusterError(SkyreidError):
-    """A cluster that cannot be used, or work that killed its workers again and again."""
+    """A cluster that cannot be used, or whose machines do not see the same."""
+
+
+class LostError(ClusterError):
+    """Work that killed its workers again and again."""
 
 
 class CaseError(SkyreidError):

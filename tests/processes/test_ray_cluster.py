@@ -18,10 +18,11 @@ from skyreid.cases.verification import verify_case
 from skyreid.cases.work.jobs import DONE, add_job, read_jobs
 from skyreid.checkpoint import write_checkpoint
 from skyreid.errors import ClusterError, SettingError
+from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint
 from skyreid.extraction.embed_folder import embed
 from skyreid.files.config_json import to_json
 from skyreid.processes.workers import workers_at
-from tests.building.source_pairs import tree, write_source
+from tests.building.source_pairs import tree, write_pair, write_source
 from tests.extraction.test_committed_clips import crops
 from tests.processes.ray_nodes import listening, ray_nodes, work_under
 from tests.tiny_model import tiny_model
@@ -44,6 +45,13 @@ def kill_one(raylets, folder, build=""):
     while not list(folder.glob(f"{build}partial/*/*/*.jpg")):
         time.sleep(0.002)
     os.kill(work_under(raylets)[0], signal.SIGKILL)
+
+
+def write_tiny(folder):
+    model = tiny_model().requires_grad_(False)
+    config = {"kind": "vsla-clip", "model": to_json(model.config)}
+    write_checkpoint(folder, weights=model.state_dict(), config=config, provenance={})
+    return folder
 
 
 @needs_ray
@@ -70,7 +78,7 @@ def test_a_job_that_kills_its_workers_is_given_up_by_name_and_what_ends_the_work
     given_up, ended, refused = map(json.loads, run.stdout.splitlines())
     assert given_up == {
         "poison": [
-            "ClusterError",
+            "LostError",
             "poison: its worker was lost 3 times (killed, or out of memory); the last time: its process ended",
         ],
         "a": "A",
@@ -88,9 +96,7 @@ def test_a_job_that_kills_its_workers_is_given_up_by_name_and_what_ends_the_work
 def test_a_table_that_nodes_embed_is_that_of_one_process_and_a_tracklet_that_cannot_be_read_keeps_no_other_back(
     tmp_path, nodes
 ):
-    model, checkpoint = tiny_model().requires_grad_(False), tmp_path / "checkpoint"
-    config = {"kind": "vsla-clip", "model": to_json(model.config)}
-    write_checkpoint(checkpoint, weights=model.state_dict(), config=config, provenance={})
+    checkpoint = write_tiny(tmp_path / "checkpoint")
     folder = crops(tmp_path / "crops", tracklets=40)
     told = {"platform": "aerial", "batch": 2, "threads": 1, "sampling": "all-frames"}
     embed(folder, checkpoint, tmp_path / "whole.npz", **told)
@@ -108,6 +114,23 @@ def test_a_table_that_nodes_embed_is_that_of_one_process_and_a_tracklet_that_can
     run = program(*command, "--ray", nodes.address)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_checkpoint_that_nodes_embed_with_has_the_scores_of_one_process(tmp_path, nodes):
+    checkpoint, built = write_tiny(tmp_path / "checkpoint"), tmp_path / "built"
+    build(write_pair(tmp_path / "in"), built)
+    evaluate_checkpoint(checkpoint, tmp_path / "here", data="manifest", root=built)
+    command = ["skyreid", "evaluate", checkpoint, "--data", "manifest", "--root", built, "--out", tmp_path / "there"]
+    run = program(*command, "--ray", nodes.address)
+    assert run.returncode == 0, run.stderr
+    here, there = (
+        {path.name: path.read_bytes() for path in (tmp_path / place).glob("*.*") if path.suffix in (".npz", ".json")}
+        for place in ("here", "there")
+    )
+    assert here == there
+    assert len(here) > 4
 
 
 @pytest.mark.slow

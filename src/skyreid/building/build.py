@@ -84,7 +84,7 @@ from skyreid.datasets.benchmarks.manifest_benchmark import as_benchmark
 from skyreid.datasets.data_hash import data_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE, Manifest, write_manifest
 from skyreid.datasets.statistics import benchmark_statistics
-from skyreid.errors import ClusterError, SettingError, SkyreidError, SourceError, VideoError
+from skyreid.errors import LostError, SettingError, SkyreidError, SourceError, VideoError
 from skyreid.files.atomic_file import write_atomically
 from skyreid.processes.progress import Progress, silent
 from skyreid.processes.workers import Job, Needs, Result, Workers, workers_at
@@ -239,7 +239,7 @@ class _AtWork:
     def look_at(self, sources: Sequence[Source]) -> list[SourcePlan]:
         """Look at all of them, before anything is cut."""
         settings = self._settings.without_networks()
-        jobs = [SourceToLookAt(source=source, settings=settings) for source in sources]
+        jobs = [SourceToLookAt(source=source, settings=settings, is_there=source.path.exists()) for source in sources]
         looked = self._workers.finish(look_at, jobs, task="look at videos", needs=Needs(), progress=self._progress)
         plans = dict(self._usable(looked, [source.name for source in sources]))
         return [plans[source.name] for source in sources if source.name in plans]
@@ -277,7 +277,7 @@ class _AtWork:
 
     def _refusal(self, name: str, error: SkyreidError) -> SkyreidError:
         """What is to be said of a source that cannot be used; ends the build where something else is wrong."""
-        if isinstance(error, ClusterError):  # it killed its workers, as a damaged video may
+        if isinstance(error, LostError):  # it killed its workers, as a damaged video may
             error = VideoError(str(error))
         if not isinstance(error, VideoError | SourceError):
             raise error

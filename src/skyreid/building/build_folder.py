@@ -23,7 +23,7 @@ from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import box_of
 from skyreid.building.video.picture_folder import film_sha256
 from skyreid.datasets.manifest import MANIFEST_FILE
-from skyreid.errors import SourceError
+from skyreid.errors import ClusterError, SourceError
 from skyreid.files.atomic_file import flush, sweep_leftovers, try_lock, write_atomically
 from skyreid.files.picture_file import MAX_BYTES
 from skyreid.files.regular_file import file_sha256, is_left_by_system, names_in, open_in_place, shortened
@@ -75,6 +75,8 @@ class CutSource:
 
     folder: Path
     """Of this attempt: one folder of crops for each tracklet, named as it."""
+    machine: str
+    """That wrote it."""
     finished: FinishedSource
 
 
@@ -198,7 +200,15 @@ def bring_in(out_dir: Path, attempt: CutSource) -> FinishedSource:
     Args:
         out_dir: the folder, locked, with nothing of an earlier attempt among its crops (`sweep`).
         attempt: whose crops are on the disk.
+
+    Raises:
+        ClusterError: they are on another disk.
     """
+    if not attempt.folder.is_dir():
+        raise ClusterError(
+            f"{attempt.folder}: {attempt.machine} wrote crops there, and they are not here; build into a folder that "
+            "all machines of the cluster see at the same path"
+        )
     for tracklet in attempt.finished.tracklets:
         (attempt.folder / tracklet.tracklet_id).rename(out_dir / CROPS / tracklet.tracklet_id)
     flush(out_dir / CROPS)

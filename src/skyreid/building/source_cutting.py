@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from skyreid.building.build_folder import CutSource, FinishedSource, FinishedTracklet, fingerprint, new_attempt
+from skyreid.building.build_folder import LOCK, CutSource, FinishedSource, FinishedTracklet, fingerprint, new_attempt
 from skyreid.building.crops.cropping import Cut, TrackletEmbedder, cut
 from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
 from skyreid.building.crops.quality import QualityConfig, QualityFilter
@@ -22,7 +22,7 @@ from skyreid.building.source_report import SourceReport
 from skyreid.building.sources import Source
 from skyreid.building.tracked_boxes import TrackedBoxes, without_holes
 from skyreid.building.video.decode import USUAL_FRAME_RATE, DecodeLimits, FilmEnd, VideoFacts, probe
-from skyreid.errors import SettingError, SkyreidError, SourceError
+from skyreid.errors import ClusterError, SettingError, SkyreidError, SourceError
 from skyreid.files.atomic_file import flush
 from skyreid.processes.progress import Progress
 
@@ -84,6 +84,8 @@ class SourceToLookAt:
 
     source: Source
     settings: CuttingSettings
+    is_there: bool
+    """Whether the machine that asks sees the video."""
 
     @property
     def name(self) -> str:
@@ -124,8 +126,11 @@ def look_at(job: SourceToLookAt, progress: Progress) -> SourcePlan:
         VideoError: it cannot be decoded.
         SourceError: its annotations cannot be used.
         TelemetryError: telemetry that it names cannot be read.
+        ClusterError: the machine that asks sees the video, and this one does not.
     """
     source, settings = job.source, job.settings
+    if job.is_there:
+        _require_seen(source.path)
     facts = probe(source.path, limits=settings.limits)
     annotated = read_annotated(source, facts)
     return SourcePlan(
@@ -150,14 +155,26 @@ def cut_source(job: SourceToCut, progress: Progress) -> CutSource:
     Raises:
         VideoError: it cannot be decoded.
         SourceError: people cannot be found in it, or nobody who is annotated can be seen.
+        SettingError: this machine has other networks than the one that asks.
+        ClusterError: it does not see the video or the folder of the build.
     """
     job.settings.check_networks()
+    _require_seen(job.plan.source.path)
+    _require_seen(job.out_dir / LOCK)
     folder = new_attempt(job.out_dir, job.name)
     try:
-        return CutSource(folder, _cut_into(folder, job.plan, job.settings, progress))
+        return CutSource(folder, socket.gethostname(), _cut_into(folder, job.plan, job.settings, progress))
     except SkyreidError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _require_seen(path: Path) -> None:
+    if not path.exists():
+        raise ClusterError(
+            f"{path}: {socket.gethostname()} does not see it; the machines of a cluster see footage and what is "
+            "written at the same paths"
+        )
 
 
 @lru_cache(maxsize=1)

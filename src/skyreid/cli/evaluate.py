@@ -29,6 +29,7 @@ def evaluate_checkpoint(
     out: Path | None = None,
     all_frames: bool = True,
     rerank: bool = True,
+    ray: str | None = None,
     json: bool = False,
 ) -> None:
     """Score a checkpoint on a benchmark and write a report to look at.
@@ -46,6 +47,7 @@ def evaluate_checkpoint(
             published weights, in the current folder).
         all_frames: score every frame of a tracklet too, beside the sampled clip; --no-all-frames is quicker.
         rerank: add k-reciprocal re-ranking, as a column of its own; --no-rerank is quicker.
+        ray: HOST:PORT of a Ray cluster whose machines embed, on a CPU each or a GPU.
         json: print JSON.
     """
     from skyreid.experiments.checkpoint_evaluation import evaluate_checkpoint as evaluate
@@ -59,6 +61,7 @@ def evaluate_checkpoint(
             split=split,
             all_frames=all_frames,
             rerank=rerank,
+            ray=ray,
             progress=bars,
         )
     show_result(evaluation, json=json)

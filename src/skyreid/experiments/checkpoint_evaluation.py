@@ -19,6 +19,7 @@ from skyreid.experiments.tested_checkpoint import Direction, TestedCheckpoint, o
 from skyreid.feeding import TestChoice
 from skyreid.files.atomic_file import write_atomically
 from skyreid.processes.progress import Progress, silent
+from skyreid.processes.workers import Workers, workers_at
 from skyreid.retrieval.cosine import COSINE
 from skyreid.retrieval.reranking import KReciprocal
 from skyreid.weights.published_files import PUBLISHED
@@ -103,6 +104,7 @@ def evaluate_checkpoint(
     split: int | None = None,
     all_frames: bool = True,
     rerank: bool = True,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> CheckpointEvaluation:
     """Score a checkpoint and write `out`: report.html, one result file a score, scores.md and scores.tex.
@@ -116,9 +118,11 @@ def evaluate_checkpoint(
         split: of benchmarks with several; None = that of the training, else 0.
         all_frames: embed every frame of a tracklet too.
         rerank: rank by k-reciprocal neighbours too.
+        ray: HOST:PORT of a Ray cluster whose workers embed, on a CPU each or a GPU; None = this process does.
         progress: told about each part.
 
     Raises:
+        ClusterError: the cluster cannot be used.
         CheckpointError: no checkpoint, a run that has not finished, or a damaged one.
         SettingError: nobody says on what it is tested.
         DatasetError: the benchmark is not there or not what its format says, not the one of the training where no
@@ -133,9 +137,12 @@ def evaluate_checkpoint(
     samplings: list[TestChoice] = [tested.embedder.feeding.sampling]
     if all_frames and "all-frames" not in samplings:
         samplings.append("all-frames")
-    directions = tuple(
-        direction for sampling in samplings for direction in _directions(tested, sampling, out, rerank, progress)
-    )
+    with workers_at(ray) as workers:
+        directions = tuple(
+            direction
+            for sampling in samplings
+            for direction in _directions(tested, sampling, out, rerank, workers, progress)
+        )
     evaluation = CheckpointEvaluation(
         directions=directions, folder=out, page=out / "report.html", is_reranking_wanted=rerank
     )
@@ -163,9 +170,9 @@ def _beside(folder: Path, tested: TestedCheckpoint) -> Path:
 
 
 def _directions(
-    tested: TestedCheckpoint, sampling: TestChoice, out: Path, rerank: bool, progress: Progress
+    tested: TestedCheckpoint, sampling: TestChoice, out: Path, rerank: bool, workers: Workers, progress: Progress
 ) -> Iterator[Direction]:
-    query, gallery = tested.tables(sampling, out, progress=progress)
+    query, gallery = tested.tables(sampling, out, workers=workers, progress=progress)
     protocol = tested.benchmark.protocol
     pairs = [(query, gallery, protocol)]
     if protocol == GROUND_TO_AERIAL:

@@ -16,7 +16,8 @@ from skyreid.datasets.protocol import EvaluationProtocol
 from skyreid.errors import NO_TRACKLETS, CheckpointError, DatasetError, NothingFoundError, SettingError
 from skyreid.evaluation.results.protocol_card import CheckpointRule, KnownFacts, tables_data_sha256
 from skyreid.evaluation.table_evaluation import ScoredTables
-from skyreid.extraction.embed_tracklets import embed_tracklets
+from skyreid.extraction.cluster_embedding import ClusterEmbedding, EmbeddingWay
+from skyreid.extraction.embed_tracklets import ExtractionConfig, embed_tracklets
 from skyreid.extraction.loading import ClipEmbedder, load
 from skyreid.extraction.network_encoder import names_a_network
 from skyreid.feeding import Feeding, TestChoice
@@ -24,6 +25,7 @@ from skyreid.files.file_kinds import CHECKPOINT, RUN, kind_at, require_kind
 from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Processes
 from skyreid.processes.progress import Progress, silent
+from skyreid.processes.workers import Workers
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table, save_table
 from skyreid.tracklet import Tracklet
 from skyreid.weights.published_files import PUBLISHED
@@ -137,7 +139,9 @@ class TestedCheckpoint:
             }
         return known
 
-    def tables(self, sampling: TestChoice, cache: Path, *, progress: Progress) -> tuple[EmbeddingTable, EmbeddingTable]:
+    def tables(
+        self, sampling: TestChoice, cache: Path, *, workers: Workers, progress: Progress
+    ) -> tuple[EmbeddingTable, EmbeddingTable]:
         """Query and gallery, embedded once: by the training itself, or now into `cache`.
 
         Tables of other weights or other pictures are not used: they are embedded again, both.
@@ -151,7 +155,7 @@ class TestedCheckpoint:
         if not paths or not self._are_current(paths, feeding):
             paths = [cache / f"query.{sampling}.npz", cache / f"gallery.{sampling}.npz"]
             if not self._are_current(paths, feeding):
-                self._embed(feeding, paths, progress)
+                self._embed(feeding, paths, workers, progress)
         query, gallery = (load_table(path) for path in paths)
         return query, gallery
 
@@ -168,10 +172,18 @@ class TestedCheckpoint:
             and tables_data_sha256(query, gallery) == data_sha256((*asking, *searched))
         )
 
-    def _embed(self, feeding: Feeding, paths: list[Path], progress: Progress) -> None:
+    def _embed(self, feeding: Feeding, paths: list[Path], workers: Workers, progress: Progress) -> None:
         processes = Processes(precision="float32")
+        elsewhere = None
+        if workers.are_elsewhere:
+            way = EmbeddingWay(
+                model=self.model, precision="float32", feeding=feeding, batch=ExtractionConfig.batch_size, threads=1
+            )
+            elsewhere = ClusterEmbedding(workers, way, progress)
         for path, tracklets in zip(paths, (self.benchmark.query, self.benchmark.gallery), strict=True):
-            table = embed_tracklets(self.embedder.encoder, tracklets, processes, feeding, progress=progress)
+            table = embed_tracklets(
+                self.embedder.encoder, tracklets, processes, feeding, elsewhere=elsewhere, progress=progress
+            )
             save_table(path, replace(table, model=self._weights_sha256))
 
     @cached_property

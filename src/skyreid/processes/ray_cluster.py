@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from skyreid.errors import ClusterError, SettingError, SkyreidError
+from skyreid.errors import ClusterError, LostError, SettingError, SkyreidError
 from skyreid.processes.progress import Progress
 from skyreid.processes.workers import LOST, MOST_ATTEMPTS, Job, Needs, Result, outcome
 
@@ -127,7 +127,7 @@ class RayWorkers:
                             _logger.warning("%s: its worker was lost (%s); it begins anew", job.name, result.reason)
                             waiting.append(number)
                             continue
-                        result = ClusterError(f"{job.name}: {LOST}; the last time: {result.reason}")
+                        result = LostError(f"{job.name}: {LOST}; the last time: {result.reason}")
                     done += 1
                     progress(task, done, len(jobs), job.name)
                     yield job, result

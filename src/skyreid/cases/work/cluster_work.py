@@ -14,6 +14,7 @@ from skyreid.cases.work.jobs import QUEUED, read_jobs
 from skyreid.cases.work.leases import end_leases, is_work_waiting, worker_name
 from skyreid.cases.work.outage import through_outage
 from skyreid.cases.work.worker import Embedders, WorkReport, report_of, take_and_do, take_up_where_is_room
+from skyreid.errors import LostError, SkyreidError
 from skyreid.processes.progress import Progress, silent
 from skyreid.processes.workers import Needs, Workers, workers_at
 
@@ -70,9 +71,11 @@ def _round(case: Case, workers: Workers, least_room: int | None, progress: Progr
     became: list[bool | None] = []
     try:
         for job, result in workers.finish(do_next, jobs, task="look at footage", needs=needs, progress=progress):
-            if isinstance(result, Exception):  # its workers were lost; so is the job's turn, and the ledger counts it
+            if isinstance(result, LostError):  # the ledger counts it too
                 became.append(False)
                 continue
+            if isinstance(result, SkyreidError):
+                raise result
             at_work.discard(job.worker)
             became.append(result)
     finally:
