@@ -161,8 +161,8 @@ class PairQueue:
                 self._revision, self._all, self._some = revision, Future(), some
                 if some.is_partial:
                     Thread(target=self._rank_all, args=(standing, self._all)).start()
-                else:
-                    self._all.set_result(some)
+                    return some
+                self._all.set_result(some)
             return self._all.result() if self._all.done() else self._some
 
     def _rank_all(self, standing: Standing, into: "Future[_Suggested]") -> None:
