@@ -82,6 +82,15 @@ class Load:
     model: str
     """`published` or `checkpoint`."""
 
+    def __post_init__(self) -> None:
+        for name in ("cameras", "hours", "people", "keep_days"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be more than 0; got {getattr(self, name)}")
+        if self.searchers < 0:
+            raise ValueError(f"searchers must be 0 or more; got {self.searchers}")
+        if self.hours > 24:
+            raise ValueError(f"a camera films at most 24 hours a day; got hours={self.hours}")
+
     @property
     def tracklets(self) -> float:
         """That are kept."""
@@ -261,7 +270,13 @@ def main() -> None:
         scales()
         return
     prices = {name: given.pop(name) for name in ("core_hour", "terabyte_month")}
-    print(json.dumps(answer(Load(**given), prices), indent=2))
+    if not all(0 <= price < math.inf for price in prices.values()):
+        parser.error(f"prices are 0 or more; got {prices}")
+    try:
+        load = Load(**given)
+    except ValueError as error:
+        parser.error(str(error))
+    print(json.dumps(answer(load, prices), indent=2))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,13 @@ def test_the_answer_is_json_that_grows_with_what_is_asked():
     assert told["money_a_month"] == told["cores"] * 10 * 30 * 2
 
 
+@pytest.mark.parametrize("name", ["cameras", "hours", "people", "keep_days"])
+def test_what_cannot_be_is_refused_by_its_name(name):
+    for number in (0, -1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"{name} must be more than 0"):
+            load(**{name: number})
+
+
 def test_every_cost_stands_in_the_results_and_on_the_page():
     results, page = ((ROOT / f"docs/{name}.md").read_text() for name in ("results", "sizing"))
     shown = re.findall(r"^\| `(\w+)` \| (\S+) \| ([^|]+) \| `([^`]+)` \|$", page, re.MULTILINE)
