@@ -51,21 +51,21 @@ def test_four_eyes_see_nothing_of_each_other_until_both_have_spoken(site, square
     home, boss, examiner = f"/c/{site.ids['square']}", site.browsers["boss"], site.browsers["examiner"]
     assert examiner.post(f"/api{home}/agreement", json={"people": 2}).status_code == 403
     assert boss.post(f"/api{home}/agreement", json={"people": 2}).json() == {"required": 2}
-    pair = {"first": 1, "second": 4, "decision": "confirmed"}
+    pair = {"first": 3, "second": 6, "decision": "confirmed"}  # on which nobody has spoken who was heard
     assert boss.post(f"/api{home}/decisions", json=pair).json()["state"] == "waiting"
     own = boss.get(f"/api{home}/history").json()["decisions"][0]
     assert (own["decision"], own["waiting"]) == ("confirmed", True) and "state waiting" in boss.get(
         f"{home}/history"
     ).text
     asked = examiner.get(f"/api{home}/annotate").json()["pairs"][0]
-    assert (asked["first"], asked["second"]) == (1, 4)
-    found = examiner.get(f"/api{home}/search", params={"t": 1}).json()["candidates"]
-    assert {one["number"]: one["state"] for one in found}[4] == "open"
-    for told in (f"{home}/history", f"{home}/identities/1", f"{home}/annotate"):
+    assert (asked["first"], asked["second"]) == (3, 6)
+    found = examiner.get(f"/api{home}/search", params={"t": 3}).json()["candidates"]
+    assert {one["number"]: one["state"] for one in found}[6] == "open"
+    for told in (f"{home}/history", f"{home}/identities/3", f"{home}/annotate"):
         assert "state confirmed" not in examiner.get(told).text
     assert "1 wait for another person" in boss.get(f"{home}/agreement").text
     assert examiner.post(f"/api{home}/decisions", json=pair).json()["state"] == "confirmed"
-    assert "boss" in examiner.get(f"{home}/identities/1").text
+    assert "boss" in examiner.get(f"{home}/identities/3").text
     told = examiner.get(f"/api{home}/agreement").json()
     assert told["agreement"][0] == {"people": ["boss", "examiner"], "pairs": 1, "agreed": 1, "kappa": None}
     assert "undefined" in examiner.get(f"{home}/agreement").text
