@@ -73,8 +73,21 @@ def lease_s(case):
 
 def test_the_same_video_in_the_same_way_is_one_job(queue, tmp_path):
     assert add(queue, tmp_path, "gate").number == 1
-    assert add(queue, tmp_path, "gate", interval_s=0.2).number == 3
     assert [job.source.path for job in read_jobs(queue)][:2] == [tmp_path / "gate.mp4", tmp_path / "roof.mp4"]
+
+
+def test_another_video_of_the_same_name_is_refused_before_anybody_looks_at_it(queue, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/gate.mp4").write_bytes(b"of another day")
+    with pytest.raises(RefusedError, match=r"gate\.mp4: this camera has .* \(gate-gate, job 1\)"):
+        add_job(queue, "other/gate.mp4,platform=ground,camera=gate", purpose="a test", folder=tmp_path, **BY)
+    with pytest.raises(RefusedError, match="job 1"):  # the same one, looked at in another way
+        add(queue, tmp_path, "gate", interval_s=0.2)
+    cancel(queue, 1, **BY)
+    assert add(queue, tmp_path, "gate", interval_s=0.2).number == 3
+    with pytest.raises(RefusedError, match="job 3"):
+        retry(queue, 1, **BY)
+    assert states(queue) == [CANCELLED, QUEUED, QUEUED]
 
 
 def test_jobs_are_taken_by_priority_and_then_in_their_order(queue):

@@ -10,10 +10,9 @@ from skyreid.building.sources import parse_source
 from skyreid.case_record import PREFERRED_DETECTORS, PREFERRED_MODELS, first_in_cache
 from skyreid.cases.case import Case
 from skyreid.cases.keeping.upload_retention import mark_described
-from skyreid.cases.sources import read_sources
 from skyreid.cases.work.footage import FootageFile
-from skyreid.cases.work.jobs import CANCELLED, FAILED, Job, LookSettings, add_job, read_jobs
-from skyreid.errors import RefusedError, SettingError
+from skyreid.cases.work.jobs import Job, LookSettings, add_job
+from skyreid.errors import SettingError
 from skyreid.files.strict_json import Json
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED, Use
@@ -67,7 +66,6 @@ def add_footage(case: Case, file: FootageFile, said: Description, *, facts: Mapp
     source = parse_source(text)
     if (source.path, source.camera) != (file.path, camera):
         raise SettingError(f"{file.name}: its name or that of its camera cannot be written; name it otherwise")
-    _refuse_other_of_same_name(case, source.name, file)
     job = add_job(
         case,
         text,
@@ -140,15 +138,3 @@ def _zone(name: str) -> ZoneInfo | timezone:
 
 def _written(name: str) -> str:
     return re.sub(r",(?=\w+=)", r"\\,", name)
-
-
-def _refuse_other_of_same_name(case: Case, name: str, file: FootageFile) -> None:
-    """Two videos of one camera differ in their names; said here, and not after hours of work."""
-    jobs = [one for one in read_jobs(case) if one.state not in (FAILED, CANCELLED)]
-    taken = any(job.source.name == name and job.source.path != file.path for job in jobs)
-    built = {source.name for source in read_sources(case, with_trash=True)} - {job.source.name for job in jobs}
-    if taken or name in built:
-        raise RefusedError(
-            f"{file.name}: this camera has a video of that name already ({name}); give the camera, or the file, "
-            "another name, or purge that one"
-        )

@@ -23,8 +23,8 @@ from skyreid.building.video.picture_folder import pictures_sha256
 from skyreid.cases.audit import record, utc_now
 from skyreid.cases.case import Case
 from skyreid.cases.schema import JOBS
-from skyreid.cases.sources import Permission, check_authorisation, check_purpose
-from skyreid.errors import CaseError, SettingError, SourceError
+from skyreid.cases.sources import Permission, check_authorisation, check_purpose, sources_in
+from skyreid.errors import CaseError, RefusedError, SettingError, SourceError
 from skyreid.files.regular_file import bytes_sha256, file_sha256
 from skyreid.files.strict_json import Json
 
@@ -133,7 +133,7 @@ def add_job(
 
     Raises:
         SourceError: a source that cannot be read.
-        RefusedError: nobody says what for, or it is allowed no longer.
+        RefusedError: nobody says what for, it is allowed no longer, or the camera has another video of this name.
         OSError: the file is not there.
     """
     check_annotator(by)
@@ -151,7 +151,8 @@ def add_job(
         "is_simulated": is_simulated,
         "facts": dict(facts or {}),
     }
-    path = source_in(spec).path
+    new_source = source_in(spec)
+    path = new_source.path
     if not path.exists():
         raise SourceError(f"{path}: there is no such file")
     sha256 = pictures_sha256(path) if path.is_dir() else file_sha256(path)
@@ -159,6 +160,7 @@ def add_job(
     with case.database.writing() as connection:
         known = connection.execute(sa.select(JOBS).where(JOBS.c.key == key)).first()
         if known is None:
+            _refuse_taken(connection, new_source, key)
             new = {"key": key, "spec": spec, "settings": vars(settings), "purpose": purpose, "priority": priority}
             told = {"state": QUEUED, "attempt": 0, "accidents": 0, "lease_until": 0.0, "steps": []}
             insert = JOBS.insert().values(**new, **told, added_at=utc_now(), added_by=by)
@@ -202,6 +204,7 @@ def retry(case: Case, number: int, *, by: str) -> None:
 
     Raises:
         CaseError: there is no such job, or it needs none.
+        RefusedError: its camera has got another video of this name.
     """
     _set_state(case, number, QUEUED, by=by, only_from=(PAUSED, CANCELLED, FAILED), reason=None)
 
@@ -246,8 +249,23 @@ def _set_state(case: Case, number: int, state: str, *, by: str, only_from: tuple
 
 
 def _queue_again(connection: Connection, number: int) -> None:
+    row = connection.execute(sa.select(JOBS.c.spec, JOBS.c.key).where(JOBS.c.number == number)).one()
+    _refuse_taken(connection, source_in(row.spec), row.key)
     values = {"state": QUEUED, "reason": None, "accidents": 0}
     connection.execute(JOBS.update().where(JOBS.c.number == number).values(**values))
+
+
+def _refuse_taken(connection: Connection, source: Source, key: str) -> None:
+    """Two sources of a case differ in their names; said here, and not after hours of work."""
+    others = sa.and_(JOBS.c.key != key, JOBS.c.state.in_((QUEUED, RUNNING, PAUSED)))
+    waiting = connection.execute(sa.select(JOBS.c.number, JOBS.c.spec).where(others))
+    taken = [f"job {row.number}" for row in waiting if source_in(row.spec).name == source.name]
+    taken += ["a source" for one in sources_in(connection, with_trash=True) if one.name == source.name]
+    if taken:
+        raise RefusedError(
+            f"{source.path.name}: this camera has a video of that name already ({source.name}, {taken[0]}); give the "
+            "camera, or the file, another name, or purge that one"
+        )
 
 
 def as_job(row: Any) -> Job:
