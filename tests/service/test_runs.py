@@ -67,6 +67,11 @@ def test_runs_are_listed_with_state_scores_and_where_they_come_from(folder):
     assert damaged.problems and "metrics.json" in damaged.problems[0]
     assert find_run(folder, "../runs/at work") is None and find_run(folder, "a link") is None
     assert [one.name for one in list_runs(folder / "g2a/seed-0")] == ["seed-0"]
+    for seed in (10, 9):
+        (folder / f"g2a/seed-{seed}").mkdir()
+        for file in ("config.json", "log.jsonl"):
+            (folder / f"g2a/seed-{seed}" / file).write_bytes((folder / "at work" / file).read_bytes())
+    assert [one.name for one in list_runs(folder / "g2a")] == ["seed-0", "seed-9", "seed-10"]
 
 
 def test_a_loss_is_the_mean_of_parts_and_the_later_line_of_a_step(folder):
@@ -84,6 +89,7 @@ def test_pages_show_them_and_open_no_other_folder(tmp_path, folder):
             page = await client.get("/runs")
             assert page.status_code == 200 and "48.7" in page.text and "63dcc52dc9" in page.text
             assert "&lt;b&gt;damaged" in page.text and "<b>damaged" not in page.text
+            assert page.text.count("a file is damaged") == 1
             shown = (await client.get("/runs", params={"run": "g2a/seed-0"})).text
             assert "Loss of stage 2" in shown and "Evaluations" in shown and "b.json" in shown
             told = (await client.get(RUNS, params={"run": "g2a/seed-0"})).json()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skyreid.building.video.picture_folder import natural_order
 from skyreid.errors import ResultError
 from skyreid.evaluation.results.result_file import EvaluationResult, read_result
 from skyreid.files.regular_file import open_regular
@@ -104,10 +105,10 @@ def _run_folders(folder: Path, deepest: int) -> Iterator[Path]:
         return
     if deepest:
         try:
-            below = sorted(one for one in folder.iterdir() if not one.name.startswith(".") and not one.is_symlink())
+            below = [one for one in folder.iterdir() if not one.name.startswith(".") and not one.is_symlink()]
         except OSError:
             return
-        for one in below:
+        for one in sorted(below, key=lambda path: natural_order(path.name)):
             if one.is_dir():
                 yield from _run_folders(one, deepest - 1)
 
