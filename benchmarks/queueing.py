@@ -41,7 +41,8 @@ class Events:
             self._serve(station, takes_s, then, self.now)
         else:
             station.waiting.append((takes_s, then, self.now))
-            station.longest = max(station.longest, len(station.waiting))
+            if self.now >= self.from_s:
+                station.longest = max(station.longest, len(station.waiting))
 
     def _serve(self, station: Station, takes_s: float, then: Callable[[], None], since_s: float) -> None:
         begun, ends = self.now, self.now + takes_s

@@ -63,8 +63,12 @@ CONNECTIONS, DATABASE_CORES = 1_000, 16
 ROWS_A_CASE = 2_000_000
 SEGMENT_S, ASKED_S = 600.0, 30.0
 """Length of the files that a recorder writes; from one search, and page, of a person to the next."""
+FOOTAGE_GB_AN_HOUR = 1.62
+"""Of a camera, at the 3.6 Mbit/s of the footage that was measured."""
 SIGN_S, LOOK_S = 2.0, 5.0
 """From one sign of life, and one look for work in each case, to the next: so skyreid has them."""
+MOST_PLAYED = 1_000_000
+"""Cameras, and people who search: minutes of playing, and no installation is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,12 @@ class Load:
                 raise ValueError(f"{name} must be more than 0; got {getattr(self, name)}")
         if self.searchers < 0:
             raise ValueError(f"searchers must be 0 or more; got {self.searchers}")
+        for name in ("cameras", "searchers"):
+            if getattr(self, name) > MOST_PLAYED:
+                raise ValueError(
+                    f"{name} must be at most {MOST_PLAYED:,}, what can be played through; got {getattr(self, name)}. "
+                    "Ask for a part of the installation: parts do not share a case"
+                )
         if self.hours > 24:
             raise ValueError(f"a camera films at most 24 hours a day; got hours={self.hours}")
 
@@ -95,6 +105,11 @@ class Load:
     def tracklets(self) -> float:
         """That are kept."""
         return self.cameras * self.hours * self.people * self.keep_days
+
+    @property
+    def footage_gb(self) -> float:
+        """That is kept."""
+        return self.cameras * self.hours * self.keep_days * FOOTAGE_GB_AN_HOUR
 
     @property
     def cases(self) -> int:
@@ -185,7 +200,7 @@ def simulate(load: Load, made: Plan, *, segments: int = 3, seed: int = 0) -> dic
     for _ in range(load.cameras):
         events.at(drawn.uniform(0, SEGMENT_S), segment)
     for _ in range(load.searchers):
-        events.at(drawn.uniform(0, ASKED_S), question)
+        events.at(drawn.expovariate(1 / ASKED_S), question)
     at_first: list[int] = []
     events.at(counted_from_s, lambda: at_first.append(len(workers.waiting)))
     events.run()
@@ -220,15 +235,16 @@ def answer(load: Load, prices: dict[str, float]) -> dict[str, object]:
         "cores": cores,
         "gpus": 0 if load.model == "published" else "not measured",
         "memory_GiB_of_workers_and_servers": round(memory / 1024, 1),
-        "disk_GB_without_footage": {name: round(size, 2) for name, size in disk.items()},
+        "disk_GB": {name: round(size, 2) for name, size in (disk | {"footage": load.footage_gb}).items()},
         "tracklets": round(load.tracklets),
         "cases": load.cases,
         "search_and_page_CPU_s": round(load.search_s, 3),
         "full_at": limits(load),
     }
     if any(prices.values()):
-        a_month = cores * load.hours * 30 * prices["core_hour"] + sum(disk.values()) / 1000 * prices["terabyte_month"]
-        told["money_a_month"] = round(a_month, 2)
+        core_hours = 30 * (made.workers * load.hours + (cores - made.workers) * 24)  # servers and databases stay
+        terabytes = (sum(disk.values()) + load.footage_gb) / 1000
+        told["money_a_month"] = round(core_hours * prices["core_hour"] + terabytes * prices["terabyte_month"], 2)
     return told | {"simulated": simulate(load, made)}
 
 

@@ -87,7 +87,7 @@ def test_the_answer_is_json_that_grows_with_what_is_asked():
     told = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
     assert told["tracklets"] == 20 * 10 * 40 * 30
     assert told["workers"] == sizing.plan(load(cameras=20)).workers
-    assert told["money_a_month"] == told["cores"] * 10 * 30 * 2
+    assert told["money_a_month"] == 2 * 30 * (told["workers"] * 10 + (told["cores"] - told["workers"]) * 24)
 
 
 @pytest.mark.parametrize("name", ["cameras", "hours", "people", "keep_days"])
@@ -95,6 +95,33 @@ def test_what_cannot_be_is_refused_by_its_name(name):
     for number in (0, -1, math.inf, math.nan):
         with pytest.raises(ValueError, match=f"{name} must be more than 0"):
             load(**{name: number})
+
+
+@pytest.mark.parametrize("name", ["cameras", "searchers"])
+def test_more_than_can_be_played_through_is_refused_at_once(name):
+    with pytest.raises(ValueError, match=f"{name} must be at most 1,000,000"):
+        load(**{name: 1_000_001})
+
+
+def test_whoever_keeps_footage_pays_for_its_disk():
+    told = sizing.answer(load(cameras=20), {"core_hour": 0, "terabyte_month": 1000})
+    assert told["disk_GB"]["footage"] == pytest.approx(20 * 10 * 30 * 3.6e6 / 8 * 3600 / 1e9)
+    assert told["money_a_month"] == pytest.approx(sum(told["disk_GB"].values()), abs=0.1)
+
+
+def test_people_who_search_come_evenly_from_the_first_moment():
+    told = sizing.simulate(load(cameras=1, searchers=2_000), sizing.Plan(workers=4, databases=1, servers=8))
+    expected = 2_000 / sizing.ASKED_S * load(cameras=1).search_s / 8
+    assert expected < 0.8, "the line is short only where there is room"
+    assert told["servers"]["longest_line"] < 50
+
+
+def test_the_line_is_that_of_the_time_that_is_counted():
+    events, station = queueing.Events(200.0, from_s=100.0), queueing.Station("one", 1)
+    for at_s, asking in ((0.0, 5), (150.0, 3)):
+        events.at(at_s, lambda asking=asking: [events.ask(station, 1.0) for _ in range(asking)])
+    events.run()
+    assert events.told(station)["longest_line"] == 2
 
 
 def test_every_cost_stands_in_the_results_and_on_the_page():
