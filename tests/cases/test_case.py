@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 import pytest
 import sqlalchemy as sa
 
@@ -77,6 +79,21 @@ def test_what_a_case_forgot_by_a_failure_was_never_there(case):
         raise RuntimeError
     with case.database.reading() as connection:
         assert list(audit_damage(connection)) == []
+
+
+@pytest.mark.skipif(not POSTGRES, reason="SKYREID_TEST_POSTGRES is not set")
+def test_a_database_that_cannot_hold_every_name_is_refused_and_no_folder_is_left(tmp_path):
+    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    latin = f"latin_{uuid4().hex}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {latin} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        with pytest.raises(CaseError, match="must be encoded in UTF8, so that it holds every name; it is in LATIN1"):
+            create_case(tmp_path / "square", by="anna", database=POSTGRES.replace("/postgres?", f"/{latin}?"))
+        connection.exec_driver_sql(f"DROP DATABASE {latin}")
+    server.dispose()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not POSTGRES, reason="SKYREID_TEST_POSTGRES is not set")

@@ -114,6 +114,18 @@ def test_an_old_case_is_whole_and_as_a_new_one_when_it_is_brought_up_to_date(old
         assert differences(case.database, TABLES) == differences(empty.database, TABLES) == []
 
 
+@pytest.mark.parametrize("kind", ["case", "people"])
+def test_a_database_without_the_tables_is_no_older_one(tmp_path, database, kind):
+    empty = Database(tmp_path / "empty.sqlite") if database is None else Database(POSTGRES, namespace=f"{kind}_none")
+    for opening in (
+        lambda: migrating.require_version(empty, kind, of=tmp_path),
+        lambda: migrating.bring_up_to_date(empty, kind),
+    ):
+        with pytest.raises(CaseError, match=f"must hold the tables of the {kind} of this folder; they are not there"):
+            opening()
+    empty.close()
+
+
 def test_people_of_an_old_server_come_along(old_people, tmp_path):
     done = upgrade_people(old_people)
     assert (done.before, done.now) == ("0001", PEOPLE_VERSION)

@@ -34,6 +34,12 @@ def folder(tmp_path):
     return tmp_path / "table"
 
 
+def test_a_number_of_rows_that_is_none_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="shard_rows must be a whole number of tracklets; got True"):
+        save_table(tmp_path / "table", table(), shard_rows=True)
+    assert not (tmp_path / "table").exists()
+
+
 @pytest.mark.parametrize("shard_rows", [1, 3, 10, 99])
 @pytest.mark.parametrize("ids", ["texts", "numbers"])
 def test_a_table_in_many_files_loads_as_it_was(tmp_path, shard_rows, ids):
@@ -118,7 +124,7 @@ def test_a_file_that_is_not_the_one_of_the_index_is_refused_by_name(folder, how)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, "is of version 2, this skyreid reads 1"),
+        ({"version": 2}, "is of version 2, this skyreid reads 1; write the table again"),
         ({"rows": 9}, "must have 9 rows together; they have 10"),
         ({"format": "somebody's"}, "must be the index of a table, of the format"),
         ({"shards": []}, "must have 10 rows together; they have 0"),

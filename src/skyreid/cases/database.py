@@ -100,9 +100,19 @@ class Database:
         return self._path is not None
 
     def create(self, tables: sa.MetaData) -> None:
-        """Make the tables in an empty database."""
+        """Make the tables in an empty database.
+
+        Raises:
+            CaseError: a database of PostgreSQL whose texts are not in UTF-8, and hold no name of every script.
+        """
         with self.writing() as connection:
             if not self.is_file:
+                encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+                if encoding != "UTF8":
+                    raise CaseError(
+                        f"{self._where}: the database must be encoded in UTF8, so that it holds every name; it is in "
+                        f"{encoding} (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
+                    )
                 connection.execute(sa.schema.CreateSchema(self._namespace))
             tables.create_all(connection)
 
@@ -251,7 +261,8 @@ class Database:
             if state == "42501":
                 raise CaseError(
                     f"{self._where}: this user may not do that ({str(error.orig).splitlines()[0]}); cases and people "
-                    "each get a schema of their own: GRANT CREATE ON DATABASE … TO … lets it make them"
+                    "each get a schema of their own: GRANT CREATE ON DATABASE … TO … lets it make them, and whoever "
+                    "made one changes it"
                 ) from error
             if isinstance(error, OperationalError):
                 raise CaseError(f"{self._where}: {str(error.orig).splitlines()[0]}") from error

@@ -21,6 +21,8 @@ from skyreid.errors import CaseError
 _MIGRATIONS = Path(__file__).with_name("migrations")
 Kind = Literal["case", "people"]
 _TODAY: dict[Kind, str] = {"case": CASE_VERSION, "people": PEOPLE_VERSION}
+_FIRST_TABLE: dict[Kind, str] = {"case": "case_facts", "people": "users"}
+"""That was there from the first version on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +54,10 @@ def require_version(database: Database, kind: Kind, *, of: Path) -> None:
         of: the folder that it belongs to.
 
     Raises:
-        CaseError: a later skyreid wrote them; or an earlier one did, and others may be at work with them.
+        CaseError: there are none; a later skyreid wrote them; or an earlier one did, and others may use them.
     """
     with database.reading() as connection:
-        version = _version_in(connection, kind)
+        version = _version_in(connection, kind, where=database.where)
     if version == _TODAY[kind]:
         return
     if version > _TODAY[kind]:
@@ -75,7 +77,7 @@ def bring_up_to_date(database: Database, kind: Kind) -> Upgrade:
     """Make older tables into those of today, all steps or none.
 
     Raises:
-        CaseError: somebody else uses them all the while.
+        CaseError: there are none, or somebody else uses them all the while.
     """
     from alembic.migration import MigrationContext  # takes half a second, and is hardly ever needed
     from alembic.operations import Operations
@@ -83,7 +85,7 @@ def bring_up_to_date(database: Database, kind: Kind) -> Upgrade:
 
     steps = ScriptDirectory(str(_MIGRATIONS), version_locations=[str(_MIGRATIONS / kind)])
     with database.writing() as connection:
-        before = _version_in(connection, kind)
+        before = _version_in(connection, kind, where=database.where)
         if before < _TODAY[kind]:
             context = MigrationContext.configure(connection)
             context.stamp(steps, before)  # of tables that had another place for it, or none
@@ -95,9 +97,15 @@ def bring_up_to_date(database: Database, kind: Kind) -> Upgrade:
     return Upgrade(before=before, now=max(before, _TODAY[kind]))
 
 
-def _version_in(connection: Connection, kind: Kind) -> str:
-    if sa.inspect(connection).has_table(VERSION.name):
+def _version_in(connection: Connection, kind: Kind, *, where: Path | str) -> str:
+    tables = sa.inspect(connection)
+    if tables.has_table(VERSION.name):
         return connection.execute(sa.select(VERSION.c.version_num)).scalar_one()
+    if not tables.has_table(_FIRST_TABLE[kind]):
+        raise CaseError(
+            f"{where}: the database must hold the tables of the {kind} of this folder; they are not there: it is "
+            "another database, or a backup of it is still to be brought back"
+        )
     if kind == "people":
         return "0001"
     return f"{connection.exec_driver_sql('SELECT schema_version FROM case_facts').scalar_one():04}"

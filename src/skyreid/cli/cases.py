@@ -103,7 +103,7 @@ def case_add(
     Args:
         case: that takes it.
         what: video, or all that `skyreid build --source` takes; or a folder of `skyreid build`, whose vectors and
-            decisions come along; or a table (.npz) of its tracklets.
+            decisions come along; or a table of its tracklets, in one file or many.
         purpose: why the people in it are looked at; every source has one.
         platform: that took the video.
         camera: that took the video; the name of its file when not given.

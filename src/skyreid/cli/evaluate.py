@@ -194,7 +194,7 @@ def calibrate(
     And a map from similarity to probability.
 
     Args:
-        query: .npz of tracklets whose people are known, and that the model was not trained on.
+        query: table, in one file or many, of tracklets whose people are known, and that the model was not trained on.
         gallery: the same, without the queries.
         protocol: the direction; fit one calibration for each.
         out: JSON file to write.

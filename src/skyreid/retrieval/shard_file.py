@@ -141,7 +141,10 @@ def map_embeddings(folder: Path, shard: Shard) -> np.memmap:
 
 
 def _unreadable(path: Path, error: OSError) -> TableError:
-    return TableError(f"{path}: this file of the table cannot be read: {error.strerror or error}")
+    return TableError(
+        f"{path}: this file of the table cannot be read: {error.strerror or error}. "
+        "Copy it anew, or write the table again"
+    )
 
 
 def _changed(path: Path, shard: Shard, found: str) -> TableError:

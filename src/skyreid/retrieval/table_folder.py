@@ -11,6 +11,7 @@ A table that was there before stays whole until then, since shards of another co
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +96,10 @@ def count_shards(num_rows: int, shard_rows: int) -> int:
     """Say in how many shards of equal size rows are written.
 
     Raises:
-        SettingError: less than 1 tracklet a shard.
+        SettingError: no whole number, or less than 1 tracklet a shard.
     """
+    if not isinstance(shard_rows, Integral) or isinstance(shard_rows, bool):
+        raise SettingError(f"shard_rows must be a whole number of tracklets; got {shard_rows!r}")
     if shard_rows < 1:
         raise SettingError(f"a shard must hold at least 1 tracklet; got {shard_rows}")
     return -(-num_rows // shard_rows)
@@ -145,7 +148,10 @@ def read_index(folder: Path) -> TableIndex:
     if not isinstance(content, dict) or content.get("format") != FORMAT_NAME:
         raise TableError(f"{path} must be the index of a table, of the format {FORMAT_NAME!r}")
     if content.get("version") != FORMAT_VERSION:
-        raise TableError(f"{path} is of version {content.get('version')!r}, this skyreid reads {FORMAT_VERSION}")
+        raise TableError(
+            f"{path} is of version {content.get('version')!r}, this skyreid reads {FORMAT_VERSION}; write the table "
+            "again with this one, or read it with the skyreid that wrote it"
+        )
     if content.get("sha256") != content_sha256({key: value for key, value in content.items() if key != "sha256"}):
         raise TableError(f"{path} was cut or edited: its content does not have the sha256 that it names")
     try:
