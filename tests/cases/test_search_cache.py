@@ -22,7 +22,7 @@ from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import NewSource, insert_source, source_named, touch_tracklets
 from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors, read_models, remove_vectors
 from skyreid.cases.verification import verify_case
-from skyreid.cases.work.importing import import_build
+from skyreid.cases.work.importing import import_build, import_table
 from skyreid.errors import CaseError, NothingFoundError
 from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.search import Asked
@@ -32,6 +32,7 @@ from tests.cases.builds import MODEL, drawn, write_build
 from tests.cases.conftest import on_postgres
 
 WIDTH = 6
+CACHED = ("rows.npy", "units.f16", "units.i8", "steps.npy")
 ASKEW = np.random.default_rng(1).uniform(-1, 1, (3, WIDTH))
 
 
@@ -115,15 +116,18 @@ class TruthAndCache(RuleBasedStateMachine):
             SearchCache(self.case, model).rebuild()
         self.searching = CaseSearch(self.case)
         folder = self.case.folder / "cache" / str(model.number)
-        whole = {name: (folder / name).read_bytes() for name in ("rows.npy", "units.f16")}
+        whole = {name: (folder / name).read_bytes() for name in CACHED}
         if not whole["units.f16"]:
             return
         rows = np.load(folder / "rows.npy")
         # Number, source, first and last second and height stand first in a row; its position is not known.
         fact = data.draw(st.integers(0, rows.dtype.fields["latitude"][1] - 1))
         row = data.draw(st.integers(0, len(rows) - 1))
+        step = data.draw(st.integers(1, 4 * len(rows)))
         for name, place in (
             ("units.f16", data.draw(st.integers(0, len(whole["units.f16"]) - 1))),
+            ("units.i8", data.draw(st.integers(0, len(whole["units.i8"]) - 1))),
+            ("steps.npy", len(whole["steps.npy"]) - step),
             ("rows.npy", len(whole["rows.npy"]) - rows.nbytes + row * rows.itemsize + fact),
         ):
             content = bytearray((folder / name).read_bytes())
@@ -257,8 +261,6 @@ def test_the_cache_of_a_copy_that_went_another_way_is_not_used(case, tmp_path):
         with case.database.writing() as connection:
             put_vectors(connection, 1, {1: drawn(["x"])[0]}, revision=next_revision(connection))
             touch_tracklets(connection, source.number)
-    from skyreid.cases.case import open_case
-
     with open_case(tmp_path / "backup") as restored:
         meta |= {"revision": meta["revision"] + 1, "audit_seq": meta["audit_seq"] + 1}  # written after the backup
         (restored.folder / "cache" / "1" / "meta.json").write_text(json.dumps(meta))
@@ -271,9 +273,6 @@ def test_the_cache_of_a_copy_that_went_another_way_is_not_used(case, tmp_path):
 
 
 def test_vectors_of_two_models_are_never_compared(case, built, tmp_path):
-    from skyreid.cases.work.importing import import_table
-    from tests.cases.builds import write_build
-
     write_build(tmp_path / "built", embeddings=drawn(seed=1), model="n" * 64)
     import_table(case, tmp_path / "built" / "embeddings.npz", by="anna")
     searching = CaseSearch(case)
@@ -283,9 +282,23 @@ def test_vectors_of_two_models_are_never_compared(case, built, tmp_path):
     assert first.num_searched == second.num_searched == 5
 
 
-def test_tracklets_without_a_vector_are_told(case, tmp_path):
-    from tests.cases.builds import write_build
+def test_the_most_similar_are_found_where_8_bits_see_nothing_of_what_tells_them_apart(tmp_path):
+    random, many = np.random.default_rng(7), tuple(f"roof-a-{number:04d}" for number in range(1, 121))
+    vectors = 0.004 * random.standard_normal((len(many), 32))  # as much as one step of the first number's 127
+    vectors[:, 0] = 1.0
+    write_build(tmp_path / "built", many, embeddings=vectors.astype(np.float32))
+    with create_case(tmp_path / "case", by="anna") as case:
+        import_build(case, tmp_path / "built", by="anna", purpose="a test")
+        for _ in range(10):
+            asked = random.standard_normal(32)
+            asked[0] = 0.0
+            right = np.argsort(-(vectors @ asked) / np.linalg.norm(vectors, axis=1))[:5]
+            question = Asked(words="x", embedding=asked.astype(np.float32))
+            found = CaseSearch(case).search(asked=[question], top_k=5).candidates
+            assert [one.seen.tracklet.tracklet_id for one in found] == [many[row] for row in right]
 
+
+def test_tracklets_without_a_vector_are_told(case, tmp_path):
     write_build(tmp_path / "door", ["door-a-0001"])
     import_build(case, tmp_path / "door", by="anna", purpose="a test")
     ranking = CaseSearch(case).search(["gate-a-0001"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sqlalchemy as sa
@@ -60,11 +61,10 @@ class Choosing:
     ) -> None:
         self._connection, self._model, self._gallery = connection, model, gallery
         self._directions, self._candidates = directions, candidates
-        self._scores = self._rough(asking_terms(directions))
 
     def most_similar(self, top_k: int) -> Chosen:
         """Choose those with the highest mean cosine, exactly."""
-        contenders = self._read(_may_be_first(self._scores, top_k, score_error(self._model.width)))
+        contenders = self._read(self._may_be_most_similar(top_k))
         similarities = self._similarities(contenders)
         best = most_similar(similarities, contenders.ids, top_k)
         return Chosen(
@@ -91,6 +91,22 @@ class Choosing:
             similarities=similarities.tolist(),
             ranks=self._ranks(similarities, contenders.ids[best]),
         )
+
+    @cached_property
+    def _scores(self) -> Float32[np.ndarray, " candidate"]:
+        """Mean cosines of everybody, as far as float16 goes."""
+        return self._rough(asking_terms(self._directions))
+
+    def _may_be_most_similar(self, top_k: int) -> Int64[np.ndarray, " contender"]:
+        """Find those who may have the highest mean cosine: of most, 8 bits say that they have not."""
+        error = score_error(self._model.width)
+        first, *others = joined_terms(asking_terms(self._directions))
+        if others or first.direction.first_column or top_k >= self._candidates.size:
+            return _may_be_first(self._scores, top_k, error)
+        least, most = self._gallery.bounds(first.direction, self._candidates)
+        # So many are at least there by 8 bits; by float16 and exactly, each an error and the last bits lower.
+        few = np.flatnonzero(most >= _last(least, top_k) - 4 * error)
+        return few[_may_be_first(self._gallery.scores(first.direction, self._candidates[few]), top_k, error)]
 
     def _rough(self, terms: Sequence[Term]) -> Float32[np.ndarray, " candidate"]:
         """Give a sum of cosines of everybody, as far as float16 goes (`score_error`)."""

@@ -7,8 +7,9 @@
 It may be removed at any time and is written anew, whole or not at all. What changed after its moment is read from the
 database at each search and takes the place of the rows here; when that is much, the cache is written anew.
 
-Scores of float16 choose who is looked at closely; whoever may be among the best is then compared by the vectors of the
-database in float32. So a search finds exactly whom `skyreid search` finds in the table of the same vectors.
+Bounds in 8 bits leave out most, scores of float16 choose who of the others is looked at closely, and whoever may still
+be among the best is compared by the vectors of the database in float32. So a search finds exactly whom `skyreid search`
+finds in the table of the same vectors.
 """
 
 import errno
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from jaxtyping import Bool, Float16, Float32, Float64, Int64
+from jaxtyping import Bool, Float16, Float32, Float64, Int8, Int64
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.case import CACHE, Case
@@ -31,13 +32,14 @@ from skyreid.cases.tracklets import CaseModel, as_vectors
 from skyreid.errors import CaseError
 from skyreid.files.atomic_file import replaced_folder
 from skyreid.files.strict_json import read_json
+from skyreid.retrieval.coarse_products import coarse_rows, product_bounds
 from skyreid.retrieval.comparing import Direction
 from skyreid.retrieval.filters import SeenColumns, wall_seconds
 from skyreid.retrieval.half_products import half_norms, half_products
 from skyreid.tracklet import Platform
 
-_META, _ROWS, _UNITS = "meta.json", "rows.npy", "units.f16"
-_FORMAT = 1
+_META, _ROWS, _UNITS, _COARSE, _STEPS = "meta.json", "rows.npy", "units.f16", "units.i8", "steps.npy"
+_FORMAT = 2
 _NAMES = ("number", "source", "first_s", "last_s", "height_px", "latitude", "longitude")
 _ROW = np.dtype([(name, "<i8" if name in ("number", "source") else "<f8") for name in _NAMES])
 _MOST_BEHIND, _MOST_BEHIND_SHARE = 2_000, 0.05
@@ -53,6 +55,8 @@ class _Part:
 
     rows: np.ndarray
     units: Float16[np.ndarray, "row embed"]
+    coarse: Int8[np.ndarray, "row embed"]
+    steps: Float32[np.ndarray, " row"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,12 +88,23 @@ class Gallery:
 
     def scores(self, direction: Direction, rows: Int64[np.ndarray, " candidate"]) -> Float32[np.ndarray, " candidate"]:
         """Compare some rows with a direction, as far as float16 goes (`score_error`)."""
+        return np.concatenate([_scores(part.units, direction, chosen) for part, chosen in self._in_parts(rows)])
+
+    def bounds(
+        self, direction: Direction, rows: Int64[np.ndarray, " candidate"]
+    ) -> tuple[Float32[np.ndarray, " candidate"], Float32[np.ndarray, " candidate"]]:
+        """Say what their scores with a direction of whole vectors are at least and at most, to half a `score_error`."""
+        found = [product_bounds(one.coarse, one.steps, direction.unit[0], few) for one, few in self._in_parts(rows)]
+        least, most = zip(*found, strict=True)
+        return np.concatenate(least), np.concatenate(most)
+
+    def _in_parts(self, rows: Int64[np.ndarray, " candidate"]) -> list[tuple[_Part, Int64[np.ndarray, " candidate"]]]:
+        """Give each part the rows that are its own."""
         if not len(self.parts[1].rows):
-            return _scores(self.parts[0].units, direction, rows)
+            return [(self.parts[0], rows)]
         split = len(self.parts[0].rows)
         behind = int(np.searchsorted(rows, split))
-        pairs = zip(self.parts, (rows[:behind], rows[behind:] - split), strict=True)
-        return np.concatenate([_scores(part.units, direction, chosen) for part, chosen in pairs])
+        return [(self.parts[0], rows[:behind]), (self.parts[1], rows[behind:] - split)]
 
 
 def score_error(width: int) -> float:
@@ -144,6 +159,7 @@ class SearchCache:
             expected += len(kept)
             same = (cached.rows[at] == part.rows[kept]) | _both_nan(cached.rows[at], part.rows[kept])
             same &= (cached.units[at].view(np.uint16) == part.units[kept].view(np.uint16)).all(axis=1)
+            same &= (cached.coarse[at] == part.coarse[kept]).all(axis=1) & (cached.steps[at] == part.steps[kept])
             wrong += int(np.count_nonzero(~same | (np.array(at) < 0)))
         held = sum(number not in newer and number not in gone for number in places)
         told = [f"{self.folder}: {wrong} rows are not what the database holds"] if wrong else []
@@ -173,19 +189,23 @@ class SearchCache:
             shape = (len(rows), self._model.width)
             if rows.dtype != _ROW or (self.folder / _UNITS).stat().st_size != 2 * shape[0] * shape[1]:
                 return None
-            units = self._open_units(shape) if len(rows) else _no_units(shape)
+            steps = np.load(self.folder / _STEPS, allow_pickle=False)
+            if steps.shape != shape[:1] or (self.folder / _COARSE).stat().st_size != shape[0] * shape[1]:
+                return None
+            units, coarse = self._open(_UNITS, np.dtype("<f2"), shape), self._open(_COARSE, np.dtype(np.int8), shape)
             if read_json(self.folder / _META) != meta:  # rows of one moment with the vectors of another
                 return None
         except (OSError, ValueError, KeyError):
             return None
-        return meta, _Part(rows=rows, units=units)
+        return meta, _Part(rows=rows, units=units, coarse=coarse, steps=steps)
 
-    def _open_units(self, shape: tuple[int, int]) -> Float16[np.ndarray, "row embed"]:
-        path = self.folder / _UNITS
+    def _open(self, name: str, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarray:
+        if not shape[0]:
+            return np.empty(shape, dtype=dtype)
         if self._case.database.is_file:
-            return np.memmap(path, dtype="<f2", mode="r", shape=shape)
+            return np.memmap(self.folder / name, dtype=dtype, mode="r", shape=shape)
         # The disk of many machines: a mapped file that another machine replaces there takes the process with it.
-        return np.fromfile(path, dtype="<f2").reshape(shape)
+        return np.fromfile(self.folder / name, dtype=dtype).reshape(shape)
 
     def _write(self, connection: Connection) -> None:
         """Write the cache of the moment of a transaction, unless another process does so, or purges, just then."""
@@ -200,13 +220,16 @@ class SearchCache:
         facts = connection.execute(sa.select(CASE.c.case_id, CASE.c.revision)).one()._asdict()
         head = connection.execute(sa.select(AUDIT_HEAD)).one()
         facts |= {"audit_seq": head.seq, "audit_hash": head.hash}
-        rows: list[np.ndarray] = []
+        rows, steps = [np.empty(0, dtype=_ROW)], [np.empty(0, dtype=np.float32)]
         with replaced_folder(self.folder) as staging:
-            with (staging / _UNITS).open("wb") as file:
+            with (staging / _UNITS).open("wb") as units, (staging / _COARSE).open("wb") as coarse:
                 for part in _truth(connection, self._model, sa.true()):
                     rows.append(part.rows)
-                    file.write(part.units.tobytes())
-            np.save(staging / _ROWS, np.concatenate([np.empty(0, dtype=_ROW), *rows]), allow_pickle=False)
+                    steps.append(part.steps)
+                    units.write(part.units.tobytes())
+                    coarse.write(part.coarse.tobytes())
+            np.save(staging / _ROWS, np.concatenate(rows), allow_pickle=False)
+            np.save(staging / _STEPS, np.concatenate(steps), allow_pickle=False)
             meta = {"format": _FORMAT, "width": self._model.width, **facts}
             (staging / _META).write_text(json.dumps(meta))
         self._loaded = None
@@ -278,18 +301,19 @@ def _truth(connection: Connection, model: CaseModel, which: sa.ColumnElement[boo
         found = connection.execute(query.where(TRACKLETS.c.number.in_(part))).all()
         rows = [tuple(np.nan if value is None else value for value in row[:-1]) for row in found]
         vectors = as_vectors([row.embedding for row in found], model.width)
-        yield _Part(rows=np.array(rows, dtype=_ROW), units=unit_rows(vectors).astype("<f2"))
+        yield _part(np.array(rows, dtype=_ROW), unit_rows(vectors).astype("<f2"))
+
+
+def _part(rows: np.ndarray, units: Float16[np.ndarray, "row embed"]) -> _Part:
+    coarse, steps = coarse_rows(units)
+    return _Part(rows=rows, units=units, coarse=coarse, steps=steps)
 
 
 def _joined(parts: Sequence[_Part], width: int) -> _Part:
-    return _Part(
-        rows=np.concatenate([np.empty(0, dtype=_ROW), *(part.rows for part in parts)]),
-        units=np.concatenate([_no_units((0, width)), *(part.units for part in parts)]),
+    return _part(
+        np.concatenate([np.empty(0, dtype=_ROW), *(part.rows for part in parts)]),
+        np.concatenate([np.empty((0, width), dtype="<f2"), *(part.units for part in parts)]),
     )
-
-
-def _no_units(shape: tuple[int, int]) -> Float16[np.ndarray, "row embed"]:
-    return np.empty(shape, dtype="<f2")
 
 
 def _both_nan(ours: np.ndarray, theirs: np.ndarray) -> Bool[np.ndarray, " row"]:
