@@ -81,6 +81,16 @@ def test_what_a_case_forgot_by_a_failure_was_never_there(case):
         assert list(audit_damage(connection)) == []
 
 
+def test_who_may_only_read_a_case_is_told_who_can_let_them_write(tmp_path):
+    with (
+        create_case(tmp_path / "case", by="anna") as case,
+        pytest.raises(CaseError, match="this user may not write there"),
+        case.database.writing() as connection,
+    ):
+        connection.exec_driver_sql("PRAGMA query_only=1")  # as SQLite is with a file of somebody else
+        connection.execute(AUDIT.delete())
+
+
 @pytest.mark.skipif(not POSTGRES, reason="SKYREID_TEST_POSTGRES is not set")
 def test_a_database_that_cannot_hold_every_name_is_refused_and_no_folder_is_left(tmp_path):
     server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")

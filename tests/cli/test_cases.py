@@ -71,6 +71,11 @@ def test_with_four_eyes_a_confirmation_counts_and_leaves_when_a_second_person_ma
     told(capsys, "case", "agreement", case, "--require", "1")
 
 
+def test_the_command_that_comes_next_can_be_pasted(tmp_path, capsys):
+    assert main(["case", "new", str(tmp_path / "a case")]) == 0
+    assert f"skyreid case add '{tmp_path}/a case' FOLDER" in capsys.readouterr().out
+
+
 def test_what_a_case_refuses_ends_with_status_5(place, capsys):
     write_build(place / "uncovered", ["door-a-0001"], faces_masked=False)
     assert main(["case", "add", str(place / "case"), str(place / "uncovered"), "--purpose", "a test"]) == 5

@@ -66,6 +66,15 @@ def test_the_grid_shows_those_who_fit(site):
     assert page.text.count('class="card"') == 3
 
 
+@pytest.mark.parametrize("path", ["tracklets?platform=aerial", "identities?show=all", "history?"])
+def test_a_page_behind_the_last_one_leads_to_the_last_one(site, path):
+    own, address = site.browsers["viewer"], f"/c/{site.ids['square']}/{path}"
+    answer = own.get(f"{address}&page=77", follow_redirects=False)
+    assert answer.status_code == 303
+    assert own.get(answer.next_request.url).text.count("Page 77") == 0
+    assert answer.headers["location"].endswith("page=1")
+
+
 def test_pictures_are_those_of_the_case_and_nothing_says_where_they_lie(site):
     own = site.browsers["viewer"]
     for kind in ("films", "strips"):

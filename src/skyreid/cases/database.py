@@ -252,6 +252,11 @@ class Database:
                 ) from error
             if name.startswith("SQLITE_BUSY") or state == "55P03":
                 raise self._taken() from error
+            if name.startswith("SQLITE_READONLY"):
+                raise CaseError(
+                    f"{self._where}: this user may not write there; reading is allowed, and whoever owns the folder of "
+                    "the case lets others write it and all files in it"
+                ) from error
             if self._path is None and self._is_away(error, state):
                 said = str(error.orig).strip().splitlines()
                 raise DatabaseAwayError(

@@ -1,5 +1,6 @@
 """`skyreid case …`: the footage, people and decisions of one search, kept in one place."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,8 +41,8 @@ def case_new(
 
     with create_case(case, by=who(by), name=name, database=database, retention_days=retention_days) as made:
         facts = made.facts()
-    said = [f"case {facts.name}: {case}", f"skyreid case add {case} FOLDER --purpose TEXT brings in what was built"]
-    show_result(Note(said, {"folder": str(case), **facts.to_json()}), json=json)
+    adding = f"skyreid case add {shlex.quote(str(case))} FOLDER --purpose TEXT brings in what was built"
+    show_result(Note([f"case {facts.name}: {case}", adding], {"folder": str(case), **facts.to_json()}), json=json)
 
 
 def case_list(
@@ -122,7 +123,7 @@ def case_add(
     from skyreid.cases.sources import check_authorisation
     from skyreid.cases.work.describing import best_at_hand, end_of_day
     from skyreid.cases.work.importing import import_build, import_table
-    from skyreid.cases.work.jobs import LookSettings, add_job
+    from skyreid.cases.work.jobs import DONE, LookSettings, add_job
     from skyreid.files.file_kinds import BUILD, TABLE, kind_at
 
     kind = kind_at(Path(what))
@@ -155,9 +156,9 @@ def case_add(
                 authorisation=authorisation,
                 authorised_until=until,
             )
-            said = [f"job {job.number}: {job.file} is {job.state}; 'skyreid case work {case}' does it"]
-            if settings.model is None:
-                said.append("no model: its people cannot be searched until one is named (skyreid weights list)")
+            how = "nothing to do" if job.state == DONE else f"skyreid case work {shlex.quote(str(case))} does it"
+            no_model = "no model: its people cannot be searched until one is named (skyreid weights list)"
+            said = [f"job {job.number}: {job.file} is {job.state}; {how}", *([] if settings.model else [no_model])]
             report = Note(said, job.to_json())
     show_result(report, json=json)
 

@@ -1,9 +1,11 @@
 """A page as an answer: the template, who is logged in, and where in the case one is."""
 
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
+from urllib.parse import urlencode
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from skyreid.cases.people import Right
 from skyreid.cases.sources import read_sources
@@ -40,6 +42,17 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         **{"at": "", "is_simulated": _is_simulated(visit), **values},
     )
     return HTMLResponse(str(page), status)
+
+
+def to_last_page(page: int, num_pages: int, asked: Mapping[str, object]) -> RedirectResponse | None:
+    """Lead who asks for a page behind the last one of a list to the last one; None = the page is there.
+
+    Args:
+        page: that is asked for, from 1.
+        num_pages: that there are.
+        asked: what else the address asks.
+    """
+    return RedirectResponse(f"?{urlencode({**asked, 'page': num_pages})}", 303) if page > num_pages else None
 
 
 def _is_simulated(visit: Visit | None) -> bool:

@@ -10,7 +10,7 @@ from skyreid.cases.people import Right
 from skyreid.service.access import At, Everyone
 from skyreid.service.asked import BeforeRow, EventId, FormNumber, Number, Wanted, WantedOfAddress
 from skyreid.service.browsing import case_views
-from skyreid.service.web_page import web_page
+from skyreid.service.web_page import to_last_page, web_page
 
 
 def cases_page(visit: At) -> Response:
@@ -34,7 +34,7 @@ def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
     grid = case_views.browse(visit.case, wanted)
     usual = vars(Wanted())
     asked = {name: value for name, value in vars(wanted).items() if name != "page" and value != usual[name]}
-    return web_page(
+    return to_last_page(wanted.page, grid.num_pages, asked) or web_page(
         "browse.html",
         visit,
         at="browse",
@@ -42,7 +42,7 @@ def browse_page(visit: At, wanted: WantedOfAddress) -> Response:
         grid=grid,
         cards=case_views.stacked([case_views.shown(seen, told) for seen, told in grid.tracklets], grid.stacks),
         asked=urlencode(asked),
-        other_way=urlencode({**asked, "each": not wanted.each, "page": wanted.page}),
+        other_way=urlencode({**asked, "each": not wanted.each}),
     )
 
 

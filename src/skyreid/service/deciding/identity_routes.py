@@ -15,7 +15,7 @@ from skyreid.service.asked import LARGEST_NUMBER, EventId, FormNumber
 from skyreid.service.browsing.case_views import decide_pair, shown, undo_decision
 from skyreid.service.deciding import identity_views
 from skyreid.service.deciding.identity_views import pid_of
-from skyreid.service.web_page import web_page
+from skyreid.service.web_page import to_last_page, web_page
 
 Pid = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
@@ -33,7 +33,7 @@ class NewMerge(BaseModel):
 def identities_page(visit: At, show: Show = "all", page: Page = 1) -> Response:
     """Who was found more than once."""
     found = identity_views.list_identities(visit, show=show, page=page)
-    return web_page(
+    return to_last_page(page, found.num_pages, {"show": show}) or web_page(
         "identities.html",
         visit,
         at="identities",
@@ -88,7 +88,9 @@ def undo_on_identity(visit: At, pid: Pid, event_id: EventId) -> Response:
 
 def history_page(visit: At, page: Page = 1) -> Response:
     """All decisions that stand."""
-    return web_page("history.html", visit, at="identities", found=identity_views.history(visit, page=page), page=page)
+    found = identity_views.history(visit, page=page)
+    last = to_last_page(page, found.num_pages, {})
+    return last or web_page("history.html", visit, at="identities", found=found, page=page)
 
 
 def decide_in_history(
