@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,18 @@ def test_without_the_extra_everything_else_works_and_a_case_says_what_to_install
     assert called[0].returncode == 0 and "skyreid case …" in called[0].stdout
     assert called[1].returncode == 1
     assert called[1].stderr.strip() == "error: cases need SQLAlchemy: pip install 'skyreid[serve]'"
+
+
+@pytest.mark.parametrize("command", ["list", "upgrade"])
+def test_one_case_that_cannot_be_had_hides_none_of_the_others(tmp_path, capsys, command):
+    for name in ("a", "b", "c"):
+        assert main(["case", "new", str(tmp_path / name), "--by", "anna"]) == 0
+    (tmp_path / "b" / "case.sqlite").write_bytes(b"no database" * 500)
+    capsys.readouterr()
+    assert main(["case", command, str(tmp_path)]) == 4
+    told = capsys.readouterr()
+    assert [Path(line.split(":")[0]).name for line in told.out.splitlines()] == ["a", "c"]
+    assert f"{tmp_path / 'b'}" in told.err
+    assert "damaged" in told.err
+    assert main(["case", "upgrade", str(tmp_path / "b")]) == 1
+    assert "damaged" in capsys.readouterr().err

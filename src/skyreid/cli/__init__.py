@@ -23,6 +23,7 @@ from skyreid.cli.case_agreement import case_agreement
 from skyreid.cli.case_papers import case_papers
 from skyreid.cli.case_re_embed import case_re_embed
 from skyreid.cli.case_retention import case_hold, case_purge, case_restore
+from skyreid.cli.case_upgrade import case_upgrade
 from skyreid.cli.case_work import case_jobs, case_work
 from skyreid.cli.cases import (
     case_add,
@@ -31,7 +32,6 @@ from skyreid.cli.cases import (
     case_list,
     case_new,
     case_search,
-    case_upgrade,
     case_verify,
 )
 from skyreid.cli.completion import completion

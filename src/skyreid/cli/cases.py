@@ -1,11 +1,13 @@
 """`skyreid case …`: the footage, people and decisions of one search, kept in one place."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from skyreid.cli.case_upgrade import of_each
 from skyreid.cli.search import Several
 from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Name, Note, show_result, who
 from skyreid.errors import CaseError, SettingError
@@ -50,7 +52,7 @@ def case_list(
     *,
     tracklets: bool = False,
     json: bool = False,
-) -> None:
+) -> int:
     """List cases, or what one holds.
 
     Args:
@@ -68,16 +70,14 @@ def case_list(
         said = [f"{one.tracklet.tracklet_id}  {one.source.platform}  {one.source.camera}" for one in seen]
         show_result(Note(said or ["no tracklet yet"], ids), json=json)
     elif is_case(folder):
-        with open_case(folder) as case:
-            show_result(_holds(case), json=json)
+        show_result(_holds_at(folder), json=json)
     else:
-        notes = []
-        for path in list_cases(folder):
-            with open_case(path) as case:
-                notes.append((path, _holds(case)))
-        said = [f"{path}: {note.lines()[0]}" for path, note in notes]
-        content = [note.to_json() for _, note in notes]
+        notes, status = of_each({str(path): partial(_holds_at, path) for path in list_cases(folder)})
+        said = [f"{path}: {note.lines()[0]}" for path, note in notes.items()]
+        content = [note.to_json() for note in notes.values()]
         show_result(Note(said or [f"no case in {folder}; 'skyreid case new CASE' makes one"], content), json=json)
+        return status
+    return 0
 
 
 def case_add(
@@ -344,26 +344,11 @@ def case_verify(case: File, *, rebuild: bool = True, json: bool = False) -> int:
     return DONE_IN_PART if found.damage else 0
 
 
-def case_upgrade(folder: File, *, json: bool = False) -> None:
-    """Bring the tables of an older skyreid in PostgreSQL up to date; first stop whatever uses them.
+def _holds_at(folder: Path) -> Note:
+    from skyreid.cases.case import open_case
 
-    Cases in files are brought up to date when they are opened.
-
-    Args:
-        folder: a case, or a folder of cases with the people of its server.
-        json: print JSON.
-    """
-    from skyreid.cases.case import list_cases, upgrade_case
-    from skyreid.cases.people_database import has_people, upgrade_people
-
-    done = {str(path): upgrade_case(path) for path in list_cases(folder)}
-    if has_people(folder):
-        done["users, roles and sessions"] = upgrade_people(folder)
-    if not done:
-        raise CaseError(f"{folder}: is no case, and holds none")
-    said = [f"{name}: {became.in_words()}" for name, became in done.items()]
-    content = [{"name": name, "before": became.before, "now": became.now} for name, became in done.items()]
-    show_result(Note(said, content), json=json)
+    with open_case(folder) as case:
+        return _holds(case)
 
 
 def _holds(case: "Case") -> Note:
