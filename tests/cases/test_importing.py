@@ -147,7 +147,11 @@ def test_crops_that_nobody_names_are_removed_and_changed_ones_are_named(case):
 
 def test_a_table_of_the_same_tracklets_is_one_more_model(case, built, tmp_path):
     write_build(tmp_path / "built", embeddings=drawn(width=5, seed=1), model="n" * 64)
-    assert import_table(case, tmp_path / "built" / "embeddings.npz", by="anna").vectors == 6
+    table = tmp_path / "built" / "embeddings.npz"
+    assert import_table(case, table, by="anna").vectors == 6
+    before = case.facts()
+    again = import_table(case, table, by="anna")
+    assert (again.vectors, again.notes, case.facts()) == (0, ("6 vectors were there already",), before)
     assert sorted(model.width for model in read_models(case)) == [5, 8]
 
 

@@ -93,4 +93,4 @@ def _job_lines(job: "Job") -> list[str]:
         for step in job.steps
         if job.state == "running"
     ]
-    return [f"job {job.number}: {job.file}, {job.state}{why}", *steps]
+    return [f"job {job.number}: {job.file} of {job.source.camera}, {job.state}{why}", *steps]

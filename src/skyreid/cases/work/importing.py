@@ -31,7 +31,15 @@ from skyreid.cases.case import CROPS, Case, next_revision
 from skyreid.cases.deciding.decisions import append_events
 from skyreid.cases.schema import SOURCES, TRACKLETS
 from skyreid.cases.sources import CaseSource, NewSource, Permission, check_purpose, insert_source, read_sources
-from skyreid.cases.tracklets import find_model, insert_tracklets, put_vectors, tracklet_numbers, tracklets_in
+from skyreid.cases.tracklets import (
+    find_model,
+    insert_tracklets,
+    models_in,
+    put_vectors,
+    tracklet_numbers,
+    tracklets_in,
+    vectors_by_number,
+)
 from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import Manifest, read_built_folder
 from skyreid.errors import CaseError, RefusedError, TableError
@@ -174,6 +182,8 @@ def bring_build(
 def import_table(case: Case, path: str | PathLike[str], *, by: str) -> ImportReport:
     """Bring in what `skyreid embed` made of tracklets that a case has: vectors of one more model.
 
+    Those that the case has already change nothing; others of the same model take the place of what it had.
+
     Raises:
         TableError: it is no table, does not say which model made it, or is of other pictures.
         CaseError: a tracklet is not in the case.
@@ -192,11 +202,20 @@ def import_table(case: Case, path: str | PathLike[str], *, by: str) -> ImportRep
             )
         tracklets = [one.tracklet for one in tracklets_in(case, connection, numbers=list(numbers.values()))]
         check_same_pictures(table, tracklets)
-        revision = next_revision(connection)
-        vectors = {numbers[one]: vector for one, vector in zip(ids, table.embeddings, strict=True)}
-        put_vectors(connection, _find_model(connection, table, model), vectors, revision=revision)
-        record(connection, by, "vectors import", path.name, {"model": model, "vectors": len(vectors)})
-    return ImportReport(vectors=len(vectors))
+        number = _find_model(connection, table, model)
+        held = vectors_by_number(
+            connection, next(one for one in models_in(connection) if one.number == number), [*numbers.values()]
+        )
+        vectors = {
+            numbers[one]: vector
+            for one, vector in zip(ids, table.embeddings, strict=True)
+            if not np.array_equal(held.get(numbers[one], ()), vector)
+        }
+        if vectors:
+            put_vectors(connection, number, vectors, revision=next_revision(connection))
+            record(connection, by, "vectors import", path.name, {"model": model, "vectors": len(vectors)})
+    there = len(ids) - len(vectors)
+    return ImportReport(vectors=len(vectors), notes=(f"{there} vectors were there already",) if there else ())
 
 
 def add_source(
