@@ -29,6 +29,7 @@ def told(capsys, *words):
 def test_a_case_is_made_filled_searched_decided_on_and_written(place, capsys, tmp_path):
     case = place / "case"
     assert [one["name"] for one in told(capsys, "case", "list", place)] == ["case"]
+    assert main(["case", "list", str(place / "typo")]) == 1 and "is no folder" in capsys.readouterr().err
     held = told(capsys, "case", "list", case)
     assert (held["tracklets"], held["confirmed_pairs"], len(held["sources"])) == (6, 0, 3)
     assert told(capsys, "case", "list", case, "--tracklets")[0] == GATE

@@ -71,6 +71,8 @@ def case_list(
         show_result(Note(said or ["no tracklet yet"], ids), json=json)
     elif is_case(folder):
         show_result(_holds_at(folder), json=json)
+    elif not folder.is_dir():
+        raise CaseError(f"{folder}: is no folder; name a case, or a folder of cases")
     else:
         notes, status = of_each({str(path): partial(_holds_at, path) for path in list_cases(folder)})
         said = [f"{path}: {note.lines()[0]}" for path, note in notes.items()]
