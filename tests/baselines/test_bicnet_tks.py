@@ -24,6 +24,7 @@ from skyreid.errors import SettingError
 from tests.baselines.drawn_weights import with_drawn_weights
 from tests.tiny_model import drawn, randomized
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
 SIZE = (128, 64)
 LABELS = torch.tensor([0, 0, 1, 1])
 CHANNELS, HEIGHT, WIDTH = 32, 16, 8

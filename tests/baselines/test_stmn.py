@@ -11,6 +11,7 @@ from skyreid.baselines.stmn import Memory, SpatialMemory, Stmn, StmnConfig, Temp
 from skyreid.errors import SettingError
 from tests.reference.baselines.stored_outputs import find_stored
 
+pytestmark = pytest.mark.slow  # seconds that every change would pay; what is tested changes rarely
 SIZE = (64, 32)
 FRAMES = 3
 NUM_CLASSES = 5

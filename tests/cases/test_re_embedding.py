@@ -67,6 +67,7 @@ def test_whoever_lost_a_crop_is_named_and_the_others_are_embedded(case, checkpoi
     assert lost.tracklet_id in report.left_out[0] and lost.frames[0].path in report.left_out[0]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_and_ends_alike(checkpoint, tmp_path, empty):
     write_build(tmp_path / "built", MANY)
     import_build(empty, tmp_path / "built", by="anna", purpose="a test")

@@ -39,7 +39,8 @@ TRAIN = "train vsla-clip-small"
         ("evaluate tables a b", "skyreid evaluate tables needs --protocol (skyreid evaluate tables --help)"),
         (
             "search",
-            "skyreid search needs PATH (what `skyreid embed` wrote) and --out (skyreid search --help)",
+            "skyreid search needs PATH (what `skyreid embed` wrote, in one file or many) and --out "
+            "(skyreid search --help)",
         ),
         (
             "telemetry",

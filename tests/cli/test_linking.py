@@ -229,6 +229,7 @@ def test_answers_given_before_the_plug_was_pulled_are_in_the_manifest_after_the_
     assert "1 link counts" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_answers_may_come_from_a_pipe_and_end_when_it_ends(folder, table):
     command = [sys.executable, "-c", PROGRAM, str(folder), "--table", str(table), "--annotator", "ann"]
     run = subprocess.run(command, input="n\nu\n", capture_output=True, text=True, check=True)

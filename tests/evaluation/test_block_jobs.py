@@ -53,7 +53,7 @@ def backwards_and_twice(jobs: Sequence[BlockJob]) -> Done:
         yield job, do_job(job)
 
 
-@pytest.mark.parametrize("elsewhere", [in_two_processes, backwards_and_twice])
+@pytest.mark.parametrize("elsewhere", [pytest.param(in_two_processes, marks=pytest.mark.slow), backwards_and_twice])
 def test_the_result_is_that_of_one_process(folder, tmp_path, elsewhere):
     one, many = tmp_path / "one.json", tmp_path / "many.json"
     evaluate(folder / "query", folder / "gallery", "cross-platform", out=one)

@@ -65,6 +65,7 @@ def test_a_killed_comparison_goes_on_where_it_stopped(tiny_g2a, tmp_path, whole)
     assert done.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_second_call_gives_the_same_and_runs_nothing(tiny_g2a, whole):
     out, outcomes = whole
     told = []

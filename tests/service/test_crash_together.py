@@ -18,10 +18,6 @@ def killed(kills, jobs):
     return done.stdout
 
 
-def test_four_workers_two_servers_and_their_database_are_killed_and_nothing_is_lost_or_doubled():
-    killed(6, 3)
-
-
 @pytest.mark.slow
-def test_they_are_killed_sixty_times_and_nothing_is_lost_or_doubled():
+def test_four_workers_two_servers_and_their_database_are_killed_sixty_times_and_nothing_is_lost_or_doubled():
     print(killed(60, 40))

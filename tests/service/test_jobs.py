@@ -102,6 +102,7 @@ def test_jobs_are_paused_resumed_cancelled_and_retried_from_the_page(running):
     assert "1 of " not in running.boss.get(running.page.replace("jobs", "tracklets")).text
 
 
+@pytest.mark.slow
 def test_footage_is_added_in_a_browser_and_its_page_shows_by_itself_that_it_is_done(running):
     film, _ = scene(running.root, 75, {1: (walk(-210, 9), 10)})
     (running.root / "noise.mp4").write_bytes(b"no film")

@@ -89,6 +89,7 @@ def test_the_sampled_frames_are_among_the_searched(tmp_path, rate):
     assert {rate // 2 + rate % 2, rate} <= set(tracks[0])
 
 
+@pytest.mark.slow
 def test_people_who_are_too_small_in_the_whole_frame_are_tracked_in_tiles_and_it_is_said_how(tmp_path):
     path = film(
         tmp_path, [lambda step: (40, 80, 48, 88), lambda step: (200, 114, 208, 122)]

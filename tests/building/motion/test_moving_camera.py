@@ -41,7 +41,8 @@ def share_found(found, truth):
 
 
 @pytest.mark.parametrize(
-    "camera_at", [flights.hovering, flights.cruising, pytest.param(flights.rotating, marks=pytest.mark.slow)]
+    "camera_at",
+    [flights.hovering, *(pytest.param(one, marks=pytest.mark.slow) for one in (flights.cruising, flights.rotating))],
 )
 def test_who_walks_below_a_drone_is_found_and_what_stands_is_not(tmp_path, camera_at):
     walks = {1: walking(-6, -3, 20), 2: walking(5, 4, 200), 3: walking(0, 0, 90)}

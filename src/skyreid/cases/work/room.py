@@ -1,12 +1,17 @@
 """Room on the disk of a case: when people are told, and when work waits for more of it."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 LEAST_ROOM = 2 * 2**30
 """Bytes that stay free, or a twentieth of the disk, whichever is more: below that, no footage is taken or worked on."""
 LEAST_SHARE, LOW_SHARE = 0.05, 0.10
+
+_LAST_WORDS = 512 * 2**10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,24 @@ def room_of(folder: Path) -> Room:
     """Ask how much room there is on the disk of a folder."""
     usage = shutil.disk_usage(folder)
     return Room(free=usage.free, total=usage.total)
+
+
+@contextmanager
+def room_for_last_words(folder: Path) -> Iterator[None]:
+    """Hold some room inside the block, so that on a disk that fills meanwhile a database can write down why it ended.
+
+    Args:
+        folder: a new one, which goes with the block.
+
+    Raises:
+        OSError: there is no room even for that.
+    """
+    folder.mkdir(parents=True)
+    try:
+        (folder / "held").write_bytes(os.urandom(_LAST_WORDS))  # zeros take no room on some disks
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _words(size: int) -> str:

@@ -38,7 +38,7 @@ from skyreid.cases.work.leases import (
     worker_name,
 )
 from skyreid.cases.work.outage import through_outage
-from skyreid.cases.work.room import room_of
+from skyreid.cases.work.room import room_for_last_words, room_of
 from skyreid.errors import DatabaseAwayError, SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
@@ -168,8 +168,9 @@ def _attempt(
     folder = case.folder / WORK / f"{lease.job.number}-{lease.attempt}"
     for left in (case.folder / WORK).glob(f"{lease.job.number}-*"):
         shutil.rmtree(left, ignore_errors=True)
+    last_words = room_for_last_words(folder.with_name(f"{folder.name}-room"))
     try:
-        with _Heart(case, lease, progress, least_room) as heart:
+        with last_words, _Heart(case, lease, progress, least_room) as heart:
             _do(case, lease, folder, embedder(lease.job.settings.model), heart)
         return True
     except JobLostError as lost:
@@ -184,7 +185,7 @@ def _attempt(
     except DatabaseAwayError:
         raise
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)  # makes room to write down why
+        shutil.rmtree(folder, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _note(wait_for_room, case, lease, str(error))
         else:
