@@ -40,8 +40,8 @@ def test_a_killed_build_ends_like_one_that_was_not(tmp_path, pair, whole, calls)
     for call, ending in zip(calls, endings, strict=True):
         assert ending in ("killed", "left with 0")
         assert tree(tmp_path / f"killed-{call}") == tree(whole.manifest_path.parent), call
-    assert endings[:2] == ["killed", "killed"]
-    if len(calls) > 2:  # all calls of a whole build were among them
+    assert endings[0] == "killed"
+    if len(calls) > 1:  # all calls of a whole build were among them
         assert "left with 0" in endings
 
 
