@@ -61,8 +61,8 @@ def ray_workers(address: str) -> Iterator["RayWorkers"]:
             )
         os.environ.update(_ONE_MACHINE)
     try:
-        import ray
-        import ray.exceptions
+        import ray  # pyright: ignore[reportMissingImports] # an extra that CI does not install
+        import ray.exceptions  # pyright: ignore[reportMissingImports] # an extra that CI does not install
     except ImportError as error:
         raise SettingError(f"--ray needs Ray: pip install 'skyreid[cluster]' ({error})") from error
     # It would print on our standard output, where results stand, that a worker died; that is said once, below.
@@ -98,7 +98,7 @@ class RayWorkers:
 
         A job whose worker was lost is done again after all others, and given up at the third time.
         """
-        import ray
+        import ray  # pyright: ignore[reportMissingImports] # an extra that CI does not install
 
         places = _Places(self._address, needs)
         do = ray.remote(
@@ -209,8 +209,8 @@ def _result_of(finished: Any) -> Any:
     Raises:
         Exception: whatever the unit raised that is no refusal of its input.
     """
-    import ray
-    from ray import exceptions
+    import ray  # pyright: ignore[reportMissingImports] # an extra that CI does not install
+    from ray import exceptions  # pyright: ignore[reportMissingImports] # an extra that CI does not install
 
     try:
         return ray.get(finished)
@@ -235,7 +235,7 @@ def _nothing_yet() -> Sequence[Any]:
 
 def _machines() -> list[dict[str, float]]:
     """What each machine that is there has, by Ray's names."""
-    import ray
+    import ray  # pyright: ignore[reportMissingImports] # an extra that CI does not install
 
     return [dict(one["Resources"]) for one in ray.nodes() if one["Alive"]]
 
