@@ -18,6 +18,7 @@ settings.load_profile("skyreid")
 
 
 THOROUGH = """
+    baselines/test_ap3d
     baselines/test_bicnet_tks
     baselines/test_grl
     baselines/test_pit
@@ -52,8 +53,10 @@ THOROUGH = """
     cases/test_search_cache
     cases/test_standing
     cases/test_worker
+    cli/test_evaluate
     cli/test_footage
     cli/test_linking
+    cli/test_reproduce
     cli/test_terminal
     clips/test_frame_bank
     evaluation/test_block_jobs
@@ -95,10 +98,12 @@ THOROUGH = """
     service/test_pages
     service/test_refining
     service/test_runs
-    service/test_several_servers
     service/test_sessions
+    service/test_several_servers
     service/test_timeline
     service/test_tls
+    simulation/rendering/kernels/test_hits
+    simulation/rendering/kernels/test_shading
     simulation/rendering/test_ray_caster
     simulation/scenes/test_scenes
     simulation/sessions/test_session
@@ -107,6 +112,7 @@ THOROUGH = """
     simulation/sessions/test_shooting_people
     simulation/sessions/test_stills
     simulation/sessions/test_walk_planning
+    simulation/test_captions
     simulation/test_crop_benchmark
     simulation/test_difficulty
     simulation/test_filming
