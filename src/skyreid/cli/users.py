@@ -85,15 +85,16 @@ def user_role(
     from skyreid.cases.people import Role, set_role_in_case
 
     names = []
-    for path in list_cases(cases):
-        with _people(cases) as people, open_case(path) as opened:
-            names.append(opened.facts().name)
-            if case in (names[-1], path.name):
-                given = None if role == "none" else Role(role)
-                set_role_in_case(people, opened, name, given, by=who(by))
-                said = f"{name}: {'has no role' if given is None else f'is {role}'} in {names[-1]}"
-                show_result(Note([said], {"user": name, "case": names[-1], "role": role}), json=json)
-                return
+    with _people(cases) as people:
+        for path in list_cases(cases):
+            with open_case(path) as opened:
+                names.append(opened.facts().name)
+                if case in (names[-1], path.name):
+                    given = None if role == "none" else Role(role)
+                    set_role_in_case(people, opened, name, given, by=who(by))
+                    said = f"{name}: {'has no role' if given is None else f'is {role}'} in {names[-1]}"
+                    show_result(Note([said], {"user": name, "case": names[-1], "role": role}), json=json)
+                    return
     raise CaseError(f"{cases}: has no case {case!r}; its cases: {', '.join(names) or 'none yet'}")
 
 

@@ -3,6 +3,8 @@
     cache/MODEL/meta.json   of which case and moment it is
     cache/MODEL/rows.npy    number, source, first and last second, height and place of each tracklet
     cache/MODEL/units.f16   their vectors, scaled to length 1, as float16, mapped and not read (of a file)
+    cache/MODEL/units.i8    the same in 8 bits, mapped too; and
+    cache/MODEL/steps.npy   how much one step of these is in each row
 
 It may be removed at any time and is written anew, whole or not at all. What changed after its moment is read from the
 database at each search and takes the place of the rows here; when that is much, the cache is written anew.
