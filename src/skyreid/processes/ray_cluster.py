@@ -162,13 +162,11 @@ class _Places:
         return self._count
 
     def _counted(self, machines: Sequence[dict[str, float]]) -> int:
-        return sum(
-            min(
-                int(one.get("CPU", 0) // self._needs.threads),
-                int(one.get("GPU", 0)) if self.gpus else self._needs.threads * 2**20,
-            )
-            for one in machines
-        )
+        return sum(self._counted_on(one) for one in machines)
+
+    def _counted_on(self, machine: dict[str, float]) -> int:
+        by_cpus = int(machine.get("CPU", 0) // self._needs.threads)
+        return min(by_cpus, int(machine.get("GPU", 0))) if self.gpus else by_cpus
 
 
 @dataclass(frozen=True)
