@@ -4,6 +4,7 @@ Where they lie is the matter of `embedding_table` (in memory, or mapped from one
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,7 +34,7 @@ PER_FRAME = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TableRows:
+class TableRows(ABC):
     """The tracklets of a table, row by row, and what is known of how they were embedded."""
 
     pids: Int64[np.ndarray, " tracklet"]
@@ -57,9 +58,9 @@ class TableRows:
     """Whether the model saw people before their faces were covered, so more than the pictures show."""
 
     @property
+    @abstractmethod
     def embedding_size(self) -> int:
         """Numbers of an embedding."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.pids)
