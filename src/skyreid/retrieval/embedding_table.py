@@ -251,7 +251,7 @@ def load_table(path: str | PathLike[str]) -> EmbeddingTable:
         index = read_index(path)
         head = read_heads(path, index)
         arrays, folder = {"embeddings": read_embeddings(path, index, head), **head.columns}, path
-        texts = {name: text for name, text in vars(index.facts).items() if text is not None}
+        texts = index.facts.texts()
     else:
         read, folder = read_npz(path, (*ARRAYS, "pictures", *FACTS), mapped="embeddings"), path.parent
         arrays = {name: array for name, array in read.items() if name not in FACTS}

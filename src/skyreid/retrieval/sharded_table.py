@@ -150,13 +150,12 @@ def open_table(path: str | PathLike[str]) -> Table:
         return load_table(path)
     index = read_index(path)
     head = read_heads(path, index)
-    texts = {name: text for name, text in vars(index.facts).items() if text is not None}
     try:
         columns = read_columns(head.columns)
         check_columns(columns, index.rows)
         table = ShardedTable(
             **columns,
-            **vars(read_facts(texts, path)),
+            **vars(read_facts(index.facts.texts(), path)),
             folder=path.absolute(),
             shards=index.shards,
             numbers_of_one=head.embedding_size,

@@ -39,6 +39,10 @@ class IndexFacts:
     precision: str | None = None
     seen: str | None = None
 
+    def texts(self) -> dict[str, str]:
+        """Give those that are known, by name."""
+        return {name: text for name, text in vars(self).items() if text is not None}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableIndex:
