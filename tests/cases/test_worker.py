@@ -9,6 +9,7 @@ from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
 from skyreid.cases.work import worker
 from skyreid.cases.work.jobs import DONE, FAILED, PAUSED, QUEUED, add_job, cancel, read_jobs
+from skyreid.cases.work.leases import is_work_waiting
 from skyreid.cases.work.worker import work
 from skyreid.cases.work.worker_process import OpenedCases
 from tests.building.test_build import write_source
@@ -79,6 +80,7 @@ def test_a_full_disk_pauses_the_job_says_why_and_it_goes_on(queue, tmp_path):
     assert is_clean(queue)
     little = work(queue, least_room=2**60)  # no disk has as much
     assert (little.done, [job.state for job in read_jobs(queue)]) == (0, [PAUSED])
+    assert not is_work_waiting(queue, least_room=2**60) and is_work_waiting(queue, least_room=0)
     assert work(queue, least_room=0).done == 1
 
 

@@ -50,7 +50,7 @@ def work_on_cluster(case: Case, ray: str, *, least_room: int | None = None, prog
     done = 0
     with workers_at(ray) as workers:
         take_up_where_is_room(case, least_room)
-        while is_work_waiting(case):
+        while is_work_waiting(case, least_room=least_room):
             done_now = _round(case, workers, least_room, progress)
             done += done_now.count(True)
             if True not in done_now and False not in done_now:

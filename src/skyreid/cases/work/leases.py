@@ -18,7 +18,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.case import Case
 from skyreid.cases.schema import JOBS
 from skyreid.cases.work.jobs import DONE, FAILED, PAUSED, QUEUED, RUNNING, Job, Step, as_job
-from skyreid.cases.work.room import room_of
+from skyreid.cases.work.room import has_room
 from skyreid.processes.workers import LOST, MOST_ATTEMPTS
 
 LEASE_S = 60.0
@@ -84,15 +84,19 @@ def take_job(case: Case, worker: str) -> Lease | None:
         return Lease(job=replace(as_job(row), state=RUNNING, attempt=attempt))
 
 
-def is_work_waiting(case: Case) -> bool:
-    """Tell whether a worker would find something to do, without changing anything."""
-    room = room_of(case.folder)
+def is_work_waiting(case: Case, *, least_room: int | None = None) -> bool:
+    """Tell whether a worker would find something to do, without changing anything.
+
+    Args:
+        case: whose jobs.
+        least_room: bytes that the worker leaves free on its disk; None = as `room.py` says.
+    """
     with case.database.reading() as connection:
         waiting = [
             JOBS.c.state == QUEUED,
             sa.and_(JOBS.c.state == RUNNING, JOBS.c.lease_until < case.database.now(connection)),
         ]
-        if room.free >= room.least:
+        if has_room(case.folder, least_room):
             waiting.append(_waits_for_room())
         return connection.execute(sa.select(JOBS.c.number).where(sa.or_(*waiting)).limit(1)).first() is not None
 

@@ -43,6 +43,17 @@ def room_of(folder: Path) -> Room:
     return Room(free=usage.free, total=usage.total)
 
 
+def has_room(folder: Path, least: int | None) -> bool:
+    """Tell whether enough is free on the disk of a folder for work to go on.
+
+    Args:
+        folder: on it.
+        least: bytes that stay free; None = as `Room.least` says.
+    """
+    room = room_of(folder)
+    return room.free >= (room.least if least is None else least)
+
+
 @contextmanager
 def room_for_last_words(folder: Path) -> Iterator[None]:
     """Hold some room inside the block, so that on a disk that fills meanwhile a database can write down why it ended.

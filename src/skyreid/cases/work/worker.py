@@ -38,7 +38,7 @@ from skyreid.cases.work.leases import (
     worker_name,
 )
 from skyreid.cases.work.outage import through_outage
-from skyreid.cases.work.room import room_for_last_words, room_of
+from skyreid.cases.work.room import has_room, room_for_last_words, room_of
 from skyreid.errors import DatabaseAwayError, SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
@@ -97,7 +97,7 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
 
 def take_up_where_is_room(case: Case, least_room: int | None) -> None:
     """Queue the jobs that waited for room on the disk, if there is."""
-    if _has_room(case, least_room):
+    if has_room(case.folder, least_room):
         through_outage(lambda: queue_those_without_room(case))
 
 
@@ -120,7 +120,7 @@ def take_and_do(
     lease = _next(case, worker)
     if lease is None:
         return None
-    if not _has_room(case, least_room):
+    if not has_room(case.folder, least_room):
         _note(wait_for_room, case, lease, _too_little(case, least_room))
         return False
     return _attempt(case, lease, embedders.named, progress, least_room)
@@ -259,7 +259,7 @@ class _Heart:
 
     def _beat(self) -> None:
         while not self._stopped.wait(BEAT_S):
-            if not _has_room(self._case, self._least_room):
+            if not has_room(self._case.folder, self._least_room):
                 self._stop = NoRoomError(_too_little(self._case, self._least_room))
                 return
             try:
@@ -286,11 +286,6 @@ class Embedders:
 
             self._loaded[model] = CuttingEmbedder(model, progress=self._progress)
         return self._loaded[model]
-
-
-def _has_room(case: Case, least: int | None) -> bool:
-    room = room_of(case.folder)
-    return room.free >= (room.least if least is None else least)
 
 
 def _too_little(case: Case, least: int | None) -> str:

@@ -105,7 +105,7 @@ def _work_once(opened: OpenedCases, least_room: int | None, progress: Progress) 
     for open_it in opened.now():
         try:
             case = open_it()
-            if is_work_waiting(case):
+            if is_work_waiting(case, least_room=least_room):
                 from skyreid.cases.work.worker import work  # loads what looks at pictures
 
                 work(case, least_room=least_room, progress=progress)
