@@ -93,6 +93,15 @@ class Case:
         return f"{self._crops}{crops}/{sha256[:2]}/{sha256}.jpg"
 
 
+# Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
+_REVISION = sa.select(CASE.c.revision)
+
+
+def revision_of(connection: Connection) -> int:
+    """Tell the number of the last transaction that changed what can be searched."""
+    return connection.execute(_REVISION).scalar_one()
+
+
 def next_revision(connection: Connection) -> int:
     """Number this transaction, which changes what can be searched."""
     return connection.execute(

@@ -12,7 +12,6 @@ from functools import cached_property
 from threading import Event, Lock, Thread
 
 import numpy as np
-import sqlalchemy as sa
 from jaxtyping import Float64, Int64
 from sqlalchemy.engine import Connection
 
@@ -20,9 +19,8 @@ from skyreid.building.linking.best_pairs import NO_PAIRS, BestPairs, Side, best_
 from skyreid.building.linking.candidates import CandidateConfig
 from skyreid.building.linking.event_log import Pair, make_pair
 from skyreid.building.linking.link_state import LinkState, OpenPairs
-from skyreid.cases.case import Case
+from skyreid.cases.case import Case, revision_of
 from skyreid.cases.deciding.standing import Standing, StandingKeeper
-from skyreid.cases.schema import CASE
 from skyreid.cases.tracklets import CaseModel, models_in, usual_model, vectors_by_number
 from skyreid.errors import CaseError
 from skyreid.tracklet import PLATFORMS, Platform
@@ -138,7 +136,7 @@ class PairQueue:
         """
         with self._case.database.reading() as connection:
             standing = self._kept.whole(connection)
-            revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+            revision = revision_of(connection)
         suggested = self._suggested(revision, standing)
         pairs, num_left = _ordered(standing, suggested, person, limit=limit)
         if first is not None:

@@ -20,7 +20,7 @@ from skyreid.building.linking.event_log import Decision, DecisionEvent, LinkEven
 from skyreid.building.linking.link_state import Contradiction, Identities, LinkState, OpenPairs, identify, replay
 from skyreid.building.linking.presence import OverlapConflict, Presence, overlap_conflicts
 from skyreid.cases.audit import utc_now
-from skyreid.cases.case import Case
+from skyreid.cases.case import Case, revision_of
 from skyreid.cases.database import in_parts
 from skyreid.cases.deciding.decision_rows import (
     CONFIRMED,
@@ -30,7 +30,7 @@ from skyreid.cases.deciding.decision_rows import (
     last_event_in,
     numbered_events_in,
 )
-from skyreid.cases.schema import CASE, SOURCES, TRACKLETS
+from skyreid.cases.schema import SOURCES, TRACKLETS
 from skyreid.cases.sources import can_be_seen, sources_in
 from skyreid.tracklet import PLATFORMS, Frame, Platform, Tracklet
 
@@ -288,10 +288,9 @@ def _standing_of(connection: Connection, events: Sequence[LinkEvent], touched: I
 
 
 def _moment(connection: Connection) -> _Moment:
-    return connection.execute(_REVISION).scalar_one(), tuple(connection.execute(_SEEN, {"now": utc_now()}).scalars())
+    return revision_of(connection), tuple(connection.execute(_SEEN, {"now": utc_now()}).scalars())
 
 
-_REVISION = sa.select(CASE.c.revision)
 _SEEN = sa.select(SOURCES.c.number).where(can_be_seen(sa.bindparam("now"))).order_by(SOURCES.c.number)
 
 

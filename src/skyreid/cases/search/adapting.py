@@ -20,9 +20,9 @@ from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import record
-from skyreid.cases.case import Case, next_revision
+from skyreid.cases.case import Case, next_revision, revision_of
 from skyreid.cases.deciding.standing import Standing, standing_in
-from skyreid.cases.schema import CASE, TRACKLETS, VECTORS
+from skyreid.cases.schema import TRACKLETS, VECTORS
 from skyreid.cases.tracklets import ADAPTED, CaseModel, as_vectors, find_model, models_in, put_vectors, usual_model
 from skyreid.errors import CaseError, NothingFoundError
 from skyreid.files.strict_json import Json
@@ -84,7 +84,7 @@ def adapt(case: Case, *, by: str, seed: int = 0) -> AdaptReport:
         base = usual_model(models_in(connection))
         if base is None:
             raise CaseError(f"{case.folder}: has no vectors to adapt; 'skyreid case work' makes them")
-        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        revision = revision_of(connection)
         numbers, ids, units = _units(connection, base)
         trained, held_out = split(standing_in(connection), ids, units, seed=seed)
     if trained.num_identities < LEAST_TRAINED or held_out.num_identities < LEAST_HELD_OUT:
@@ -97,7 +97,7 @@ def adapt(case: Case, *, by: str, seed: int = 0) -> AdaptReport:
     number = None
     with case.database.writing() as connection:
         if after > before:
-            if connection.execute(sa.select(CASE.c.revision)).scalar_one() != revision:
+            if revision_of(connection) != revision:
                 raise CaseError(f"{case.folder}: tracklets came or went meanwhile; run it again")
             name = ADAPTED + hashlib.sha256(down.tobytes() + up.tobytes()).hexdigest()
             number = find_model(

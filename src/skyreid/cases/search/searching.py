@@ -5,13 +5,11 @@ from dataclasses import asdict, dataclass
 from time import monotonic
 
 import numpy as np
-import sqlalchemy as sa
 from jaxtyping import Bool
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.case import Case
+from skyreid.cases.case import Case, revision_of
 from skyreid.cases.deciding.standing import OPEN, Standing, StandingKeeper
-from skyreid.cases.schema import CASE
 from skyreid.cases.search.choosing import Choosing
 from skyreid.cases.search.reach import unreachable_rows
 from skyreid.cases.search.refining import Learned
@@ -35,7 +33,6 @@ from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Platform
 
 _NO_FILTERS = Filters()
-_REVISION = sa.select(CASE.c.revision)
 MOST_FOUND = 1_000
 """Of one search."""
 
@@ -253,7 +250,7 @@ class CaseSearch:
 
     def _choose_model(self, connection: Connection, number: int | None, *, by_tracklets: bool) -> CaseModel:
         """Look a model up; how many vectors each has is counted when something changed."""
-        revision = connection.execute(_REVISION).scalar_one()
+        revision = revision_of(connection)
         if self._models[0] != revision:
             self._models = revision, models_in(connection)
         models = self._models[1]

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from jaxtyping import Float32
 from sqlalchemy.engine import Connection
 
-from skyreid.cases.case import Case
+from skyreid.cases.case import Case, revision_of
 from skyreid.cases.deciding.standing import Standing
-from skyreid.cases.schema import CASE, TRACKLETS
+from skyreid.cases.schema import TRACKLETS
 from skyreid.cases.tracklets import CaseModel, CaseTracklet, models_in, usual_model, vectors_by_number
 
 MOST_GAP_S = 3.0
@@ -70,7 +70,7 @@ class Stacker:
 
     def _least_of(self, connection: Connection) -> tuple[CaseModel | None, float]:
         """Give the model, and how alike is near-identical by it, as they were found out for this revision."""
-        revision = connection.execute(sa.select(CASE.c.revision)).scalar_one()
+        revision = revision_of(connection)
         if self._least is None or self._least[0] != revision:
             model = usual_model(models_in(connection))
             self._least = revision, model, UNSURE_COSINE if model is None else _least_cosine(connection, model)
