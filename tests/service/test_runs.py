@@ -81,6 +81,14 @@ def test_a_loss_is_the_mean_of_parts_and_the_later_line_of_a_step(folder):
     assert second.losses[-1] == pytest.approx((9 / 998 + 9 / 999 + 2 + 2 + 5) / 3)
     assert second.steps[-1] == 999
     assert read_curves(folder / "no run") == ([], "the run has no log")
+    log = folder / "at work/log.jsonl"
+    no_steps = [f'{{"loss": 1, "step": {step}}}\n' for step in ("Infinity", "1e400", "1" + 400 * "0")]
+    log.write_text("".join(no_steps) + "[" * 100_000 + "\n{")
+    assert read_curves(folder / "at work") == ([], "the log holds no loss")
+    log.unlink()
+    log.mkdir()
+    curves, problem = read_curves(folder / "at work")
+    assert curves == [] and problem.startswith("the log cannot be read (not a regular file")
 
 
 def test_pages_show_them_and_open_no_other_folder(tmp_path, folder):

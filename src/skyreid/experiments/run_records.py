@@ -1,6 +1,7 @@
 """What training runs left in a folder, for whoever looks at several: state, loss, scores, and where they come from.
 
-Read as files of strangers are: no link is followed, nothing is executed, and what is damaged is named and left out.
+Read as files of strangers are: no link is walked into on the way to a run, nothing is executed, and what is damaged is
+named and left out.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -80,21 +82,18 @@ class RunRecord:
 
 def list_runs(folder: Path) -> list[RunRecord]:
     """Describe the runs in a folder and some levels below it, by name; at most `MOST_RUNS`."""
-    found = []
-    for path in _run_folders(folder, DEEPEST):
-        found.append(_read(path, str(path.relative_to(folder)) if path != folder else path.name))
-        if len(found) == MOST_RUNS:
-            break
-    return found
+    return [_read(path, name) for name, path in islice(_named_runs(folder), MOST_RUNS)]
 
 
 def find_run(folder: Path, name: str) -> tuple[Path, RunRecord] | None:
     """Look one up by its name among those that are there; None = there is none."""
+    return next(((path, _read(path, name)) for called, path in _named_runs(folder) if called == name), None)
+
+
+def _named_runs(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give the runs with what they are called: their place below the folder, or its own name where it is one."""
     for path in _run_folders(folder, DEEPEST):
-        called = str(path.relative_to(folder)) if path != folder else path.name
-        if called == name:
-            return path, _read(path, called)
-    return None
+        yield (path.name if path == folder else str(path.relative_to(folder))), path
 
 
 def _run_folders(folder: Path, deepest: int) -> Iterator[Path]:
@@ -179,25 +178,26 @@ def read_curves(path: Path) -> tuple[list[Curve], str]:
         return [], "the run has no log"
     if told.st_size > MOST_LOG_BYTES:
         return [], f"the log has {told.st_size / 2**20:,.0f} MiB, and is drawn up to {MOST_LOG_BYTES // 2**20}"
-    return _curves_of(log, told.st_mtime_ns, told.st_size), ""
+    try:
+        curves = _curves_of(log, told.st_mtime_ns, told.st_size)
+    except OSError as error:
+        return [], f"the log cannot be read ({error.strerror})"
+    return list(curves), "" if curves else "the log holds no loss"
 
 
 @lru_cache(maxsize=32)
-def _curves_of(log: Path, *_state: int) -> list[Curve]:
+def _curves_of(log: Path, *_state: int) -> tuple[Curve, ...]:
     stages: dict[int, dict[int, float]] = {}
-    try:
-        with open_regular(log, most_bytes=MOST_LOG_BYTES) as file:
-            for line in file:
-                try:
-                    told = json.loads(line)
-                    stage, step, loss = int(told.get("stage", 1)), int(told["step"]), float(told["loss"])
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    continue  # a line that a kill cut short
-                if math.isfinite(loss):
-                    stages.setdefault(stage, {})[step] = loss  # of an epoch that was run again, the later one
-    except (OSError, ValueError):
-        return []
-    return [_curve(stage, losses) for stage, losses in sorted(stages.items())]
+    with open_regular(log, most_bytes=MOST_LOG_BYTES) as file:
+        for line in file:
+            try:
+                told = json.loads(line)
+                stage, step, loss = int(told.get("stage", 1)), int(float(told["step"])), float(told["loss"])
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+                continue  # a line that a kill cut short, or that we did not write
+            if math.isfinite(loss):
+                stages.setdefault(stage, {})[step] = loss  # of an epoch that was run again, the later one
+    return tuple(_curve(stage, losses) for stage, losses in sorted(stages.items()))
 
 
 def _curve(stage: int, losses: Mapping[int, float]) -> Curve:
