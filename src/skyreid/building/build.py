@@ -59,7 +59,7 @@ from skyreid.building.build_report import (
     write_table_of_unmasked,
 )
 from skyreid.building.crops.cropping import TrackletEmbedder
-from skyreid.building.crops.face_mask import FaceMask, MaskingConfig
+from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.building.crops.quality import QualityConfig
 from skyreid.building.dataset_card import dataset_card
 from skyreid.building.detection.detector import Detector, load_detector
@@ -76,6 +76,7 @@ from skyreid.building.source_cutting import (
     SourceToLookAt,
     cut_source,
     look_at,
+    mask_of,
     networks_of,
 )
 from skyreid.building.sources import Source, check_together, sources_of
@@ -175,7 +176,7 @@ def build(
     )
     with locked(out_dir), workers_at(ray) as workers:
         check_complete(sources, out_dir)
-        mask = None if masking is None else FaceMask(masking)
+        mask = None if masking is None else mask_of(masking)
         begun_anew = begun_before(out_dir)
         at_work = _AtWork(workers, out_dir, settings, leave_out=leave_out, progress=progress)
         plans = at_work.look_at(sources)

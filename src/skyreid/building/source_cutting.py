@@ -178,8 +178,12 @@ def _require_seen(path: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def _mask_of(masking: MaskingConfig) -> FaceMask:
-    """Load what finds faces once for all sources."""
+def mask_of(masking: MaskingConfig) -> FaceMask:
+    """Load what finds faces, once in a process.
+
+    Raises:
+        SettingError: as `FaceMask`.
+    """
     return FaceMask(masking)
 
 
@@ -207,7 +211,7 @@ def _cut_into(folder: Path, plan: SourcePlan, settings: CuttingSettings, progres
             height=facts.height,
             is_annotated=plan.annotated is not None,
         ),
-        mask=None if settings.masking is None else _mask_of(settings.masking),
+        mask=None if settings.masking is None else mask_of(settings.masking),
         frame_rate=frame_rate,
         embedder=settings.embedder,
         platform=source.platform,
