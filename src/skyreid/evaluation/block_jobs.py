@@ -63,8 +63,16 @@ DoElsewhere: TypeAlias = Callable[[Sequence[BlockJob]], Iterable[tuple[BlockJob,
 """Has every job done by `do_job` in whatever processes, and gives each with its answer, in any order."""
 
 
-def jobs_of(query: Table, gallery: Table, protocol: EvaluationProtocol) -> list[BlockJob]:
+def jobs_of(
+    query: Table, gallery: Table, protocol: EvaluationProtocol, groups: Sequence[Comparison] | None = None
+) -> list[BlockJob]:
     """Cut an evaluation into jobs; those of one group follow each other in the order of their queries.
+
+    Args:
+        query: the tracklets that ask.
+        gallery: the tracklets that are searched.
+        protocol: the rules.
+        groups: what `comparisons` made of them, where it was asked already.
 
     Raises:
         SettingError: a table that does not lie in many files.
@@ -74,7 +82,7 @@ def jobs_of(query: Table, gallery: Table, protocol: EvaluationProtocol) -> list[
     places = _place_of(query), _place_of(gallery)
     return [
         BlockJob(*places, protocol, number, block)
-        for number, group in enumerate(comparisons(query, gallery, protocol))
+        for number, group in enumerate(comparisons(query, gallery, protocol) if groups is None else groups)
         for block in query_blocks(group, most_matches=_MOST_MATCHES)
     ]
 

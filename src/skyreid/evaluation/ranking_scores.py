@@ -160,7 +160,7 @@ def evaluate(
     if elsewhere is not None:
         if ranker is not COSINE:
             raise SettingError(f"other processes rank by cosine; got the ranker {ranker.name}")
-        jobs = jobs_of(query, gallery, protocol)
+        jobs = jobs_of(query, gallery, protocol, groups)
         by_group = put_together(jobs, elsewhere(jobs))
     else:
         by_group = [ranks(group) for group in groups]
