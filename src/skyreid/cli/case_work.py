@@ -34,23 +34,22 @@ def case_work(
     from skyreid.cases.work.worker_process import RARELY_ASK_S, work_on_all
 
     least_room = None if least_room_mb is None else least_room_mb * 2**20
-    if ray is not None:
-        from skyreid.cases.work.cluster_work import work_on_cluster
-
-        if wait:
-            raise CaseError("--ray ends when nothing is left; --wait is for workers without it, as many as one wants")
-        with open_case(case) as opened, Bars() as bars:
-            report = work_on_cluster(opened, ray, least_room=least_room, progress=bars)
-        show_result(report, json=json)
-        return DONE_IN_PART if report.failed or report.waiting else 0
+    if ray is not None and wait:
+        raise CaseError("--ray ends when nothing is left; --wait is for workers without it, as many as one wants")
     if wait:
         if not case.is_dir():
             raise CaseError(f"{case}: is no folder; name a case, or a folder of cases")
         print_notice(f"waits for work in {case} and does it (Ctrl-C ends it)")
         with Bars() as bars:
             work_on_all(case, idle_s=None, ask_s=RARELY_ASK_S, least_room=least_room, progress=bars)
+        return 0
     with open_case(case) as opened, Bars() as bars:
-        report = work(opened, least_room=least_room, progress=bars)
+        if ray is None:
+            report = work(opened, least_room=least_room, progress=bars)
+        else:
+            from skyreid.cases.work.cluster_work import work_on_cluster
+
+            report = work_on_cluster(opened, ray, least_room=least_room, progress=bars)
     show_result(report, json=json)
     return DONE_IN_PART if report.failed or report.waiting else 0
 
