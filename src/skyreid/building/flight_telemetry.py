@@ -6,11 +6,11 @@ from datetime import tzinfo
 from pathlib import Path
 
 from skyreid.building.video.decode import DataPacket, VideoFacts, data_packets, probe
-from skyreid.building.video.picture_folder import PictureFolder, natural_order
+from skyreid.building.video.picture_folder import PictureFolder
 from skyreid.errors import MissingFrameError, TelemetryError, VideoError
 from skyreid.files.file_kinds import PICTURE, VIDEO, kind_at
 from skyreid.files.picture_file import SUFFIXES
-from skyreid.files.regular_file import names_in
+from skyreid.files.regular_file import names_in, natural_order
 from skyreid.telemetry.csv_log import is_flight_table, read_csv_file
 from skyreid.telemetry.dji_subtitles import SUBTITLES, Cue, GpsOrder, read_cues, read_subtitle_file
 from skyreid.telemetry.flight_log import MOST_BYTES, AltitudeFrom, FlightLog, FlightRecord, in_zone, read_text

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skyreid.building.video.picture_folder import natural_order
 from skyreid.errors import ResultError
 from skyreid.evaluation.results.result_file import EvaluationResult, read_result
-from skyreid.files.regular_file import open_regular
+from skyreid.files.regular_file import natural_order, open_regular
 from skyreid.files.strict_json import Json, read_json
 
 DEEPEST = 3

@@ -1,7 +1,6 @@
 """A folder of pictures and a model to one embedding table, in memory and on disk."""
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +24,7 @@ from skyreid.extraction.precision import on_threads
 from skyreid.feeding import TestChoice
 from skyreid.files.file_kinds import BUILD, CROPS, require_kind
 from skyreid.files.picture_file import SUFFIXES
-from skyreid.files.regular_file import names_in
+from skyreid.files.regular_file import names_in, natural_order
 from skyreid.files.strict_json import Json
 from skyreid.processes.distributed import Precision, Processes
 from skyreid.processes.progress import Progress, silent
@@ -38,7 +37,6 @@ logger = logging.getLogger(__name__)
 Part: TypeAlias = Literal["test", "query", "gallery", "train"]
 """Of a benchmark; "test" is query and gallery."""
 TablePrecision: TypeAlias = Literal["float32", "float16"]
-_DIGITS = re.compile(r"(\d+)")
 
 
 def embed(
@@ -282,7 +280,11 @@ def read_crops(folder: Path, *, platform: Platform) -> tuple[Tracklet, ...]:
         DatasetError: no such folder; none of its subfolders holds a picture, or pictures lie beside them.
     """
     require_kind(folder, CROPS, BUILD, error=DatasetError)
-    pictures = {name: _pictures(folder / name) for name in _in_order(names_in(folder)) if (folder / name).is_dir()}
+    pictures = {
+        name: _pictures(folder / name)
+        for name in sorted(names_in(folder), key=natural_order)
+        if (folder / name).is_dir()
+    }
     if loose := _pictures(folder):
         raise DatasetError(
             f"{folder}: {len(loose)} pictures lie beside the subfolders, such as {loose[0]}: one subfolder is one "
@@ -311,11 +313,4 @@ def read_crops(folder: Path, *, platform: Platform) -> tuple[Tracklet, ...]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    return [name for name in _in_order(names_in(folder)) if Path(name).suffix.lower() in SUFFIXES]
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Sort by the numbers in the names: frame 10 comes after frame 9."""
-    return sorted(
-        names, key=lambda name: [int(part) if place % 2 else part for place, part in enumerate(_DIGITS.split(name))]
-    )
+    return [name for name in sorted(names_in(folder), key=natural_order) if Path(name).suffix.lower() in SUFFIXES]

@@ -7,6 +7,7 @@ put there on purpose, and the hash that tells that a file is still what it was. 
 import errno
 import hashlib
 import os
+import re
 import stat
 from io import BufferedReader
 from pathlib import Path
@@ -121,3 +122,8 @@ def names_in(folder: str | Path) -> list[str]:
     """
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if not is_left_by_system(entry.name))
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """A key that puts 9.jpg before 10.jpg."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from skyreid.errors import VideoError
 from skyreid.files.picture_file import MAX_BYTES, SUFFIXES, picture_size, read_picture, taken_at
-from skyreid.files.regular_file import bytes_sha256, file_sha256, names_in, read_regular
+from skyreid.files.regular_file import bytes_sha256, file_sha256, names_in, natural_order, read_regular
 
 _POSITIVE = {
     "frameRate": r"(?=[\d.]*[1-9])(\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8})",
@@ -158,11 +158,6 @@ def _check_numbers(paths: Sequence[Path]) -> None:
             "knows whether the rate and annotations count those. Put them there; or, if they never were, number the "
             "pictures without a gap"
         )
-
-
-def natural_order(name: str) -> list[tuple[int, str]]:
-    """A key that puts 9.jpg before 10.jpg."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _sequence(folder: Path) -> dict[str, str]:
