@@ -58,6 +58,17 @@ def content_sha256(content: Mapping[str, Json]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def with_own_sha256(content: Mapping[str, Json]) -> dict[str, Json]:
+    """Add the hash of all that a JSON file says, under `sha256`."""
+    return {**content, "sha256": content_sha256(content)}
+
+
+def has_own_sha256(content: Mapping[str, Json]) -> bool:
+    """Whether a JSON file still says what it said when `with_own_sha256` added the hash."""
+    told = {key: value for key, value in content.items() if key != "sha256"}
+    return content.get("sha256") == content_sha256(told)
+
+
 def _int64(digits: str) -> int:
     if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
         raise ValueError(f"whole numbers have at most 64 bits; got {digits[:20]}... of {len(digits)} characters")

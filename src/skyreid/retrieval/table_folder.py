@@ -22,7 +22,7 @@ from skyreid.files.atomic_file import sweep_leftovers, write_atomically
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.file_kinds import SHARD_NAME, TABLE, TABLE_INDEX, require_kind
 from skyreid.files.regular_file import names_in
-from skyreid.files.strict_json import Json, content_sha256, read_json
+from skyreid.files.strict_json import Json, content_sha256, has_own_sha256, read_json, with_own_sha256
 from skyreid.retrieval.shard_file import Head, Shard, map_embeddings, read_head, write_shard
 
 FORMAT_NAME = "skyreid table in many files"
@@ -128,7 +128,7 @@ def write_index(folder: Path, shards: Sequence[Shard], facts: Mapping[str, str])
     index = TableIndex(facts=IndexFacts(**facts), shards=tuple(shards))
     content: dict[str, Json] = {"format": FORMAT_NAME, "version": FORMAT_VERSION, "rows": index.rows}
     content |= {"facts": to_json(index.facts), "shards": to_json(index.shards)}
-    text = json.dumps({**content, "sha256": content_sha256(content)}, indent=1).encode()
+    text = json.dumps(with_own_sha256(content), indent=1).encode()
     write_atomically(folder / TABLE_INDEX, [text + b"\n"])
     sweep_leftovers(folder)
     kept = {shard.file for shard in shards}
@@ -156,7 +156,7 @@ def read_index(folder: Path) -> TableIndex:
             f"{path} is of version {content.get('version')!r}, this skyreid reads {FORMAT_VERSION}; write the table "
             "again with this one, or read it with the skyreid that wrote it"
         )
-    if content.get("sha256") != content_sha256({key: value for key, value in content.items() if key != "sha256"}):
+    if not has_own_sha256(content):
         raise TableError(f"{path} was cut or edited: its content does not have the sha256 that it names")
     try:
         index = from_json(TableIndex, {name: content.get(name) for name in ("facts", "shards")}, where="index")

@@ -19,7 +19,7 @@ from skyreid.evaluation.results.uncertainty import USUAL_INTERVAL, Estimate, Int
 from skyreid.files.atomic_file import write_atomically
 from skyreid.files.config_json import from_json, to_json
 from skyreid.files.file_kinds import RESULT, require_kind
-from skyreid.files.strict_json import Json, content_sha256, read_json
+from skyreid.files.strict_json import Json, has_own_sha256, read_json, with_own_sha256
 from skyreid.retrieval.table_rows import TableRows
 
 FORMAT_NAME = "skyreid result"
@@ -172,8 +172,7 @@ def write_result(path: Path, result: EvaluationResult) -> None:
         "per_query": {name: getattr(result.per_query, name).tolist() for name in _COLUMNS},
         "slices": to_json(result.slices),
     }
-    whole = {**content, "sha256": content_sha256(content)}
-    write_atomically(path, [json.dumps(whole, indent=1, allow_nan=False).encode() + b"\n"])
+    write_atomically(path, [json.dumps(with_own_sha256(content), indent=1, allow_nan=False).encode() + b"\n"])
 
 
 def result_of(given: EvaluationResult | HasResult | str | PathLike[str]) -> EvaluationResult:
@@ -215,7 +214,7 @@ def read_result(path: str | PathLike[str]) -> EvaluationResult:
         raise ResultError(f"{path}: a result lacks {', '.join(missing)}")
     if unknown := sorted(content.keys() - _KEYS):
         raise ResultError(f"{path}: a result has no {', '.join(unknown)}")
-    if content["sha256"] != content_sha256({key: value for key, value in content.items() if key != "sha256"}):
+    if not has_own_sha256(content):
         raise ResultError(f"{path} was edited: its content does not have the sha256 that it names")
     try:
         return _parse(content)
