@@ -77,10 +77,5 @@ class SearchWanted:
         after, before = (read_moment(text) if text else None for text in (self.after, self.before))
         return Filters(cameras=tuple(filter(None, self.camera)), after=after, before=before)
 
-    @property
-    def num_filters(self) -> int:
-        """How many of them narrow the search."""
-        return sum(map(bool, (any(self.camera), self.after, self.before, self.speed)))
-
 
 WantedSearch = Annotated[SearchWanted, Depends()]
