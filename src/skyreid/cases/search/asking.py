@@ -16,6 +16,7 @@ from skyreid.cases.case import Case
 from skyreid.cases.tracklets import CaseModel, open_bridge, read_models, usual_model
 from skyreid.cases.work.jobs import read_jobs
 from skyreid.errors import SettingError, SkyreidError
+from skyreid.feeding import Feeding
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED
 from skyreid.weights.weights_cache import in_cache
@@ -49,7 +50,7 @@ class CaseAsker:
         self.alone = Lock()
         """Held by whoever decodes or embeds: one at a time, since both take memory."""
         self._hashes: dict[str, tuple[int, str | None]] = {}
-        self._askers: dict[tuple[str, Platform | None], Asker] = {}
+        self._askers: dict[tuple[str, Feeding | None, Platform | None], Asker] = {}
         self._eyes: Eyes | None = None
         self._text_refusals: dict[str, str] = {}
 
@@ -75,7 +76,7 @@ class CaseAsker:
             SettingError: the weights of the case's model are not here.
         """
         model = self.model()
-        key = (model.model, platform)
+        key = (model.asks_by, model.feeding, platform)  # a bridge asks by the model that it leads to
         if key not in self._askers:
             from skyreid.extraction.asking import Asker  # loads PyTorch
 
@@ -103,7 +104,7 @@ class CaseAsker:
         """Say why the case cannot be asked by words; "" = it can."""
         if refusal := self.why_no_pictures():  # no weights, which may come
             return refusal
-        model = self.model().model
+        model = self.model().asks_by
         if model not in self._text_refusals:
             self._text_refusals[model] = _refusal(lambda: self.text("a photo of a person."))
         return self._text_refusals[model]
