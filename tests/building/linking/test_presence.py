@@ -3,7 +3,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from skyreid.building.linking.presence import OverlapConflict, overlap_conflicts, plausibilities, presences
+from skyreid.building.linking.presence import (
+    OverlapConflict,
+    clock_seconds,
+    overlap_conflicts,
+    plausibilities,
+    presences,
+)
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Frame, Platform, Tracklet
 from tests.building.linking.folders import INFO, seen
@@ -32,16 +38,19 @@ def test_a_clock_is_the_video_s_start_and_the_frame_s_time():
 )
 def test_plausibility_halves_with_every_tolerance_of_absence(first_s, last_s, expected):
     found = presences([seen("gate-a-0001", first_s, last_s), seen("roof-a-0001", 0, 5)], INFO)
-    rows, columns = [found["gate-a-0001"]], [found["roof-a-0001"]]
-    assert plausibilities(rows, columns, clock_tolerance_s=30.0) == pytest.approx(np.array([[expected]]), abs=1e-6)
-    assert plausibilities(columns, rows, clock_tolerance_s=30.0) == pytest.approx(np.array([[expected]]), abs=1e-6)
+    gate, roof = clock_seconds([found["gate-a-0001"]]), clock_seconds([found["roof-a-0001"]])
+    assert plausibilities(gate, roof, clock_tolerance_s=30.0) == pytest.approx(np.array([expected]), abs=1e-6)
+    assert plausibilities(roof, gate, clock_tolerance_s=30.0) == pytest.approx(np.array([expected]), abs=1e-6)
 
 
 def test_without_a_clock_nothing_is_known():
     timeless = Tracklet(tracklet_id="gate-a-0001", frames=(Frame("x.png"),), pid=1, camid=0, platform=Platform.GROUND)
     found = presences([timeless, seen("door-a-0001"), seen("roof-a-0001")], INFO)
-    rows, columns = [found["gate-a-0001"], found["door-a-0001"]], [found["roof-a-0001"]]
-    assert np.isnan(plausibilities(rows, columns, clock_tolerance_s=30.0)).all()
+    without, roof = (
+        clock_seconds([found["gate-a-0001"], found["door-a-0001"]]),
+        clock_seconds(2 * [found["roof-a-0001"]]),
+    )
+    assert np.isnan(plausibilities(without, roof, clock_tolerance_s=30.0)).all()
 
 
 def test_two_tracklets_of_one_person_in_one_camera_at_one_time_are_a_conflict():

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from skyreid.building.linking.link_state import OpenPairs
-from skyreid.building.linking.presence import Presence, clock_seconds
+from skyreid.building.linking.presence import Presence, clock_seconds, plausibilities
 from skyreid.processes.compiled import compiled
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.cosine import cosine_similarities
@@ -138,8 +138,11 @@ def _best_of_rows(
     kept = np.flatnonzero(_may_be_among_the_best(similarities, is_open, *times, tolerance_s, count))
     row, column = np.divmod(kept, shape[1])
     similarity = similarities[row, column].astype(np.float64) if is_compared else np.full(len(row), np.nan)
-    gap = np.maximum(rows.first_s[row] - columns.last_s[column], columns.first_s[column] - rows.last_s[row])
-    plausibility = np.exp2(-np.maximum(gap, 0.0) / tolerance_s)
+    plausibility = plausibilities(
+        (rows.first_s[row], rows.last_s[row]),
+        (columns.first_s[column], columns.last_s[column]),
+        clock_tolerance_s=tolerance_s,
+    )
     score = np.nan_to_num(np.maximum(similarity, 0.0), nan=1.0) * np.nan_to_num(plausibility, nan=1.0)
     # Columns stand in the order of their ids, which decides at last.
     order = np.lexsort((column, -np.nan_to_num(similarity), -score, row))

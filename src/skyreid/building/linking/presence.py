@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,6 +13,9 @@ from jaxtyping import Float64
 from skyreid.building.linking.event_log import Pair, make_pair
 from skyreid.errors import ManifestError
 from skyreid.tracklet import Tracklet
+
+ClockSeconds: TypeAlias = tuple[Float64[np.ndarray, " tracklet"], Float64[np.ndarray, " tracklet"]]
+"""First and last moment of some tracklets, in seconds since 1970; NaN where a clock is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,9 @@ def presences(tracklets: Sequence[Tracklet], info: Mapping[str, object]) -> dict
 
 
 def plausibilities(
-    rows: Sequence[Presence], columns: Sequence[Presence], *, clock_tolerance_s: float
-) -> Float64[np.ndarray, "row column"]:
-    """How well the times of two tracklets go with one person, 0 to 1; NaN where a clock is not known.
+    ones: ClockSeconds, others: ClockSeconds, *, clock_tolerance_s: float
+) -> Float64[np.ndarray, " tracklet"]:
+    """How well the times of two tracklets go with one person, 0 to 1, pair by pair; NaN where a clock is not known.
 
         plausibility = 2 ** (-gap / clock_tolerance_s)
 
@@ -76,9 +80,8 @@ def plausibilities(
     ground camera look at the same place, and so may two ground cameras. Gone for `clock_tolerance_s` gives
     one half, for twice as long a quarter.
     """
-    row_first, row_last = (side[:, np.newaxis] for side in clock_seconds(rows))
-    column_first, column_last = clock_seconds(columns)
-    gap = np.maximum(np.maximum(row_first - column_last, column_first - row_last), 0.0)
+    (first_s, last_s), (other_first_s, other_last_s) = ones, others
+    gap = np.maximum(np.maximum(first_s - other_last_s, other_first_s - last_s), 0.0)
     return np.exp2(-gap / clock_tolerance_s)
 
 
@@ -117,10 +120,8 @@ def _stamps(clock: tuple[datetime, datetime]) -> tuple[float, float]:
     return clock[0].timestamp(), clock[1].timestamp()
 
 
-def clock_seconds(
-    side: Sequence[Presence],
-) -> tuple[Float64[np.ndarray, " tracklet"], Float64[np.ndarray, " tracklet"]]:
-    """First and last moment of each, in seconds since 1970; NaN where a clock is not known."""
+def clock_seconds(side: Sequence[Presence]) -> ClockSeconds:
+    """Give the first and last moment of each."""
     unknown = (float("nan"), float("nan"))
     stamps = [unknown if presence.clock is None else _stamps(presence.clock) for presence in side]
     array = np.array(stamps, dtype=np.float64).reshape(-1, 2)
