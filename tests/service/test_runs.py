@@ -107,6 +107,9 @@ def test_pages_show_them_and_open_no_other_folder(tmp_path, folder):
                 assert (await client.get(RUNS, params={"run": name})).status_code == 404
             damaged = (await client.get("/runs", params={"run": "<b>damaged"})).text
             assert "metrics.json" in damaged and "Not at its end" in damaged
+            (folder / "<b>damaged/checkpoint/metrics.json").write_text('{"mAP": "x", "mINP": 7, "cmc": [0.5]}')
+            for of in ({}, {"run": "<b>damaged"}):
+                assert (await client.get("/runs", params=of)).status_code == 200
 
     asyncio.run(story())
 

@@ -62,6 +62,15 @@ class RunRecord:
         """Whether it came to its end."""
         return self.own_scores is not None
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """The scores of the last epoch, 0 to 1: mAP, mINP and rank-k; what else may stand in the file is left out."""
+        told = self.own_scores or {}
+        cmc = told.get("cmc")
+        ranks = {f"rank-{k}": share for k, share in cmc.items()} if isinstance(cmc, dict) else {}
+        found = {name: told.get(name) for name in ("mAP", "mINP")} | ranks
+        return {name: one for name, one in found.items() if isinstance(one, float | int) and 0 <= one <= 1}
+
     def to_json(self) -> dict[str, Json]:
         """What a program reads."""
         return {

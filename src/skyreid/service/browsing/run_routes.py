@@ -1,6 +1,5 @@
 """Training runs of a folder that the server was started with: all of them side by side, and one with its curves."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +41,7 @@ def runs_page(visit: At, run: Run = "") -> Response:
         run=record,
         no_curve=no_curve,
         charts=charts_html(charts) if charts else None,
-        scores=_own(record),
+        scores=[(name, as_percent(share)) for name, share in record.shares.items()],
         results=[_row(one) for one in results],
         problems=[*record.problems, *problems],
     )
@@ -75,19 +74,6 @@ def _one(visit: Visit, name: str) -> tuple[Path, RunRecord]:
     if found is None:
         raise HTTPException(404, "there is no such run")
     return found
-
-
-def _own(record: RunRecord) -> list[tuple[str, str]]:
-    """Scores of the last epoch as the page shows them."""
-    told: Mapping[str, Json] = record.own_scores or {}
-    cmc = told.get("cmc")
-    ranks = {f"rank-{k}": share for k, share in cmc.items()} if isinstance(cmc, dict) else {}
-    means = {name: told.get(name) for name in ("mAP", "mINP")}
-    return [
-        (name, as_percent(value))
-        for name, value in {**means, **ranks}.items()
-        if isinstance(value, float | int) and 0 <= value <= 1
-    ]
 
 
 def _row(result: EvaluationResult) -> dict[str, object]:
