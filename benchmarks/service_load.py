@@ -15,13 +15,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
 
 from service import fill
+from skyreid.cases.people import People
 from skyreid.cases.people_database import open_people
 
 NAME, PASSWORD = "benchmark", "a long and quiet river"
@@ -35,22 +37,35 @@ def main():
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder) / "case", given.rows, 512)
-        people = open_people(Path(folder))
-        token = people.setup_token()
-        assert token is not None
-        people.add_first(token, NAME, PASSWORD)
+        people = first_of(folder)
         for number in range(max(CLIENTS)):
             people.add(f"{NAME}-{number}", PASSWORD, by=NAME, is_admin=True)
         people.close()
-        command = [sys.executable, "-m", "skyreid", "serve", folder, "--port", "0", "--workers", "0"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stderr is not None
-                url = next(found[1] for line in server.stderr if (found := re.search(r"(http://127\S+?)/ ", line)))
-                threading.Thread(target=server.stderr.read, daemon=True).start()  # else it waits for a reader
-                measure(url, given.rows, given.seconds)
-            finally:
-                server.kill()
+        with serving(folder) as (url, _):
+            measure(url, given.rows, given.seconds)
+
+
+def first_of(folder: str) -> People:
+    """The people of a server of this folder, with the first of them."""
+    people = open_people(Path(folder))
+    token = people.setup_token()
+    assert token is not None
+    people.add_first(token, NAME, PASSWORD)
+    return people
+
+
+@contextmanager
+def serving(folder: str) -> Iterator[tuple[str, int]]:
+    """Give the address and the process of a server of a folder of cases, which ends with the block."""
+    command = [sys.executable, "-m", "skyreid", "serve", folder, "--port", "0", "--workers", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            url = next(found[1] for line in server.stderr if (found := re.search(r"(http://127\S+?)/ ", line)))
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # else it waits for a reader
+            yield url, server.pid
+        finally:
+            server.kill()
 
 
 def measure(url: str, rows: int, seconds: float) -> None:

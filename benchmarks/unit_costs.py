@@ -19,7 +19,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -31,10 +30,9 @@ import sqlalchemy as sa
 from PIL import Image
 
 from service import add_camera, fill
-from service_load import NAME, PASSWORD, log_in
+from service_load import NAME, first_of, log_in, serving
 from skyreid.building.video.decode import frames, probe
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.people_database import open_people
 from skyreid.cases.sources import read_sources
 from skyreid.cases.work.jobs import Step, add_job
 from skyreid.cases.work.leases import is_work_waiting, keep_lease, take_job
@@ -202,31 +200,19 @@ def measure_server() -> None:
         fill(Path(folder) / "case", ROWS, WIDTH)
         database = Path(folder) / "case/case.sqlite"
         told: dict[str, float] = {"kB_a_tracklet_in_sqlite": database.stat().st_size / 1000 / ROWS}
-        people = open_people(Path(folder))
-        token = people.setup_token()
-        assert token is not None
-        people.add_first(token, NAME, PASSWORD)
-        people.close()
-        command = [sys.executable, "-m", "skyreid", "serve", folder, "--port", "0", "--workers", "0"]
+        first_of(folder).close()
         begun = time.monotonic()
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stderr is not None
-                url = next(found[1] for line in server.stderr if (found := re.search(r"(http://127\S+?)/ ", line)))
-                threading.Thread(target=server.stderr.read, daemon=True).start()  # else it waits for a reader
-                with closing(log_in(url, NAME)) as client:
-                    told |= {"start_s_on_the_clock": time.monotonic() - begun, "start_cpu_s": of_process(server.pid)}
-                    (case,) = client.get("/api/cases").json()
-                    home = f"/api/c/{case['case_id']}"
-                    client.get(f"{home}/search?t=1").raise_for_status()  # writes the cache
-                    for name, address in (("search", "/search?t={}"), ("page", "/tracklets?page={}")):
-                        before = of_process(server.pid)
-                        for number in range(1, QUESTIONS + 1):
-                            client.get(home + address.format(number)).raise_for_status()
-                        told[f"ms_a_{name}"] = 1000 * (of_process(server.pid) - before) / QUESTIONS
-                    told["MiB_resident"] = resident(server.pid)
-            finally:
-                server.kill()
+        with serving(folder) as (url, server), closing(log_in(url, NAME)) as client:
+            told |= {"start_s_on_the_clock": time.monotonic() - begun, "start_cpu_s": of_process(server)}
+            (case,) = client.get("/api/cases").json()
+            home = f"/api/c/{case['case_id']}"
+            client.get(f"{home}/search?t=1").raise_for_status()  # writes the cache
+            for name, address in (("search", "/search?t={}"), ("page", "/tracklets?page={}")):
+                before = of_process(server)
+                for number in range(1, QUESTIONS + 1):
+                    client.get(home + address.format(number)).raise_for_status()
+                told[f"ms_a_{name}"] = 1000 * (of_process(server) - before) / QUESTIONS
+            told["MiB_resident"] = resident(server)
         cached = sum(file.stat().st_size for file in (Path(folder) / "case/cache").rglob("*") if file.is_file())
         told["kB_a_tracklet_in_the_cache"] = cached / 1000 / ROWS
         print(json.dumps(told))
