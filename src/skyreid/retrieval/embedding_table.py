@@ -162,15 +162,7 @@ class EmbeddingTable(TableRows):
 
     def select(self, mask: Bool[np.ndarray, " tracklet"]) -> "EmbeddingTable":
         """Keep the rows where `mask` is true, in their order."""
-        kept = {name: array[mask] for name, array in self.arrays().items()}
-        return EmbeddingTable(
-            **kept,
-            manifest=self.manifest,
-            model=self.model,
-            feeding=self.feeding,
-            precision=self.precision,
-            seen_unmasked=self.seen_unmasked,
-        )
+        return replace(self, **{name: array[mask] for name, array in self.arrays().items()})
 
     def concatenate(self, other: "EmbeddingTable") -> "EmbeddingTable":
         """Put the rows of `other` behind the rows of this table.
