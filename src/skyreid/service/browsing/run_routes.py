@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse
 from skyreid.evaluation.results.result_file import EvaluationResult
 from skyreid.experiments.run_records import RunRecord, find_run, list_runs, read_curves, read_evaluations
 from skyreid.files.strict_json import Json
-from skyreid.pages.page import as_percent, as_range
 from skyreid.pages.report.cmc_curve import CmcCurve, cmc_svg
 from skyreid.pages.report.loss_curve import loss_chart
 from skyreid.pages.report.section import Chart, charts_html
@@ -41,8 +40,7 @@ def runs_page(visit: At, run: Run = "") -> Response:
         run=record,
         no_curve=no_curve,
         charts=charts_html(charts) if charts else None,
-        scores=[(name, as_percent(share)) for name, share in record.shares.items()],
-        results=[_row(one) for one in results],
+        results=results,
         problems=[*record.problems, *problems],
     )
 
@@ -74,19 +72,6 @@ def _one(visit: Visit, name: str) -> tuple[Path, RunRecord]:
     if found is None:
         raise HTTPException(404, "there is no such run")
     return found
-
-
-def _row(result: EvaluationResult) -> dict[str, object]:
-    """A result as the template takes it."""
-    return {
-        "card": result.card,
-        "queries": result.queries,
-        "scores": {
-            name: (as_percent(one.value), as_range((one.low, one.high)))
-            for name, one in result.scores.items()
-            if name in ("mAP", "rank-1", "rank-5", "rank-10")
-        },
-    }
 
 
 def _result_json(result: EvaluationResult) -> dict[str, Json]:
