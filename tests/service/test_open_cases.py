@@ -1,10 +1,28 @@
 """The cases of a server, and what it says of where they lie: nothing."""
 
+import shutil
+
 import pytest
 
 from skyreid.cases.case import create_case
 from skyreid.cases.people_database import PEOPLE_FILE
 from skyreid.service.open_cases import OpenCases
+
+
+def test_a_case_that_was_put_in_the_place_of_another_is_the_one_that_is_served(tmp_path):
+    create_case(tmp_path / "a", by="anna").close()
+    cases = OpenCases(tmp_path)
+    try:
+        (before,) = cases.all()
+        assert cases.all() == [before]
+        shutil.rmtree(tmp_path / "a")
+        with create_case(tmp_path / "a", by="anna") as other:
+            case_id = other.facts().case_id
+        (after,) = cases.all()
+        assert (after.case_id, after.facts().case_id) == (case_id, case_id) != (before.case_id, before.case_id)
+        assert cases.find(before.case_id) is None
+    finally:
+        cases.close()
 
 
 @pytest.mark.parametrize("place", [".", "a"], ids=["a folder of cases", "a case"])

@@ -8,6 +8,7 @@ cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -199,6 +200,20 @@ def list_cases(folder: str | PathLike[str]) -> list[Path]:
     folder = path_of(folder, "a folder of cases")
     candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     return [path for path in candidates if is_case(path)]
+
+
+def cases_there(folder: str | PathLike[str]) -> list[tuple[Path, int]]:
+    """Find the cases in a folder, each with a number that tells it from another one in its place.
+
+    It is that of the file of its database, which the disk gives to no other as long as somebody has it open.
+    """
+    there: list[tuple[Path, int]] = []
+    for path in list_cases(folder):
+        for name in (DATABASE_ELSEWHERE, DATABASE_FILE):
+            with suppress(FileNotFoundError):  # of the two it has one; or it was just removed
+                there.append((path, (path / name).stat().st_ino))
+                break
+    return there
 
 
 def is_case(folder: Path) -> bool:

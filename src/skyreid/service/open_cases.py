@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from skyreid.cases.audit import record
-from skyreid.cases.case import Case, CaseFacts, create_case, is_case, list_cases, open_case
+from skyreid.cases.case import Case, CaseFacts, cases_there, create_case, is_case, open_case
 from skyreid.cases.deciding.pair_queue import PairQueue
 from skyreid.cases.deciding.standing import Standing, StandingKeeper
 from skyreid.cases.keeping.originals import OncePictures
@@ -95,7 +95,7 @@ class OpenCases:
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder, database=database)
         self.originals = OncePictures()
-        self._open: dict[Path, OpenCase] = {}
+        self._open: dict[tuple[Path, int], OpenCase] = {}
         self._changes = Lock()
 
     def close(self) -> None:
@@ -105,15 +105,15 @@ class OpenCases:
         self.people.close()
 
     def all(self) -> list[OpenCase]:
-        """Give the cases that are there now, by folder name."""
+        """Give the cases that are there now, by folder name; one that was put in the place of another is opened."""
         with self._changes:
-            there = list_cases(self.folder)
+            there = cases_there(self.folder)
             for gone in self._open.keys() - set(there):
                 self._open.pop(gone).close()
-            for path in there:
-                if path not in self._open:
-                    case, kept = open_case(path), StandingKeeper()
-                    self._open[path] = OpenCase(
+            for one in there:
+                if one not in self._open:
+                    case, kept = open_case(one[0]), StandingKeeper()
+                    self._open[one] = OpenCase(
                         case=case,
                         case_id=case.facts().case_id,
                         kept=kept,
@@ -122,7 +122,7 @@ class OpenCases:
                         stacker=Stacker(case),
                         asker=CaseAsker(case, models=self._models),
                     )
-            return [self._open[path] for path in there]
+            return [self._open[one] for one in there]
 
     def create(self, name: str, *, by: str, retention_days: int) -> OpenCase:
         """Make a case; its folder gets a plain name that follows from what it is called.
@@ -149,7 +149,7 @@ class OpenCases:
     def without_paths(self, words: str) -> str:
         """Say the same without where on this machine things lie."""
         shelf = [(path, f"the folder {path.name}") for path in self.shelf.folders]
-        of_cases = sorted(self._open, key=lambda path: len(str(path)), reverse=True)
+        of_cases = sorted((path for path, _ in self._open), key=lambda path: len(str(path)), reverse=True)
         databases = {self.people.database.where, *(one.case.database.where for one in self._open.values())}
         for folder, called in (
             *((where, "the database") for where in databases if isinstance(where, str)),

@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
-from skyreid.cases.case import Case, list_cases, open_case
+from skyreid.cases.case import Case, cases_there, open_case
 from skyreid.cases.work.leases import is_work_waiting
 from skyreid.errors import SkyreidError
 from skyreid.processes.progress import Progress, silent
@@ -83,7 +83,7 @@ class OpenedCases:
 
     def now(self) -> Iterator[Callable[[], Case]]:
         """Give those that are there now: what opens each, unless it is open; one that is gone is closed."""
-        there = [(path, path.stat().st_ino) for path in list_cases(self._folder)]  # another one in its place is another
+        there = cases_there(self._folder)
         self._keep(set(there))
         for one in there:
             yield partial(self._open, one)
