@@ -1,13 +1,10 @@
-"""`skyreid case upgrade`, and what is done with each case of a folder, whatever becomes of the others."""
+"""`skyreid case upgrade`: the tables of an older skyreid, in a database that others share."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
 
-from skyreid.cli.terminal import DONE_IN_PART, File, Note, print_error, show_result
+from skyreid.cli.each_case import of_each
+from skyreid.cli.terminal import File, Note, show_result
 from skyreid.errors import CaseError
-
-Found = TypeVar("Found")
 
 
 def case_upgrade(folder: File, *, json: bool = False) -> int:
@@ -33,26 +30,3 @@ def case_upgrade(folder: File, *, json: bool = False) -> int:
     content = [{"name": name, "before": became.before, "now": became.now} for name, became in done.items()]
     show_result(Note(said, content), json=json)
     return status
-
-
-def of_each(ways: Mapping[str, Callable[[], Found]]) -> tuple[dict[str, Found], int]:
-    """Do something with each of several: what those gave that could be had, and the status to end with.
-
-    Why others were refused is printed with their names.
-
-    Raises:
-        CaseError: none could be had; the refusal of the last.
-    """
-    given: dict[str, Found] = {}
-    refusals: list[CaseError] = []
-    for name, way in ways.items():
-        try:
-            given[name] = way()
-        except CaseError as refusal:
-            refusals.append(refusal if str(refusal).startswith(name) else CaseError(f"{name}: {refusal}"))
-    last = refusals.pop() if refusals and not given else None
-    for refusal in refusals:
-        print_error(str(refusal))
-    if last is not None:
-        raise last
-    return given, DONE_IN_PART if refusals else 0

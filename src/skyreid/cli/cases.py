@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from skyreid.cli.case_upgrade import of_each
+from skyreid.cli.each_case import of_each
 from skyreid.cli.search import Several
 from skyreid.cli.terminal import DONE_IN_PART, Bars, File, Name, Note, show_result, who
 from skyreid.errors import CaseError, SettingError
