@@ -1,7 +1,7 @@
 """A page as an answer: the template, who is logged in, and where in the case one is."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from skyreid.pages.page import render
 from skyreid.service.access import Visit
 
 SIMILARITY_ONLY = "Similarity of appearance only – not proof of identity"  # noqa: RUF001 - an en dash between words
+_version = cache(version)  # each call reads a file
 
 
 def web_page(template: str, visit: Visit | None, *, status: int = 200, **values: object) -> HTMLResponse:
@@ -38,7 +39,7 @@ def web_page(template: str, visit: Visit | None, *, status: int = 200, **values:
         work=None if opened is None else partial(read_work_share, opened.case),
         similarity_only=SIMILARITY_ONLY,
         has_runs=visit is not None and visit.cases.runs is not None,
-        version=version("skyreid"),
+        version=_version("skyreid"),
         **{"at": "", "is_simulated": _is_simulated(visit), **values},
     )
     return HTMLResponse(str(page), status)
