@@ -73,6 +73,5 @@ def _video(source: CaseSource) -> AnnotatedVideo:
 
 def _platforms_of_people(case: Case) -> list[set[Platform]]:
     """The platforms from which each person was seen."""
-    standing = read_standing(case)
-    platforms = {one.tracklet_id: one.platform for one in standing.tracklets}
-    return [{platforms[one] for one in members} for members in standing.members.values()]
+    counts = read_standing(case).people.counts.values()
+    return [{platform for platform, seen in one.items() if seen} for one in counts]
