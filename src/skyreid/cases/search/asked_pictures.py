@@ -22,6 +22,7 @@ from skyreid.cases.source_video import LOOK_LIMITS, video_of
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import CaseTracklet, read_tracklets_at
 from skyreid.errors import NothingFoundError
+from skyreid.feeding import Feeding
 from skyreid.files.picture_apart import decode_apart
 from skyreid.retrieval.search import Asked
 from skyreid.tracklet import Frame, Platform
@@ -51,18 +52,20 @@ class HeldPicture:
     """From where it was taken; None = nobody knows."""
     has_detector: bool
     """Whether somebody looked for people; without, it is shown in coarse squares."""
-    _asked: dict[Box, Asked] = field(default_factory=dict)
+    _asked: dict[tuple[str, Feeding | None, Box], Asked] = field(default_factory=dict)
 
     def ask(self, asker: CaseAsker, box: Box) -> Asked:
-        """Embed somebody in it, once.
+        """Embed somebody in it, once by each model that the case is asked by meanwhile.
 
         Raises:
             SettingError: a box that is not in the picture, or the weights of the case's model are not here.
         """
-        if box not in self._asked:
+        model = asker.model()
+        key = (model.asks_by, model.feeding, box)
+        if key not in self._asked:
             with asker.alone:
-                self._asked[box] = asker.asker(self.platform).person(self.pixels, box, self.words)
-        return self._asked[box]
+                self._asked[key] = asker.asker(self.platform).person(self.pixels, box, self.words)
+        return self._asked[key]
 
     def crop(self, box: Box) -> Image.Image:
         """Give what may be shown of somebody in it."""
