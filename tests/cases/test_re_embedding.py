@@ -117,7 +117,9 @@ def test_pictures_ask_over_the_bridge_while_the_new_model_is_at_work(tmp_path, d
         bridges.consider()
         assert bridges.made is not None and bridges.made.recall > 0.5
         picture = Asked(words="a.jpg", embedding=new[0])
-        asked = CaseSearch(case).search(asked=[picture], top_k=3)
+        searching = CaseSearch(case)
+        asked = searching.search(asked=[picture], top_k=3)
+        cache = case.folder / "cache" / str(asked.model.number)
         assert asked.model.is_bridged and asked.model.asks_by == "n" * 64 and asked.num_searched == len(MANY)
         assert asked.candidates[0].seen.number == everybody[0].number  # whose vector was brought over
         assert CaseSearch(case).search(["gate-a-0001"]).model.number == 1
@@ -126,7 +128,10 @@ def test_pictures_ask_over_the_bridge_while_the_new_model_is_at_work(tmp_path, d
         with case.database.writing() as connection:
             rest = {one.number: new[row] for row, one in enumerate(everybody) if not row % 4}
             put_vectors(connection, number, rest, revision=100)
+        assert cache.exists()
         bridges.close()
+        assert searching.search(asked=[picture]).model.number == number
+        assert not cache.exists() and searching._caches.keys() == {number}
         assert CaseSearch(case).search(["gate-a-0001"]).model.number == number
         assert CaseSearch(case).search(asked=[picture]).model.number == number
         assert verify_case(case).damage == ()

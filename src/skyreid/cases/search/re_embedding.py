@@ -9,6 +9,7 @@ one brought over. What that loses is measured and said. The bridge goes when all
 """
 
 import hashlib
+import shutil
 from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from skyreid.cases.audit import record
 from skyreid.cases.case import Case, next_revision
 from skyreid.cases.schema import TRACKLETS, VECTORS
 from skyreid.cases.search.bridging import Bridge, build_bridge
+from skyreid.cases.search.search_cache import cache_folder
 from skyreid.cases.tracklets import (
     BRIDGED,
     CaseModel,
@@ -166,6 +168,8 @@ class _Bridges:
                 held = sa.select(VECTORS.c.tracklet).where(VECTORS.c.model == bridge)
                 remove_vectors(connection, bridge, connection.execute(held).scalars().all(), revision=revision)
                 record(connection, self._by, "case re-embed", f"model {self._new.number}", {"bridge removed": bridge})
+        for bridge in self.open:
+            shutil.rmtree(cache_folder(self._case, bridge), ignore_errors=True)  # as large as that of a model
 
     def _pairs(self, old: CaseModel) -> list[int]:
         """Numbers of those that have both, in a drawn order."""

@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,17 @@ def score_error(width: int) -> float:
     return 2**-11 + (width + 8) * 2.0**-22
 
 
+def cache_folder(case: Case, model: int) -> Path:
+    """Say where the cache of a model lies, by its number."""
+    return case.folder / CACHE / str(model)
+
+
 class SearchCache:
     """The cache of one model of one case; safe to keep open, and to be used by one thread at a time."""
 
     def __init__(self, case: Case, model: CaseModel) -> None:
         self._case, self._model = case, model
-        self.folder = case.folder / CACHE / str(model.number)
+        self.folder = cache_folder(case, model.number)
         self._loaded: tuple[dict[str, Any], _Part] | None = None
         self._gallery: tuple[tuple[int, int], Gallery] | None = None
 

@@ -253,6 +253,8 @@ class CaseSearch:
         revision = revision_of(connection)
         if self._models[0] != revision:
             self._models = revision, models_in(connection)
+            for gone in self._caches.keys() - {one.number for one in self._models[1] if one.num_vectors}:
+                del self._caches[gone]  # of a bridge, which is there for a while
         models = self._models[1]
         # One that has not seen all tracklets is out of date, and so is that of a model which another one replaced.
         adapted = [
