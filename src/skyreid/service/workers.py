@@ -59,7 +59,7 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            with suppress(SkyreidError):  # of a database that is away: then the lease ends by itself
+            with suppress(OSError, SkyreidError):  # the database is away, its disk full: then the lease ends by itself
                 self._note_end(process)
 
     def _look_after(self) -> None:
