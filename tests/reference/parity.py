@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skyreid.clips.clip_loader import ClipBatch, normalize
 from skyreid.models.fast_encoder import FastEncoder
-from skyreid.models.vsla_clip import VslaClip
+from skyreid.models.vsla_clip import VideoEncoder, VslaClip
 from skyreid.pretrained.release import model_from_release
 from skyreid.processes.distributed import Processes
 from skyreid.training.epochs import train_epoch
@@ -89,18 +89,23 @@ def forward(case: StoredCase) -> Iterator[Comparison]:
         yield feature("x12_pooled", features.final, stored["x12_pooled"])
         yield feature("xproj_pooled", features.joint, stored["xproj_pooled"])
         yield from _inside(inside, stored, clips=len(frames))
-        embeddings = model.encoder.embed(frames, cams)
-        yield feature("eval_feat", embeddings, stored["eval_feat"])
-        fast = FastEncoder(model.encoder, torch.float32)
-        yield feature("eval_feat, by the encoder for use", fast.embed(frames, cams), stored["eval_feat"])
-        permuted = model.encoder.embed(frames[:, stored["perm"]], cams)
-        yield feature("eval_feat_perm", permuted, stored["eval_feat_perm"])
-        yield feature("order of frames", permuted, embeddings)
-        if "eval_feat_camflip" in stored:
-            yield feature("eval_feat_camflip", model.encoder.embed(frames, 1 - cams), stored["eval_feat_camflip"])
+        for said, encoder in encoders(model):
+            embeddings = encoder.embed(frames, cams)
+            yield feature(f"eval_feat{said}", embeddings, stored["eval_feat"])
+            permuted = encoder.embed(frames[:, stored["perm"]], cams)
+            yield feature(f"eval_feat_perm{said}", permuted, stored["eval_feat_perm"])
+            yield feature(f"order of frames{said}", permuted, embeddings)
+            if "eval_feat_camflip" in stored:
+                yield feature(f"eval_feat_camflip{said}", encoder.embed(frames, 1 - cams), stored["eval_feat_camflip"])
         yield feature("stage1_image_feat", model.encoder.bare_features(frames), stored["stage1_image_feat"])
         everyone = torch.arange(model.num_identities)
         yield feature("text_feat_all", model.text_features(everyone), stored["text_feat_all"])
+
+
+def encoders(model: VslaClip) -> Iterator[tuple[str, VideoEncoder | FastEncoder]]:
+    """The encoder to read, and the one for use made of it as it is now."""
+    yield "", model.encoder
+    yield ", by the encoder for use", FastEncoder(model.encoder, torch.float32)
 
 
 def _inside(inside: dict[str, Tensor], stored: dict[str, Tensor], *, clips: int) -> Iterator[Comparison]:
@@ -269,9 +274,10 @@ def after_stage2(model, case, stored, gradients, prefix, embedding_key) -> Itera
             else:
                 yield parameter(key, state[name], stored[key], case.config["lr"], gradients[name])
     model.eval()
-    with torch.no_grad():
-        embeddings = model.encoder.embed(pixels(case), case.arrays("inputs")["cams"])
-    yield feature(embedding_key, embeddings, stored[embedding_key], TRAJECTORY)
+    for said, encoder in encoders(model):
+        with torch.no_grad():
+            embeddings = encoder.embed(pixels(case), case.arrays("inputs")["cams"])
+        yield feature(f"{embedding_key}{said}", embeddings, stored[embedding_key], TRAJECTORY)
 
 
 def reference_loops(case: StoredCase) -> Iterator[Comparison]:
