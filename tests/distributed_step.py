@@ -1,8 +1,8 @@
-"""What test_distributed.py runs on one process and on two.
+"""What test_distributed.py runs on one process, on two and on three.
 
-    torchrun --nproc-per-node 2 -m tests.distributed_step FOLDER
+    torchrun --nproc-per-node 2 -m tests.distributed_step FOLDER OUT
 
-leaves FOLDER/rank0.pt and FOLDER/rank1.pt.
+leaves OUT/rank0.pt and OUT/rank1.pt; FOLDER holds the frames.
 """
 
 import sys
@@ -19,13 +19,13 @@ from skyreid.training.optimizer import WeightDecay, make_adam, set_learning_rate
 from skyreid.training.stage2 import Stage2LossConfig, Stage2Step
 from tests.tiny_model import IMAGE_SIZE, drawn, tiny_model
 
-LABELS = torch.tensor([3, 3, 1, 1, 0, 0, 4, 4])
+LABELS = torch.tensor([3, 3, 1, 1, 0, 0, 4, 4, 2, 2, 3, 3])
 FRAMES_OF = (3, 1, 5)
 """Frames of each tracklet, FOLDER/<tracklet>_<frame>.png."""
 
 
 def one_step(processes: Processes, *, is_averaged: bool) -> dict[str, dict[str, Tensor]]:
-    """One training step of stage 2 on this process's part of eight clips: losses, gradients, what is left.
+    """One training step of stage 2 on this process's part of twelve clips: losses, gradients, what is left.
 
     In float64, so that what one process and two compute differs by a real difference only, whatever the
     processor's matrix product rounds.
@@ -35,7 +35,7 @@ def one_step(processes: Processes, *, is_averaged: bool) -> dict[str, dict[str, 
         is_averaged: False plants a fault: this process keeps the gradient of its own part.
     """
     generator = torch.Generator().manual_seed(0)
-    frames = normalize(torch.randint(0, 256, (8, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator)).double()
+    frames = normalize(torch.randint(0, 256, (12, 3, 3, *IMAGE_SIZE), dtype=torch.uint8, generator=generator)).double()
     model = tiny_model().double()
     model.train_in_stage2("adapters", ("final", "joint"))
     optimizer = make_adam(model, WeightDecay())
@@ -43,7 +43,7 @@ def one_step(processes: Processes, *, is_averaged: bool) -> dict[str, dict[str, 
     step = Stage2Step(model, processes, Stage2LossConfig(), drawn(5, 32).double()).train()
     if is_averaged:
         step, optimizer = processes.prepare(step, optimizer)
-    part = processes.share(range(8))
+    part = processes.share(range(12))
     platforms = torch.tensor([clip % 2 for clip in part])
     losses = step(frames[part], platforms, LABELS[part])
     processes.backward(torch.stack([*losses.values()]).sum())
@@ -77,7 +77,7 @@ def embed(processes: Processes, folder: Path, numbers: range) -> dict[str, Tenso
 def sharing(processes: Processes) -> dict[str, object]:
     """What this process gets of lists, and how parts come together again."""
     try:
-        refusal = str(processes.share(range(3)))
+        refusal = str(processes.share(range(5)))
     except ValueError as error:
         refusal = str(error)
     rows = processes.uneven_share(range(5))
@@ -109,5 +109,5 @@ def everything(processes: Processes, folder: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     processes = Processes(device="cpu", precision="float32")
-    torch.save(everything(processes, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank{processes.rank}.pt")
+    torch.save(everything(processes, Path(sys.argv[1])), Path(sys.argv[2]) / f"rank{processes.rank}.pt")
     processes.wait_for_all()
