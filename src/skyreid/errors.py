@@ -19,7 +19,10 @@
     │   └── LostError            work that killed its workers again and again
     ├── CaseError            a case that cannot be used, or does not hold what was asked for
     │   ├── RefusedError         what the rules of a case forbid
-    │   └── DatabaseAwayError    a database server that does not answer now; the same may work in a moment
+    │   └── DatabaseAwayError    a database server that does not answer now (an AwayError)
+    ├── StoreError           an object store that refuses what is asked of it
+    │   └── StoreAwayError       one that does not answer now (an AwayError)
+    ├── AwayError            what does not answer now; the same may work in a moment
     ├── NothingFoundError    the work was done, and its result is empty
     └── SettingError         settings that cannot work together, or not with this data
 
@@ -116,11 +119,23 @@ class RefusedError(CaseError):
     """What the rules of a case forbid, such as deleting under a legal hold; the command line ends with status 5."""
 
 
-class DatabaseAwayError(CaseError):
+class AwayError(SkyreidError):
+    """A server that does not answer now; the same may work in a moment, and whoever works waits for it."""
+
+
+class DatabaseAwayError(CaseError, AwayError):
     """A database server that does not answer: it is down, begins, or the way to it is cut.
 
     What was not committed is not there. Where the answer to a commit was lost, nobody knows: ask before doing it again.
     """
+
+
+class StoreError(SkyreidError):
+    """An object store that refuses what is asked of it, or cannot be asked."""
+
+
+class StoreAwayError(StoreError, AwayError):
+    """An object store that does not answer: it is down, has too much to do, or the way to it is cut."""
 
 
 NO_TRACKLETS = "lists no tracklets: nobody was found when it was built; build it anew with --detector or annotations"

@@ -51,7 +51,7 @@ class Frame:
     """One crop of one person at one time, as a file."""
 
     path: str
-    """Absolute or relative to the working directory. A `str`, since a benchmark has millions."""
+    """Absolute or relative to the working directory, or a URL in a case. A `str`, since a benchmark has millions."""
     index: int | None = None
     """Frame number in the source video, from 0; None where the benchmark does not tell."""
     time_s: float | None = None

@@ -205,6 +205,7 @@ GOOD = {"tracklet_id": "a", "pid": 1, "camid": 0, "platform": "ground", "frames"
     [
         "/etc/passwd",
         "../1.jpg",
+        "s3://bucket/1.jpg",
         "b/../../1.jpg",
         "b//1.jpg",
         "./1.jpg",

@@ -17,6 +17,7 @@ from PIL import Image
 
 from skyreid.datasets.benchmark import Benchmark
 from skyreid.errors import ChangedFrameError, DatasetError, MissingFrameError
+from skyreid.files.object_store import is_object, read_object
 from skyreid.files.picture_file import MAX_BYTES, read_picture, sweep_pictures
 from skyreid.files.regular_file import bytes_sha256, file_sha256, read_regular, shortened
 from skyreid.processes.progress import Progress, silent
@@ -78,13 +79,14 @@ def rows_sha256(rows: Iterable[Row]) -> str:
 
 
 def read_unchanged(frame: Frame) -> bytes:
-    """Read a crop's file and see that it is the one whose hash the frame knows.
+    """Read a crop's file, or the object that a case holds it in, and see that it is the one whose hash the frame knows.
 
     Raises:
         OSError: it cannot be read, or is a pipe or a device.
         ChangedFrameError: its bytes are others than those that were hashed.
+        StoreError: the object store refuses, or is away.
     """
-    content = read_regular(frame.path, most_bytes=MAX_BYTES)
+    content = _content(frame.path)
     if frame.sha256 is not None:
         _check(frame, bytes_sha256(content))
     return content
@@ -96,17 +98,36 @@ def unchanged_picture(frame: Frame) -> Image.Image:
     Raises:
         MissingFrameError: the file is missing or is no picture; the message begins with its path.
         ChangedFrameError: its bytes are others than those that were hashed.
+        StoreError: the object store refuses, or is away.
     """
     try:
         content = read_unchanged(frame)
-    except OSError:
+    except OSError as error:
+        if is_object(frame.path):
+            raise MissingFrameError(f"{frame.path}: {error.strerror}") from error
         content = None  # what is wrong with the file is said there
     return read_picture(frame.path, content=content)
 
 
+def crop_sha256(path: str) -> str:
+    """Hash the bytes of a crop, which lies in a file or in the object store of a case.
+
+    Raises:
+        OSError: it is missing, or cannot be read.
+        StoreError: the object store refuses, or is away.
+    """
+    return bytes_sha256(_content(path)) if is_object(path) else file_sha256(path, most_bytes=MAX_BYTES)
+
+
+def _content(path: str) -> bytes:
+    if is_object(path):
+        return read_object(path, most_bytes=MAX_BYTES)
+    return read_regular(path, most_bytes=MAX_BYTES)
+
+
 def _with_hash(frame: Frame) -> Frame:
     try:
-        sha256 = file_sha256(frame.path, most_bytes=MAX_BYTES)
+        sha256 = crop_sha256(frame.path)
     except FileNotFoundError:
         raise MissingFrameError(f"{frame.path}: is missing (check the folder with 'skyreid data verify')") from None
     except OSError as error:
