@@ -13,13 +13,13 @@ import math
 import shutil
 import tempfile
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 import cv2
 
-from skyreid.building.annotations import read_annotations
+from cpu_time import seconds_with_children
 from skyreid.building.build import build
 from skyreid.building.crops.face_mask import MaskingConfig
+from skyreid.building.finder import read_annotated
 from skyreid.building.sources import Source, read_sources
 from skyreid.building.video.decode import frames, probe
 
@@ -35,9 +35,10 @@ def main() -> None:
     seconds = sum(probe(source.path).duration_s or 0 for source in sources)
     print(f"{len(sources)} videos, {seconds:.0f} s of 1280x720; processor seconds")
     with tempfile.TemporaryDirectory() as scratch:
-        plain, crops = timed(lambda: sum(plain_loop(source, Path(scratch) / "plain") for source in sources))
+        plain_out = Path(scratch) / "plain"
+        plain, crops = seconds_with_children(lambda: sum(plain_loop(source, plain_out) for source in sources))
         print(f"{'OpenCV loop':34} {plain:7.2f}   {crops} crops")
-        decoded, _ = timed(lambda: sum(decode_only(source) for source in sources))
+        decoded, _ = seconds_with_children(lambda: sum(decode_only(source) for source in sources))
         print(f"{'ours, decoding alone':34} {decoded:7.2f}   {decoded / plain:5.2f} x")
         for name, masking in (
             ("ours, faces left", None),
@@ -45,26 +46,17 @@ def main() -> None:
             ("ours, faces and heads masked", MaskingConfig()),
         ):
             out = Path(scratch) / "ours"
-            took, report = timed(lambda masking=masking, out=out: build(sources, out, masking=masking))
+            took, report = seconds_with_children(lambda masking=masking, out=out: build(sources, out, masking=masking))
             shutil.rmtree(out)
             print(f"{name:34} {took:7.2f}   {took / plain:5.2f} x   {sum(s.crops for s in report.sources)} crops")
-
-
-def timed(work):
-    before = used()
-    result = work()
-    return used() - before, result
-
-
-def used() -> float:
-    return sum(getrusage(who).ru_utime + getrusage(who).ru_stime for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
 
 
 def plain_loop(source: Source, out: Path) -> int:
     """Every frame decoded, every half second cropped; frames counted, as such loops do."""
     facts = probe(source.path)
-    assert source.annotations is not None and facts.frame_rate is not None
-    boxes = read_annotations(source.annotations, width=facts.width, height=facts.height, video=source.path.name).frames
+    annotated = read_annotated(source, facts)
+    assert annotated is not None and facts.frame_rate is not None
+    boxes = annotated.frames
     step = round(INTERVAL_S * facts.frame_rate)
     video = cv2.VideoCapture(str(source.path))
     written = index = 0

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import TypeVar
 
 import torch
 
 Work = Callable[[], object]
+Result = TypeVar("Result")
 PRODUCT_SIZE = 2048
 
 
@@ -13,6 +16,18 @@ def cpu_seconds(work: Work) -> float:
     begun = time.process_time()
     work()
     return time.process_time() - begun
+
+
+def used() -> float:
+    """CPU seconds so far of this process and of those that it started and that have ended."""
+    return sum(getrusage(who).ru_utime + getrusage(who).ru_stime for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+
+
+def seconds_with_children(work: Callable[[], Result]) -> tuple[float, Result]:
+    """CPU seconds of a piece of work as `used` counts them, and what the work gave."""
+    begun = used()
+    result = work()
+    return used() - begun, result
 
 
 def quickest(sides: Mapping[str, Work], rounds: int) -> dict[str, float]:

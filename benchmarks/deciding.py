@@ -15,7 +15,8 @@ from pathlib import Path
 
 from simulated_case import draw_world, embedded, make_case
 from skyreid.cases.case import Case
-from skyreid.cases.deciding.decisions import CONFIRMED, REJECTED, decide
+from skyreid.cases.deciding.decision_rows import CONFIRMED, REJECTED
+from skyreid.cases.deciding.decisions import decide
 from skyreid.cases.search.adapting import adapt
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.errors import NothingFoundError

@@ -87,7 +87,9 @@ def argsort_and_loop(
 def torchmetrics_loop(similarities: np.ndarray, query: EmbeddingTable, gallery: EmbeddingTable) -> float:
     """It knows no junk, so that each query gets its own gallery; entries of negative similarity it takes for wrong,
     so that all are raised above 0; its order of ties is not ours."""
-    from torchmetrics.functional.retrieval import retrieval_average_precision
+    from torchmetrics.functional.retrieval import (  # pyright: ignore[reportMissingImports] # an extra
+        retrieval_average_precision,
+    )
 
     found = []
     for row, scores in enumerate(similarities):

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
+import openvino  # pyright: ignore[reportMissingImports] # an extra that CI does not install
 
 from skyreid.building.build import build
 from skyreid.building.crops.face_mask import MaskingConfig
@@ -33,6 +33,7 @@ from skyreid.building.video.decode import frames
 from skyreid.datasets.manifest import read_manifest
 from skyreid.evaluation.table_evaluation import evaluate
 from skyreid.feeding import Feeding
+from skyreid.files.picture_file import read_picture
 from skyreid.retrieval.embedding_table import EmbeddingTable, load_table
 from skyreid.simulation.built_and_true import BuiltSource, read_built_sources
 
@@ -129,7 +130,7 @@ def of_crops(build_dir: Path, like: EmbeddingTable, embedder: "ReidEmbedder") ->
     """The table of the pictures on disk."""
     tracklets = read_manifest(build_dir / "manifest.jsonl").tracklets
     rows = [
-        embedder.embed([cv2.imread(frame.path)[:, :, ::-1] for frame in tracklet.frames], tracklet.platform)
+        embedder.embed([np.asarray(read_picture(frame.path)) for frame in tracklet.frames], tracklet.platform)
         for tracklet in tracklets
     ]
     return EmbeddingTable(
@@ -163,7 +164,7 @@ class CenterFace:
         scale = min(4.0, max(1.0, 640 / max(piece.shape)))
         height, width = (32 * max(1, round(side * scale / 32)) for side in piece.shape[:2])
         blob = cv2.dnn.blobFromImage(piece, 1.0, (width, height))
-        heat, size, offset, _ = self._session.run(["537", "538", "539", "540"], {"input.1": blob})
+        heat, size, offset, _ = map(np.asarray, self._session.run(["537", "538", "539", "540"], {"input.1": blob}))
         found = []
         for y, x in zip(*np.where(heat[0, 0] > MIN_DOUBTFUL_SCORE), strict=True):
             tall, wide = 4 * np.exp(size[0, :, y, x])
@@ -222,7 +223,7 @@ class Pose:
 class ReidEmbedder:
     """Intel's person-reidentification-retail: every fourth crop, the mean of unit embeddings."""
 
-    model = "0" * 64
+    model, precision = "0" * 64, "float32"
     feeding = Feeding(clip_length=1, sampling="all-frames", image_size=(256, 128), needs_platform=False)
 
     def __init__(self, path: Path) -> None:

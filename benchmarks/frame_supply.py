@@ -47,7 +47,8 @@ def draw_crops(folder: Path, size: tuple[int, int], identities: int) -> tuple[Tr
     tracklets = []
     for pid in range(identities):
         patches = rng.integers(0, 256, (size[0] // 6, size[1] // 6, 3), dtype=np.uint8)
-        picture = np.asarray(Image.fromarray(patches).resize(size[::-1], Image.Resampling.BICUBIC)).astype(float)
+        enlarged = Image.fromarray(patches).resize((size[1], size[0]), Image.Resampling.BICUBIC)
+        picture = np.asarray(enlarged).astype(float)
         for platform in PLATFORMS:
             frames = []
             for number in range(FRAMES):
@@ -74,7 +75,7 @@ def plain_clip(tracklet: Tracklet) -> Tensor:
     pictures = []
     for path in paths:
         with Image.open(path) as picture:
-            pictures.append(picture.convert("RGB").resize(IMAGE_SIZE[::-1], Image.Resampling.BICUBIC))
+            pictures.append(picture.convert("RGB").resize((IMAGE_SIZE[1], IMAGE_SIZE[0]), Image.Resampling.BICUBIC))
     if random.random() < 0.5:
         pictures = [picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in pictures]
     frames = [as_floats(picture) for picture in pictures]

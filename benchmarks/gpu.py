@@ -252,7 +252,7 @@ def draw_benchmark(folder: Path) -> Path:
     pictures = rng.integers(0, 256, (64, *CROP, 3), dtype=np.uint8)
     packed = []
     for picture in pictures:
-        smooth = Image.fromarray(picture).resize((10, 22)).resize(CROP[::-1], Image.Resampling.BICUBIC)
+        smooth = Image.fromarray(picture).resize((10, 22)).resize((CROP[1], CROP[0]), Image.Resampling.BICUBIC)
         with io.BytesIO() as buffer:
             smooth.save(buffer, "jpeg", quality=90)
             packed.append(buffer.getvalue())

@@ -106,7 +106,7 @@ def trained(recipe: str, num_steps: int, world: Path, folder: Path) -> dict[str,
     embeddings = np.concatenate([table.embeddings for table in tables])
     return {
         **steps,
-        "embeddings": hashlib.sha256(np.ascontiguousarray(embeddings)).hexdigest(),
+        "embeddings": hashlib.sha256(embeddings.tobytes()).hexdigest(),
         "data": json.loads((folder / "config.json").read_text())["data_sha256"],
     }
 

@@ -163,7 +163,8 @@ class PlainProgram(nn.Module):
         for packed in self.modules():
             if isinstance(packed, PackedAttention) and packed.in_proj_weight.grad is not None:
                 ours, width = packed.ours[0], packed.embed_dim
-                for kind, whole in (("weight", packed.in_proj_weight.grad), ("bias", packed.in_proj_bias.grad)):
+                for kind in ("weight", "bias"):
+                    whole = getattr(packed, f"in_proj_{kind}").grad
                     found[names[id(getattr(ours.query, kind))]] = whole[:width]
                     found[names[id(getattr(ours.key_value, kind))]] = whole[width:]
                     found[names[id(getattr(ours.out, kind))]] = getattr(packed.out_proj, kind).grad

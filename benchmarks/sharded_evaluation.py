@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from skyreid.evaluation.shard_counting import (
 from skyreid.retrieval.embedding_table import EmbeddingTable, save_table
 from skyreid.retrieval.sharded_table import ShardedTable, open_table
 
+Result = TypeVar("Result")
 SHARD_ROWS = 65_536
 EMBED = 512
 PLAIN_QUERIES = 256
@@ -55,7 +57,7 @@ class Timed:
     def cpu_each_s(self) -> float:
         return self.cpu_s / self.times
 
-    def __call__(self, make: Callable[[], object]) -> object:
+    def __call__(self, make: Callable[[], Result]) -> Result:
         start = time.process_time()
         made = make()
         self.cpu_s += time.process_time() - start

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from trackeval.metrics import HOTA, Identity
+from trackeval.metrics import HOTA, Identity  # pyright: ignore[reportMissingImports] # see above
 
 from skyreid.building.detection import detected_people
 from skyreid.building.detection.detector import load_detector
@@ -41,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.apart:
         for finder in (static_camera, moving_camera, detected_people):
-            finder.join = lambda tracks, *_, **__: list(tracks)
+            finder.join = lambda tracks, *_, **__: list(tracks)  # pyright: ignore[reportAttributeAccessIssue]
     detector = None if arguments.detector is None else load_detector(arguments.detector)
     print(ROW.format("film", "HOTA", "IDF1", "purity", "fragments", "people", "tracks", "s"))
     for source in read_sources(arguments.sources):

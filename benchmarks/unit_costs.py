@@ -23,12 +23,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from resource import RUSAGE_CHILDREN, getrusage
 
 import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
+from cpu_time import seconds_with_children, used
 from service import add_camera, fill
 from service_load import NAME, first_of, log_in, serving
 from skyreid.building.video.decode import frames, probe
@@ -58,21 +59,11 @@ def main():
     given.measure(given)
 
 
-def used() -> float:
-    return sum(getrusage(who).ru_utime + getrusage(who).ru_stime for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
-
-
-def cost(work: Callable[[], object]) -> float:
-    before = used()
-    work()
-    return used() - before
-
-
 def measure_footage(film: Path, detector: str | None) -> None:
     facts = probe(film)
     seconds = facts.duration_s or 0.0
     number = sum(1 for _ in frames(film))
-    decoding = min(cost(lambda: sum(1 for _ in frames(film, interval_s=1e6))) for _ in range(2))
+    decoding = min(seconds_with_children(lambda: sum(1 for _ in frames(film, interval_s=1e6)))[0] for _ in range(2))
     told = {"film": film.name, "size": f"{facts.width}x{facts.height}", "frames": number, "seconds": seconds}
     told |= {"decode_ms_a_frame": 1000 * decoding / number}
     told |= {"decode_ms_a_megapixel": 1e9 * decoding / number / facts.width / facts.height}
@@ -88,7 +79,7 @@ def worked(film: Path, options: list[str], seconds: float) -> dict[str, float]:
         create_case(case, by="benchmark").close()
         database = case / "case.sqlite"
         empty = database.stat().st_size
-        starting = cost(lambda: skyreid("case", "work", str(case)))
+        starting = seconds_with_children(lambda: skyreid("case", "work", str(case)))[0]
         skyreid(
             "case",
             "add",
@@ -102,7 +93,7 @@ def worked(film: Path, options: list[str], seconds: float) -> dict[str, float]:
             "a",
             *options,
         )
-        working = cost(lambda: skyreid("case", "work", str(case)))
+        working = seconds_with_children(lambda: skyreid("case", "work", str(case)))[0]
         with open_case(case) as opened:
             tracklets = sum(source.num_tracklets for source in read_sources(opened))
         crops = [file.stat().st_size for file in case.rglob("*.jpg")]
@@ -136,8 +127,8 @@ def measure_embedding(model: str) -> None:
         def embed(number: int) -> float:
             out = Path(folder) / "table.npz"
             out.unlink(missing_ok=True)
-            crops = f"{folder}/{number}"
-            return cost(lambda: skyreid("embed", crops, "--model", model, "--platform", "ground", "--out", str(out)))
+            words = ("embed", f"{folder}/{number}", "--model", model, "--platform", "ground", "--out", str(out))
+            return seconds_with_children(lambda: skyreid(*words))[0]
 
         embed(few)
         taken = [(embed(many) - embed(few)) / (many - few) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""A whole run through the command line: killed and resumed, on one process and on two."""
+"""A whole run through the command line: killed and resumed, on one process and on several."""
 
 import json
 import os
@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 import skyreid
 from tests.training.conftest import TINY
 
+SIX_A_BATCH = ("--stage2.sampler.identities", "3", "--stage1.batch-size", "6")
+"""Clips that divide among three processes."""
 EPOCHS = ["--stage1.epochs", "6", "--stage2.epochs", "6", "--stage1.batch-size", "4"]
 
 
@@ -112,21 +114,27 @@ def test_training_lowers_the_loss(uninterrupted):
         assert np.mean(losses[-4:]) < np.mean(losses[:4])
 
 
-@pytest.mark.slow  # one step of two processes is in processes/test_distributed.py
-def test_two_processes_give_the_losses_weights_and_embeddings_of_one(tiny_g2a, tmp_path, uninterrupted):
+@pytest.mark.slow  # one step of several processes is in processes/test_distributed.py
+@pytest.mark.parametrize(("count", "batches"), [(2, ()), (3, SIX_A_BATCH)])
+def test_several_processes_give_the_losses_weights_and_embeddings_of_one(
+    count, batches, tiny_g2a, tmp_path, uninterrupted
+):
+    alone = uninterrupted
+    if batches:
+        alone = tmp_path / "alone"
+        finished = run(command(tiny_g2a, alone, *batches))
+        assert finished.returncode == 0, finished.stderr
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1", f"--master-port={port}"]
+    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={count}", "--master-addr=127.0.0.1"]
     run_dir = tmp_path / "run"
-    finished = run([*launcher, *command(tiny_g2a, run_dir)])
+    finished = run([*launcher, f"--master-port={port}", *command(tiny_g2a, run_dir, *batches)])
     assert finished.returncode == 0, finished.stderr
-    lines = [
-        [json.loads(line) for line in (f / "log.jsonl").read_text().splitlines()] for f in (uninterrupted, run_dir)
-    ]
+    lines = [[json.loads(line) for line in (f / "log.jsonl").read_text().splitlines()] for f in (alone, run_dir)]
     for one, two in zip(*lines, strict=True):
         assert one == pytest.approx(two, rel=1e-4)
-    one, two = (load_file(folder / "checkpoint" / "model.safetensors") for folder in (uninterrupted, run_dir))
+    one, two = (load_file(folder / "checkpoint" / "model.safetensors") for folder in (alone, run_dir))
     for name, tensor in one.items():
         # Adam turns the rounding noise of a gradient that is zero by construction into whole steps.
         noise = 2e-3 if name.endswith(("key_value.bias", "fixed_before")) else 2e-5
@@ -134,7 +142,7 @@ def test_two_processes_give_the_losses_weights_and_embeddings_of_one(tiny_g2a, t
             tensor, two[name], rtol=1e-4, atol=noise, msg=lambda text, name=name: f"{name}: {text}"
         )
     for table in ("query.npz", "gallery.npz"):
-        one, two = (skyreid.load_table(folder / table) for folder in (uninterrupted, run_dir))
+        one, two = (skyreid.load_table(folder / table) for folder in (alone, run_dir))
         assert one.tracklet_ids.tolist() == two.tracklet_ids.tolist()
         np.testing.assert_allclose(one.embeddings, two.embeddings, rtol=1e-3, atol=1e-4)
 
