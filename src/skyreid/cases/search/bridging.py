@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from skyreid.files.strict_json import Json
+
 DEEP = 10
 RIDGE = 0.1
 """Of the mean square of a direction, added to all."""
@@ -35,24 +37,40 @@ class Bridge:
 
     map: LinearMap
     recall: float
-    """Of the ten most similar by the new model, the share that it finds among what was brought over, 0 to 1."""
+    """What `share_found` gives for the new model among what was brought over."""
     recall_of_old: float
     """The same by the old vectors, which cannot be asked by the new model."""
     num_judged: int
+    """Among so many: who is looked for among more is found less often."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Say to a program what it was worth."""
+        return {"recall": self.recall, "recall_of_old": self.recall_of_old, "judged_among": self.num_judged}
 
 
 def build_bridge(old: Float32[np.ndarray, "pair old"], new: Float32[np.ndarray, "pair new"]) -> Bridge:
     """Learn and judge a map from unit vectors of the same tracklets, in a random order; more than five times `DEEP`."""
     first, second = len(old) * 3 // 5, len(old) * 4 // 5
     maps = [learn(old[:first], new[:first]) for learn in (_rotation, _least_squares)]
-    chosen = max(maps, key=lambda one: _recall(one.across(old[first:second]), new[first:second], new[first:second]))
+    chosen = max(maps, key=lambda one: share_found(one.across(old[first:second]), new[first:second], new[first:second]))
     judged = old[second:], new[second:]
     return Bridge(
         map=chosen,
-        recall=_recall(chosen.across(judged[0]), judged[1], judged[1]),
-        recall_of_old=_recall(judged[0], judged[0], judged[1]),
+        recall=share_found(chosen.across(judged[0]), judged[1], judged[1]),
+        recall_of_old=share_found(judged[0], judged[0], judged[1]),
         num_judged=len(judged[0]),
     )
+
+
+def share_found(
+    gallery: Float32[np.ndarray, "judged embed"],
+    asked: Float32[np.ndarray, "judged embed"],
+    new: Float32[np.ndarray, "judged new"],
+) -> float:
+    """Of the ten most similar by the new model, the share found in a gallery of the same tracklets, 0 to 1."""
+    units = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
+    found, right = _nearest(asked @ units.T), _nearest(new @ new.T)
+    return float(np.mean([len(set(ours) & set(theirs)) / DEEP for ours, theirs in zip(found, right, strict=True)]))
 
 
 def _rotation(old: Float32[np.ndarray, "pair old"], new: Float32[np.ndarray, "pair new"]) -> LinearMap:
@@ -72,17 +90,6 @@ def _between_means(
 ) -> LinearMap:
     matrix = matrix.astype(np.float32)
     return LinearMap(matrix=matrix, offset=new.mean(axis=0) - old.mean(axis=0) @ matrix)
-
-
-def _recall(
-    gallery: Float32[np.ndarray, "judged embed"],
-    asked: Float32[np.ndarray, "judged embed"],
-    new: Float32[np.ndarray, "judged new"],
-) -> float:
-    """Compare whom vectors find in a gallery with whom the new model finds."""
-    units = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
-    found, right = _nearest(asked @ units.T), _nearest(new @ new.T)
-    return float(np.mean([len(set(ours) & set(theirs)) / DEEP for ours, theirs in zip(found, right, strict=True)]))
 
 
 def _nearest(scores: Float32[np.ndarray, "judged judged"]) -> Int64[np.ndarray, "judged deep"]:

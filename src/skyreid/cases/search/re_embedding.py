@@ -12,7 +12,7 @@ import hashlib
 import shutil
 from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
@@ -62,24 +62,24 @@ class ReEmbedReport:
     """Tracklets, now."""
     left_out: tuple[str, ...]
     """Why some could not be, a sentence each."""
-    bridge_recall: float | None
-    """Of the ten most similar by the new model, the share found through the bridge; None = none was made now."""
-    old_recall: float | None
-    """The same by the old vectors."""
+    bridge: Bridge | None
+    """To the new model, with what it was worth; None = none was made now."""
 
     def lines(self) -> list[str]:
         """Say it to a reader."""
         told = [f"{self.embedded} tracklets embedded as model {self.model}"]
-        if self.bridge_recall is not None and self.old_recall is not None:
+        if self.bridge is not None:
             told.append(
-                f"meanwhile pictures and texts ask by a bridge: of the ten most similar by the new model it finds "
-                f"{self.bridge_recall:.0%}; the old vectors, asked by themselves, {self.old_recall:.0%}"
+                f"meanwhile pictures and texts ask by a bridge: of the ten most similar by the new model among "
+                f"{self.bridge.num_judged} tracklets it finds {self.bridge.recall:.0%}; the old vectors, asked by "
+                f"themselves, {self.bridge.recall_of_old:.0%}. Among more it finds fewer of them"
             )
         return [*told, *self.left_out]
 
     def to_json(self) -> dict[str, Json]:
         """Say it to a program."""
-        return asdict(self) | {"left_out": list(self.left_out)}
+        bridge = None if self.bridge is None else self.bridge.to_json()
+        return {"model": self.model, "embedded": self.embedded, "left_out": list(self.left_out), "bridge": bridge}
 
 
 def re_embed(
@@ -114,13 +114,11 @@ def re_embed(
                 bridges.consider()
     if not left_out:
         bridges.close()
-    made = bridges.made
     return ReEmbedReport(
         model=number,
         embedded=embedded,
         left_out=tuple(left_out.values()),
-        bridge_recall=None if made is None else made.recall,
-        old_recall=None if made is None else made.recall_of_old,
+        bridge=bridges.made,
     )
 
 
@@ -181,7 +179,7 @@ class _Bridges:
 
     def _write(self, old: CaseModel, bridge: Bridge) -> None:
         name = f"{BRIDGED}{hashlib.sha256(bridge.map.matrix.tobytes()).hexdigest()[:16]}-{self._new.model}"
-        told = {"of": old.number, "recall": bridge.recall, "by the old": bridge.recall_of_old}
+        told: dict[str, Json] = {"of": old.number, **bridge.to_json()}
         with self._case.database.writing() as connection:
             number = find_model(
                 connection, model=name, feeding=self._new.feeding, seen_unmasked=False, width=self._new.width
