@@ -44,6 +44,7 @@ THOROUGH = """
     cases/test_crash
     cases/test_disk_full
     cases/test_exporting
+    cases/test_files_in_a_store
     cases/test_importing
     cases/test_jobs
     cases/test_migrating
@@ -70,6 +71,7 @@ THOROUGH = """
     extraction/test_loading_while_cutting
     extraction/test_network_encoder
     files/test_file_kinds
+    files/test_object_store
     graphs/test_onnx_file
     pages/report/test_in_a_browser
     pretrained/test_imagenet

@@ -1,9 +1,9 @@
 """Cases whose processes are killed at a random moment; run as a program by test_crash.py.
 
-`python -m tests.cases.killed_case FOLDER WHAT KILLS SEED [URL]` copies the case FOLDER/case for each kill, or makes it
-anew of FOLDER/built in the PostgreSQL of the URL, forks a child that changes it and notes what was acknowledged, kills
-it by SIGKILL, and sees that nothing of that is lost and nothing doubled, that the case is whole, and that the work goes
-on from there to its end.
+`python -m tests.cases.killed_case FOLDER WHAT KILLS SEED [URL [FILES]]` copies the case FOLDER/case for each kill, or
+makes it anew of FOLDER/built in the PostgreSQL of the URL (`-` for none) and the object store of FILES, forks a child
+that changes it and notes what was acknowledged, kills it by SIGKILL, and sees that nothing of that is lost and nothing
+doubled, that the case is whole, and that the work goes on from there to its end.
 """
 
 import os
@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
+from skyreid.cases import case_files
 from skyreid.cases.case import create_case, next_revision, open_case
 from skyreid.cases.deciding.decisions import decide, read_events
 from skyreid.cases.keeping.retention import purge_due, remains, trash_source
@@ -24,7 +25,7 @@ from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import put_vectors, read_models, read_table, read_tracklets, read_vectors
 from skyreid.cases.verification import verify_case
-from skyreid.cases.work.importing import import_build
+from skyreid.cases.work.importing import import_build, sweep_crops
 from tests.cases.builds import drawn
 
 LATER = datetime.now(UTC) + timedelta(days=8)
@@ -126,35 +127,45 @@ def run(kind, path, folder, kill_after_s):
     return acknowledged, time.monotonic() - begun, os.WIFSIGNALED(status)
 
 
-def put_anew(path, folder, url):
+def put_anew(path, folder, url, files):
     """The case as it was before anybody worked on it."""
     if path.exists():
         if url is not None:
             with open_case(path) as case:
                 case.database.drop()
         shutil.rmtree(path)
-    if url is None:
+    if url is None and files is None:
         shutil.copytree(folder / "case", path)
     else:
-        with create_case(path, by="anna", database=url) as case:
+        with create_case(path, by="anna", database=url, files=files) as case:
             import_build(case, folder / "built", **BY)
+
+
+def see_no_crops_of_nobody(case):
+    """Nothing lies there but what a source names, once what is so old that nobody will name it is swept away."""
+    given_up, case_files.GIVEN_UP_AFTER = case_files.GIVEN_UP_AFTER, timedelta(hours=-1)
+    sweep_crops(case)
+    case_files.GIVEN_UP_AFTER = given_up
+    assert sorted(case.files.crop_keys()) == sorted(one.crops for one in read_sources(case, with_trash=True))
 
 
 def main():
     folder, what, kills, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    url = sys.argv[5] if len(sys.argv) > 5 else None
+    url = sys.argv[5] if sys.argv[5:] and sys.argv[5] != "-" else None
+    files = sys.argv[6] if sys.argv[6:] else None
     kind, moments = KINDS[what](), random.Random(seed)
     path = folder / f"{what}-killed"
-    put_anew(path, folder, url)
+    put_anew(path, folder, url, files)
     _, whole_s, _ = run(kind, path, folder, None)
     killed = told = 0
     for _ in range(kills):
-        put_anew(path, folder, url)
+        put_anew(path, folder, url, files)
         acknowledged, _, was_killed = run(kind, path, folder, moments.uniform(0, whole_s))
         with open_case(path) as case:
             found = verify_case(case)
             assert found.damage == (), found.damage
             kind.check(case, folder, acknowledged)
+            see_no_crops_of_nobody(case)
             assert verify_case(case).damage == ()
         killed, told = killed + was_killed, told + len(acknowledged)
     if url is not None:

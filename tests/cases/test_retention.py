@@ -6,7 +6,8 @@ import pytest
 
 from skyreid.cases import sources
 from skyreid.cases.audit import read_audit
-from skyreid.cases.case import CROPS, WORK
+from skyreid.cases.case import WORK
+from skyreid.cases.case_files import CROPS
 from skyreid.cases.deciding.decisions import decide
 from skyreid.cases.deciding.standing import read_standing
 from skyreid.cases.keeping.retention import (

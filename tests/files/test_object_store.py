@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -195,9 +196,13 @@ for call in (lambda: write_object(sys.argv[1], b"x"), lambda: read_object(sys.ar
             done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
             assert done.stdout.count(said) == 3 and done.stdout.count("StoreError") == 3, done.stdout + done.stderr
 
-    def test_a_process_that_was_forked_reaches_it_anew(self):
+    def test_a_process_that_was_forked_reaches_it_anew_and_leaves_it_to_its_parent(self):
         place = new_place()
         write_object(f"{place}/x", b"x")
-        if (pid := os.fork()) == 0:
-            os._exit(0 if read_object(f"{place}/x", most_bytes=9) == b"x" else 1)
-        assert os.waitpid(pid, 0)[1] == 0
+        for _ in range(2):
+            if (pid := os.fork()) == 0:
+                is_there = read_object(f"{place}/x", most_bytes=9) == b"x"
+                gc.collect()
+                os._exit(0 if is_there else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert read_object(f"{place}/x", most_bytes=9) == b"x"

@@ -2,14 +2,18 @@
 
 case.sqlite              everything that is known; or
 database.json            where it is known, when PostgreSQL holds it
+files.json               where the next two are, when an object store holds them (case_files.py)
 crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered
 footage/KEY/NAME         videos that were uploaded
 cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
 
+import json
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from uuid import uuid4
@@ -20,19 +24,28 @@ from sqlalchemy.engine import Connection
 from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
+from skyreid.cases.case_files import (
+    FILES_ELSEWHERE,
+    CaseFiles,
+    FolderFiles,
+    StoreFiles,
+    crop_name,
+    read_files_elsewhere,
+)
 from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.schema import CASE, TABLES
 from skyreid.errors import CaseError
-from skyreid.files.atomic_file import new_folder
+from skyreid.files.atomic_file import new_folder, write_atomically
 from skyreid.files.file_kinds import CASE as CASE_KIND
 from skyreid.files.file_kinds import require_kind
+from skyreid.files.object_store import checked_url as checked_store
 from skyreid.files.strict_json import Json
 
 DATABASE_FILE = "case.sqlite"
 DATABASE_ELSEWHERE = "database.json"
-CROPS, CACHE, WORK = "crops", "cache", "work"
+CACHE, WORK = "cache", "work"
 RETENTION_DAYS = 30
 
 
@@ -55,12 +68,18 @@ class CaseFacts:
 
 
 class Case:
-    """An open case; `create_case` and `open_case` give one. To be used in a `with` block, or closed."""
+    """An open case; `create_case` and `open_case` give one. To be used in a `with` block, or closed.
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    Args:
+        folder: of the case.
+        database: of the case.
+        store: URL of the place in an object store that has its files; None = they lie in the folder.
+    """
+
+    def __init__(self, folder: Path, database: Database, *, store: str | None = None) -> None:
         self.folder = folder
         self.database = database
-        self._crops = f"{folder / CROPS}/"
+        self._store = store
 
     def __enter__(self) -> "Case":
         return self
@@ -74,6 +93,14 @@ class Case:
     def close(self) -> None:
         """End its connections."""
         self.database.close()
+
+    @cached_property
+    def files(self) -> CaseFiles:
+        """Its crops and uploads, wherever they lie."""
+        # By its id, so that no two cases have the same place, whatever somebody copies.
+        if self._store is None:
+            return FolderFiles(self.folder)
+        return StoreFiles(_place(self._store, self.facts().case_id))
 
     def facts(self) -> CaseFacts:
         """What is true of it as a whole."""
@@ -91,7 +118,7 @@ class Case:
     def crop_path(self, crops: str, sha256: str) -> str:
         """Where a crop lies, by the key of its source's crops and the hash of its bytes."""
         # A list has thousands, and a Path takes 20 times as long to put together.
-        return f"{self._crops}{crops}/{sha256[:2]}/{sha256}.jpg"
+        return f"{self.files.crops}{crops}/{crop_name(sha256)}"
 
 
 # Put together once: SQLAlchemy takes as long to put a statement together as SQLite to answer it.
@@ -116,6 +143,7 @@ def create_case(
     by: str,
     name: str | None = None,
     database: str | None = None,
+    files: str | None = None,
     retention_days: int = RETENTION_DAYS,
 ) -> Case:
     """Make an empty case.
@@ -125,10 +153,13 @@ def create_case(
         by: who makes it.
         name: that people call it; None = that of the folder.
         database: URL of a PostgreSQL database, without a password (~/.pgpass has it); None = a file in the folder.
+        files: s3://BUCKET/PREFIX of an object store that crops and uploads come into (its keys are told by AWS_…
+            variables or ~/.aws); None = they lie in the folder.
         retention_days: how long sources are kept that say nothing else.
 
     Raises:
         CaseError: the folder is there already, or the database cannot be had.
+        StoreError: the object store cannot be had, or refuses.
         SourceError: a name that cannot be shown.
     """
     folder = path_of(folder, "the folder of a case")
@@ -139,8 +170,12 @@ def create_case(
     case_id = uuid4().hex
     if folder.exists():
         raise CaseError(f"{folder}: is there already; a case begins in a new folder")
+    files = None if files is None else checked_store(files)
     with new_folder(folder) as staging:
         staging.chmod(0o700)
+        if files is not None:
+            StoreFiles(_place(files, case_id)).try_out()
+            write_atomically(staging / FILES_ELSEWHERE, [json.dumps({"url": files}, indent=1).encode() + b"\n"])
         if database is None:
             made = Database(staging / DATABASE_FILE)
         else:
@@ -223,6 +258,14 @@ def is_case(folder: Path) -> bool:
 
 def _at(folder: Path) -> Case:
     require_kind(folder, CASE_KIND, error=CaseError)
+    elsewhere = folder / FILES_ELSEWHERE
+    store = read_files_elsewhere(elsewhere) if elsewhere.exists() else None
     if (folder / DATABASE_ELSEWHERE).exists():
-        return Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database())
-    return Case(folder, Database(folder / DATABASE_FILE))
+        return Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database(), store=store)
+    return Case(folder, Database(folder / DATABASE_FILE), store=store)
+
+
+def _place(store: str, case_id: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{32}", case_id) is None:  # of a stranger, whose case would lead to another's files
+        raise CaseError(f"the id of a case is 32 hexadecimal digits; got {case_id!r:.80}")
+    return f"{store}/case_{case_id}"

@@ -1,19 +1,20 @@
 """Whether a case is whole: its database, its log, its crops, and what was derived from them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from skyreid.cases.audit import audit_damage, audit_head
-from skyreid.cases.case import CROPS, Case
+from skyreid.cases.case import Case
 from skyreid.cases.schema import TRACKLETS
 from skyreid.cases.search.search_cache import SearchCache
 from skyreid.cases.sources import sources_in
 from skyreid.cases.tracklets import models_in
 from skyreid.cases.work.importing import sweep_crops
-from skyreid.files.regular_file import file_sha256
+from skyreid.datasets.data_hash import crop_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
@@ -52,6 +53,16 @@ class Verification:
         }
 
 
+class _Listed(NamedTuple):
+    """A crop that a tracklet shows."""
+
+    tracklet_id: str
+    path: str
+    sha256: str
+    is_last: bool
+    """Of its tracklet."""
+
+
 def verify_case(case: Case, *, rebuild: bool = True, progress: Progress = silent) -> Verification:
     """Look at everything: what the database says of itself, every row of the log, every crop, every cached vector.
 
@@ -75,7 +86,7 @@ def verify_case(case: Case, *, rebuild: bool = True, progress: Progress = silent
         else:
             damage += told
     if rebuild:
-        mended += [f"{case.folder / CROPS / name}: no source names it; removed" for name in sweep_crops(case)]
+        mended += [f"{case.files.crops}{key}: no source names it; removed" for key in sweep_crops(case)]
     return Verification(
         tracklets=num_tracklets,
         crops=num_crops,
@@ -92,15 +103,24 @@ def _look_at_crops(case: Case, connection: Connection, progress: Progress) -> tu
     total = sum(source.num_tracklets for source in sources.values())
     num_tracklets, num_crops, told = 0, 0, []
     query = sa.select(TRACKLETS.c.tracklet_id, TRACKLETS.c.source, TRACKLETS.c.frames).order_by(TRACKLETS.c.number)
-    for row in connection.execute(query):
-        num_tracklets += 1
-        for _, _, _, sha256 in row.frames:
-            num_crops += 1
-            path = Path(case.crop_path(sources[row.source].crops, sha256))
-            try:
-                if file_sha256(path) != sha256:
-                    told.append(f"{path}: a crop of {row.tracklet_id} was changed")
-            except OSError as error:
-                told.append(f"{path}: a crop of {row.tracklet_id} cannot be read: {error.strerror}")
-        progress("look at crops", num_tracklets, total)
+
+    def listed() -> Iterator[_Listed]:
+        for row in connection.execute(query):
+            crops, is_last = sources[row.source].crops, len(row.frames) - 1
+            for place, (_, _, _, sha256) in enumerate(row.frames):
+                yield _Listed(row.tracklet_id, case.crop_path(crops, sha256), sha256, place == is_last)
+
+    for crop, fault in case.files.of_each(_look_at, listed()):
+        num_crops += 1
+        num_tracklets += crop.is_last
+        told += [f"{crop.path}: a crop of {crop.tracklet_id} {fault}"] if fault else []
+        if crop.is_last:
+            progress("look at crops", num_tracklets, total)
     return num_tracklets, num_crops, told
+
+
+def _look_at(crop: _Listed) -> tuple[_Listed, str]:
+    try:
+        return crop, "" if crop_sha256(crop.path) == crop.sha256 else "was changed"
+    except OSError as error:
+        return crop, f"cannot be read: {error.strerror}"

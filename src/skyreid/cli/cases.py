@@ -24,6 +24,7 @@ def case_new(
     *,
     name: str | None = None,
     database: str | None = None,
+    files: str | None = None,
     retention_days: int = 30,
     by: str | None = None,
     json: bool = False,
@@ -35,13 +36,16 @@ def case_new(
         name: what people call it; that of the folder when not given.
         database: postgresql+psycopg://USER@HOST/NAME, without a password (~/.pgpass has it); a file in the folder when
             not given.
+        files: s3://BUCKET/PREFIX of an object store for crops and uploads, whose key AWS_… variables or ~/.aws tell; in
+            the folder when not given.
         retention_days: how long footage is kept.
         by: who makes it; the user of this machine when not given.
         json: print JSON.
     """
     from skyreid.cases.case import create_case
 
-    with create_case(case, by=who(by), name=name, database=database, retention_days=retention_days) as made:
+    told = {"name": name, "database": database, "files": files}
+    with create_case(case, by=who(by), **told, retention_days=retention_days) as made:
         facts = made.facts()
     adding = f"skyreid case add {shlex.quote(str(case))} FOLDER --purpose TEXT brings in what was built"
     show_result(Note([f"case {facts.name}: {case}", adding], {"folder": str(case), **facts.to_json()}), json=json)

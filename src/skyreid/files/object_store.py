@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -36,7 +36,7 @@ _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/(?!\.{1,2}(?:/|$
 _SETTINGS: dict[str, object] = {
     "connect_timeout": 10,
     "read_timeout": 60,
-    "retries": {"mode": "standard", "total_max_attempts": 3},
+    "retries": {"mode": "standard", "total_max_attempts": 2},
     "max_pool_connections": AT_ONCE,
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
@@ -250,9 +250,12 @@ def _key(url: str) -> str:
     return url.removeprefix(SCHEME)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _store(process: int) -> _Store:
-    """What reaches the store, made once for a process: connections do not survive a fork."""
+    """What reaches the store, made once for a process: connections do not survive a fork.
+
+    Whoever was forked keeps that of its parent, unused: ending it would take the parent's connections from the parent.
+    """
     try:
         from s3fs import S3FileSystem  # takes a second, and is an extra
     except ImportError as error:

@@ -11,7 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
-from skyreid.errors import DatabaseAwayError, MissingFrameError, NothingFoundError, RefusedError, SkyreidError
+from skyreid.errors import (
+    AwayError,
+    DatabaseAwayError,
+    MissingFrameError,
+    NothingFoundError,
+    RefusedError,
+    SkyreidError,
+)
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.administering import admin_routes, export_routes, login_routes, retention_routes
 from skyreid.service.browsing import (
@@ -138,9 +145,10 @@ def _say_invalid(request: Request, error: Exception) -> Response:
 
 def _say_refused(request: Request, error: Exception) -> Response:
     """Say what the library refuses, without saying where on this machine things lie."""
-    if isinstance(error, DatabaseAwayError):
+    if isinstance(error, AwayError):
         _logger.warning("%s", error)
-        answer = _said(request, 503, "the database of this server cannot be reached; try again in a moment")
+        what = "database" if isinstance(error, DatabaseAwayError) else "object store"
+        answer = _said(request, 503, f"the {what} of this server cannot be reached; try again in a moment")
         answer.headers["retry-after"] = "2"
         return answer
     kinds = {RefusedError: 409, NothingFoundError: 404, MissingFrameError: 404}

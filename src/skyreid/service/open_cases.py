@@ -153,6 +153,7 @@ class OpenCases:
         databases = {self.people.database.where, *(one.case.database.where for one in self._open.values())}
         for folder, called in (
             *((where, "the database") for where in databases if isinstance(where, str)),
+            *((one.case.files.root, "the case") for one in self._open.values()),
             *((path, "the case") for path in of_cases),
             (self.folder, "the folder of cases"),
             *shelf,

@@ -18,13 +18,13 @@ from sqlalchemy.engine import Connection
 
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
-from skyreid.cases.case import CACHE, CROPS, WORK, Case, next_revision
+from skyreid.cases.case import CACHE, WORK, Case, next_revision
 from skyreid.cases.database import in_parts
 from skyreid.cases.keeping.upload_retention import sweep_uploads
 from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, as_utc, check_authorisation, source_named, sources_in, touch_tracklets
 from skyreid.cases.work.footage import FOOTAGE, upload_key
-from skyreid.cases.work.importing import sweep_crops
+from skyreid.cases.work.importing import SOURCE_PURGED, crops_of_nobody, sweep_crops
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.atomic_file import sweep_leftovers
 from skyreid.files.strict_json import Json
@@ -215,7 +215,7 @@ def remains(case: Case, name: str) -> list[str]:
         CaseError: no source of this name was ever purged.
     """
     with case.database.reading() as connection:
-        told = [row.details for row in read_audit(connection) if (row.action, row.subject) == ("source purged", name)]
+        told = [row.details for row in read_audit(connection) if (row.action, row.subject) == (SOURCE_PURGED, name)]
         if not told:
             raise CaseError(f"{case.folder}: no source {name!r} was purged (it may never have been there)")
         found: list[str] = []
@@ -227,8 +227,8 @@ def remains(case: Case, name: str) -> list[str]:
             for table, column in ((TRACKLETS, TRACKLETS.c.number), (VECTORS, VECTORS.c.tracklet)):
                 count = _count_in(connection, column, numbers)
                 found += [f"{count} rows of {table.name}"] if count else []
-            if (case.folder / CROPS / crops).exists():
-                found.append(f"its crops in {case.folder / CROPS / crops}")
+            if case.files.has_crops(crops):
+                found.append(f"its crops in {case.files.crops}{crops}")
             if details.get("upload") and (case.folder / FOOTAGE / str(details["upload"])).exists():
                 found.append(f"the video that was uploaded, in {case.folder / FOOTAGE / str(details['upload'])}")
             found += [f"rows in {path}" for path in _caches_with(case, numbers)]
@@ -278,7 +278,7 @@ def _delete_rows(case: Case, connection: Connection, source: CaseSource, *, by: 
     connection.execute(SOURCES.delete().where(SOURCES.c.number == source.number))
     upload = None if source.path is None else upload_key(case, Path(source.path))
     told: dict[str, Json] = {"sha256": source.sha256, "crops": source.crops, "numbers": numbers, "upload": upload}
-    record(connection, by, "source purged", source.name, told)
+    record(connection, by, SOURCE_PURGED, source.name, told)
 
 
 def _leave_nothing(case: Case) -> None:
@@ -293,11 +293,9 @@ def _leave_nothing(case: Case) -> None:
 def _has_remains(case: Case) -> bool:
     """Whether somebody was killed between the rows and the files."""
     with case.database.reading() as connection:
-        named = set(connection.execute(sa.select(SOURCES.c.crops)).scalars())
         gone = connection.execute(sa.select(REMOVED.c.tracklet)).scalars().all()
-    folder = case.folder / CROPS
-    has_crops = folder.is_dir() and any(path.name not in named for path in folder.iterdir())
-    return has_crops or bool(_caches_with(case, gone)) or bool(_packages(case))
+    case.files.sweep_leftovers()
+    return bool(crops_of_nobody(case)) or bool(_caches_with(case, gone)) or bool(_packages(case))
 
 
 def _packages(case: Case) -> list[Path]:

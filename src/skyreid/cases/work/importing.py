@@ -1,14 +1,13 @@
 """What `skyreid build`, `embed` and `link` made, brought into a case: crops as files, everything else as rows.
 
 A source is brought in by one transaction; whoever is killed leaves the ones before it, and the next run goes on with
-the others. Crops are copied first and get their name inside that transaction, in a folder that no other source has:
-whatever the database does not name belongs to nobody (`sweep_crops`).
+the others. Crops are copied first, under a KEY that no other source has and that this transaction names
+(`case_files.py`): what the database does not name belongs to nobody (`sweep_crops`).
 """
 
+import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from os import PathLike
@@ -27,9 +26,10 @@ from skyreid.building.linking.link_state import fingerprints
 from skyreid.building.linking.linked_manifest import as_built
 from skyreid.case_record import footage_of
 from skyreid.cases.audit import record
-from skyreid.cases.case import CROPS, Case, next_revision
+from skyreid.cases.case import Case, next_revision
+from skyreid.cases.case_files import NewCrops
 from skyreid.cases.deciding.decisions import append_events
-from skyreid.cases.schema import SOURCES, TRACKLETS
+from skyreid.cases.schema import AUDIT, SOURCES, TRACKLETS
 from skyreid.cases.sources import CaseSource, NewSource, Permission, check_purpose, insert_source, read_sources
 from skyreid.cases.tracklets import (
     find_model,
@@ -40,11 +40,8 @@ from skyreid.cases.tracklets import (
     tracklets_in,
     vectors_by_number,
 )
-from skyreid.datasets.data_hash import read_unchanged
 from skyreid.datasets.manifest import Manifest, read_built_folder
 from skyreid.errors import CaseError, RefusedError, TableError
-from skyreid.files.atomic_file import flush, new_folder, sweep_leftovers
-from skyreid.files.regular_file import names_in
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 from skyreid.retrieval.embedding_table import TABLE_FILE, EmbeddingTable, load_table
@@ -52,6 +49,8 @@ from skyreid.retrieval.manifest_agreement import check_same_pictures
 from skyreid.retrieval.sighting import source_of
 from skyreid.tracklet import Platform, Tracklet
 
+SOURCE_PURGED = "source purged"
+"""What the log calls it."""
 _NAME = re.compile(r"[\w.-]{1,200}")
 
 
@@ -243,11 +242,10 @@ def add_source(
         also: what else belongs into the transaction, by the number of the source.
         progress: hears of crops.
     """
-    final = case.folder / CROPS / new.crops
-    with ExitStack() as staging:
-        _copy_crops(tracklets, staging.enter_context(new_folder(final)), progress)
+    with case.files.new_crops(new.crops) as crops:
+        _copy_crops(tracklets, crops, progress)
         with case.database.writing() as connection:
-            staging.close()  # the crops get their name while nobody sweeps
+            crops.settle()
             try:
                 number = insert_source(connection, new, by=by)
                 revision = next_revision(connection)
@@ -261,23 +259,32 @@ def add_source(
                 if also is not None:
                     also(connection, number)
             except BaseException:
-                shutil.rmtree(final, ignore_errors=True)
+                crops.undo()
                 raise
     return number
 
 
 def sweep_crops(case: Case) -> list[str]:
-    """Remove crops that no source names: of those who were killed before they could name them."""
-    folder = case.folder / CROPS
-    if not folder.is_dir():
+    """Remove crops that no source names, nor will; gives their KEYs."""
+    case.files.sweep_leftovers()
+    nobodys = crops_of_nobody(case)
+    for key in nobodys:
+        case.files.remove_crops(key)
+    return nobodys
+
+
+def crops_of_nobody(case: Case) -> list[str]:
+    """Give the KEYs of crops whose source was purged, or never came."""
+    there = case.files.crop_keys()
+    if not there:
         return []
-    sweep_leftovers(folder)
-    with case.database.writing() as connection:  # nobody brings crops meanwhile
+    # Whoever was about to name one of them has done so when this transaction begins.
+    with case.database.writing() as connection:
         named = set(connection.execute(sa.select(SOURCES.c.crops)).scalars())
-        orphans = [name for name in names_in(folder) if name not in named and not name.startswith(".")]
-        for name in orphans:
-            shutil.rmtree(folder / name)
-    return orphans
+        unnamed = [key for key in there if key not in named]
+        told = connection.execute(sa.select(AUDIT.c.details).where(AUDIT.c.action == SOURCE_PURGED)) if unnamed else ()
+        purged = {json.loads(row.details)["crops"] for row in told}
+    return [key for key in unnamed if key in purged or case.files.is_given_up(key)]
 
 
 def _table_of(folder: Path, tracklets: Sequence[Tracklet]) -> tuple[EmbeddingTable | None, list[str]]:
@@ -373,17 +380,7 @@ def _add_pids(connection: Connection, pids: dict[int, int], tracklets: Sequence[
     pids |= {pid: highest + number for number, pid in enumerate(new, start=1)}
 
 
-def _copy_crops(tracklets: Sequence[Tracklet], folder: Path, progress: Progress) -> None:
-    """Copy every crop to its hash, and see on the way that it is the one that was cut; they are on the disk then."""
-    total = sum(len(tracklet.frames) for tracklet in tracklets)
-    done = 0
-    for tracklet in tracklets:
-        for frame in tracklet.frames:
-            if frame.sha256 is None:
-                raise CaseError(f"{frame.path}: nobody noted its hash (skyreid 0.1 did not); build the folder again")
-            path = folder / frame.sha256[:2] / f"{frame.sha256}.jpg"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(read_unchanged(frame))
-            flush(path)
-            done += 1
-            progress("copy crops", done, total)
+def _copy_crops(tracklets: Sequence[Tracklet], crops: NewCrops, progress: Progress) -> None:
+    frames = [frame for tracklet in tracklets for frame in tracklet.frames]
+    for done, _ in enumerate(crops.put(frames), start=1):
+        progress("copy crops", done, len(frames))

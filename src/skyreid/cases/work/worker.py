@@ -39,7 +39,7 @@ from skyreid.cases.work.leases import (
 )
 from skyreid.cases.work.outage import through_outage
 from skyreid.cases.work.room import has_room, room_for_last_words, room_of
-from skyreid.errors import DatabaseAwayError, SkyreidError
+from skyreid.errors import AwayError, DatabaseAwayError, SkyreidError
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
@@ -83,7 +83,8 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
         progress: hears of every step.
 
     Raises:
-        DatabaseAwayError: it was away for longer than anybody waits; the job at work begins anew with the next worker.
+        AwayError: the database or the object store was away for longer than anybody waits; the job at work begins anew
+            with the next worker.
         KeyboardInterrupt: the job at work was given back and begins anew with the next worker.
     """
     take_up_where_is_room(case, least_room)
@@ -114,7 +115,7 @@ def take_and_do(
         progress: hears of every step.
 
     Raises:
-        DatabaseAwayError: as `work`.
+        AwayError: as `work`.
         KeyboardInterrupt: as `work`.
     """
     lease = _next(case, worker)
@@ -182,7 +183,7 @@ def _attempt(
         with suppress(DatabaseAwayError):  # then its lease ends by itself
             give_back(case, lease)
         raise
-    except DatabaseAwayError:
+    except AwayError:
         raise
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
