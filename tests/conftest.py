@@ -53,6 +53,7 @@ THOROUGH = """
     cases/test_retention
     cases/test_search_cache
     cases/test_standing
+    cases/test_uploads_in_a_store
     cases/test_worker
     cli/test_evaluate
     cli/test_footage
@@ -90,6 +91,7 @@ THOROUGH = """
     service/test_every_page
     service/test_exports
     service/test_faces
+    service/test_files_in_a_store
     service/test_footage
     service/test_identities
     service/test_in_a_browser

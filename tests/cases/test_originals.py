@@ -37,21 +37,21 @@ def seen(case, film):
     return replace(one, tracklet=replace(one.tracklet, frames=frames), source=source)
 
 
-def test_the_person_is_shown_as_the_video_has_them_without_metadata(seen):
-    jpeg = draw_originals(seen)
+def test_the_person_is_shown_as_the_video_has_them_without_metadata(case, seen):
+    jpeg = draw_originals(case, seen)
     assert b"Exif" not in jpeg
     drawn = np.asarray(Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")).astype(int)
     height, width = drawn.shape[:2]
     assert abs(drawn[height // 2, width // 4] - RED).max() < 40 and abs(drawn[height // 2, 2] - GREEN).max() < 40
 
 
-def test_another_video_or_none_is_no_original(seen, film):
+def test_another_video_or_none_is_no_original(case, seen, film):
     film.write_bytes(film.read_bytes() + b"\0")
     with pytest.raises(RefusedError, match=r"a\.mp4: another video lies where it was"):
-        draw_originals(seen)
+        draw_originals(case, seen)
     for path in (None, str(film.parent / "gone.mp4")):
         with pytest.raises(CaseError, match=r"is not where it was") as gone:
-            draw_originals(replace(seen, source=replace(seen.source, path=path)))
+            draw_originals(case, replace(seen, source=replace(seen.source, path=path)))
         assert str(film.parent) not in str(gone.value)
 
 

@@ -56,6 +56,10 @@ class Way:
     def mend(self):
         self.is_cut = False
 
+    def cut_for(self, seconds):
+        self.cut()
+        threading.Timer(seconds, self.mend).start()
+
     def _accept(self):
         with suppress(OSError):
             while True:

@@ -4,7 +4,7 @@ case.sqlite              everything that is known; or
 database.json            where it is known, when PostgreSQL holds it
 files.json               where the next two are, when an object store holds them (case_files.py)
 crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered
-footage/KEY/NAME         videos that were uploaded
+footage/KEY/NAME         videos that were uploaded (case_uploads.py)
 cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
@@ -32,6 +32,7 @@ from skyreid.cases.case_files import (
     crop_name,
     read_files_elsewhere,
 )
+from skyreid.cases.case_uploads import CaseUploads, FolderUploads, StoreUploads
 from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
@@ -96,11 +97,18 @@ class Case:
 
     @cached_property
     def files(self) -> CaseFiles:
-        """Its crops and uploads, wherever they lie."""
+        """Its crops, wherever they lie."""
         # By its id, so that no two cases have the same place, whatever somebody copies.
         if self._store is None:
             return FolderFiles(self.folder)
         return StoreFiles(_place(self._store, self.facts().case_id))
+
+    @cached_property
+    def uploads(self) -> CaseUploads:
+        """Videos that were uploaded to it, wherever they lie."""
+        if self._store is None:
+            return FolderUploads(self.folder)
+        return StoreUploads(self.files.root, self.folder / WORK)
 
     def facts(self) -> CaseFacts:
         """What is true of it as a whole."""

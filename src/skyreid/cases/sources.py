@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -35,7 +34,8 @@ class NewSource:
     platform: Platform
     camera: str
     file: str
-    path: Path | None
+    path: str | None
+    """Where the video lies; the URL of an upload in an object store."""
     sha256: str
     crops: str
     """The folder of its crops."""
@@ -201,7 +201,7 @@ def insert_source(connection: Connection, new: NewSource, *, by: str) -> int:
         "name": new.name,
         "camid": _camid(connection, new.camera, new.platform),
         "file": new.file,
-        "path": None if new.path is None else str(new.path),
+        "path": new.path,
         "sha256": new.sha256,
         "crops": new.crops,
         "start_time": None if new.start_time is None else new.start_time.isoformat(),

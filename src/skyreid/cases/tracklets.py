@@ -20,6 +20,7 @@ from skyreid.cases.sources import CaseSource, sources_in
 from skyreid.datasets.data_hash import pictures_sha256
 from skyreid.errors import CaseError
 from skyreid.feeding import Feeding, read_feeding
+from skyreid.files.object_store import is_object
 from skyreid.retrieval.embedding_table import EmbeddingTable
 from skyreid.retrieval.filters import median_height, position_of
 from skyreid.retrieval.sighting import Sighting
@@ -405,6 +406,6 @@ def _tracklet(case: Case, facts: Mapping[str, Any], source: CaseSource) -> CaseT
             file=source.file,
             offset_s=None if first_s is None else (first_s, facts["last_s"]),
             clock=None if begins is None or first_s is None else begins + timedelta(seconds=first_s),
-            video=None if source.path is None else Path(source.path),
+            video=None if source.path is None or is_object(source.path) else Path(source.path),
         ),
     )

@@ -48,19 +48,19 @@ def write_boxes(case: Case, out: Path, format: AnnotationFormat) -> int:
         RefusedError: a video is not where it was, or is another one, and the format wants its size and length.
         VideoError: it can no longer be decoded.
     """
-    videos = {one.name: _video(one) for one in read_sources(case)} if format == "label-studio" else None
+    videos = {one.name: _video(case, one) for one in read_sources(case)} if format == "label-studio" else None
     with scratch_folder(out) as built:
         write_build(case, built / BUILT, silent)
         out.mkdir()
         return len(export_annotations(built / BUILT, out, format, videos=videos))
 
 
-def _video(source: CaseSource) -> AnnotatedVideo:
+def _video(case: Case, source: CaseSource) -> AnnotatedVideo:
     try:
-        path = video_of(source)
+        with video_of(case, source) as path:
+            told = probe(path, limits=LOOK_LIMITS)
     except RefusedError as refusal:
         raise RefusedError(f"{refusal}; Label Studio's format wants its length, mot and cvat do not") from refusal
-    told = probe(path, limits=LOOK_LIMITS)
     return AnnotatedVideo(
         name=source.file,
         width=told.width,

@@ -8,6 +8,7 @@ from PIL import Image
 
 from skyreid.building.tracked_boxes import Box
 from skyreid.building.video.decode import VideoFrame, frames
+from skyreid.cases.case import Case
 from skyreid.cases.source_video import LOOK_LIMITS, video_of
 from skyreid.cases.tracklets import CaseTracklet
 from skyreid.errors import CaseError, SettingError
@@ -37,15 +38,15 @@ def check_reason(reason: str) -> str:
     return reason
 
 
-def draw_originals(seen: CaseTracklet) -> bytes:
+def draw_originals(case: Case, seen: CaseTracklet) -> bytes:
     """Draw frames of a tracklet from its video, faces uncovered, as one JPEG; nothing is written.
 
     Raises:
         RefusedError: the video is not where it was, or another one lies there.
         CaseError: the frames are not in it.
         VideoError: it can no longer be decoded.
+        StoreError: the object store that has it refuses, or is away.
     """
-    path = video_of(seen.source)
     boxes = {
         one.index: one.box
         for one in spread_frames(seen.tracklet, _FRAMES)
@@ -54,8 +55,8 @@ def draw_originals(seen: CaseTracklet) -> bytes:
     told = seen.source.settings.get("interval_s")
     interval_s = told if isinstance(told, float | int) else None
     pictures: list[Image.Image] = []
-    if boxes:
-        for frame in frames(path, interval_s=interval_s, limits=LOOK_LIMITS):
+    with video_of(case, seen.source) as path:
+        for frame in frames(path, interval_s=interval_s, limits=LOOK_LIMITS) if boxes else ():
             if frame.index in boxes:
                 pictures.append(_cut(frame, boxes[frame.index]))
             if frame.index >= max(boxes):

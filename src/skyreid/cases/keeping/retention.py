@@ -19,11 +19,11 @@ from sqlalchemy.engine import Connection
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import read_audit, record, utc_now
 from skyreid.cases.case import CACHE, WORK, Case, next_revision
+from skyreid.cases.case_uploads import FOOTAGE
 from skyreid.cases.database import in_parts
 from skyreid.cases.keeping.upload_retention import sweep_uploads
 from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, as_utc, check_authorisation, source_named, sources_in, touch_tracklets
-from skyreid.cases.work.footage import FOOTAGE, upload_key
 from skyreid.cases.work.importing import SOURCE_PURGED, crops_of_nobody, sweep_crops
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.atomic_file import sweep_leftovers
@@ -229,8 +229,8 @@ def remains(case: Case, name: str) -> list[str]:
                 found += [f"{count} rows of {table.name}"] if count else []
             if case.files.has_crops(crops):
                 found.append(f"its crops in {case.files.crops}{crops}")
-            if details.get("upload") and (case.folder / FOOTAGE / str(details["upload"])).exists():
-                found.append(f"the video that was uploaded, in {case.folder / FOOTAGE / str(details['upload'])}")
+            if details.get("upload") and case.uploads.has(str(details["upload"])):
+                found.append(f"the video that was uploaded, in {case.files.root}/{FOOTAGE}/{details['upload']}")
             found += [f"rows in {path}" for path in _caches_with(case, numbers)]
     return found + [f"an export in work, or one that was cut short, in {path}" for path in _packages(case)]
 
@@ -276,7 +276,7 @@ def _delete_rows(case: Case, connection: Connection, source: CaseSource, *, by: 
     connection.execute(TRACKLETS.delete().where(of_source))
     connection.execute(JOBS.delete().where(JOBS.c.source == source.number))
     connection.execute(SOURCES.delete().where(SOURCES.c.number == source.number))
-    upload = None if source.path is None else upload_key(case, Path(source.path))
+    upload = None if source.path is None else case.uploads.key_of(source.path)
     told: dict[str, Json] = {"sha256": source.sha256, "crops": source.crops, "numbers": numbers, "upload": upload}
     record(connection, by, SOURCE_PURGED, source.name, told)
 

@@ -143,14 +143,14 @@ class HeldPictures:
         told = next((one for one in read_sources(case) if one.number == source), None)
         if told is None:
             raise NothingFoundError(f"there is no source {source}")
-        path = video_of(told)
-        if (held := self._get((source, at_s))) is not None:
-            return held
-        words = f"{told.file} at {at_s:g} s"
-        known = [(seen, box) for seen in read_tracklets_at(case, source, at_s) if (box := _box_at(seen, at_s))]
-        with asker.alone:
-            pixels = frame_at(path, at_s, limits=LOOK_LIMITS)
-            held = _look(asker, pixels, words, platform=told.platform, known=known)
+        with video_of(case, told) as path:
+            if (held := self._get((source, at_s))) is not None:
+                return held
+            words = f"{told.file} at {at_s:g} s"
+            known = [(seen, box) for seen in read_tracklets_at(case, source, at_s) if (box := _box_at(seen, at_s))]
+            with asker.alone:
+                pixels = frame_at(path, at_s, limits=LOOK_LIMITS)
+                held = _look(asker, pixels, words, platform=told.platform, known=known)
         self._put((source, at_s), held)
         return held
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from skyreid.building.sources import parse_source
@@ -13,6 +14,7 @@ from skyreid.cases.keeping.upload_retention import mark_described
 from skyreid.cases.work.footage import FootageFile
 from skyreid.cases.work.jobs import Job, LookSettings, add_job
 from skyreid.errors import SettingError
+from skyreid.files.object_store import is_object
 from skyreid.files.strict_json import Json
 from skyreid.tracklet import Platform
 from skyreid.weights.published_files import PUBLISHED, Use
@@ -62,9 +64,11 @@ def add_footage(case: Case, file: FootageFile, said: Description, *, facts: Mapp
     told = {"platform": said.platform.value, "camera": camera}
     if said.start_time is not None:
         told["start_time"] = said.start_time.isoformat()
-    text = ",".join([_written(str(file.path)), *(f"{key}={_written(value)}" for key, value in told.items())])
+    url = file.where if is_object(file.where) else None
+    path = Path(file.where if url is None else file.name)
+    text = ",".join([_written(str(path)), *(f"{key}={_written(value)}" for key, value in told.items())])
     source = parse_source(text)
-    if (source.path, source.camera) != (file.path, camera):
+    if (source.path, source.camera) != (path, camera):
         raise SettingError(f"{file.name}: its name or that of its camera cannot be written; name it otherwise")
     job = add_job(
         case,
@@ -76,6 +80,7 @@ def add_footage(case: Case, file: FootageFile, said: Description, *, facts: Mapp
         is_simulated=said.is_simulated,
         settings=LookSettings(detector=said.detector, model=said.model),
         facts=facts,
+        url=url,
     )
     mark_described(case, file)
     return job

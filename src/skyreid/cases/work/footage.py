@@ -1,17 +1,15 @@
 """Footage that can come into a case: what was uploaded to it, and what lies in folders that its server may use.
 
-    footage/KEY/NAME         in the case: an upload, under a name that we made of its own
-
-Files are asked for by a number that follows from their place; no name of a client leads to one. An upload is written
-beside its place and gets it when all of it is there, is on the disk, and is a video by its content: a child process
-with limits decodes its first frame, as it does for a build.
+Files are asked for by a number that follows from their place; no name of a client leads to one. An upload gets its
+place (`case_uploads.py`) when all of it is there, is on the disk, and is a video by its content: a child process with
+limits decodes its first frame, as it does for a build.
 """
 
 import errno
 import hashlib
 import os
 import re
-import shutil
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -24,12 +22,11 @@ from uuid import uuid4
 from skyreid.building.video.decode import DecodeLimits, probe
 from skyreid.cases.audit import record
 from skyreid.cases.case import Case
+from skyreid.cases.case_uploads import NewUpload, NotedFacts
 from skyreid.cases.work.room import room_of
 from skyreid.errors import CaseError, RefusedError, SettingError, VideoError
-from skyreid.files.atomic_file import new_folder, sweep_leftovers
 from skyreid.files.strict_json import Json
 
-FOOTAGE = "footage"
 LARGEST_UPLOAD = 32 * 2**30
 """Bytes of one upload, unless the server says otherwise."""
 SUFFIXES = (
@@ -40,7 +37,6 @@ SUFFIXES = (
 MOST_LISTED = 2_000
 LONGEST_NAME = 100
 _PROBE = DecodeLimits(memory_bytes=2**30, cpu_s=60, idle_s=30.0)
-_KEY = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,8 @@ class FootageFile:
 
     number: int
     """By which it is asked for."""
-    path: Path
+    where: str
+    """Its path; the URL of an upload that lies in an object store."""
     size: int
     """In bytes."""
     folder: str
@@ -60,7 +57,12 @@ class FootageFile:
     @property
     def name(self) -> str:
         """What people call it."""
-        return self.path.name
+        return Path(self.where).name
+
+    @property
+    def stem(self) -> str:
+        """The same without its ending."""
+        return Path(self.where).stem
 
 
 class Shelf:
@@ -78,11 +80,14 @@ class Shelf:
             if not folder.is_dir():
                 raise SettingError(f"{folder}: is no folder, and footage cannot be taken from it (--footage DIR)")
         self.folders = tuple(folder.resolve() for folder in folders)
-        self._probed: dict[tuple[Path, int, float], dict[str, Json]] = {}
+        self._probed: dict[tuple[str, int, float], dict[str, Json]] = {}
 
     def list(self, case: Case) -> list[FootageFile]:
         """Give the files that are there now: uploads first, then folder by folder, by name."""
-        found = [_file(path, folder="") for path in uploads_in(case)]
+        found = [
+            FootageFile(number=_number(one.where), where=one.where, size=one.size, folder="", changed=one.changed)
+            for one in case.uploads.all()
+        ]
         for folder in self.folders:
             videos = islice(_videos_below(folder), MOST_LISTED)
             found += [_file(path, folder=_place(path, folder)) for path in videos]
@@ -101,15 +106,17 @@ class Shelf:
             )
         return found
 
-    def facts(self, file: FootageFile) -> dict[str, Json]:
-        """Decode the first frame of a file, and say what it holds.
+    def facts(self, case: Case, file: FootageFile) -> dict[str, Json]:
+        """Decode the first frame of a file, and say what it holds; or say what it held when it came.
 
         Raises:
             VideoError: it is no video, or one that needs more than it may.
+            StoreError: an object store that has it refuses, or is away.
         """
-        key = file.path, file.size, file.changed
+        key = file.where, file.size, file.changed
         if key not in self._probed:
-            self._probed[key] = facts_of(file.path)
+            noted = case.uploads.facts(file.where)
+            self._probed[key] = facts_of(Path(file.where)) if noted is None else noted.facts
         return self._probed[key]
 
 
@@ -131,15 +138,14 @@ class Upload:
         self._case, self._largest, self._size = case, largest, 0
         self._hash = hashlib.sha256()
         self._stack = ExitStack()
-        self._place = case.folder / FOOTAGE / uuid4().hex / self.name
         self._check_size(size or 0)
-        sweep_leftovers(case.folder / FOOTAGE)
-        self._partial: Path
+        self._new: NewUpload
         self._file: BinaryIO
 
     def __enter__(self) -> "Upload":
-        self._partial = self._stack.enter_context(new_folder(self._place.parent)) / self.name
-        self._file = self._stack.enter_context(self._partial.open("xb"))
+        self._case.uploads.sweep_leftovers()
+        self._new = self._stack.enter_context(self._case.uploads.new(uuid4().hex, self.name))
+        self._file = self._stack.enter_context(self._new.path.open("xb"))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -160,22 +166,23 @@ class Upload:
         self._size += len(part)
 
     def finish(self, *, by: str) -> FootageFile:
-        """See that it is a video, and keep it; it is on the disk when this returns.
+        """See that it is a video, and keep it; it is on the disk, or in the store, when this returns.
 
         Raises:
             VideoError: it is none.
             RefusedError: there is no room for it.
+            StoreError: the object store refuses, or is away.
         """
+        told: dict[str, Json] = {"size": self._size, "sha256": self._hash.hexdigest()}
         try:
             self._file.close()
-            facts_of(self._partial)
+            where = self._new.finish(NotedFacts(sha256=self._hash.hexdigest(), facts=facts_of(self._new.path)))
             self._stack.close()
         except OSError as error:
             raise _in_words(error, self.name) from error
-        told: dict[str, Json] = {"size": self._size, "sha256": self._hash.hexdigest()}
         with self._case.database.writing() as connection:
             record(connection, by, "footage uploaded", self.name, told)
-        return _file(self._place, folder="")
+        return FootageFile(number=_number(where), where=where, size=self._size, folder="", changed=time.time())
 
     def _check_size(self, size: int, *, coming: int | None = None) -> None:
         if size > self._largest:
@@ -203,30 +210,18 @@ def facts_of(path: Path) -> dict[str, Json]:
     return {**facts, "size": path.stat().st_size}
 
 
-def uploads_in(case: Case) -> list[Path]:
-    """List what was uploaded to a case, the oldest first."""
-    folders = [path for path in (case.folder / FOOTAGE).glob("*") if _KEY.fullmatch(path.name)]
-    files = [path for folder in folders for path in folder.iterdir()]
-    return sorted(files, key=lambda path: (path.stat().st_mtime, path.name))
-
-
-def upload_key(case: Case, path: Path) -> str | None:
-    """The folder of a file that was uploaded to this case, and is the case's own to remove; None = it was not."""
-    is_ours = path.parent.parent == case.folder.resolve() / FOOTAGE and _KEY.fullmatch(path.parent.name)
-    return path.parent.name if is_ours else None
-
-
-def remove_upload(case: Case, path: Path, *, by: str) -> None:
+def remove_upload(case: Case, where: str, *, by: str) -> None:
     """Remove an upload that nobody needs.
 
     Raises:
         CaseError: it lies in a folder of the server, which is not ours to change.
     """
-    if upload_key(case, path) is None:
-        raise CaseError(f"{path.name}: was not uploaded; whoever put it into its folder removes it")
-    shutil.rmtree(path.parent)
+    key, name = case.uploads.key_of(where), Path(where).name
+    if key is None:
+        raise CaseError(f"{name}: was not uploaded; whoever put it into its folder removes it")
+    case.uploads.remove(key)
     with case.database.writing() as connection:
-        record(connection, by, "footage removed", path.name)
+        record(connection, by, "footage removed", name)
 
 
 def plain_name(name: str) -> str:
@@ -247,11 +242,13 @@ def _in_words(error: OSError, name: str) -> OSError | RefusedError:
 
 
 def _file(path: Path, *, folder: str) -> FootageFile:
-    told = path.stat()
-    place = hashlib.sha256(os.fsencode(path.resolve())).digest()
+    told, where = path.stat(), str(path.resolve())
+    return FootageFile(number=_number(where), where=where, size=told.st_size, folder=folder, changed=told.st_mtime)
+
+
+def _number(where: str) -> int:
     # 48 bits: a number that JavaScript holds exactly.
-    number = int.from_bytes(place[:6], "big") + 1
-    return FootageFile(number=number, path=path.resolve(), size=told.st_size, folder=folder, changed=told.st_mtime)
+    return int.from_bytes(hashlib.sha256(os.fsencode(where)).digest()[:6], "big") + 1
 
 
 def _videos_below(folder: Path) -> Iterator[Path]:

@@ -146,7 +146,7 @@ def bring_build(
     *,
     by: str,
     permission: Permission,
-    path: Path,
+    where: str,
     also: Callable[[Connection, int], None],
     progress: Progress,
 ) -> None:
@@ -157,7 +157,7 @@ def bring_build(
         folder: of the build.
         by: who asked for it.
         permission: why the people in it are looked at, and until when.
-        path: of the video.
+        where: path or URL of the video.
         also: what else belongs into the transaction, by the number of the source.
         progress: hears of crops.
 
@@ -168,7 +168,8 @@ def bring_build(
     table, _ = _table_of(folder, manifest.tracklets)
     ((told, tracklets),) = _by_source(manifest, manifest.tracklets)
     new = replace(
-        _new_source(told, manifest.info, purpose=permission.purpose, path=path),
+        _new_source(told, manifest.info, purpose=permission.purpose, path=None),
+        path=where,
         authorisation=permission.authorisation,
         authorised_until=permission.until,
     )
@@ -349,7 +350,7 @@ def _new_source(told: Mapping[str, Any], info: Mapping[str, Any], *, purpose: st
         platform=Platform(str(told.get("platform"))),
         camera=check_annotator(str(told.get("camera"))),
         file=str(told["file"]),
-        path=None if path is None else path.resolve(),
+        path=None if path is None else str(path.resolve()),
         sha256=str(told.get("video_sha256", "")),
         crops=uuid4().hex,
         start_time=None if start_time is None else datetime.fromisoformat(str(start_time)),

@@ -68,6 +68,9 @@ class Job:
     number: int
     file: str
     source: Source
+    """Without its path where that is a URL."""
+    where: str
+    """Path or URL of the video."""
     permission: Permission
     facts: Mapping[str, Json]
     """What was found out about the video before it came here; {} = nothing."""
@@ -115,6 +118,7 @@ def add_job(
     authorised_until: datetime | None = None,
     is_simulated: bool = False,
     facts: Mapping[str, Json] | None = None,
+    url: str | None = None,
 ) -> Job:
     """Put footage into the queue; the same file in the same way is put there once, and again after it failed.
 
@@ -130,9 +134,11 @@ def add_job(
         authorised_until: when that ends; nobody sees the footage from then on.
         is_simulated: whether a program drew it.
         facts: what is known of the video already.
+        url: of the video, where it was uploaded to an object store; `source` begins with its name then.
 
     Raises:
         SourceError: a source that cannot be read.
+        VideoError: an upload that is gone.
         RefusedError: nobody says what for, it is allowed no longer, or the camera has another video of this name.
         OSError: the file is not there.
     """
@@ -150,12 +156,11 @@ def add_job(
         "authorised_until": None if authorised_until is None else authorised_until.isoformat(),
         "is_simulated": is_simulated,
         "facts": dict(facts or {}),
+        **({} if url is None else {"url": url}),
     }
     new_source = source_in(spec)
     path = new_source.path
-    if not path.exists():
-        raise SourceError(f"{path}: there is no such file")
-    sha256 = pictures_sha256(path) if path.is_dir() else file_sha256(path)
+    sha256 = _file_hash(path) if url is None else _upload_hash(case, url)
     key = bytes_sha256(json.dumps([sha256, source.partition(",")[2], vars(settings)], sort_keys=True).encode())
     with case.database.writing() as connection:
         known = connection.execute(sa.select(JOBS).where(JOBS.c.key == key)).first()
@@ -223,8 +228,8 @@ def prioritise(case: Case, number: int, priority: int, *, by: str) -> None:
 
 
 def source_in(spec: Mapping[str, Any]) -> Source:
-    """Read a source as it was added, its relative paths from where that was."""
-    source, folder = parse_source(spec["source"]), Path(spec["folder"])
+    """Read a source as it was added, its relative paths from where that was; an upload in a store has but its name."""
+    source, folder = parse_source(spec["source"]), Path() if spec.get("url") else Path(spec["folder"])
     return replace(
         source,
         path=folder / source.path,
@@ -232,6 +237,19 @@ def source_in(spec: Mapping[str, Any]) -> Source:
         telemetry=folder / source.telemetry if isinstance(source.telemetry, Path) else source.telemetry,
         is_simulated=bool(spec.get("is_simulated")),
     )
+
+
+def _file_hash(path: Path) -> str:
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file")
+    return pictures_sha256(path) if path.is_dir() else file_sha256(path)
+
+
+def _upload_hash(case: Case, url: str) -> str:
+    noted = case.uploads.facts(url)
+    if noted is None:
+        raise SourceError(f"{url}: there is no such upload")
+    return noted.sha256
 
 
 def _set_state(case: Case, number: int, state: str, *, by: str, only_from: tuple[str, ...], reason: str | None) -> None:
@@ -275,6 +293,7 @@ def as_job(row: Any) -> Job:
         number=row.number,
         file=source.path.name,
         source=source,
+        where=spec_url if (spec_url := row.spec.get("url")) else str(source.path),
         permission=Permission(
             purpose=row.purpose,
             authorisation=row.spec.get("authorisation"),

@@ -8,12 +8,13 @@ is away for a while is waited for, and what was built meanwhile is not lost.
 import errno
 import logging
 import os
+import re
 import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skyreid.building.build import build
@@ -22,7 +23,7 @@ from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.cases.case import WORK, Case
 from skyreid.cases.sources import check_authorisation
 from skyreid.cases.work.importing import bring_build
-from skyreid.cases.work.jobs import FAILED, PAUSED, Job, Step, read_jobs
+from skyreid.cases.work.jobs import FAILED, PAUSED, RUNNING, Job, Step, read_jobs
 from skyreid.cases.work.leases import (
     JobLostError,
     Lease,
@@ -40,11 +41,15 @@ from skyreid.cases.work.leases import (
 from skyreid.cases.work.outage import through_outage
 from skyreid.cases.work.room import has_room, room_for_last_words, room_of
 from skyreid.errors import AwayError, DatabaseAwayError, SkyreidError
+from skyreid.files.atomic_file import sweep_leftovers
+from skyreid.files.object_store import is_object
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
 BEAT_S = 2.0
 """From one sign of life to the next, which also tells how far a job is: people look on."""
+_ATTEMPT = re.compile(r"(\d+)-(\d+)(?:-room)?")
+"""Names what a worker has in `work`: job and attempt."""
 _logger = logging.getLogger(__name__)
 
 
@@ -97,9 +102,23 @@ def work(case: Case, *, least_room: int | None = None, progress: Progress = sile
 
 
 def take_up_where_is_room(case: Case, least_room: int | None) -> None:
-    """Queue the jobs that waited for room on the disk, if there is."""
+    """Remove what killed workers left here, and queue the jobs that waited for room on the disk, if there is."""
+    _sweep_work(case)
     if has_room(case.folder, least_room):
         through_outage(lambda: queue_those_without_room(case))
+
+
+def _sweep_work(case: Case) -> None:
+    """Remove videos that killed workers had fetched, and what given-up attempts had built, also on a machine that
+    never sees those jobs again.
+    """
+    sweep_leftovers(case.folder / WORK)
+    left = [(path, found) for path in (case.folder / WORK).glob("*-*") if (found := _ATTEMPT.fullmatch(path.name))]
+    if left:
+        at_work = {(job.number, job.attempt) for job in through_outage(lambda: read_jobs(case)) if job.state == RUNNING}
+        for path, found in left:
+            if (int(found[1]), int(found[2])) not in at_work:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def take_and_do(
@@ -155,7 +174,10 @@ def _note(write: Callable[[Case, Lease, str], None], case: Case, lease: Lease, r
 
 
 def _fail(case: Case, lease: Lease, reason: str, *, for_good: bool) -> None:
-    _note(lambda *told: fail_job(*told, for_good=for_good), case, lease, reason)
+    words = reason.replace(f"{case.folder / WORK}/", "")
+    # Where a video from a store lay for a while says nothing to anybody.
+    words = re.sub(r"\.video\.[0-9a-f]+\.partial/new/", "", words)
+    _note(lambda *told: fail_job(*told, for_good=for_good), case, lease, words)
 
 
 def _attempt(
@@ -204,15 +226,17 @@ def _attempt(
 def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | None, heart: "_Heart") -> None:
     job = lease.job
     check_authorisation(job.permission.until)
-    build(
-        [job.source],
-        folder,
-        interval_s=job.settings.interval_s,
-        detector=job.settings.detector,
-        masking=MaskingConfig(),
-        embedder=embedder,
-        progress=heart,
-    )
+    with ExitStack() as stack:
+        video = through_outage(lambda: stack.enter_context(case.uploads.fetched(job.where)))
+        build(
+            [replace(job.source, path=video)],
+            folder,
+            interval_s=job.settings.interval_s,
+            detector=job.settings.detector,
+            masking=MaskingConfig(),
+            embedder=embedder,
+            progress=heart,
+        )
     through_outage(lambda: _bring(case, lease, folder, heart))
 
 
@@ -220,12 +244,15 @@ def _bring(case: Case, lease: Lease, folder: Path, heart: "_Heart") -> None:
     """Bring in what was built, unless the try before did, and only its answer was lost."""
     if is_done_by(case, lease):
         return
+    where = lease.job.where
+    if not is_object(where):
+        where = str(Path(where).resolve())
     bring_build(
         case,
         folder,
         by=lease.job.added_by,
         permission=lease.job.permission,
-        path=lease.job.source.path,
+        where=where,
         also=lambda connection, source: finish_job(connection, lease, source),
         progress=heart,
     )

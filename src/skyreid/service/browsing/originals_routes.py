@@ -52,7 +52,7 @@ def api_originals(visit: At, number: Number, why: Reason) -> Response:
 def _seen(visit: Visit, number: int, reason: str) -> tuple[str, bytes]:
     """Draw it, and note who saw it and why before anybody does."""
     (seen,) = case_views.tracklets_by_number(visit.case, [number])
-    picture = draw_originals(seen)
+    picture = draw_originals(visit.case.case, seen)
     visit.log("original seen", seen.tracklet.tracklet_id, reason=reason)
     return seen.tracklet.tracklet_id, picture
 

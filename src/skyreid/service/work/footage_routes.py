@@ -134,7 +134,7 @@ def footage(visit: At) -> JSONResponse:
 def probed(visit: At, number: Number) -> JSONResponse:
     """Decode the first frame of a file and say what it holds."""
     file = visit.cases.shelf.find(visit.case.case, number)
-    return JSONResponse({"number": number, "file": file.name, **visit.cases.shelf.facts(file)})
+    return JSONResponse({"number": number, "file": file.name, **visit.cases.shelf.facts(visit.case.case, file)})
 
 
 def add(visit: At, new: NewFootage) -> JSONResponse:
@@ -150,7 +150,7 @@ async def upload_by_program(
     """Upload a file: its bytes are the body; its name is not used as a path."""
     size = int(request.headers["content-length"])
     file = await footage_views.take(visit, name, _whole(request.stream(), size), size=size)
-    facts = await run_in_threadpool(visit.cases.shelf.facts, file)
+    facts = await run_in_threadpool(visit.cases.shelf.facts, visit.case.case, file)
     return JSONResponse({"number": file.number, "file": file.name, **facts}, 201)
 
 
@@ -173,7 +173,7 @@ def _remove(visit: Visit, number: int) -> None:
     if number not in waiting:
         raise HTTPException(422, f"there is no upload {number} that waits to be described")
     case = visit.case.case
-    remove_upload(case, visit.cases.shelf.find(case, number).path, by=visit.user)
+    remove_upload(case, visit.cases.shelf.find(case, number).where, by=visit.user)
 
 
 def _address(visit: Visit, numbers: list[int]) -> str:
@@ -202,7 +202,7 @@ def _page(
         chosen=[
             (
                 one,
-                {"platform": "", "camera": one.file.path.stem, "start": ""} | (of_files or {}).get(one.file.number, {}),
+                {"platform": "", "camera": one.file.stem, "start": ""} | (of_files or {}).get(one.file.number, {}),
             )
             for one in chosen
         ],

@@ -44,8 +44,8 @@ class Chosen:
 def offered(visit: Visit) -> list[Offered]:
     """List uploads that nobody described, and what lies in the folders of the server."""
     case = visit.case.case
-    jobs = {job.source.path: job for job in read_jobs(case) if job.state not in (FAILED, CANCELLED)}
-    found = [Offered(file=one, job=jobs.get(one.path)) for one in visit.cases.shelf.list(case)]
+    jobs = {job.where: job for job in read_jobs(case) if job.state not in (FAILED, CANCELLED)}
+    found = [Offered(file=one, job=jobs.get(one.where)) for one in visit.cases.shelf.list(case)]
     return [one for one in found if one.file.folder or one.job is None]
 
 
@@ -55,7 +55,7 @@ def chosen(visit: Visit, numbers: Sequence[int]) -> list[Chosen]:
     for number in dict.fromkeys(numbers):
         file = shelf.find(visit.case.case, number)
         try:
-            found.append(Chosen(file=file, facts=shelf.facts(file), problem=""))
+            found.append(Chosen(file=file, facts=shelf.facts(visit.case.case, file), problem=""))
         except SkyreidError as error:
             found.append(Chosen(file=file, facts={}, problem=str(error)))
     return found
@@ -65,7 +65,7 @@ def describe(visit: Visit, said: Sequence[tuple[int, Description]]) -> list[Job]
     """Add files as they were described, all that can be; each is looked at before."""
     shelf, case = visit.cases.shelf, visit.case.case
     files = [(shelf.find(case, number), one) for number, one in said]
-    looked = [(file, one, shelf.facts(file)) for file, one in files]
+    looked = [(file, one, shelf.facts(case, file)) for file, one in files]
     return [add_footage(case, file, one, facts=facts, by=visit.user) for file, one, facts in looked]
 
 

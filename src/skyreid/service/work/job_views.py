@@ -37,7 +37,7 @@ class JobList:
         """Why a job failed or waits, without where its file lies."""
         if job.reason is None:
             return None
-        words = job.reason.replace(str(job.source.path), job.file).replace(f"{job.source.path.parent}/", "")
+        words = job.reason.replace(job.where, job.file).replace(f"{job.where.rpartition('/')[0]}/", "")
         return self.visit.cases.without_paths(words)
 
     def changes(self, job: Job) -> tuple[Change, ...]:
