@@ -43,6 +43,8 @@ def test_pictures_and_uploads_come_from_the_store_and_while_it_is_away_pages_say
             assert answer.status_code == 503 and answer.headers["retry-after"] == "2"
             assert "the object store of this server cannot be reached" in answer.text
             assert BUCKET not in answer.text and os.environ["AWS_SECRET_ACCESS_KEY"] not in answer.text
+        refused = boss.post(f"{home}/uploads", data={"csrf": boss.headers["x-csrf-token"]}, files={"file": film})
+        assert refused.status_code in (422, 503) and BUCKET not in refused.text and "127.0.0.1:" not in refused.text
         way.mend()
         assert boss.get(picture).content == shown.content
         boss.close()

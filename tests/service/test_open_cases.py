@@ -6,7 +6,9 @@ import pytest
 
 from skyreid.cases.case import create_case
 from skyreid.cases.people_database import PEOPLE_FILE
+from skyreid.errors import StoreError
 from skyreid.service.open_cases import OpenCases
+from tests.files.own_object_store import new_place, on_store
 
 
 def test_a_case_that_was_put_in_the_place_of_another_is_the_one_that_is_served(tmp_path):
@@ -41,5 +43,23 @@ def test_words_for_a_browser_do_not_say_where_things_lie(tmp_path, monkeypatch, 
         for words, expected in said.items():
             assert cases.without_paths(words) == expected
         assert str(tmp_path) not in cases.without_paths(f"{cases.folder / PEOPLE_FILE}: somebody else has written")
+    finally:
+        cases.close()
+
+
+def test_a_server_does_not_begin_with_a_place_in_a_store_that_is_none(tmp_path):
+    with pytest.raises(StoreError, match="s3://BUCKET/PREFIX"):
+        OpenCases(tmp_path, files="https://store.example/bucket")
+
+
+@on_store
+def test_a_case_that_is_made_on_a_page_has_its_files_where_the_server_was_told(tmp_path):
+    place = new_place()
+    cases = OpenCases(tmp_path, files=place)
+    try:
+        made = cases.create("Square", by="anna", retention_days=30)
+        assert made.case.files.root == f"{place}/case_{made.case_id}"
+        assert cases.without_paths(f"{made.case.files.root}/crops/a: was changed") == "the case/crops/a: was changed"
+        assert cases.without_paths("s3://b1c at store.example: is away") == "the object store: is away"
     finally:
         cases.close()

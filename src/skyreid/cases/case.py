@@ -101,7 +101,11 @@ class Case:
         # By its id, so that no two cases have the same place, whatever somebody copies.
         if self._store is None:
             return FolderFiles(self.folder)
-        return StoreFiles(_place(self._store, self.facts().case_id))
+        return StoreFiles(str(self.store_place(self.facts().case_id)))
+
+    def store_place(self, case_id: str) -> str | None:
+        """The place in an object store that has the files of a case of this id; None = they lie in the folder."""
+        return None if self._store is None else _place(self._store, case_id)
 
     @cached_property
     def uploads(self) -> CaseUploads:

@@ -25,6 +25,7 @@ def serve(
     model: Several = (),
     runs: Path | None = None,
     database: str | None = None,
+    files: str | None = None,
     balancer: Several = (),
 ) -> None:
     """Show cases as web pages: add footage, browse, search, decide; Ctrl-C ends it.
@@ -46,6 +47,7 @@ def serve(
             logged in may look at, with their curves and scores.
         database: postgresql+psycopg://USER@HOST/NAME, as of `skyreid case new`: where people, sessions and new cases
             are kept from now on, for all servers of this folder.
+        files: s3://BUCKET/PREFIX, as of `skyreid case new`: where crops and uploads of cases made on a page lie.
         balancer: address of who passes requests on to this server; may be given several times.
     """
     from skyreid.service.server import Tls, open_server
@@ -69,6 +71,7 @@ def serve(
         models=model,
         runs=runs,
         database=database,
+        files=files,
         balancers=balancer,
     ) as server:
         print_notice(f"skyreid serves {cases} at {server.url} (Ctrl-C ends it)")

@@ -18,6 +18,7 @@ from skyreid.errors import (
     NothingFoundError,
     RefusedError,
     SkyreidError,
+    StoreError,
 )
 from skyreid.service.access import API, GuardedRoute, require_guards
 from skyreid.service.administering import admin_routes, export_routes, login_routes, retention_routes
@@ -73,6 +74,7 @@ def make_app(
     models: Sequence[str] = (),
     runs: Path | None = None,
     database: str | None = None,
+    files: str | None = None,
 ) -> FastAPI:
     """Make the application of a folder of cases.
 
@@ -85,6 +87,7 @@ def make_app(
         models: as of `OpenCases`.
         runs: folder of training runs that everybody who is logged in may look at; None = there are none.
         database: as of `OpenCases`.
+        files: as of `OpenCases`.
 
     Raises:
         SettingError: a route that does not say who may use it, or a folder of footage that is none.
@@ -112,7 +115,13 @@ def make_app(
     require_guards(app.router.routes)
     shelf = Shelf(footage)
     app.state.cases = OpenCases(
-        folder, shelf=shelf, largest_upload=largest_upload, models=models, runs=runs, database=database
+        folder,
+        shelf=shelf,
+        largest_upload=largest_upload,
+        models=models,
+        runs=runs,
+        database=database,
+        files=files,
     )
     app.state.is_tls = is_tls
     app.state.turns = Turns()
@@ -145,6 +154,9 @@ def _say_invalid(request: Request, error: Exception) -> Response:
 
 def _say_refused(request: Request, error: Exception) -> Response:
     """Say what the library refuses, without saying where on this machine things lie."""
+    if isinstance(error, StoreError) and not isinstance(error, AwayError):
+        _logger.warning("%s", error)
+        return _said(request, 503, "the object store of this server refuses; the console of the server says why")
     if isinstance(error, AwayError):
         _logger.warning("%s", error)
         what = "database" if isinstance(error, DatabaseAwayError) else "object store"

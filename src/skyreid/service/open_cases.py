@@ -22,6 +22,7 @@ from skyreid.cases.search.stacks import Stacker
 from skyreid.cases.tracklets import CaseTracklet
 from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
 from skyreid.errors import RefusedError
+from skyreid.files.object_store import checked_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,10 @@ class OpenCases:
         models: where the weights of models may lie, beside those that jobs name and the cache.
         database: URL of the PostgreSQL database that people, and cases that are made here, come into; None = where
             its people are.
+        files: s3://BUCKET/PREFIX that crops and uploads of cases come into that are made here; None = their folders.
+
+    Raises:
+        StoreError: that is no place in an object store.
     """
 
     def __init__(
@@ -89,9 +94,11 @@ class OpenCases:
         models: Sequence[str] = (),
         runs: Path | None = None,
         database: str | None = None,
+        files: str | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self._models, self.runs = tuple(models), runs
+        self._files = None if files is None else checked_url(files)
         self.shelf, self.largest_upload = shelf or Shelf(), largest_upload
         self.people: People = open_people(self.folder, database=database)
         self.originals = OncePictures()
@@ -131,6 +138,7 @@ class OpenCases:
             RefusedError: the server shows one case, and not a folder of them.
             SourceError: a name that cannot be shown.
             CaseError: the folder cannot be made.
+            StoreError: the object store that is to have its files refuses, or is away.
         """
         if is_case(self.folder):
             raise RefusedError("this server shows one case; serve the folder that it lies in to make others")
@@ -138,7 +146,7 @@ class OpenCases:
         taken = {path.name for path in self.folder.iterdir()}
         folder = next(one for n in count(1) if (one := plain if n == 1 else f"{plain}-{n}") not in taken)
         told = {"by": by, "name": name, "retention_days": retention_days}
-        with create_case(self.folder / folder, database=people_url(self.folder), **told) as case:
+        with create_case(self.folder / folder, database=people_url(self.folder), files=self._files, **told) as case:
             case_id = case.facts().case_id
         with self.people.database.writing() as connection:
             record(connection, by, "case new", name, {"case": case_id})
@@ -153,13 +161,13 @@ class OpenCases:
         databases = {self.people.database.where, *(one.case.database.where for one in self._open.values())}
         for folder, called in (
             *((where, "the database") for where in databases if isinstance(where, str)),
-            *((one.case.files.root, "the case") for one in self._open.values()),
+            *((place, "the case") for one in self._open.values() if (place := one.case.store_place(one.case_id))),
             *((path, "the case") for path in of_cases),
             (self.folder, "the folder of cases"),
             *shelf,
         ):
             words = words.replace(f"{folder}: ", "").replace(str(folder), called)
-        return words
+        return re.sub(r"s3://[a-z0-9.-]+ at [^\s:]+", "the object store", words)
 
     def find(self, case_id: str) -> OpenCase | None:
         """Look a case up; None = there is none."""

@@ -59,6 +59,7 @@ def open_server(
     models: Sequence[str] = (),
     runs: str | PathLike[str] | None = None,
     database: str | None = None,
+    files: str | None = None,
     balancers: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Get a server ready.
@@ -75,6 +76,7 @@ def open_server(
         models: where weights lie that pictures and texts are embedded by, beside those that jobs name and the cache.
         database: URL of a PostgreSQL database, which several servers of one folder share: it gets the people of the
             server, and the cases that are made there; None = they stay where they are.
+        files: as of `OpenCases`.
         balancers: addresses of those who pass requests on, and are believed where these came from (X-Forwarded-For).
 
     Raises:
@@ -118,6 +120,7 @@ def open_server(
             models=models,
             runs=runs_folder,
             database=database,
+            files=files,
         )
         config = uvicorn.Config(
             app,
