@@ -34,7 +34,7 @@ def write_build(case: Case, out: Path, progress: Progress) -> int:
     if out.exists():
         raise CaseError(f"{out}: is there already; an export is a new folder")
     with new_folder(out) as folder:
-        tracklets = _write_crops(seen, folder / CROPS, progress)
+        tracklets = _write_crops(case, seen, folder / CROPS, progress)
         with case.database.reading() as connection:
             sources, (events, _) = sources_in(connection, with_trash=False), exported_events(connection)
         if events:
@@ -48,16 +48,17 @@ def write_build(case: Case, out: Path, progress: Progress) -> int:
     return len(seen)
 
 
-def _write_crops(seen: Sequence[CaseTracklet], folder: Path, progress: Progress) -> list[Tracklet]:
+def _write_crops(case: Case, seen: Sequence[CaseTracklet], folder: Path, progress: Progress) -> list[Tracklet]:
     """Copy the crops to the names that a build gives them."""
     written: list[Tracklet] = []
+    contents = case.files.of_each(read_unchanged, (frame for one in seen for frame in one.tracklet.frames))
     for done, one in enumerate(seen, start=1):
         target = folder / one.tracklet.tracklet_id
         target.mkdir(parents=True)
         frames = []
         for place, frame in enumerate(one.tracklet.frames):
             path = target / f"{place if frame.index is None else frame.index:06d}.jpg"
-            path.write_bytes(read_unchanged(frame))
+            path.write_bytes(next(contents))
             frames.append(replace(frame, path=str(path)))
         written.append(replace(one.tracklet, frames=tuple(frames)))
         progress("write crops", done, len(seen))
