@@ -36,6 +36,17 @@ class Slowed(VideoEncoder):
         return super().embed(frames, platforms)
 
 
+class Hurried(VideoEncoder):
+    """The tiny encoder, which knows its answer the second time, so that nothing is faster."""
+
+    known = None
+
+    def embed(self, frames, platforms):
+        if self.known is None:
+            self.known = super().embed(frames, platforms)
+        return self.known
+
+
 def encoder_of(kind):
     encoder = tiny_model().encoder.eval()
     encoder.__class__ = kind
@@ -89,6 +100,13 @@ def test_a_probe_refuses_fewer_bits_that_turn_embeddings_away():
     assert policy.cosine < LEAST_COSINE
     assert (policy.precision, policy.engine) == ("float32", "readable")
     assert policy.why == f"bfloat16 turns embeddings away: cosine {policy.cosine:.5f}"
+
+
+def test_fewer_bits_that_are_not_faster_leave_float32_to_the_fast_engine():
+    policy = probe(encoder_of(Hurried), "bfloat16")
+    assert policy.gain < LEAST_GAIN
+    assert (policy.precision, policy.engine) == ("float32", "fast")
+    assert policy.why == f"bfloat16 is only {policy.gain:.1f} times as fast here"
 
 
 def test_what_was_measured_is_remembered_and_no_second_run_decides_otherwise(monkeypatch, tmp_path):
