@@ -51,8 +51,9 @@ def trees(*folders):
     ("content", "said"),
     [
         ("{", "must say where the files of the case are"),
-        ("[]", "must hold the url"),
-        ('{"url": 1}', "must hold the url"),
+        ("[]", "must hold .*; got 'list'$"),
+        ('{"url": 1}', r"must hold .*; got \['url'\]$"),
+        ('{"aws_secret": "nobodys-secret"}', r"must hold .*; got \['aws_secret'\]$"),
         ('{"url": "/somewhere"}', "s3://BUCKET/PREFIX"),
         ('{"url": "s3://bucket/../other"}', "s3://BUCKET/PREFIX"),
     ],
@@ -63,13 +64,18 @@ def test_a_file_that_does_not_say_where_the_files_are_is_refused(copied, content
         open_case(copied)
 
 
-def test_a_case_with_the_id_of_none_leads_to_no_place_in_a_store(copied):
+def test_a_place_in_a_store_that_the_case_does_not_know_of_is_refused(copied):
     (copied / FILES_ELSEWHERE).write_text('{"url": "s3://bucket"}')
-    with open_case(copied) as case:
-        with case.database.writing() as connection:
-            connection.exec_driver_sql("UPDATE case_facts SET case_id = '../another'")
-        with pytest.raises(CaseError, match="32 hexadecimal digits"):
-            read_tracklets(case)
+    with pytest.raises(StoreError, match=r"files\.json: says s3://bucket, but .* lie in its folder; remove it"):
+        open_case(copied)
+
+
+def test_a_case_with_the_id_of_none_leads_to_no_place_in_a_store(copied):
+    with open_case(copied) as case, case.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE case_facts SET case_id = '../another', files = 's3://bucket'")
+    (copied / FILES_ELSEWHERE).write_text('{"url": "s3://bucket"}')
+    with open_case(copied) as case, pytest.raises(CaseError, match="32 hexadecimal digits"):
+        read_tracklets(case)
 
 
 @on_store
@@ -167,6 +173,16 @@ class TestInAStore:
         assert main(["case", "new", str(tmp_path / "case"), "--files", new_place()]) == 0
         with open_case(tmp_path / "case") as case:
             assert case.files.root.startswith(f"{BUCKET}/")
+
+    def test_a_folder_that_names_no_place_or_another_is_refused(self, stored):
+        told = stored.folder / FILES_ELSEWHERE
+        other = new_place()
+        told.write_text(f'{{"url": "{other}"}}')
+        with pytest.raises(StoreError, match=f"files.json: must say .* lie in s3://.*; it says {other}: copy"):
+            open_case(stored.folder)
+        told.unlink()
+        with pytest.raises(StoreError, match=r"it is not there: copy .* or write {\"url\": \"s3://"):
+            open_case(stored.folder)
 
     @pytest.mark.parametrize("database", [on_postgres])
     def test_another_machine_needs_a_copy_of_two_files_and_no_common_disk(self, tmp_path, built, database):

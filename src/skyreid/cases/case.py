@@ -37,7 +37,7 @@ from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.schema import CASE, TABLES
-from skyreid.errors import CaseError
+from skyreid.errors import CaseError, StoreError
 from skyreid.files.atomic_file import new_folder, write_atomically
 from skyreid.files.file_kinds import CASE as CASE_KIND
 from skyreid.files.file_kinds import require_kind
@@ -113,6 +113,24 @@ class Case:
         if self._store is None:
             return FolderUploads(self.folder)
         return StoreUploads(self.files.root, self.folder / WORK)
+
+    def require_known_place(self) -> None:
+        """See that its folder and its database name the same place for its files; elsewhere crops would be missed.
+
+        Raises:
+            StoreError: they do not.
+        """
+        with self.database.reading() as connection:
+            known = connection.execute(sa.select(CASE.c.files)).scalar_one()
+        if known != self._store:
+            path = self.folder / FILES_ELSEWHERE
+            if known is None:
+                raise StoreError(f"{path}: says {self._store}, but the files of this case lie in its folder; remove it")
+            raise StoreError(
+                f"{path}: must say that the files of this case lie in {known}; it "
+                f"{'is not there' if self._store is None else f'says {self._store}'}: copy the one of another folder "
+                f"of the case, or write {json.dumps({'url': known})} into it"
+            )
 
     def facts(self) -> CaseFacts:
         """What is true of it as a whole."""
@@ -206,6 +224,7 @@ def create_case(
                         created_by=by,
                         retention_days=retention_days,
                         revision=0,
+                        files=files,
                     )
                 )
                 note_version(connection, "case")
@@ -222,10 +241,12 @@ def open_case(folder: str | PathLike[str]) -> Case:
     Raises:
         CaseError: the folder is none, is damaged, was written by a later skyreid, or by an earlier one in a database
             that others may be using (`upgrade_case`).
+        StoreError: it names another place for the files of the case than the database does.
     """
     case = _at(path_of(folder, "the folder of a case"))
     try:
         require_version(case.database, "case", of=case.folder)
+        case.require_known_place()
     except BaseException:
         case.close()
         raise

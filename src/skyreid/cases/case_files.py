@@ -119,7 +119,8 @@ def read_files_elsewhere(path: Path) -> str:
         told = read_json(path)
         url = told.get("url") if isinstance(told, Mapping) else None
         if not isinstance(url, str):
-            raise CaseError(f"{path}: must hold the url of a place in an object store; got {told!r:.200}")
+            keys = sorted(told) if isinstance(told, Mapping) else type(told).__name__  # a value may be a secret
+            raise CaseError(f'{path}: must hold {{"url": "s3://BUCKET/PREFIX"}}; got {keys!r:.200}')
         return checked_url(url)
     except StoreError as error:
         raise CaseError(f"{path}: {error}") from error

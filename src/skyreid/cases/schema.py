@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 TABLES = MetaData()
-CASE_VERSION, PEOPLE_VERSION = "0003", "0002"
+CASE_VERSION, PEOPLE_VERSION = "0004", "0002"
 """Of the tables below, by the last of the steps in `migrations`."""
 
 VERSION = Table("alembic_version", TABLES, Column("version_num", String(32), primary_key=True))  # as Alembic makes it
@@ -39,6 +39,7 @@ CASE = Table(
     Column("retention_days", Integer, nullable=False),
     Column("legal_hold", Text),  # why nothing may be deleted; NULL = it may
     Column("revision", BigInteger, nullable=False),
+    Column("files", Text),  # URL of where crops and uploads lie in an object store; NULL = in the folder
 )
 
 CAMERAS = Table(
