@@ -12,7 +12,7 @@ import pytest
 from skyreid.cases import case_uploads
 from skyreid.cases.case import create_case, open_case
 from skyreid.cases.case_files import FILES_ELSEWHERE
-from skyreid.cases.case_uploads import FOOTAGE
+from skyreid.cases.case_uploads import FOOTAGE, NotedFacts
 from skyreid.cases.keeping.originals import draw_originals
 from skyreid.cases.keeping.retention import purge_due, remains, trash_source
 from skyreid.cases.source_video import video_of
@@ -26,6 +26,7 @@ from skyreid.cases.work.leases import take_job
 from skyreid.cases.work.worker import work
 from skyreid.errors import CaseError, RefusedError, SettingError, StoreAwayError, VideoError
 from skyreid.files.object_store import list_objects, remove_objects, write_object
+from skyreid.files.regular_file import bytes_sha256
 from skyreid.tracklet import Platform
 from tests.building.films import smooth, write_film
 from tests.building.motion import flights
@@ -168,19 +169,35 @@ def test_a_worker_with_a_folder_of_its_own_finds_who_walks_in_an_upload(tmp_path
             here.database.drop()
 
 
-def test_a_video_that_is_gone_fails_its_job_in_words_and_without_a_place(stored, film, tmp_path):
+def test_a_video_that_is_gone_or_another_fails_its_job_in_words(stored, film, tmp_path):
     sent = send(stored, film)
     describe(stored, sent)
     other = write_film(tmp_path / "noise.mov", smooth(9)).read_bytes()  # the same film twice would be one job
     noise = send(stored, other, "noise.mov")
     describe(stored, noise)
     remove_objects([sent.where])
-    write_object(noise.where, b"noise")
+    write_object(noise.where, film)
     work(stored, least_room=0)
-    gone, noisy = read_jobs(stored)
-    assert gone.state == noisy.state == FAILED
+    gone, swapped = read_jobs(stored)
+    assert gone.state == swapped.state == FAILED
     assert "is not in the object store" in gone.reason
-    assert noisy.reason.startswith("noise.mov") and "partial" not in noisy.reason
+    assert swapped.reason.startswith("noise.mov: another video, or a part of it") and read_sources(stored) == []
+    again = describe(stored, send(stored, other, "noise.mov"))
+    assert work(stored, least_room=0).done == 1 and again.number == swapped.number
+
+
+def test_a_video_that_the_store_has_and_nobody_can_decode_fails_without_a_place(stored, film):
+    sent = send(stored, film, "noise.mov")
+    facts = Shelf().facts(stored, sent)
+    remove_upload(stored, sent.where, by="anna")
+    noted = NotedFacts(sha256=bytes_sha256(b"noise"), facts=facts)
+    with stored.uploads.new("0" * 32, "noise.mov") as new:
+        new.path.write_bytes(b"noise")
+        where = new.finish(noted)
+    describe(stored, replace(sent, where=where))
+    work(stored, least_room=0)
+    (noisy,) = read_jobs(stored)
+    assert noisy.state == FAILED and noisy.reason.startswith("noise.mov") and "partial" not in noisy.reason
 
 
 def test_an_upload_that_is_gone_is_not_described(stored, film):

@@ -71,6 +71,8 @@ class Job:
     """Without its path where that is a URL."""
     where: str
     """Path or URL of the video."""
+    sha256: str | None
+    """Of an upload in an object store, as it came; None = a file of a disk, which says so itself."""
     permission: Permission
     facts: Mapping[str, Json]
     """What was found out about the video before it came here; {} = nothing."""
@@ -149,18 +151,19 @@ def add_job(
     if not settings.interval_s > 0:
         raise SettingError(f"interval_s must be a positive number of seconds; got {settings.interval_s!r}")
     folder = Path.cwd() if folder is None else folder
-    spec = {
+    spec: dict[str, Json] = {
         "source": source,
         "folder": str(folder.resolve()),
         "authorisation": authorisation,
         "authorised_until": None if authorised_until is None else authorised_until.isoformat(),
         "is_simulated": is_simulated,
         "facts": dict(facts or {}),
-        **({} if url is None else {"url": url}),
     }
+    if url is not None:
+        spec |= {"url": url, "sha256": _upload_hash(case, url)}
     new_source = source_in(spec)
     path = new_source.path
-    sha256 = _file_hash(path) if url is None else _upload_hash(case, url)
+    sha256 = spec.get("sha256") or _file_hash(path)
     key = bytes_sha256(json.dumps([sha256, source.partition(",")[2], vars(settings)], sort_keys=True).encode())
     with case.database.writing() as connection:
         known = connection.execute(sa.select(JOBS).where(JOBS.c.key == key)).first()
@@ -294,6 +297,7 @@ def as_job(row: Any) -> Job:
         file=source.path.name,
         source=source,
         where=spec_url if (spec_url := row.spec.get("url")) else str(source.path),
+        sha256=row.spec.get("sha256"),
         permission=Permission(
             purpose=row.purpose,
             authorisation=row.spec.get("authorisation"),

@@ -40,9 +40,10 @@ from skyreid.cases.work.leases import (
 )
 from skyreid.cases.work.outage import through_outage
 from skyreid.cases.work.room import has_room, room_for_last_words, room_of
-from skyreid.errors import AwayError, DatabaseAwayError, SkyreidError
+from skyreid.errors import AwayError, DatabaseAwayError, SkyreidError, VideoError
 from skyreid.files.atomic_file import sweep_leftovers
 from skyreid.files.object_store import is_object
+from skyreid.files.regular_file import file_sha256
 from skyreid.files.strict_json import Json
 from skyreid.processes.progress import Progress, silent
 
@@ -228,6 +229,11 @@ def _do(case: Case, lease: Lease, folder: Path, embedder: TrackletEmbedder | Non
     check_authorisation(job.permission.until)
     with ExitStack() as stack:
         video = through_outage(lambda: stack.enter_context(case.uploads.fetched(job.where)))
+        if job.sha256 is not None and file_sha256(video) != job.sha256:
+            raise VideoError(
+                f"{job.file}: another video, or a part of it, lies in the object store than came; its sha256 differs: "
+                "send it again"
+            )
         build(
             [replace(job.source, path=video)],
             folder,
