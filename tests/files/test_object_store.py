@@ -188,13 +188,19 @@ for call in (lambda: write_object(sys.argv[1], b"x"), lambda: read_object(sys.ar
         print(type(error).__name__, error)
 """
         for changed, said in (
-            ({"AWS_SECRET_ACCESS_KEY": "another"}, "the object store refuses this key (SignatureDoesNotMatch)"),
+            (
+                {"AWS_SECRET_ACCESS_KEY": "another"},
+                "does not take this key (SignatureDoesNotMatch); see that AWS_",
+            ),
+            ({"AWS_ENDPOINT_URL_S3": "store.example"}, "must name the object store as https://HOST"),
+            ({"AWS_ENDPOINT_URL_S3": "ftp://anna:password@127.0.0.1"}, "must name the object store as https://HOST"),
             ({"AWS_SECRET_ACCESS_KEY": None, "AWS_ACCESS_KEY_ID": None}, "was told no key of the object store"),
         ):
             environment = {name: value for name, value in {**os.environ, **changed}.items() if value is not None}
             command = [sys.executable, "-c", program, f"{new_place()}/x"]
             done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
             assert done.stdout.count(said) == 3 and done.stdout.count("StoreError") == 3, done.stdout + done.stderr
+            assert "password" not in done.stdout + done.stderr
 
     def test_a_process_that_was_forked_reaches_it_anew_and_leaves_it_to_its_parent(self):
         place = new_place()

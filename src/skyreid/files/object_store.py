@@ -42,9 +42,9 @@ _SETTINGS: dict[str, object] = {
     "response_checksum_validation": "when_required",
 }
 _NO_BUCKET = "NoSuchBucket"
-_REFUSED = frozenset(
-    ("AccessDenied", "Forbidden", "403", "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
-)
+_REFUSED = frozenset(("AccessDenied", "Forbidden", "403", "401"))
+_NO_SUCH_KEY = frozenset(("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"))
+_CLOCK = "RequestTimeTooSkewed"
 _BUSY = frozenset(
     ("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "500", "502", "503", "504", "429")
 )
@@ -273,6 +273,7 @@ def _said(url: str) -> Iterator[_Store]:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
+        EndpointProviderError,
         HTTPClientError,
         NoCredentialsError,
         NoRegionError,
@@ -288,6 +289,14 @@ def _said(url: str) -> Iterator[_Store]:
             f"{url}: this program was told no key of the object store ({error}); set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or write them into ~/.aws/credentials"
         ) from error
+    except (EndpointProviderError, ValueError) as error:
+        if isinstance(error, ValueError) and not str(error).startswith("Invalid endpoint"):
+            raise
+        # What it names may hold a password.
+        raise StoreError(
+            f"{url}: AWS_ENDPOINT_URL_S3, or ~/.aws/config, must name the object store as https://HOST or "
+            "https://HOST:PORT; what is there is no such address"
+        ) from None
     except (CannotConnect, HTTPClientError, TimeoutError, ConnectionError) as error:
         raise StoreAwayError(
             f"{_place(store, url)}: the object store cannot be reached ({type(error).__name__}); see that it runs "
@@ -303,6 +312,16 @@ def _said(url: str) -> Iterator[_Store]:
             raise StoreError(
                 f"{_place(store, url)}: there is no such bucket; make it, or see that AWS_ENDPOINT_URL_S3 names the "
                 "right store"
+            ) from error
+        if code in _NO_SUCH_KEY:
+            raise StoreError(
+                f"{_place(store, url)}: the object store does not take this key ({code}); see that AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or ~/.aws/credentials, are right and have not ended"
+            ) from error
+        if code == _CLOCK:
+            raise StoreError(
+                f"{_place(store, url)}: the clocks of the object store and of this machine differ too much ({code}); "
+                "set them"
             ) from error
         if code in _REFUSED:
             raise StoreError(
