@@ -14,7 +14,7 @@ from skyreid.cases.case import create_case, open_case
 from skyreid.cases.case_files import FILES_ELSEWHERE
 from skyreid.cases.case_uploads import FOOTAGE, NotedFacts
 from skyreid.cases.keeping.originals import draw_originals
-from skyreid.cases.keeping.retention import purge_due, remains, trash_source
+from skyreid.cases.keeping.retention import purge_due, purge_source, remains, trash_source
 from skyreid.cases.source_video import video_of
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_tracklets
@@ -234,6 +234,24 @@ def test_what_given_up_attempts_left_goes_and_what_is_at_work_stays(stored, film
     assert work(stored, least_room=0).done == 0
     assert [job.state for job in read_jobs(stored)] == [RUNNING]
     assert sorted(path.name for path in (stored.folder / "work").iterdir()) == ["1-1", "1-1-room", "other-1"]
+
+
+def test_a_purge_leaves_nothing_of_attempts_that_another_machine_took_over(stored, film):
+    describe(stored, send(stored, film))
+    assert work(stored, least_room=0).done == 1
+    describe(stored, send(stored, film, "at work.mov"), replace(SAID, camera="gate"))
+    assert take_job(stored, "somebody:1:1").job.number == 2
+    (source,) = read_sources(stored)
+    for name in ("1-0", "1-0-room", "2-1"):
+        (stored.folder / "work" / name / "crops").mkdir(parents=True)
+    trash_source(stored, source.name, by="anna")
+    purge_source(stored, source.name, by="anna")
+    assert [path.name for path in (stored.folder / "work").iterdir()] == ["2-1"]
+    left = stored.folder / "work" / "1-0"
+    left.mkdir()
+    assert remains(stored, source.name) == [f"what a killed worker had built, in {left}"]
+    purge_due(stored)
+    assert remains(stored, source.name) == []
 
 
 def test_a_store_that_is_away_for_a_while_costs_a_worker_nothing(tmp_path, film):

@@ -24,6 +24,7 @@ from skyreid.cases.database import in_parts
 from skyreid.cases.keeping.upload_retention import sweep_uploads
 from skyreid.cases.schema import CASE, JOBS, MODELS, REMOVED, SOURCES, TRACKLETS, VECTORS
 from skyreid.cases.sources import CaseSource, as_utc, check_authorisation, source_named, sources_in, touch_tracklets
+from skyreid.cases.work.attempts import given_up_attempts, sweep_attempts
 from skyreid.cases.work.importing import SOURCE_PURGED, crops_of_nobody, sweep_crops
 from skyreid.errors import CaseError, RefusedError, SettingError
 from skyreid.files.atomic_file import sweep_leftovers
@@ -232,7 +233,8 @@ def remains(case: Case, name: str) -> list[str]:
             if details.get("upload") and case.uploads.has(str(details["upload"])):
                 found.append(f"the video that was uploaded, in {case.files.root}/{FOOTAGE}/{details['upload']}")
             found += [f"rows in {path}" for path in _caches_with(case, numbers)]
-    return found + [f"an export in work, or one that was cut short, in {path}" for path in _packages(case)]
+    found += [f"an export in work, or one that was cut short, in {path}" for path in _packages(case)]
+    return found + [f"what a killed worker had built, in {path}" for path in given_up_attempts(case)]
 
 
 def _refuse_on_hold(connection: Connection) -> None:
@@ -286,6 +288,7 @@ def _leave_nothing(case: Case) -> None:
     sweep_crops(case)
     sweep_uploads(case, at=datetime.now(UTC))
     sweep_leftovers(case.folder / WORK)  # of exports that were cut short
+    sweep_attempts(case)
     shutil.rmtree(case.folder / CACHE, ignore_errors=True)  # the next search writes it anew
     case.database.leave_nothing_behind()
 
@@ -295,7 +298,8 @@ def _has_remains(case: Case) -> bool:
     with case.database.reading() as connection:
         gone = connection.execute(sa.select(REMOVED.c.tracklet)).scalars().all()
     case.files.sweep_leftovers()
-    return bool(crops_of_nobody(case)) or bool(_caches_with(case, gone)) or bool(_packages(case))
+    here = _caches_with(case, gone) or _packages(case) or given_up_attempts(case)
+    return bool(here) or bool(crops_of_nobody(case))
 
 
 def _packages(case: Case) -> list[Path]:

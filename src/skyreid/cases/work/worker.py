@@ -22,8 +22,9 @@ from skyreid.building.crops.cropping import TrackletEmbedder
 from skyreid.building.crops.face_mask import MaskingConfig
 from skyreid.cases.case import WORK, Case
 from skyreid.cases.sources import check_authorisation
+from skyreid.cases.work.attempts import sweep_attempts
 from skyreid.cases.work.importing import bring_build
-from skyreid.cases.work.jobs import FAILED, PAUSED, RUNNING, Job, Step, read_jobs
+from skyreid.cases.work.jobs import FAILED, PAUSED, Job, Step, read_jobs
 from skyreid.cases.work.leases import (
     JobLostError,
     Lease,
@@ -49,8 +50,6 @@ from skyreid.processes.progress import Progress, silent
 
 BEAT_S = 2.0
 """From one sign of life to the next, which also tells how far a job is: people look on."""
-_ATTEMPT = re.compile(r"(\d+)-(\d+)(?:-room)?")
-"""Names what a worker has in `work`: job and attempt."""
 _logger = logging.getLogger(__name__)
 
 
@@ -110,16 +109,9 @@ def take_up_where_is_room(case: Case, least_room: int | None) -> None:
 
 
 def _sweep_work(case: Case) -> None:
-    """Remove videos that killed workers had fetched, and what given-up attempts had built, also on a machine that
-    never sees those jobs again.
-    """
+    """Remove videos that killed workers had fetched, and what given-up attempts had built."""
     sweep_leftovers(case.folder / WORK)
-    left = [(path, found) for path in (case.folder / WORK).glob("*-*") if (found := _ATTEMPT.fullmatch(path.name))]
-    if left:
-        at_work = {(job.number, job.attempt) for job in through_outage(lambda: read_jobs(case)) if job.state == RUNNING}
-        for path, found in left:
-            if (int(found[1]), int(found[2])) not in at_work:
-                shutil.rmtree(path, ignore_errors=True)
+    through_outage(lambda: sweep_attempts(case))
 
 
 def take_and_do(
