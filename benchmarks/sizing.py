@@ -39,7 +39,7 @@ COSTS = {
     "work_detector": Cost(2.59, "CPU s a second of a 1080p camera", FILM, "| YOLOX-Nano, whole frames | 2.59 |"),
     "work_tiles": Cost(9.59, "CPU s a second of a 1080p camera", FILM, "| YOLOX-Nano in tiles | 9.59 |"),
     "embed_published": Cost(0.122, "CPU s a tracklet of 12 crops", "unit_costs.py embedding", "122 (115 and 142"),
-    "embed_checkpoint": Cost(0.5, "CPU s a clip of 8 frames, one a tracklet", "embedding.py", "bfloat16 | 0.50 |"),
+    "embed_checkpoint": Cost(0.41, "CPU s a clip of 8 frames, one a tracklet", "embedding.py", "bfloat16 | 0.41 |"),
     "commit": Cost(0.129, "CPU ms of PostgreSQL a tracklet", DATABASE, "| a tracklet is brought in | 0.129 |"),
     "sign": Cost(0.502, "CPU ms of PostgreSQL a sign of life", DATABASE, "| a sign of life of a worker | 0.502 |"),
     "look": Cost(0.196, "CPU ms of PostgreSQL a look for work", DATABASE, "| a look for work in a case | 0.196 |"),

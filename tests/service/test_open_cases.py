@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from skyreid.cases.case import create_case
+from skyreid.cases.case import DATABASE_FILE, create_case
 from skyreid.cases.people_database import PEOPLE_FILE
-from skyreid.errors import StoreError
+from skyreid.errors import CaseError, StoreError
 from skyreid.service.open_cases import OpenCases
 from tests.files.own_object_store import new_place, on_store
 
@@ -23,6 +23,25 @@ def test_a_case_that_was_put_in_the_place_of_another_is_the_one_that_is_served(t
         (after,) = cases.all()
         assert (after.case_id, after.facts().case_id) == (case_id, case_id) != (before.case_id, before.case_id)
         assert cases.find(before.case_id) is None
+    finally:
+        cases.close()
+
+
+def test_a_case_that_cannot_be_opened_keeps_none_of_the_others_from_being_served(tmp_path, caplog):
+    for name in ("a", "b"):
+        create_case(tmp_path / name, by="anna").close()
+    cases = OpenCases(tmp_path)
+    try:
+        (tmp_path / "b" / DATABASE_FILE).write_bytes(b"not a database, and long enough to be read as one" * 99)
+        assert [one.case.folder.name for one in cases.all()] == ["a"]
+        assert [one.case.folder.name for one in cases.all()] == ["a"]
+        (said,) = caplog.messages
+        assert str(tmp_path / "b") in said and "not served until" in said
+        with pytest.raises(CaseError, match="b"):
+            cases.all(strict=True)
+        shutil.rmtree(tmp_path / "b")
+        create_case(tmp_path / "b", by="anna").close()
+        assert [one.case.folder.name for one in cases.all(strict=True)] == ["a", "b"]
     finally:
         cases.close()
 

@@ -125,7 +125,7 @@ def make_app(
     )
     app.state.is_tls = is_tls
     app.state.turns = Turns()
-    app.state.cases.all()
+    app.state.cases.all(strict=True)
     app.add_middleware(Guardrails, names=tuple(names), is_tls=is_tls, largest_upload=largest_upload)
     app.add_exception_handler(HTTPException, _say_status)
     app.add_exception_handler(RequestValidationError, _say_invalid)

@@ -1,5 +1,6 @@
 """The cases of a server: opened once, found by the id that an address names, never by a path."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.search.stacks import Stacker
 from skyreid.cases.tracklets import CaseTracklet
 from skyreid.cases.work.footage import LARGEST_UPLOAD, Shelf
-from skyreid.errors import RefusedError
+from skyreid.errors import AwayError, RefusedError, SkyreidError
 from skyreid.files.object_store import checked_url
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ class OpenCases:
         self.people: People = open_people(self.folder, database=database)
         self.originals = OncePictures()
         self._open: dict[tuple[Path, int], OpenCase] = {}
+        self._left_out: dict[tuple[Path, int], str] = {}
         self._changes = Lock()
 
     def close(self) -> None:
@@ -111,25 +115,50 @@ class OpenCases:
             one.close()
         self.people.close()
 
-    def all(self) -> list[OpenCase]:
-        """Give the cases that are there now, by folder name; one that was put in the place of another is opened."""
+    def all(self, *, strict: bool = False) -> list[OpenCase]:
+        """Give the cases that are there now, by folder name; one that was put in the place of another is opened.
+
+        Args:
+            strict: refuse when one cannot be opened; otherwise it is left out, the console says why, and the others are
+                served.
+
+        Raises:
+            CaseError: `strict`, and one is damaged, or was written by another skyreid.
+            AwayError: a database or an object store is away.
+        """
         with self._changes:
             there = cases_there(self.folder)
             for gone in self._open.keys() - set(there):
                 self._open.pop(gone).close()
             for one in there:
                 if one not in self._open:
-                    case, kept = open_case(one[0]), StandingKeeper()
-                    self._open[one] = OpenCase(
-                        case=case,
-                        case_id=case.facts().case_id,
-                        kept=kept,
-                        searches=CaseSearch(case, kept),
-                        pairs=PairQueue(case, kept),
-                        stacker=Stacker(case),
-                        asker=CaseAsker(case, models=self._models),
-                    )
-            return [self._open[one] for one in there]
+                    try:
+                        self._open[one] = self._opened(one[0])
+                    except AwayError:
+                        raise
+                    except SkyreidError as refusal:
+                        if strict:
+                            raise
+                        self._warn(one, str(refusal))
+            return [self._open[one] for one in there if one in self._open]
+
+    def _opened(self, folder: Path) -> OpenCase:
+        case, kept = open_case(folder), StandingKeeper()
+        return OpenCase(
+            case=case,
+            case_id=case.facts().case_id,
+            kept=kept,
+            searches=CaseSearch(case, kept),
+            pairs=PairQueue(case, kept),
+            stacker=Stacker(case),
+            asker=CaseAsker(case, models=self._models),
+        )
+
+    def _warn(self, place: tuple[Path, int], refusal: str) -> None:
+        """Say once, and not with every page, that a case is left out."""
+        if self._left_out.get(place) != refusal:
+            self._left_out[place] = refusal
+            _logger.warning("%s; it is not served until that is right", refusal)
 
     def create(self, name: str, *, by: str, retention_days: int) -> OpenCase:
         """Make a case; its folder gets a plain name that follows from what it is called.
