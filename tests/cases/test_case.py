@@ -61,6 +61,14 @@ def test_a_folder_that_is_there_is_not_taken(tmp_path):
         create_case(tmp_path / "case", by="anna")
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/square", "postgresql+psycopg://db.example/skyreid"])
+def test_a_url_is_no_folder(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CaseError, match="is a URL, and a case is a folder of this machine; --database and --files"):
+        create_case(url, by="anna")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_no_case_is_refused(tmp_path):
     with pytest.raises(CaseError, match=r"must be a case \('skyreid case new' makes one\); it is an empty folder"):
         open_case(tmp_path)

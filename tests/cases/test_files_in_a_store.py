@@ -9,17 +9,19 @@ import pytest
 
 from skyreid.cases import case_files
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.case_files import CROPS, FILES_ELSEWHERE
+from skyreid.cases.case_files import CROPS
 from skyreid.cases.exports.exported_build import write_build as export_build
 from skyreid.cases.keeping.retention import purge_due, remains, trash_source
+from skyreid.cases.schema import CASE
 from skyreid.cases.search.searching import CaseSearch
 from skyreid.cases.sources import read_sources
 from skyreid.cases.tracklets import read_tracklets
 from skyreid.cases.verification import verify_case
+from skyreid.cases.work.footage import Upload
 from skyreid.cases.work.importing import import_build, sweep_crops
 from skyreid.cli import main
 from skyreid.datasets.data_hash import unchanged_picture
-from skyreid.errors import CaseError, MissingFrameError, StoreAwayError, StoreError
+from skyreid.errors import CaseError, MissingFrameError, SkyreidError, StoreAwayError, StoreError
 from skyreid.files.object_store import list_objects, read_object, remove_objects, write_object
 from skyreid.files.regular_file import bytes_sha256
 from skyreid.pages.frame_strip import draw_frame_strip
@@ -27,7 +29,7 @@ from skyreid.processes.progress import silent
 from tests.cases.builds import write_build
 from tests.cases.conftest import on_postgres
 from tests.cases.test_crash import place  # noqa: F401 - a fixture
-from tests.files.own_object_store import BUCKET, Way, new_place, on_store
+from tests.files.own_object_store import BUCKET, Way, new_place, objects_of, on_store
 
 BY = {"by": "anna", "purpose": "a test"}
 LATER = datetime.now(UTC) + timedelta(days=8)
@@ -48,34 +50,20 @@ def trees(*folders):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("case_id", "files", "said"),
     [
-        ("{", "must say where the files of the case are"),
-        ("[]", "must hold .*; got 'list'$"),
-        ('{"url": 1}', r"must hold .*; got \['url'\]$"),
-        ('{"aws_secret": "nobodys-secret"}', r"must hold .*; got \['aws_secret'\]$"),
-        ('{"url": "/somewhere"}', "s3://BUCKET/PREFIX"),
-        ('{"url": "s3://bucket/../other"}', "s3://BUCKET/PREFIX"),
+        ("../another", "s3://bucket", "32 hexadecimal digits"),
+        ("a" * 32, "/somewhere", "s3://BUCKET/PREFIX"),
+        ("a" * 32, "s3://bucket/../other", "s3://BUCKET/PREFIX"),
+        ("a" * 32, "s3://key:secret@bucket", "s3://BUCKET/PREFIX"),
     ],
 )
-def test_a_file_that_does_not_say_where_the_files_are_is_refused(copied, content, said):
-    (copied / FILES_ELSEWHERE).write_text(content)
-    with pytest.raises(CaseError, match=said):
-        open_case(copied)
-
-
-def test_a_place_in_a_store_that_the_case_does_not_know_of_is_refused(copied):
-    (copied / FILES_ELSEWHERE).write_text('{"url": "s3://bucket"}')
-    with pytest.raises(StoreError, match=r"files\.json: says s3://bucket, but .* lie in its folder; remove it"):
-        open_case(copied)
-
-
-def test_a_case_with_the_id_of_none_leads_to_no_place_in_a_store(copied):
+def test_a_case_of_a_stranger_leads_to_no_place_but_one_for_a_case(copied, case_id, files, said):
     with open_case(copied) as case, case.database.writing() as connection:
-        connection.exec_driver_sql("UPDATE case_facts SET case_id = '../another', files = 's3://bucket'")
-    (copied / FILES_ELSEWHERE).write_text('{"url": "s3://bucket"}')
-    with open_case(copied) as case, pytest.raises(CaseError, match="32 hexadecimal digits"):
-        read_tracklets(case)
+        connection.execute(CASE.update().values(case_id=case_id, files=files))
+    with pytest.raises(SkyreidError, match=said) as refusal:
+        open_case(copied)
+    assert "secret" not in str(refusal.value)
 
 
 @on_store
@@ -85,7 +73,7 @@ class TestInAStore:
         frames = [(one.source.crops, frame) for one in read_tracklets(stored) for frame in one.tracklet.frames]
         wanted = {f"{stored.files.root}/{CROPS}/{key}/{f.sha256[:2]}/{f.sha256}.jpg" for key, f in frames}
         assert stored.files.root.endswith(f"/case_{facts.case_id}")
-        assert {one.url for one in list_objects(stored.files.root)} == wanted == {frame.path for _, frame in frames}
+        assert {one.url for one in objects_of(stored)} == wanted == {frame.path for _, frame in frames}
         assert all(bytes_sha256(read_object(f.path, most_bytes=2**20)) == f.sha256 for _, f in frames)
         assert not list(stored.folder.rglob("*.jpg"))
 
@@ -119,7 +107,7 @@ class TestInAStore:
             trash_source(stored, source.name, by="anna")
         assert len(purge_due(stored, at=LATER).purged) == 3
         assert [remains(stored, name) for name in ("gate-a", "gate-b", "roof-a")] == [[], [], []]
-        assert list_objects(stored.files.root) == []
+        assert objects_of(stored) == []
 
     def test_what_is_left_of_a_purged_source_is_told_and_goes_with_the_next_purge(self, stored):
         (source,) = (one for one in read_sources(stored) if one.name == "gate-a")
@@ -142,14 +130,14 @@ class TestInAStore:
         with create_case(tmp_path / "case", by="anna", files=new_place()) as case:
             with pytest.raises(CaseError, match="took longer than"):
                 import_build(case, built, **BY)
-            assert read_sources(case) == [] and list_objects(case.files.root) == []
+            assert read_sources(case) == [] and objects_of(case) == []
 
     def test_what_is_refused_leaves_nothing_there(self, stored, tmp_path):
-        before = list_objects(stored.files.root)
+        before = objects_of(stored)
         write_build(tmp_path / "drawn", ["gate-c-0001"], simulated=True, sources=[_source("gate", "c")])
         with pytest.raises(Exception, match="simulated and filmed"):
             import_build(stored, tmp_path / "drawn", **BY)
-        assert list_objects(stored.files.root) == before
+        assert objects_of(stored) == before
 
     def test_while_it_is_away_nothing_comes_in_and_afterwards_all_of_it_does(self, tmp_path, built):
         with Way() as way, create_case(tmp_path / "case", by="anna", files=new_place()) as case:
@@ -174,22 +162,23 @@ class TestInAStore:
         with open_case(tmp_path / "case") as case:
             assert case.files.root.startswith(f"{BUCKET}/")
 
-    def test_a_folder_that_names_no_place_or_another_is_refused(self, stored):
-        told = stored.folder / FILES_ELSEWHERE
-        other = new_place()
-        told.write_text(f'{{"url": "{other}"}}')
-        with pytest.raises(StoreError, match=f"files.json: must say .* lie in s3://.*; it says {other}: copy"):
-            open_case(stored.folder)
-        told.unlink()
-        with pytest.raises(StoreError, match=r"it is not there: copy .* or write {\"url\": \"s3://"):
-            open_case(stored.folder)
+    def test_a_place_of_the_same_name_in_another_store_is_told_from_it(self, stored, built, tmp_path):
+        trash_source(stored, "gate-a", by="anna")
+        purge_due(stored, at=LATER)
+        remove_objects(one.url for one in list_objects(stored.files.root))  # as a store that knows nothing of it
+        for ask in (
+            lambda: remains(stored, "gate-a"),
+            lambda: import_build(stored, built, **BY),
+            lambda: Upload(stored, "a.mp4", size=1),
+        ):
+            with pytest.raises(StoreError, match=r"do not lie here; another store has .*AWS_ENDPOINT_URL_S3"):
+                ask()
 
     @pytest.mark.parametrize("database", [on_postgres])
-    def test_another_machine_needs_a_copy_of_two_files_and_no_common_disk(self, tmp_path, built, database):
+    def test_another_machine_needs_a_copy_of_one_file_and_no_common_disk(self, tmp_path, built, database):
         with create_case(tmp_path / "one", by="anna", database=database, files=new_place()) as here:
             (tmp_path / "other").mkdir()
-            for name in ("database.json", FILES_ELSEWHERE):
-                shutil.copy(tmp_path / "one" / name, tmp_path / "other" / name)
+            shutil.copy(tmp_path / "one" / "database.json", tmp_path / "other")
             with open_case(tmp_path / "other") as there:
                 import_build(there, built, **BY)
                 CaseSearch(here).search(["gate-a-0001"])

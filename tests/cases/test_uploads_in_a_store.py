@@ -11,7 +11,6 @@ import pytest
 
 from skyreid.cases import case_uploads
 from skyreid.cases.case import create_case, open_case
-from skyreid.cases.case_files import FILES_ELSEWHERE
 from skyreid.cases.case_uploads import FOOTAGE, NotedFacts
 from skyreid.cases.keeping.originals import draw_originals
 from skyreid.cases.keeping.retention import purge_due, purge_source, remains, trash_source
@@ -25,13 +24,13 @@ from skyreid.cases.work.jobs import DONE, FAILED, RUNNING, cancel, read_jobs
 from skyreid.cases.work.leases import take_job
 from skyreid.cases.work.worker import work
 from skyreid.errors import CaseError, RefusedError, SettingError, StoreAwayError, VideoError
-from skyreid.files.object_store import list_objects, remove_objects, write_object
+from skyreid.files.object_store import remove_objects, write_object
 from skyreid.files.regular_file import bytes_sha256
 from skyreid.tracklet import Platform
 from tests.building.films import smooth, write_film
 from tests.building.motion import flights
 from tests.cases.conftest import on_postgres
-from tests.files.own_object_store import Way, new_place, on_store
+from tests.files.own_object_store import Way, new_place, objects_of, on_store
 
 pytestmark = on_store
 SAID = Description(platform=Platform.AERIAL, camera="drone", start_time=None, purpose="a test")
@@ -61,7 +60,7 @@ def describe(case, file, said=SAID):
 
 def objects(case):
     root = f"{case.files.root}/{FOOTAGE}/"
-    return sorted(one.url.removeprefix(root).partition("/")[2] for one in list_objects(case.files.root))
+    return sorted(one.url.removeprefix(root).partition("/")[2] for one in objects_of(case))
 
 
 def test_an_upload_lies_in_the_store_with_what_its_first_frame_showed(stored, film):
@@ -137,8 +136,7 @@ def test_a_worker_with_a_folder_of_its_own_finds_who_walks_in_an_upload(tmp_path
         if database is not None:
             other = tmp_path / "other"
             other.mkdir()
-            for name in ("database.json", FILES_ELSEWHERE):
-                shutil.copy(tmp_path / "one" / name, other / name)
+            shutil.copy(tmp_path / "one" / "database.json", other)
         sent = send(here, film.read_bytes())
         job = describe(here, sent)
         assert (job.where, job.file, job.source.name) == (sent.where, "ga_te.mov", "drone-ga_te")
@@ -164,7 +162,7 @@ def test_a_worker_with_a_folder_of_its_own_finds_who_walks_in_an_upload(tmp_path
         send(here, film.read_bytes(), "of nobody.mov")
         trash_source(here, source.name, by="anna")
         purge_due(here, at=datetime.now(UTC) + timedelta(days=8))
-        assert remains(here, source.name) == [] == list_objects(here.files.root)
+        assert remains(here, source.name) == [] == objects_of(here)
         if database is not None:
             here.database.drop()
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from skyreid.files import object_store
+from skyreid.files.object_store import list_objects
 
 BUCKET = os.environ.get("SKYREID_TEST_S3")
 """A bucket that .ci/with-object-store starts, such as s3://skyreid-tests; AWS_… say where it is."""
@@ -81,3 +82,8 @@ class Way:
                 one.shutdown(socket.SHUT_RDWR)
             self._open.discard(one)
             one.close()
+
+
+def objects_of(case):
+    """What lies in the store for a case, but for the object by which its place is known again."""
+    return [one for one in list_objects(case.files.root) if one.url != f"{case.files.root}/begun"]

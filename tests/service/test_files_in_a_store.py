@@ -5,10 +5,9 @@ import os
 from skyreid.cases.case import create_case, open_case
 from skyreid.cases.work.importing import import_build
 from skyreid.cases.work.jobs import read_jobs
-from skyreid.files.object_store import list_objects
 from tests.building.films import smooth, write_film
 from tests.cases.builds import drawn, write_build
-from tests.files.own_object_store import BUCKET, Way, new_place, on_store
+from tests.files.own_object_store import BUCKET, Way, new_place, objects_of, on_store
 from tests.service.running import Running
 
 
@@ -50,5 +49,5 @@ def test_pictures_and_uploads_come_from_the_store_and_while_it_is_away_pages_say
         boss.close()
     with open_case(tmp_path / "cases" / "square") as case:
         (job,) = read_jobs(case)
-        assert job.where in [one.url for one in list_objects(case.files.root)]
+        assert job.where in [one.url for one in objects_of(case)]
         assert not (case.folder / "footage").exists() and not (case.folder / "crops").exists()

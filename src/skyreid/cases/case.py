@@ -2,16 +2,14 @@
 
 case.sqlite              everything that is known; or
 database.json            where it is known, when PostgreSQL holds it
-files.json               where the next two are, when an object store holds them (case_files.py)
 crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered
-footage/KEY/NAME         videos that were uploaded (case_uploads.py)
+footage/KEY/NAME         videos that were uploaded; these two in an object store, where the database says so
 cache/                   what makes searching fast, derived from the database
 work/                    of jobs that run, and of exports that are packed
 """
 
-import json
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from os import PathLike
@@ -24,21 +22,14 @@ from sqlalchemy.engine import Connection
 from skyreid.arguments import path_of
 from skyreid.building.linking.event_log import check_annotator
 from skyreid.cases.audit import begin_audit, record, utc_now
-from skyreid.cases.case_files import (
-    FILES_ELSEWHERE,
-    CaseFiles,
-    FolderFiles,
-    StoreFiles,
-    crop_name,
-    read_files_elsewhere,
-)
+from skyreid.cases.case_files import CaseFiles, FolderFiles, StoreFiles, crop_name
 from skyreid.cases.case_uploads import CaseUploads, FolderUploads, StoreUploads
 from skyreid.cases.database import Database
 from skyreid.cases.elsewhere import Elsewhere, checked_url, read_elsewhere
 from skyreid.cases.migrating import Upgrade, bring_up_to_date, note_version, require_version
 from skyreid.cases.schema import CASE, TABLES
-from skyreid.errors import CaseError, StoreError
-from skyreid.files.atomic_file import new_folder, write_atomically
+from skyreid.errors import CaseError
+from skyreid.files.atomic_file import new_folder
 from skyreid.files.file_kinds import CASE as CASE_KIND
 from skyreid.files.file_kinds import require_kind
 from skyreid.files.object_store import checked_url as checked_store
@@ -74,13 +65,13 @@ class Case:
     Args:
         folder: of the case.
         database: of the case.
-        store: URL of the place in an object store that has its files; None = they lie in the folder.
+        store_place: URL of the place in an object store that has its files; None = they lie in the folder.
     """
 
-    def __init__(self, folder: Path, database: Database, *, store: str | None = None) -> None:
+    def __init__(self, folder: Path, database: Database, *, store_place: str | None) -> None:
         self.folder = folder
         self.database = database
-        self._store = store
+        self.store_place = store_place
 
     def __enter__(self) -> "Case":
         return self
@@ -98,39 +89,14 @@ class Case:
     @cached_property
     def files(self) -> CaseFiles:
         """Its crops, wherever they lie."""
-        # By its id, so that no two cases have the same place, whatever somebody copies.
-        if self._store is None:
-            return FolderFiles(self.folder)
-        return StoreFiles(str(self.store_place(self.facts().case_id)))
-
-    def store_place(self, case_id: str) -> str | None:
-        """The place in an object store that has the files of a case of this id; None = they lie in the folder."""
-        return None if self._store is None else _place(self._store, case_id)
+        return FolderFiles(self.folder) if self.store_place is None else StoreFiles(self.store_place)
 
     @cached_property
     def uploads(self) -> CaseUploads:
         """Videos that were uploaded to it, wherever they lie."""
-        if self._store is None:
+        if self.store_place is None:
             return FolderUploads(self.folder)
-        return StoreUploads(self.files.root, self.folder / WORK)
-
-    def require_known_place(self) -> None:
-        """See that its folder and its database name the same place for its files; elsewhere crops would be missed.
-
-        Raises:
-            StoreError: they do not.
-        """
-        with self.database.reading() as connection:
-            known = connection.execute(sa.select(CASE.c.files)).scalar_one()
-        if known != self._store:
-            path = self.folder / FILES_ELSEWHERE
-            if known is None:
-                raise StoreError(f"{path}: says {self._store}, but the files of this case lie in its folder; remove it")
-            raise StoreError(
-                f"{path}: must say that the files of this case lie in {known}; it "
-                f"{'is not there' if self._store is None else f'says {self._store}'}: copy the one of another folder "
-                f"of the case, or write {json.dumps({'url': known})} into it"
-            )
+        return StoreUploads(self.store_place, self.folder / WORK)
 
     def facts(self) -> CaseFacts:
         """What is true of it as a whole."""
@@ -197,6 +163,11 @@ def create_case(
     name = check_annotator(folder.resolve().name if name is None else name)
     if retention_days < 1:
         raise CaseError(f"footage is kept for at least one day; got retention_days={retention_days}")
+    if re.fullmatch(r"[\w+.-]{2,}:", folder.parts[0] if folder.parts else ""):
+        raise CaseError(
+            f"{folder}: is a URL, and a case is a folder of this machine; --database and --files say where else its "
+            "database and its files are to lie"
+        )
     case_id = uuid4().hex
     if folder.exists():
         raise CaseError(f"{folder}: is there already; a case begins in a new folder")
@@ -204,8 +175,7 @@ def create_case(
     with new_folder(folder) as staging:
         staging.chmod(0o700)
         if files is not None:
-            StoreFiles(_place(files, case_id)).try_out()
-            write_atomically(staging / FILES_ELSEWHERE, [json.dumps({"url": files}, indent=1).encode() + b"\n"])
+            StoreFiles(_place(files, case_id)).begin()
         if database is None:
             made = Database(staging / DATABASE_FILE)
         else:
@@ -241,16 +211,20 @@ def open_case(folder: str | PathLike[str]) -> Case:
     Raises:
         CaseError: the folder is none, is damaged, was written by a later skyreid, or by an earlier one in a database
             that others may be using (`upgrade_case`).
-        StoreError: it names another place for the files of the case than the database does.
+        StoreError: the database names no place in an object store where its files should be.
     """
-    case = _at(path_of(folder, "the folder of a case"))
+    folder = path_of(folder, "the folder of a case")
+    database = _database_of(folder)
     try:
-        require_version(case.database, "case", of=case.folder)
-        case.require_known_place()
+        require_version(database, "case", of=folder)
+        with database.reading() as connection:
+            told = connection.execute(sa.select(CASE.c.case_id, CASE.c.files)).one()
+        # By its id, so that no two cases have the same place, whatever somebody copies.
+        place = None if told.files is None else _place(checked_store(told.files), told.case_id)
     except BaseException:
-        case.close()
+        database.close()
         raise
-    return case
+    return Case(folder, database, store_place=place)
 
 
 def upgrade_case(folder: str | PathLike[str]) -> Upgrade:
@@ -259,8 +233,8 @@ def upgrade_case(folder: str | PathLike[str]) -> Upgrade:
     Raises:
         CaseError: the folder is none, is damaged, or somebody uses it.
     """
-    with _at(path_of(folder, "the folder of a case")) as case:
-        return bring_up_to_date(case.database, "case")
+    with closing(_database_of(path_of(folder, "the folder of a case"))) as database:
+        return bring_up_to_date(database, "case")
 
 
 def list_cases(folder: str | PathLike[str]) -> list[Path]:
@@ -289,13 +263,11 @@ def is_case(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (DATABASE_FILE, DATABASE_ELSEWHERE))
 
 
-def _at(folder: Path) -> Case:
+def _database_of(folder: Path) -> Database:
     require_kind(folder, CASE_KIND, error=CaseError)
-    elsewhere = folder / FILES_ELSEWHERE
-    store = read_files_elsewhere(elsewhere) if elsewhere.exists() else None
     if (folder / DATABASE_ELSEWHERE).exists():
-        return Case(folder, read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database(), store=store)
-    return Case(folder, Database(folder / DATABASE_FILE), store=store)
+        return read_elsewhere(folder / DATABASE_ELSEWHERE, kind="case").database()
+    return Database(folder / DATABASE_FILE)
 
 
 def _place(store: str, case_id: str) -> str:

@@ -1,6 +1,7 @@
 """Where the files of a case lie: in its folder, or in an object store that machines share without a common disk.
 
     crops/KEY/AB/HASH.jpg    what the tracklets show, by the hash of the bytes, faces covered; a KEY is a source's
+    begun                    in a store: nothing, by which the place is known again
 
 The folder's crops get their KEY by a renaming inside the transaction that names it. A store renames nothing: crops are
 written under their KEY, a random one, before the transaction, and who is killed leaves a KEY that nobody names. Nor
@@ -11,7 +12,7 @@ is removed when its newest object is a day old. The other half of the day is for
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,19 +22,19 @@ from skyreid.datasets.data_hash import read_unchanged
 from skyreid.errors import CaseError, StoreError
 from skyreid.files.atomic_file import flush, new_folder, sweep_leftovers
 from skyreid.files.object_store import (
-    checked_url,
     list_folders,
     list_objects,
+    read_object,
     remove_objects,
     several_at_once,
     write_object,
 )
 from skyreid.files.regular_file import names_in
-from skyreid.files.strict_json import read_json
 from skyreid.tracklet import Frame
 
-FILES_ELSEWHERE = "files.json"
 CROPS = "crops"
+_BEGUN = "begun"
+"""An empty object at the root of every case in a store."""
 LONGEST_WRITING_S = 12 * 3600.0
 """From the first crop of a source in a store to the transaction that names it."""
 GIVEN_UP_AFTER = timedelta(days=1)
@@ -75,6 +76,14 @@ class CaseFiles(Protocol):
         """Where its crops lie, by their KEY; ends with a slash."""
         ...
 
+    def require_place(self) -> None:
+        """See that this is the place that the case began with.
+
+        Raises:
+            StoreError: it is another one of the same name.
+        """
+        ...
+
     def new_crops(self, key: str) -> NewCrops:
         """Begin to bring the crops of a source."""
         ...
@@ -109,27 +118,6 @@ def crop_name(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256}.jpg"
 
 
-def read_files_elsewhere(path: Path) -> str:
-    """Read where the files of cases are, as `checked_url` gives it.
-
-    Raises:
-        CaseError: the file does not say it.
-    """
-    try:
-        told = read_json(path)
-        url = told.get("url") if isinstance(told, Mapping) else None
-        if not isinstance(url, str):
-            keys = sorted(told) if isinstance(told, Mapping) else type(told).__name__  # a value may be a secret
-            raise CaseError(f'{path}: must hold {{"url": "s3://BUCKET/PREFIX"}}; got {keys!r:.200}')
-        return checked_url(url)
-    except StoreError as error:
-        raise CaseError(f"{path}: {error}") from error
-    except (OSError, ValueError) as error:
-        if isinstance(error, CaseError):
-            raise
-        raise CaseError(f"{path}: must say where the files of the case are; it cannot be read: {error}") from error
-
-
 class FolderFiles:
     """Files in the folder of a case.
 
@@ -141,6 +129,9 @@ class FolderFiles:
         self.root = str(folder)
         self._crops = folder / CROPS
         self.crops = f"{self._crops}/"
+
+    def require_place(self) -> None:
+        """Do nothing: it is the folder of the case."""
 
     def new_crops(self, key: str) -> "NewFolder":
         """Begin to bring the crops of a source."""
@@ -216,14 +207,29 @@ class StoreFiles:
         self.root = root
         self.crops = f"{root}/{CROPS}/"
 
-    def try_out(self) -> None:
-        """See that objects can be written, listed and removed here.
+    def begin(self) -> None:
+        """See that objects can be written, listed and removed here, and leave one by which the place is known again.
 
         Raises:
             StoreError: they cannot.
         """
         write_object(f"{self.root}/tried", b"")
         remove_objects(one.url for one in list_objects(self.root))
+        write_object(f"{self.root}/{_BEGUN}", b"")
+
+    def require_place(self) -> None:
+        """See that this is the place that the case began with.
+
+        Raises:
+            StoreError: it is none, but one of the same name in another store.
+        """
+        try:
+            read_object(f"{self.root}/{_BEGUN}", most_bytes=0)
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.root}: the files of this case do not lie here; another store has a bucket of this name: see "
+                "that AWS_ENDPOINT_URL_S3, or ~/.aws/config, names the store in which the case was made"
+            ) from None
 
     def new_crops(self, key: str) -> "NewObjects":
         """Begin to bring the crops of a source."""

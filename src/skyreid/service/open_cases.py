@@ -190,7 +190,7 @@ class OpenCases:
         databases = {self.people.database.where, *(one.case.database.where for one in self._open.values())}
         for folder, called in (
             *((where, "the database") for where in databases if isinstance(where, str)),
-            *((place, "the case") for one in self._open.values() if (place := one.case.store_place(one.case_id))),
+            *((place, "the case") for one in self._open.values() if (place := one.case.store_place)),
             *((path, "the case") for path in of_cases),
             (self.folder, "the folder of cases"),
             *shelf,

@@ -214,7 +214,9 @@ def remains(case: Case, name: str) -> list[str]:
 
     Raises:
         CaseError: no source of this name was ever purged.
+        StoreError: the object store that has the files of the case cannot be asked, or is another one.
     """
+    case.files.require_place()
     with case.database.reading() as connection:
         told = [row.details for row in read_audit(connection) if (row.action, row.subject) == (SOURCE_PURGED, name)]
         if not told:

@@ -131,6 +131,7 @@ class Upload:
 
     Raises:
         RefusedError: it is too large, or there is no room for it.
+        StoreError: the object store that has the files of the case cannot be asked, or is another one.
     """
 
     def __init__(self, case: Case, name: str, *, size: int | None, largest: int = LARGEST_UPLOAD) -> None:
@@ -139,6 +140,7 @@ class Upload:
         self._hash = hashlib.sha256()
         self._stack = ExitStack()
         self._check_size(size or 0)
+        case.files.require_place()
         self._new: NewUpload
         self._file: BinaryIO
 

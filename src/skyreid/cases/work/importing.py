@@ -243,6 +243,7 @@ def add_source(
         also: what else belongs into the transaction, by the number of the source.
         progress: hears of crops.
     """
+    case.files.require_place()
     with case.files.new_crops(new.crops) as crops:
         _copy_crops(tracklets, crops, progress)
         with case.database.writing() as connection:
