@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -145,10 +146,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find out whether the fast suite is meant: nothing was named, and nothing said."""
+    """Find out whether the fast suite is meant (nothing was named, and nothing said), and begin without weights.
+
+    Weights that somebody has fetched would be taken where nobody names any; SKYREID_CACHE names them for the tests that
+    want them.
+    """
     if not hasattr(config, "workerinput"):
         is_named = config.args_source is pytest.Config.ArgsSource.ARGS
         os.environ[_IS_FAST] = "" if is_named or config.getoption("--thorough") else "yes"
+        if "SKYREID_CACHE" not in os.environ:
+            no_weights = TemporaryDirectory(prefix="skyreid-no-weights-")
+            config.add_cleanup(no_weights.cleanup)
+            os.environ["SKYREID_CACHE"] = no_weights.name
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

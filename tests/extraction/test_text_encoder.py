@@ -106,7 +106,7 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path):
 
 def test_clip_s_own_vocabulary_gives_the_numbers_that_its_towers_know():
     if (path := in_cache(VOCABULARY)) is None:
-        pytest.skip("clip-vocabulary is not in the cache (skyreid weights get clip-vocabulary)")
+        pytest.skip("SKYREID_CACHE names no cache with clip-vocabulary (skyreid weights get clip-vocabulary)")
     tokenizer = BytePairTokenizer(read_merges(path, tokens=CLIP_VOCABULARY))
     words = (START, "a", "photo", "of", "a", "person", ".", END)
     assert tokenizer.encode("a photo of a person.") == [CLIP_TOKENS[word] for word in words]
