@@ -192,7 +192,7 @@ class TestInAStore:
                 assert remains(here, "gate-a") == []
             here.database.drop()
 
-    @pytest.mark.parametrize(("kind", "kills"), [("ingest", 4), ("purge", 4)])
+    @pytest.mark.parametrize(("kind", "kills"), [("ingest", 2), ("purge", 2)])
     def test_whoever_is_killed_loses_nothing_and_leaves_nothing(self, place, kind, kills):  # noqa: F811
         print(_killed(place, kind, kills, "-"))
 
