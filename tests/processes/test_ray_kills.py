@@ -70,9 +70,9 @@ def test_thirty_kills_lose_and_double_nothing(tmp_path, num_nodes):
             with (tmp_path / f"told-{calls}.txt").open("w") as told:
                 caller = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
                 while caller.poll() is None:  # a caller is killed once
-                    # A kill for every two films, at any moment of the next one.
+                    # A kill for every film of the first half, at any moment of the next one: the rest is soon done.
                     finished = len(list(out.glob("sources/*.json")))
-                    if len(killed) < min(len(kinds), 1 + finished * KILLS // FILMS) and out.exists():
+                    if len(killed) < min(len(kinds), 1 + finished * KILLS // (FILMS // 2)) and out.exists():
                         time.sleep(chance.uniform(0, 1.5))
                         if kill(kinds[len(killed)], nodes, caller, chance):
                             killed.append(kinds[len(killed)])
