@@ -66,6 +66,15 @@ def test_a_case_of_a_stranger_leads_to_no_place_but_one_for_a_case(copied, case_
     assert "secret" not in str(refusal.value)
 
 
+def test_a_case_that_names_no_place_keeps_none_of_the_others_from_being_listed(copied, capsys):
+    with open_case(copied) as case, case.database.writing() as connection:
+        connection.execute(CASE.update().values(files="/somewhere"))
+    create_case(copied.with_name("whole"), by="anna").close()
+    assert main(["case", "list", str(copied.parent)]) == 4
+    told = capsys.readouterr()
+    assert "whole" in told.out and f"{copied}: " in told.err and "s3://BUCKET/PREFIX" in told.err
+
+
 @on_store
 class TestInAStore:
     def test_its_crops_lie_there_by_their_hashes_and_none_in_the_folder(self, stored):

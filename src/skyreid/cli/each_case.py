@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from skyreid.cli.terminal import DONE_IN_PART, print_error
-from skyreid.errors import CaseError
+from skyreid.errors import CaseError, SkyreidError
 
 Found = TypeVar("Found")
 
@@ -15,14 +15,14 @@ def of_each(ways: Mapping[str, Callable[[], Found]]) -> tuple[dict[str, Found], 
     Why others were refused is printed with their names.
 
     Raises:
-        CaseError: none could be had; the refusal of the last.
+        SkyreidError: none could be had; the refusal of the last.
     """
     given: dict[str, Found] = {}
-    refusals: list[CaseError] = []
+    refusals: list[SkyreidError] = []
     for name, way in ways.items():
         try:
             given[name] = way()
-        except CaseError as refusal:
+        except SkyreidError as refusal:
             refusals.append(refusal if str(refusal).startswith(name) else CaseError(f"{name}: {refusal}"))
     last = refusals.pop() if refusals and not given else None
     for refusal in refusals:
